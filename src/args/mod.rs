@@ -1,0 +1,296 @@
+//! What was typed, into checked values. Opens nothing, sends nothing.
+//!
+//! Every error is bad usage: it names the option by its long form and says what it takes. No error
+//! repeats what may be a secret: values of fields, headers and user-info, the URL, stray operands.
+
+mod value;
+
+use std::ffi::OsString;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use anyhow::{Result, anyhow, ensure};
+
+use crate::encode::Level;
+use crate::frame::{FrameSize, MAX_FRAME_BYTES, PixelFormat};
+use crate::request::ImagePart;
+use crate::upload::{HeaderRule, Url, UserInfo};
+use value::{
+    one_of, parse_form, parse_header, parse_method, parse_seconds, parse_size, parse_user,
+    parse_whole, split_field,
+};
+
+/// The most uploads in flight: each has a thread and a connection.
+pub const MAX_JOBS: usize = 1000;
+
+pub const HELP: &str = include_str!("../help.txt");
+
+/// What the command line asks for.
+pub enum Command {
+    Help,
+    Version,
+    Post(Box<Args>),
+}
+
+pub struct Args {
+    pub size: FrameSize,
+    pub format: PixelFormat,
+    pub skip: u64,
+    pub level: Level,
+    pub raw: bool,
+    pub form: Vec<FormArg>,
+    pub headers: Vec<HeaderArg>,
+    pub user: Option<UserArg>,
+    pub method: String,
+    pub jobs: usize,
+    pub max_time: Duration,
+    pub keep_going: bool,
+    pub verbose: bool,
+    pub quiet: bool,
+    pub url: Url,
+    pub url_user: Option<UserInfo>,
+}
+
+/// A part of the form: `NAME=VALUE`, `NAME=<FILE`, `NAME=@-…`.
+pub enum FormArg {
+    Field { name: Vec<u8>, value: Vec<u8> },
+    FieldFile { name: Vec<u8>, file: PathBuf },
+    Image(ImagePart),
+}
+
+pub enum HeaderArg {
+    Rule(HeaderRule),
+    File(PathBuf),
+}
+
+pub enum UserArg {
+    UserInfo(UserInfo),
+    File(PathBuf),
+}
+
+/// An option's names, and whether it takes a value.
+struct Opt {
+    short: Option<char>,
+    long: &'static str,
+    takes_value: bool,
+}
+
+const fn flag(short: Option<char>, long: &'static str) -> Opt {
+    Opt { short, long, takes_value: false }
+}
+
+const fn valued(short: Option<char>, long: &'static str) -> Opt {
+    Opt { short, long, takes_value: true }
+}
+
+/// Every option that there is: a test holds help and manual against it.
+const OPTIONS: [Opt; 17] = [
+    valued(Some('s'), "size"),
+    valued(Some('p'), "pix-fmt"),
+    valued(None, "skip"),
+    valued(Some('z'), "compression"),
+    valued(Some('F'), "form"),
+    valued(None, "form-string"),
+    flag(None, "raw"),
+    valued(Some('H'), "header"),
+    valued(Some('u'), "user"),
+    valued(Some('X'), "request"),
+    valued(Some('j'), "jobs"),
+    valued(Some('m'), "max-time"),
+    flag(None, "keep-going"),
+    flag(Some('v'), "verbose"),
+    flag(Some('q'), "quiet"),
+    flag(Some('h'), "help"),
+    flag(Some('V'), "version"),
+];
+
+/// What has been typed so far; an option given twice holds what was typed last.
+#[derive(Default)]
+struct Typed {
+    size: Option<FrameSize>,
+    format: Option<PixelFormat>,
+    skip: u64,
+    level: Option<Level>,
+    raw: bool,
+    form: Vec<FormArg>,
+    headers: Vec<HeaderArg>,
+    user: Option<UserArg>,
+    method: Option<String>,
+    jobs: Option<usize>,
+    max_time: Option<Duration>,
+    keep_going: bool,
+    verbose: bool,
+    quiet: bool,
+    operands: Vec<OsString>,
+}
+
+/// Parses the arguments after the program's name.
+pub fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Command> {
+    let mut parser = lexopt::Parser::from_args(arguments);
+    let mut typed = Typed::default();
+    while let Some(option) = next_option(&mut parser, &mut typed.operands)? {
+        match option.long {
+            "help" => return Ok(Command::Help),
+            "version" => return Ok(Command::Version),
+            _ if option.takes_value => {
+                let value =
+                    parser.value().map_err(|_| anyhow!("--{}: no value given", option.long))?;
+                typed.set(option.long, value)?;
+            }
+            _ => typed.switch(option.long),
+        }
+    }
+    typed.check().map(|args| Command::Post(Box::new(args)))
+}
+
+/// The next option; operands on the way to it are gathered.
+fn next_option(
+    parser: &mut lexopt::Parser,
+    operands: &mut Vec<OsString>,
+) -> Result<Option<&'static Opt>> {
+    loop {
+        let argument = parser.next().map_err(|error| match error {
+            lexopt::Error::UnexpectedValue { option, .. } => anyhow!("{option}: takes no value"),
+            error => anyhow!("{error}"),
+        })?;
+        return Ok(match argument {
+            None => None,
+            Some(lexopt::Arg::Value(operand)) => {
+                operands.push(operand);
+                continue;
+            }
+            Some(lexopt::Arg::Short(short)) => Some(
+                OPTIONS
+                    .iter()
+                    .find(|option| option.short == Some(short))
+                    .ok_or_else(|| unknown(&format!("-{short}")))?,
+            ),
+            Some(lexopt::Arg::Long(long)) => Some(
+                OPTIONS
+                    .iter()
+                    .find(|option| option.long == long)
+                    .ok_or_else(|| unknown(&format!("--{long}")))?,
+            ),
+        });
+    }
+}
+
+fn unknown(option: &str) -> anyhow::Error {
+    anyhow!("{option}: no such option; 'pngpost --help' lists them")
+}
+
+impl Typed {
+    fn switch(&mut self, long: &str) {
+        match long {
+            "raw" => self.raw = true,
+            "keep-going" => self.keep_going = true,
+            "verbose" => self.verbose = true,
+            _ => self.quiet = true,
+        }
+    }
+
+    fn set(&mut self, long: &str, value: OsString) -> Result<()> {
+        match long {
+            "size" => self.size = Some(parse_size(&value)?),
+            "pix-fmt" => {
+                self.format = Some(one_of(long, &value, &PixelFormat::ALL, PixelFormat::name)?)
+            }
+            "compression" => self.level = Some(one_of(long, &value, &Level::ALL, Level::name)?),
+            "skip" => self.skip = parse_whole(long, &value, 0, u64::MAX)?,
+            "jobs" => self.jobs = Some(parse_whole(long, &value, 1, MAX_JOBS as u64)? as usize),
+            "max-time" => self.max_time = Some(parse_seconds(long, &value)?),
+            "form" => self.form.push(parse_form(&value)?),
+            "form-string" => {
+                let (name, value) = split_field(long, &value)?;
+                self.form.push(FormArg::Field { name, value });
+            }
+            "header" => self.headers.push(parse_header(&value)?),
+            "user" => self.user = Some(parse_user(&value)?),
+            _ => self.method = Some(parse_method(long, &value)?),
+        }
+        Ok(())
+    }
+
+    /// What the options mean together.
+    fn check(self) -> Result<Args> {
+        let [operand] =
+            <[OsString; 1]>::try_from(self.operands).map_err(|operands| match operands.len() {
+                0 => anyhow!("no URL given; usage: pngpost -s WxH [OPTION]... URL"),
+                count => anyhow!("takes one URL, but {count} operands are given"),
+            })?;
+        let url = operand.to_str().ok_or_else(|| anyhow!("URL: is not UTF-8"))?;
+        let (url, url_user) = Url::parse(url).map_err(|why| anyhow!("URL: {why}"))?;
+        let size =
+            self.size.ok_or_else(|| anyhow!("--size: not given; takes WxH, such as 64x64"))?;
+        let format = self.format.unwrap_or(PixelFormat::Rgb24);
+        ensure!(
+            format.frame_bytes(size).is_some(),
+            "--size: {size} {} is over the limit of {MAX_FRAME_BYTES} bytes for a frame",
+            format.name()
+        );
+        ensure!(
+            !self.raw || self.form.is_empty(),
+            "--raw: the body is no form; --form cannot go with it"
+        );
+        let images = self.form.iter().filter(|part| matches!(part, FormArg::Image(_))).count();
+        ensure!(images <= 1, "--form: @- is given {images} times; the frame is one part");
+        ensure!(url_user.is_none() || self.user.is_none(), "--user: the URL names a user already");
+        ensure!(!(self.verbose && self.quiet), "--verbose: cannot go with --quiet");
+        Ok(Args {
+            size,
+            format,
+            skip: self.skip,
+            level: self.level.unwrap_or(Level::Fast),
+            raw: self.raw,
+            form: self.form,
+            headers: self.headers,
+            user: self.user,
+            method: self.method.unwrap_or_else(|| "POST".to_owned()),
+            jobs: self.jobs.unwrap_or(1),
+            max_time: self.max_time.unwrap_or(Duration::from_secs(300)),
+            keep_going: self.keep_going,
+            verbose: self.verbose,
+            quiet: self.quiet,
+            url,
+            url_user,
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// `(-s, --size)` and so on, sorted.
+    fn names(options: impl Iterator<Item = (Option<char>, String)>) -> Vec<(Option<char>, String)> {
+        let mut names: Vec<_> = options.collect();
+        names.sort_by(|a, b| a.1.cmp(&b.1));
+        names.dedup();
+        names
+    }
+
+    fn of_parser() -> Vec<(Option<char>, String)> {
+        names(OPTIONS.iter().map(|option| (option.short, option.long.to_owned())))
+    }
+
+    #[test]
+    fn the_help_lists_exactly_the_options_that_there_are() {
+        let option = |line: &str| {
+            let line = line.strip_prefix("  ").filter(|line| line.trim_start().starts_with('-'))?;
+            let long = line.split("--").nth(1)?.split([' ', ',']).next()?.to_owned();
+            let short = line.strip_prefix('-').and_then(|rest| rest.split_once(", "));
+            Some((short.and_then(|(short, _)| short.chars().next()), long))
+        };
+        // "--form NAME=<FILE" and the like repeat an option that has its short name elsewhere.
+        let of_help =
+            names(HELP.lines().filter_map(option).filter(|(short, long)| {
+                short.is_some() || !HELP.contains(&format!(", --{long} "))
+            }));
+        assert_eq!(of_help, of_parser());
+    }
+
+    #[test]
+    fn the_help_fits_80_columns() {
+        assert!(HELP.lines().all(|line| line.chars().count() <= 80));
+    }
+}

@@ -1,0 +1,183 @@
+//! One option's text into a checked value. Each error says what the option takes.
+
+use std::ffi::OsStr;
+use std::os::unix::ffi::OsStrExt;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use anyhow::{Result, anyhow, bail, ensure};
+
+use super::{FormArg, HeaderArg, UserArg};
+use crate::diagnostic::shown;
+use crate::frame::{FrameSize, MAX_SIDE};
+use crate::request::ImagePart;
+use crate::upload::{HeaderRule, UserInfo, is_token};
+
+/// The longest limit of one attempt, in seconds: a year.
+const MAX_SECONDS: f64 = 31_536_000.0;
+
+pub fn parse_size(value: &OsStr) -> Result<FrameSize> {
+    let bad = || {
+        anyhow!(
+            "--size: {}: takes WxH in pixels, such as 64x64, each from 1 to {MAX_SIDE}",
+            shown(value)
+        )
+    };
+    let text = value.to_str().ok_or_else(bad)?;
+    let (width, height) = text.split_once('x').ok_or_else(bad)?;
+    let side = |text: &str| digits(text).and_then(|side| u32::try_from(side).ok());
+    let size = side(width).zip(side(height));
+    size.and_then(|(width, height)| FrameSize::new(width, height)).ok_or_else(bad)
+}
+
+pub fn one_of<T: Copy>(
+    long: &str,
+    value: &OsStr,
+    all: &[T],
+    name: fn(T) -> &'static str,
+) -> Result<T> {
+    let found = all.iter().copied().find(|&item| value == name(item));
+    found.ok_or_else(|| {
+        let names: Vec<_> = all.iter().copied().map(name).collect();
+        anyhow!("--{long}: {}: takes one of {}", shown(value), names.join(" "))
+    })
+}
+
+fn digits(text: &str) -> Option<u64> {
+    let all_digits = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
+    text.parse().ok().filter(|_| all_digits)
+}
+
+pub fn parse_whole(long: &str, value: &OsStr, min: u64, max: u64) -> Result<u64> {
+    let number = value.to_str().and_then(digits).filter(|number| (min..=max).contains(number));
+    number.ok_or_else(|| {
+        anyhow!("--{long}: {}: takes a whole number from {min} to {max}", shown(value))
+    })
+}
+
+pub fn parse_seconds(long: &str, value: &OsStr) -> Result<Duration> {
+    let plain = |text: &&str| text.bytes().all(|byte| byte.is_ascii_digit() || byte == b'.');
+    let seconds = value.to_str().filter(plain).and_then(|text| text.parse::<f64>().ok());
+    let seconds = seconds.filter(|seconds| (0.001..=MAX_SECONDS).contains(seconds));
+    seconds.map(Duration::from_secs_f64).ok_or_else(|| {
+        anyhow!("--{long}: {}: takes seconds from 0.001 to {MAX_SECONDS}", shown(value))
+    })
+}
+
+pub fn split_field(long: &str, field: &OsStr) -> Result<(Vec<u8>, Vec<u8>)> {
+    let field = field.as_bytes();
+    match field.iter().position(|&byte| byte == b'=') {
+        Some(0) => bail!("--{long}: takes NAME=VALUE; the name is empty"),
+        Some(end) => Ok((field[..end].to_vec(), field[end + 1..].to_vec())),
+        None => bail!("--{long}: takes NAME=VALUE; there is no '='"),
+    }
+}
+
+pub fn parse_form(field: &OsStr) -> Result<FormArg> {
+    let (name, value) = split_field("form", field)?;
+    match value.split_first() {
+        Some((b'<', b"" | b"-")) => {
+            bail!("--form: NAME=<FILE takes a file's name; standard input is for the frames")
+        }
+        Some((b'<', file)) => {
+            let file = PathBuf::from(OsStr::from_bytes(file));
+            Ok(FormArg::FieldFile { name, file })
+        }
+        Some((b'@', after)) => parse_image_part(name, after).map(FormArg::Image),
+        _ => Ok(FormArg::Field { name, value }),
+    }
+}
+
+/// `-[;filename=F][;type=T]`; each may be quoted, as in curl, with `\"` and `\\` inside.
+fn parse_image_part(name: Vec<u8>, text: &[u8]) -> Result<ImagePart> {
+    let mut image = ImagePart { name, ..ImagePart::default() };
+    let after_dash =
+        text.strip_prefix(b"-").filter(|rest| matches!(rest.first(), None | Some(b';')));
+    let Some(mut rest) = after_dash else {
+        bail!("--form: NAME=@ takes only @-, the frame; --form-string for text that begins with @")
+    };
+    while let Some(setting) = rest.strip_prefix(b";") {
+        let setting = setting.trim_ascii_start();
+        if let Some(value) = setting.strip_prefix(b"filename=") {
+            (image.file_name, rest) = unquoted(value)?;
+        } else if let Some(value) = setting.strip_prefix(b"type=") {
+            let media_type;
+            (media_type, rest) = unquoted(value)?;
+            image.content_type = parse_media_type(media_type)?;
+        } else {
+            bail!("--form: NAME=@- takes ;filename=F and ;type=T, nothing else");
+        }
+    }
+    ensure!(rest.is_empty(), "--form: NAME=@-: text after a closing quote");
+    ensure!(!image.file_name.is_empty(), "--form: NAME=@-: the file name is empty");
+    Ok(image)
+}
+
+/// A value up to `;` or, in quotes, up to the closing one; and what follows it.
+fn unquoted(text: &[u8]) -> Result<(Vec<u8>, &[u8])> {
+    let Some(mut rest) = text.strip_prefix(b"\"") else {
+        let end = text.iter().position(|&byte| byte == b';').unwrap_or(text.len());
+        return Ok((text[..end].to_vec(), &text[end..]));
+    };
+    let mut value = Vec::new();
+    loop {
+        match rest {
+            [b'"', after @ ..] => return Ok((value, after)),
+            [b'\\', escaped @ (b'"' | b'\\'), after @ ..] => {
+                value.push(*escaped);
+                rest = after;
+            }
+            [byte, after @ ..] => {
+                value.push(*byte);
+                rest = after;
+            }
+            [] => bail!("--form: NAME=@-: a quote is not closed"),
+        }
+    }
+}
+
+fn parse_media_type(value: Vec<u8>) -> Result<String> {
+    let bad = || anyhow!("--form: NAME=@-;type= takes a media type, such as image/png");
+    let text = String::from_utf8(value).map_err(|_| bad())?;
+    let (kind, subtype) = text.split(';').next().and_then(|t| t.split_once('/')).ok_or_else(bad)?;
+    let visible = text.bytes().all(|byte| (0x20..=0x7e).contains(&byte));
+    ensure!(visible && is_token(kind) && is_token(subtype.trim_end()), bad());
+    Ok(text)
+}
+
+pub fn parse_header(value: &OsStr) -> Result<HeaderArg> {
+    match value.as_bytes().split_first() {
+        Some((b'@', b"" | b"-")) => {
+            bail!("--header: @FILE takes a file's name; standard input is for the frames")
+        }
+        Some((b'@', file)) => Ok(HeaderArg::File(PathBuf::from(OsStr::from_bytes(file)))),
+        _ => HeaderRule::parse(value.as_bytes())
+            .map(HeaderArg::Rule)
+            .map_err(|why| anyhow!("--header: {why}")),
+    }
+}
+
+pub fn parse_user(value: &OsStr) -> Result<UserArg> {
+    match value.as_bytes().split_first() {
+        Some((b'@', b"" | b"-")) => {
+            bail!("--user: @FILE takes a file's name; standard input is for the frames")
+        }
+        Some((b'@', file)) => Ok(UserArg::File(PathBuf::from(OsStr::from_bytes(file)))),
+        _ => {
+            let user = UserInfo::parse(value.as_bytes()).map_err(|why| anyhow!("--user: {why}"))?;
+            Ok(UserArg::UserInfo(user))
+        }
+    }
+}
+
+pub fn parse_method(long: &str, value: &OsStr) -> Result<String> {
+    let token = value.to_str().filter(|text| is_token(text) && !text.starts_with('-'));
+    match token {
+        // Their requests carry no body, or their responses none (RFC 9110, 9.3).
+        Some("CONNECT" | "HEAD" | "TRACE") => {
+            bail!("--{long}: {}: carries no upload", shown(value))
+        }
+        Some(method) => Ok(method.to_owned()),
+        None => bail!("--{long}: {}: takes an HTTP method, such as PUT", shown(value)),
+    }
+}

@@ -1,0 +1,111 @@
+//! Messages for people: one line each on standard error, `pngpost: ` before it.
+//!
+//! Whatever a message holds, it stays one line, and no byte of a server or of a file name reaches the
+//! terminal as a control character. A stderr that can't be written to changes nothing.
+
+use std::ffi::OsStr;
+use std::io::Write;
+
+/// The longest piece of foreign text that is shown.
+const MAX_SHOWN: usize = 120;
+
+/// Writes the line, unless `quiet`.
+pub fn say(quiet: bool, message: impl std::fmt::Display) {
+    if !quiet {
+        let line = format!("pngpost: {}\n", one_line(&message.to_string()));
+        let _ = std::io::stderr().lock().write_all(line.as_bytes());
+    }
+}
+
+/// An operating system's error text in the style of the other messages: no errno, no capital.
+pub fn plain(text: &str) -> String {
+    let text = match text.rfind(" (os error ") {
+        Some(end) if text.ends_with(')') => &text[..end],
+        _ => text,
+    };
+    let mut chars = text.chars();
+    match (chars.next(), chars.clone().next()) {
+        // "Connection refused", but not "TLS" or "I/O error".
+        (Some(first), Some(second)) if first.is_ascii_uppercase() && second.is_lowercase() => {
+            format!("{}{}", first.to_ascii_lowercase(), chars.as_str())
+        }
+        _ => text.to_owned(),
+    }
+}
+
+/// A value of the user for a message: not too long, and nothing that might have been another option,
+/// since an option that took the next one for its value may have taken a secret.
+pub fn shown(value: &OsStr) -> String {
+    let value = value.to_string_lossy();
+    if value.starts_with('-') || value.contains('=') {
+        return "this value".to_owned();
+    }
+    if value.is_empty() { "''".to_owned() } else { one_line(&value) }
+}
+
+/// Values of the user that no message may hold, even where a server repeats them.
+#[derive(Default)]
+pub struct Secrets(Vec<Vec<u8>>);
+
+impl Secrets {
+    pub fn add(&mut self, value: &[u8]) {
+        if !value.is_empty() {
+            self.0.push(value.to_vec());
+        }
+    }
+
+    /// A server's text for a message.
+    pub fn show(&self, text: &str) -> String {
+        let holds = |secret: &Vec<u8>| memchr::memmem::find(text.as_bytes(), secret).is_some();
+        if self.0.iter().any(holds) { "(withheld)".to_owned() } else { foreign(text) }
+    }
+}
+
+/// Foreign text on one line: control characters escaped, cut at `MAX_SHOWN` characters.
+fn foreign(text: &str) -> String {
+    let mut shown = one_line(&text.chars().take(MAX_SHOWN).collect::<String>());
+    if text.chars().nth(MAX_SHOWN).is_some() {
+        shown.push('…');
+    }
+    shown
+}
+
+fn one_line(text: &str) -> String {
+    let mut line = String::with_capacity(text.len());
+    for c in text.chars() {
+        if c.is_control() || matches!(c, '\u{2028}' | '\u{2029}') {
+            line.extend(c.escape_default());
+        } else {
+            line.push(c);
+        }
+    }
+    line
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn errors_of_the_system_read_like_ours() {
+        assert_eq!(plain("Connection refused (os error 111)"), "connection refused");
+        assert_eq!(plain("I/O failed"), "I/O failed");
+        assert_eq!(plain("TLS: x"), "TLS: x");
+        assert_eq!(plain(""), "");
+    }
+
+    #[test]
+    fn foreign_text_stays_one_harmless_line() {
+        assert_eq!(foreign("a\r\n\x1b[31mb\u{85}"), "a\\r\\n\\u{1b}[31mb\\u{85}");
+        assert_eq!(foreign(&"x".repeat(200)).chars().count(), MAX_SHOWN + 1);
+    }
+
+    #[test]
+    fn what_a_server_repeats_of_a_secret_is_withheld() {
+        let mut secrets = Secrets::default();
+        secrets.add(b"");
+        secrets.add(b"hunter2");
+        assert_eq!(secrets.show("/a?hunter2"), "(withheld)");
+        assert_eq!(secrets.show("/a?hunter"), "/a?hunter");
+    }
+}

@@ -1,0 +1,225 @@
+//! pngpost: raw frames on standard input, one PNG upload each, one response line each on standard output.
+//!
+//! The table of contents: arguments, stages, lines, ending. Every ending is decided here, and only here:
+//! `Ending` is the table of exit statuses.
+
+mod args;
+mod deadline;
+mod diagnostic;
+mod encode;
+mod frame;
+mod input;
+mod line;
+mod pipeline;
+mod prepare;
+mod request;
+mod stage;
+mod upload;
+
+use std::fs::File;
+use std::io::{self, ErrorKind, IsTerminal, Write};
+use std::os::fd::AsFd;
+use std::process::ExitCode;
+use std::sync::atomic::Ordering;
+use std::thread;
+use std::time::Instant;
+
+use anyhow::{Context, Result, anyhow};
+
+use crate::args::{Args, Command};
+use crate::diagnostic::{Secrets, plain, say};
+use crate::input::{InputError, RawInput};
+use crate::pipeline::{Answers, Fault, Settings};
+use crate::upload::Response;
+
+/// How a run ends.
+enum Ending {
+    /// 0: every frame was answered with 2xx.
+    Done,
+    /// 1: a frame failed, or stdin or stdout did. The message, unless it has been said.
+    Failed(Option<String>),
+    /// 2: found before standard input was read.
+    BadUsage(String),
+    /// 3: the whole frames before it were posted.
+    BadInput(String),
+    /// 141, as if by SIGPIPE: nobody reads the lines any more, so nobody is told.
+    ReaderGone,
+}
+
+fn main() -> ExitCode {
+    silence_worker_panics();
+    let (quiet, ending) = match args::parse(std::env::args_os().skip(1)) {
+        Ok(Command::Help) => (false, print(args::HELP)),
+        Ok(Command::Version) => {
+            (false, print(concat!("pngpost ", env!("CARGO_PKG_VERSION"), "\n")))
+        }
+        Ok(Command::Post(args)) => (args.quiet, post(&args)),
+        Err(error) => (false, Ending::BadUsage(format!("{error:#}"))),
+    };
+    let (status, message) = match ending {
+        Ending::Done => (0, None),
+        Ending::Failed(message) => (1, message),
+        Ending::BadUsage(message) => (2, Some(message)),
+        Ending::BadInput(message) => (3, Some(message)),
+        Ending::ReaderGone => (141, None),
+    };
+    if let Some(message) = message {
+        say(quiet, message);
+    }
+    ExitCode::from(status)
+}
+
+/// A worker's panic is caught, and told as its frame's failure: nothing else has to be said of it.
+fn silence_worker_panics() {
+    std::panic::set_hook(Box::new(|panic| {
+        if thread::current().name() == Some("main") {
+            say(false, format!("internal error: {panic}"));
+        }
+    }));
+}
+
+fn print(text: &str) -> Ending {
+    match line::write(&mut io::stdout().lock(), text.as_bytes()) {
+        Ok(()) => Ending::Done,
+        Err(error) => stdout_failed("", &error),
+    }
+}
+
+fn post(args: &Args) -> Ending {
+    if io::stdin().is_terminal() {
+        return Ending::BadUsage("standard input is a terminal: pipe frames into it".into());
+    }
+    let begin = Instant::now();
+    let request = match prepare::request(args) {
+        Ok(request) => request,
+        Err(error) => return Ending::BadUsage(format!("{error:#}")),
+    };
+    if let Some(name) = prepare::unused_proxy(&args.url) {
+        say(args.quiet, format!("{name} is set; pngpost uses no proxy and connects directly"));
+    }
+    match start(args, request.template, request.target) {
+        Ok(answers) => deliver(args, &request.secrets, answers, begin),
+        Err(error) => Ending::Failed(Some(format!("{error:#}"))),
+    }
+}
+
+/// stdin -> Frame -> PNG in a body -> Response, each stage on threads of its own.
+fn start(args: &Args, template: request::Template, target: upload::Target) -> Result<Answers> {
+    // Without std's buffer: a frame is read straight to its place.
+    let stdin = File::from(io::stdin().as_fd().try_clone_to_owned().context("stdin")?);
+    let frame_bytes = args.format.frame_bytes(args.size).ok_or_else(|| anyhow!("--size"))?;
+    let mut input = RawInput::new(stdin, args.size, args.format, frame_bytes, args.skip);
+    let settings = Settings {
+        jobs: args.jobs,
+        encoders: thread::available_parallelism().map_or(1, usize::from),
+        max_time: args.max_time,
+        keep_going: args.keep_going,
+    };
+    let level = args.level;
+    let answers = pipeline::start(
+        settings,
+        move |spare| input.read(spare),
+        move |frame| {
+            let room = encode::max_png_bytes(frame);
+            template.body(room, |body| encode::append_png(frame, level, body))
+        },
+        move |body| upload::attempt(&target, body),
+    );
+    answers.context("cannot start a thread")
+}
+
+/// Writes the line of every answer, in order, until the run ends.
+fn deliver(args: &Args, secrets: &Secrets, mut answers: Answers, begin: Instant) -> Ending {
+    let mut tally = Tally::default();
+    let mut out = io::stdout().lock();
+    let ending = loop {
+        let Some(answer) = answers.next() else {
+            break if tally.failed == 0 { Ending::Done } else { Ending::Failed(None) };
+        };
+        let frame = args.skip + tally.lines;
+        let (response, failure) = match answer {
+            Ok(response) => {
+                let failure = (!response.is_success()).then(|| refusal(&response, secrets));
+                (Some(response), failure)
+            }
+            Err(Fault::Encode(error)) => (None, Some(format!("{error:#}"))),
+            Err(Fault::Upload(failure)) => (None, Some(format!("upload: {failure}"))),
+            Err(Fault::Stuck(failure)) => {
+                break failed(args, &tally, format!("frame {frame}: upload: {failure}"));
+            }
+            Err(Fault::Input(error)) => break bad_input(&tally, &error),
+        };
+        if response.is_some() || args.keep_going {
+            let line = line::from_body(response.map_or_else(Vec::new, |response| response.body));
+            if let Err(error) = line::write(&mut out, &line) {
+                break stdout_failed(&format!("frame {frame}: "), &error);
+            }
+            tally.lines += 1;
+        }
+        if let Some(cause) = failure {
+            tally.failed += 1;
+            if !args.keep_going {
+                break failed(args, &tally, format!("frame {frame}: {cause}"));
+            }
+            say(args.quiet, format!("frame {frame}: {cause}"));
+        }
+    };
+    if args.verbose && !matches!(ending, Ending::ReaderGone) {
+        summarize(&answers, &tally, begin);
+    }
+    ending
+}
+
+#[derive(Default)]
+struct Tally {
+    lines: u64,
+    failed: u64,
+}
+
+/// What a response whose status is not 2xx says.
+fn refusal(response: &Response, secrets: &Secrets) -> String {
+    let location = response.location.as_deref().map_or_else(String::new, |location| {
+        format!(", redirect to {} not followed", secrets.show(location))
+    });
+    format!("upload: status {}{location}", response.status)
+}
+
+fn failed(args: &Args, tally: &Tally, cause: String) -> Ending {
+    let next = args.skip + tally.lines;
+    Ending::Failed(Some(format!(
+        "{cause}; {} lines are out, go on with --skip {next}",
+        tally.lines
+    )))
+}
+
+fn bad_input(tally: &Tally, error: &InputError) -> Ending {
+    match error {
+        InputError::Read { frame, error } => {
+            Ending::Failed(Some(format!("frame {frame}: stdin: {}", plain(&error.to_string()))))
+        }
+        // A frame that failed before came first.
+        error if tally.failed > 0 => Ending::Failed(Some(error.to_string())),
+        error => Ending::BadInput(error.to_string()),
+    }
+}
+
+fn stdout_failed(place: &str, error: &io::Error) -> Ending {
+    match error.kind() {
+        ErrorKind::BrokenPipe => Ending::ReaderGone,
+        _ => Ending::Failed(Some(format!("{place}stdout: {}", plain(&error.to_string())))),
+    }
+}
+
+fn summarize(answers: &Answers, tally: &Tally, begin: Instant) {
+    let counts = &answers.counts;
+    let seconds = begin.elapsed().as_secs_f64();
+    let message = format!(
+        "{} frames, {} failed, {} bytes read, {} bytes sent, {seconds:.3} s, {:.1} frames/s",
+        tally.lines,
+        tally.failed,
+        counts.bytes_read.load(Ordering::Relaxed),
+        counts.bytes_sent.load(Ordering::Relaxed),
+        tally.lines as f64 / seconds.max(0.001),
+    );
+    let _ = writeln!(io::stderr(), "pngpost: {message}");
+}

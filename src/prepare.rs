@@ -1,0 +1,197 @@
+//! What the arguments name, opened and put together, before standard input is touched: field, header
+//! and user files, the request's headers, the certificates. All errors here are bad usage.
+
+use std::env;
+use std::fs::File;
+use std::io::Read;
+use std::path::Path;
+
+use anyhow::{Context, Result, anyhow, bail, ensure};
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+
+use crate::args::{Args, FormArg, HeaderArg, UserArg};
+use crate::diagnostic::{Secrets, plain};
+use crate::request::{ImagePart, Part, Template};
+use crate::upload::{Header, HeaderRule, Target, Url, UserInfo};
+
+/// The longest file that is taken for a field's value or for headers.
+const MAX_FILE_BYTES: u64 = 16 << 20;
+
+const USER_AGENT: &str = concat!("pngpost/", env!("CARGO_PKG_VERSION"));
+
+/// All that the arguments say of the requests.
+pub struct Request {
+    pub template: Template,
+    pub target: Target,
+    pub secrets: Secrets,
+}
+
+pub fn request(args: &Args) -> Result<Request> {
+    let rules = header_rules(&args.headers)?;
+    let mut secrets = Secrets::default();
+    let mut headers = vec![Header::new("User-Agent", USER_AGENT), Header::new("Accept", "*/*")];
+    if let Some(user) = user_info(args)? {
+        let credentials = STANDARD.encode(user.as_bytes());
+        user.as_bytes().splitn(2, |&byte| byte == b':').for_each(|secret| secrets.add(secret));
+        secrets.add(credentials.as_bytes());
+        headers.push(Header::new("Authorization", format!("Basic {credentials}")));
+    }
+    let template = template(args, &rules)?;
+    if let Template::Multipart { parts, .. } = &template {
+        parts.iter().filter_map(Part::value).for_each(|value| secrets.add(value));
+    }
+    headers.retain(|own| !rules.iter().any(|rule| own.is(rule.name())));
+    rules.iter().filter_map(HeaderRule::value).for_each(|value| secrets.add(value.as_bytes()));
+    headers.extend(rules.into_iter().filter_map(|rule| match rule {
+        HeaderRule::Send(header) if !header.is("Content-Type") => Some(header),
+        _ => None,
+    }));
+    if args.url.https {
+        check_certificates()?;
+    }
+    let target = Target { url: args.url.clone(), method: args.method.clone(), headers };
+    Ok(Request { template, target, secrets })
+}
+
+fn template(args: &Args, rules: &[HeaderRule]) -> Result<Template> {
+    let mut given = rules.iter().filter(|rule| rule.name().eq_ignore_ascii_case("Content-Type"));
+    let rule = given.next();
+    ensure!(given.next().is_none(), "--header: Content-Type is given twice");
+    if args.raw {
+        let content_type = match rule {
+            None => Some("image/png".to_owned()),
+            Some(HeaderRule::Send(header)) => Some(header.value.clone()),
+            Some(HeaderRule::Omit(_)) => None,
+        };
+        return Ok(Template::Raw { content_type });
+    }
+    let content_type = match rule {
+        None => "multipart/form-data".to_owned(),
+        Some(HeaderRule::Send(header)) if is_multipart(&header.value) => header.value.clone(),
+        _ => bail!("--header: the Content-Type of a form is multipart/…, without a boundary"),
+    };
+    Ok(Template::Multipart { parts: parts(&args.form)?, content_type })
+}
+
+fn is_multipart(value: &str) -> bool {
+    let value = value.to_ascii_lowercase();
+    value.starts_with("multipart/") && !value.contains("boundary")
+}
+
+fn parts(form: &[FormArg]) -> Result<Vec<Part>> {
+    let part = |argument: &FormArg| {
+        Ok(match argument {
+            FormArg::Field { name, value } => {
+                Part::Field { name: name.clone(), value: value.clone() }
+            }
+            FormArg::FieldFile { name, file } => {
+                let value = without_line_end(read_file("--form", file)?);
+                Part::Field { name: name.clone(), value }
+            }
+            FormArg::Image(image) => Part::Image(image.clone()),
+        })
+    };
+    let mut parts = form.iter().map(part).collect::<Result<Vec<_>>>()?;
+    if !parts.iter().any(|part| matches!(part, Part::Image(_))) {
+        parts.push(Part::Image(ImagePart::default()));
+    }
+    Ok(parts)
+}
+
+fn header_rules(headers: &[HeaderArg]) -> Result<Vec<HeaderRule>> {
+    let mut rules = Vec::new();
+    for header in headers {
+        match header {
+            HeaderArg::Rule(rule) => rules.push(rule.clone()),
+            HeaderArg::File(file) => rules.extend(rules_in(file)?),
+        }
+    }
+    Ok(rules)
+}
+
+/// One header from each line that is not empty.
+fn rules_in(file: &Path) -> Result<Vec<HeaderRule>> {
+    let text = read_file("--header", file)?;
+    let mut rules = Vec::new();
+    for (index, line) in text.split(|&byte| byte == b'\n').enumerate() {
+        let line = line.strip_suffix(b"\r").unwrap_or(line);
+        if !line.is_empty() {
+            let place = |why| anyhow!("--header: {}: line {}: {why}", file.display(), index + 1);
+            rules.push(HeaderRule::parse(line).map_err(place)?);
+        }
+    }
+    Ok(rules)
+}
+
+fn user_info(args: &Args) -> Result<Option<UserInfo>> {
+    match &args.user {
+        None => Ok(args.url_user.clone()),
+        Some(UserArg::UserInfo(user)) => Ok(Some(user.clone())),
+        Some(UserArg::File(file)) => {
+            let text = without_line_end(read_file("--user", file)?);
+            let user = UserInfo::parse(&text);
+            user.map(Some).map_err(|why| anyhow!("--user: {}: {why}", file.display()))
+        }
+    }
+}
+
+fn read_file(option: &str, path: &Path) -> Result<Vec<u8>> {
+    let read = || {
+        let mut bytes = Vec::new();
+        File::open(path)?.take(MAX_FILE_BYTES + 1).read_to_end(&mut bytes)?;
+        Ok::<_, std::io::Error>(bytes)
+    };
+    let bytes = read().map_err(|error| anyhow!(plain(&error.to_string())));
+    let bytes = bytes.with_context(|| format!("{option}: {}", path.display()))?;
+    ensure!(
+        bytes.len() as u64 <= MAX_FILE_BYTES,
+        "{option}: {}: over the limit of {MAX_FILE_BYTES} bytes",
+        path.display()
+    );
+    Ok(bytes)
+}
+
+fn without_line_end(mut text: Vec<u8>) -> Vec<u8> {
+    if text.last() == Some(&b'\n') {
+        text.pop();
+        if text.last() == Some(&b'\r') {
+            text.pop();
+        }
+    }
+    text
+}
+
+/// The TLS crates pass over a certificate file that they can't read without a word, and would then
+/// trust nobody: better to say so first.
+fn check_certificates() -> Result<()> {
+    if let Some(file) = env::var_os("SSL_CERT_FILE") {
+        let pem = read_file("SSL_CERT_FILE", Path::new(&file))?;
+        let found = memchr::memmem::find(&pem, b"-----BEGIN CERTIFICATE-----").is_some();
+        ensure!(found, "SSL_CERT_FILE: {}: holds no PEM certificate", Path::new(&file).display());
+    }
+    if let Some(folders) = env::var_os("SSL_CERT_DIR") {
+        for folder in env::split_paths(&folders) {
+            let listed = folder.read_dir().map_err(|error| anyhow!(plain(&error.to_string())));
+            listed.with_context(|| format!("SSL_CERT_DIR: {}", folder.display()))?;
+        }
+    }
+    Ok(())
+}
+
+/// The environment variable that asks for a proxy for this URL, after curl's rules: pngpost uses none.
+pub fn unused_proxy(url: &Url) -> Option<&'static str> {
+    let candidates: &[&'static str] = match url.https {
+        true => &["https_proxy", "HTTPS_PROXY", "all_proxy", "ALL_PROXY"],
+        false => &["http_proxy", "all_proxy", "ALL_PROXY"],
+    };
+    let is_set = |name: &&&'static str| env::var_os(name).is_some_and(|value| !value.is_empty());
+    let proxy = candidates.iter().find(is_set)?;
+    let exceptions = env::var("no_proxy").or_else(|_| env::var("NO_PROXY")).unwrap_or_default();
+    let spares_host = |pattern: &str| {
+        let pattern = pattern.trim().trim_start_matches('.').to_ascii_lowercase();
+        let is_parent = || url.host.strip_suffix(&pattern).is_some_and(|rest| rest.ends_with('.'));
+        pattern == "*" || (!pattern.is_empty() && (url.host == pattern || is_parent()))
+    };
+    (!exceptions.split(',').any(spares_host)).then_some(proxy)
+}

@@ -1,0 +1,250 @@
+//! PNG bytes into a request body. Pure: nothing is opened, nothing is sent.
+//!
+//! The PNG is written once, straight into the body that is uploaded. In a multipart body
+//! (RFC 7578) the boundary is random and found nowhere in the body but between the parts.
+
+use std::collections::hash_map::RandomState;
+use std::hash::{BuildHasher, Hasher};
+
+use anyhow::Result;
+use memchr::memmem;
+
+/// How the PNG goes into a body.
+pub enum Template {
+    /// The parts in their order, exactly one of them the frame. `content_type` is without boundary.
+    Multipart { parts: Vec<Part>, content_type: String },
+    /// The body is the PNG itself.
+    Raw { content_type: Option<String> },
+}
+
+/// One part of a multipart body.
+pub enum Part {
+    Field { name: Vec<u8>, value: Vec<u8> },
+    Image(ImagePart),
+}
+
+impl Part {
+    /// A field's value.
+    pub fn value(&self) -> Option<&[u8]> {
+        match self {
+            Part::Field { value, .. } => Some(value),
+            Part::Image(_) => None,
+        }
+    }
+}
+
+/// The part that is the frame.
+#[derive(Clone)]
+pub struct ImagePart {
+    pub name: Vec<u8>,
+    pub file_name: Vec<u8>,
+    pub content_type: String,
+}
+
+impl Default for ImagePart {
+    /// A file name, because Flask and FastAPI take a part without one for text.
+    fn default() -> Self {
+        ImagePart {
+            name: b"image".to_vec(),
+            file_name: b"image.png".to_vec(),
+            content_type: "image/png".to_owned(),
+        }
+    }
+}
+
+/// What is uploaded.
+pub struct Body {
+    /// `None` where the user left the header out.
+    pub content_type: Option<String>,
+    pub bytes: Vec<u8>,
+}
+
+impl Template {
+    /// A body around the PNG that `append_png` writes; `room` is how many bytes that may be.
+    pub fn body(
+        &self,
+        room: usize,
+        append_png: impl FnOnce(&mut Vec<u8>) -> Result<()>,
+    ) -> Result<Body> {
+        match self {
+            Template::Raw { content_type } => {
+                let mut bytes = Vec::with_capacity(room);
+                append_png(&mut bytes)?;
+                Ok(Body { content_type: content_type.clone(), bytes })
+            }
+            Template::Multipart { parts, content_type } => {
+                let (boundary, bytes) = multipart(parts, room, append_png, random_boundary)?;
+                let content_type = Some(format!("{content_type}; boundary={boundary}"));
+                Ok(Body { content_type, bytes })
+            }
+        }
+    }
+}
+
+/// Writes the body with boundaries from `draw` until one is found nowhere inside a part.
+fn multipart(
+    parts: &[Part],
+    room: usize,
+    append_png: impl FnOnce(&mut Vec<u8>) -> Result<()>,
+    mut draw: impl FnMut() -> String,
+) -> Result<(String, Vec<u8>)> {
+    let boundary = draw();
+    let mut body = Vec::with_capacity(room + written_around(parts));
+    write_parts(parts, &boundary, &mut body, append_png)?;
+    if delimits(&boundary, parts, &body) {
+        return Ok((boundary, body));
+    }
+    let png = png_of(&boundary, parts, &body);
+    loop {
+        let boundary = draw();
+        let mut body = Vec::with_capacity(png.len() + written_around(parts));
+        write_parts(parts, &boundary, &mut body, |body| {
+            body.extend_from_slice(&png);
+            Ok(())
+        })?;
+        if delimits(&boundary, parts, &body) {
+            return Ok((boundary, body));
+        }
+    }
+}
+
+fn write_parts(
+    parts: &[Part],
+    boundary: &str,
+    body: &mut Vec<u8>,
+    append_png: impl FnOnce(&mut Vec<u8>) -> Result<()>,
+) -> Result<()> {
+    let mut append_png = Some(append_png);
+    for part in parts {
+        body.extend_from_slice(format!("--{boundary}\r\n").as_bytes());
+        write_part_head(part, body);
+        match part {
+            Part::Field { value, .. } => body.extend_from_slice(value),
+            Part::Image(_) => {
+                if let Some(append_png) = append_png.take() {
+                    append_png(body)?;
+                }
+            }
+        }
+        body.extend_from_slice(b"\r\n");
+    }
+    body.extend_from_slice(format!("--{boundary}--\r\n").as_bytes());
+    Ok(())
+}
+
+fn write_part_head(part: &Part, body: &mut Vec<u8>) {
+    let name = match part {
+        Part::Field { name, .. } => name,
+        Part::Image(image) => &image.name,
+    };
+    body.extend_from_slice(b"Content-Disposition: form-data; name=\"");
+    write_escaped(name, body);
+    body.push(b'"');
+    if let Part::Image(image) = part {
+        body.extend_from_slice(b"; filename=\"");
+        write_escaped(&image.file_name, body);
+        body.extend_from_slice(b"\"\r\nContent-Type: ");
+        body.extend_from_slice(image.content_type.as_bytes());
+    }
+    body.extend_from_slice(b"\r\n\r\n");
+}
+
+/// Escapes a name as browsers do (WHATWG HTML, "multipart/form-data encoding algorithm").
+fn write_escaped(name: &[u8], body: &mut Vec<u8>) {
+    for &byte in name {
+        match byte {
+            b'"' => body.extend_from_slice(b"%22"),
+            b'\r' => body.extend_from_slice(b"%0D"),
+            b'\n' => body.extend_from_slice(b"%0A"),
+            _ => body.push(byte),
+        }
+    }
+}
+
+/// An upper bound of the bytes that `write_parts` writes besides the PNG.
+fn written_around(parts: &[Part]) -> usize {
+    let each = |part: &Part| match part {
+        Part::Field { name, value } => 3 * name.len() + value.len() + 256,
+        Part::Image(image) => {
+            3 * (image.name.len() + image.file_name.len()) + image.content_type.len() + 256
+        }
+    };
+    parts.iter().map(each).sum::<usize>() + 256
+}
+
+/// Whether the boundary stands before each part and after the last one, and nowhere else.
+fn delimits(boundary: &str, parts: &[Part], body: &[u8]) -> bool {
+    memmem::find_iter(body, boundary.as_bytes()).count() == parts.len() + 1
+}
+
+/// The PNG inside a body that `write_parts` has written.
+fn png_of(boundary: &str, parts: &[Part], body: &[u8]) -> Vec<u8> {
+    let image = parts.iter().position(|part| matches!(part, Part::Image(_))).unwrap_or(0);
+    let around = |parts: &[Part]| {
+        let mut bytes = Vec::new();
+        let _ = write_parts(parts, boundary, &mut bytes, |_| Ok(()));
+        bytes.len()
+    };
+    // Both measures hold the closing delimiter, "--boundary--" and CR LF.
+    let closing = boundary.len() + 6;
+    let before = around(&parts[..=image]) - closing - 2;
+    let after = around(&parts[image + 1..]) + 2;
+    body[before..body.len() - after].to_vec()
+}
+
+/// 128 random bits: hashes of nothing under keys that std draws from the system.
+fn random_boundary() -> String {
+    let draw = || RandomState::new().build_hasher().finish();
+    format!("pngpost-{:016x}{:016x}", draw(), draw())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parts() -> Vec<Part> {
+        vec![
+            Part::Field { name: b"k\"\r\n".to_vec(), value: b"v;\r\n\"".to_vec() },
+            Part::Image(ImagePart::default()),
+            Part::Field { name: b"z".to_vec(), value: b"".to_vec() },
+        ]
+    }
+
+    fn written(png: &[u8], mut boundaries: Vec<&str>) -> (String, Vec<u8>) {
+        let append = |body: &mut Vec<u8>| {
+            body.extend_from_slice(png);
+            Ok(())
+        };
+        multipart(&parts(), png.len(), append, || boundaries.remove(0).to_owned()).unwrap()
+    }
+
+    #[test]
+    fn the_body_is_what_browsers_send() {
+        let (_, body) = written(b"PNG", vec!["B"]);
+        let expected = "--B\r\n\
+            Content-Disposition: form-data; name=\"k%22%0D%0A\"\r\n\r\nv;\r\n\"\r\n\
+            --B\r\n\
+            Content-Disposition: form-data; name=\"image\"; filename=\"image.png\"\r\n\
+            Content-Type: image/png\r\n\r\nPNG\r\n\
+            --B\r\n\
+            Content-Disposition: form-data; name=\"z\"\r\n\r\n\r\n\
+            --B--\r\n";
+        // "B" alone is no boundary that could be told from the text: only the layout is looked at.
+        assert_eq!(String::from_utf8(body).unwrap(), expected);
+    }
+
+    #[test]
+    fn a_boundary_that_the_image_holds_is_drawn_again() {
+        let png = b"..first..second..";
+        let (boundary, body) = written(png, vec!["first", "second", "third"]);
+        assert_eq!(boundary, "third");
+        assert_eq!(body, written(png, vec!["third"]).1);
+    }
+
+    #[test]
+    fn boundaries_differ_and_hold_only_token_characters() {
+        let (a, b) = (random_boundary(), random_boundary());
+        assert_ne!(a, b);
+        assert!(a.len() <= 70 && a.bytes().all(|c| c.is_ascii_alphanumeric() || c == b'-'));
+    }
+}

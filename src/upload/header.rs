@@ -1,0 +1,132 @@
+//! Request headers, checked: the name is a token, the value holds no control character, and neither
+//! can end its line. So no header smuggles a second one, or a second request.
+
+use std::fmt;
+
+/// Headers that frame the message or belong to the connection: pngpost's own, always.
+const RESERVED: [&str; 10] = [
+    "Connection",
+    "Content-Length",
+    "Expect",
+    "Host",
+    "Keep-Alive",
+    "Proxy-Connection",
+    "TE",
+    "Trailer",
+    "Transfer-Encoding",
+    "Upgrade",
+];
+
+/// A header line's name and value. Its Debug and Display forms keep the value to themselves.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Header {
+    pub name: String,
+    pub value: String,
+}
+
+impl Header {
+    pub fn new(name: &str, value: impl Into<String>) -> Self {
+        Header { name: name.to_owned(), value: value.into() }
+    }
+
+    pub fn is(&self, name: &str) -> bool {
+        self.name.eq_ignore_ascii_case(name)
+    }
+}
+
+impl fmt::Debug for Header {
+    fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
+        write!(f, "{}: (redacted)", self.name)
+    }
+}
+
+/// What a header line of the user asks for, in curl's forms.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum HeaderRule {
+    /// `Name: value`, or `Name;` for an empty value.
+    Send(Header),
+    /// `Name:` alone: leave out pngpost's own header of that name.
+    Omit(String),
+}
+
+impl HeaderRule {
+    /// The error says what is wrong, without the value: it may be a secret.
+    pub fn parse(line: &[u8]) -> Result<Self, String> {
+        let line = std::str::from_utf8(line).map_err(|_| "is not UTF-8".to_owned())?;
+        let (name, value) = match (line.split_once(':'), line.strip_suffix(';')) {
+            (Some((name, value)), _) => (name, Some(value.trim_matches([' ', '\t']))),
+            (None, Some(name)) => (name, None),
+            (None, None) => return Err("takes 'Name: value'; there is no colon".to_owned()),
+        };
+        check_name(name)?;
+        match value {
+            Some("") => Ok(HeaderRule::Omit(name.to_owned())),
+            Some(value) if value.chars().any(|c| c.is_control() && c != '\t') => {
+                Err(format!("the value of {name} holds a control character"))
+            }
+            value => Ok(HeaderRule::Send(Header::new(name, value.unwrap_or_default()))),
+        }
+    }
+
+    pub fn name(&self) -> &str {
+        match self {
+            HeaderRule::Send(header) => &header.name,
+            HeaderRule::Omit(name) => name,
+        }
+    }
+
+    pub fn value(&self) -> Option<&str> {
+        match self {
+            HeaderRule::Send(header) => Some(&header.value),
+            HeaderRule::Omit(_) => None,
+        }
+    }
+}
+
+/// A name is not shown unless it is a token: what stands before a colon may be part of a secret.
+fn check_name(name: &str) -> Result<(), String> {
+    if !is_token(name) {
+        return Err("takes 'Name: value'; the name is no token (RFC 9110, 5.6.2)".to_owned());
+    }
+    if RESERVED.iter().any(|reserved| reserved.eq_ignore_ascii_case(name)) {
+        return Err(format!("{name} is set by pngpost and cannot be replaced"));
+    }
+    Ok(())
+}
+
+/// RFC 9110, 5.6.2.
+pub fn is_token(text: &str) -> bool {
+    let is_tchar = |c: u8| c.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&c);
+    !text.is_empty() && text.bytes().all(is_tchar)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn curls_three_forms() {
+        let send = |name: &str, value: &str| Ok(HeaderRule::Send(Header::new(name, value)));
+        assert_eq!(HeaderRule::parse(b"X-A:  b c\t"), send("X-A", "b c"));
+        assert_eq!(HeaderRule::parse(b"X-A: b: c;"), send("X-A", "b: c;"));
+        assert_eq!(HeaderRule::parse(b"X-A;"), send("X-A", ""));
+        assert_eq!(HeaderRule::parse(b"X-A:"), Ok(HeaderRule::Omit("X-A".to_owned())));
+    }
+
+    #[test]
+    fn what_could_smuggle_is_refused_and_not_repeated() {
+        let lines: [&[u8]; 7] = [
+            b"X-A: secret\r\nHost: b",
+            b"X-A: secret\0",
+            b"X A: secret",
+            b": secret",
+            b"secret",
+            b"content-length: 5",
+            b"X-A: \xff",
+        ];
+        for line in lines {
+            let error = HeaderRule::parse(line).unwrap_err();
+            assert!(!error.contains("secret"), "{error}");
+        }
+    }
+}

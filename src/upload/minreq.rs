@@ -1,0 +1,76 @@
+//! Uploads over the minreq crate: one connection for each request.
+//!
+//! minreq is written for well-behaved servers, so nothing that it says is believed unchecked: it never
+//! follows a redirect, never reads without bound, and a panic inside it is a failure of this attempt.
+
+use std::any::Any;
+use std::error::Error as _;
+use std::io;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+use super::reply::{self, Head};
+use super::{Failure, Response, Target};
+use crate::diagnostic;
+use crate::request::Body;
+
+/// minreq's own limit of 8 KiB for all headers is short for servers that send policies and cookies.
+const MAX_HEADER_BYTES: usize = 64 << 10;
+
+/// What minreq reports, with status 503, where the first line was none of HTTP, or there was none.
+const NO_STATUS_LINE: &str = "Server did not provide a status line";
+
+pub fn attempt(target: &Target, body: Body) -> Result<Response, Failure> {
+    catch_unwind(AssertUnwindSafe(|| exchange(target, body))).unwrap_or_else(|panic| {
+        Err(Failure::new(format!("minreq panicked: {}", panic_text(&*panic))))
+    })
+}
+
+fn exchange(target: &Target, body: Body) -> Result<Response, Failure> {
+    let reply = request(target, body).send_lazy().map_err(|error| failure(&error))?;
+    if reply.status_code == 503 && reply.reason_phrase == NO_STATUS_LINE {
+        return Err(Failure::new("no response: closed, or no HTTP status line"));
+    }
+    let head = Head { status: reply.status_code, headers: reply.headers.clone() };
+    reply::response(head, reply, |error| failure(&minreq::Error::IoError(error)))
+}
+
+fn request(target: &Target, body: Body) -> minreq::Request {
+    let method = minreq::Method::Custom(target.method.clone());
+    let mut request = minreq::Request::new(method, target.url.to_string())
+        .with_follow_redirects(false)
+        .with_max_headers_size(MAX_HEADER_BYTES);
+    if let Some(content_type) = body.content_type {
+        request = request.with_header("Content-Type", content_type);
+    }
+    for header in &target.headers {
+        request = request.with_header(&header.name, &header.value);
+    }
+    // minreq never uses a connection twice. Said so, the server closes first, and the port that waits
+    // out TIME_WAIT is its own, not one of ours.
+    request.with_header("Connection", "close").with_body(body.bytes)
+}
+
+fn failure(error: &minreq::Error) -> Failure {
+    let mut cause = error.to_string();
+    let mut source = error.source();
+    // minreq wraps an error inside a chunk-size line twice: the innermost one says what happened.
+    while let Some(error) = source {
+        cause = match error.downcast_ref::<rustls::Error>() {
+            Some(rustls::Error::InvalidCertificate(why)) => format!("certificate: {why}"),
+            Some(error) => format!("TLS: {error}"),
+            None => error.to_string(),
+        };
+        source = error.downcast_ref::<io::Error>().and_then(inner).or_else(|| error.source());
+    }
+    Failure::new(diagnostic::plain(&cause))
+}
+
+/// The error inside an `io::Error`: its `source()` would pass over it to the one below.
+fn inner(error: &io::Error) -> Option<&(dyn std::error::Error + 'static)> {
+    error.get_ref().map(|inner| inner as _)
+}
+
+fn panic_text(panic: &(dyn Any + Send)) -> &str {
+    let text = panic.downcast_ref::<&str>().copied();
+    text.or_else(|| panic.downcast_ref::<String>().map(String::as_str)).unwrap_or("no message")
+}

@@ -1,0 +1,181 @@
+//! The URL, parsed strictly (RFC 3986), so that no HTTP crate has to guess: a host, a port from 1 to
+//! 65535, and a target of visible ASCII. User-info is taken out: it becomes basic authentication.
+//!
+//! Errors never repeat the URL, or the port where an `@` follows: part of a password may stand there.
+
+use std::fmt;
+
+/// An http or https URL without user-info and fragment.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Url {
+    pub https: bool,
+    /// A name or an IPv4 address, in lower case.
+    pub host: String,
+    /// As given; `None` is the scheme's own.
+    pub port: Option<u16>,
+    /// Path and query: begins with `/`, bytes 0x21 to 0x7e.
+    pub target: String,
+}
+
+/// `USER:PASSWORD`, percent-decoded.
+#[derive(Clone, PartialEq, Eq)]
+pub struct UserInfo(Vec<u8>);
+
+impl UserInfo {
+    /// `USER:PASSWORD` as it is, for basic authentication (RFC 7617).
+    pub fn parse(text: &[u8]) -> Result<Self, String> {
+        if !text.contains(&b':') {
+            return Err("takes USER:PASSWORD; there is no colon".into());
+        }
+        if text.iter().any(u8::is_ascii_control) {
+            return Err("takes USER:PASSWORD; there is a control character in it".into());
+        }
+        Ok(UserInfo(text.to_vec()))
+    }
+
+    pub fn as_bytes(&self) -> &[u8] {
+        &self.0
+    }
+}
+
+impl Url {
+    /// The URL and its user-info. The error says what is wrong, without the URL.
+    pub fn parse(text: &str) -> Result<(Url, Option<UserInfo>), String> {
+        let (https, rest) = split_scheme(text)?;
+        let rest = rest.split('#').next().unwrap_or_default();
+        if !rest.bytes().all(|byte| (0x21..=0x7e).contains(&byte)) {
+            return Err(
+                "takes visible ASCII only; percent-encode blanks and other characters".into()
+            );
+        }
+        let end = rest.find(['/', '?']).unwrap_or(rest.len());
+        let (authority, target) = rest.split_at(end);
+        let (user, host_port) = match authority.rsplit_once('@') {
+            Some((user, host_port)) => (Some(decoded_user(user)?), host_port),
+            None => (None, authority),
+        };
+        let (host, port) = parse_host_port(host_port, target.contains('@'))?;
+        let slash = if target.starts_with('/') { "" } else { "/" };
+        let target = format!("{slash}{target}");
+        Ok((Url { https, host, port, target }, user))
+    }
+}
+
+impl fmt::Display for Url {
+    fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
+        write!(f, "{}://{}", if self.https { "https" } else { "http" }, self.host)?;
+        if let Some(port) = self.port {
+            write!(f, ":{port}")?;
+        }
+        f.write_str(&self.target)
+    }
+}
+
+fn split_scheme(text: &str) -> Result<(bool, &str), String> {
+    let (scheme, rest) = text.split_once("://").ok_or("takes http://… or https://…")?;
+    match scheme.to_ascii_lowercase().as_str() {
+        "http" => Ok((false, rest)),
+        "https" => Ok((true, rest)),
+        _ => Err("takes http://… or https://…, no other scheme".into()),
+    }
+}
+
+fn parse_host_port(text: &str, hide_port: bool) -> Result<(String, Option<u16>), String> {
+    if text.starts_with('[') {
+        return Err("IPv6 addresses are not supported here; use a host name".into());
+    }
+    let (host, port) = match text.split_once(':') {
+        Some((host, port)) => (host, Some(parse_port(port, hide_port)?)),
+        None => (text, None),
+    };
+    if host.is_empty() {
+        return Err("there is no host".into());
+    }
+    if !host.bytes().all(|c| c.is_ascii_alphanumeric() || b"-._".contains(&c)) {
+        return Err(
+            "the host holds a character other than letters, digits, '-', '.' and '_'".into()
+        );
+    }
+    Ok((host.to_ascii_lowercase(), port))
+}
+
+fn parse_port(port: &str, hide: bool) -> Result<u16, String> {
+    let digits = !port.is_empty() && port.bytes().all(|byte| byte.is_ascii_digit());
+    match port.parse::<u16>() {
+        Ok(number) if digits && number > 0 => Ok(number),
+        _ if digits && !hide && port.len() < 20 => Err(format!("port {port}: takes 1 to 65535")),
+        _ => Err("the port takes a number from 1 to 65535".into()),
+    }
+}
+
+/// A user alone has an empty password, as in curl.
+fn decoded_user(text: &str) -> Result<UserInfo, String> {
+    let colon = if text.contains(':') { "" } else { ":" };
+    let decoded = percent_decoded(&format!("{text}{colon}"))?;
+    if decoded.iter().any(u8::is_ascii_control) {
+        return Err("the user-info holds a control character".into());
+    }
+    Ok(UserInfo(decoded))
+}
+
+fn percent_decoded(text: &str) -> Result<Vec<u8>, String> {
+    let mut decoded = Vec::with_capacity(text.len());
+    let mut rest = text.as_bytes();
+    while let Some((&byte, after)) = rest.split_first() {
+        if byte != b'%' {
+            decoded.push(byte);
+            rest = after;
+            continue;
+        }
+        let hex = after.get(..2).and_then(|hex| std::str::from_utf8(hex).ok());
+        let value = hex.filter(|hex| hex.bytes().all(|c| c.is_ascii_hexdigit()));
+        let value = value.and_then(|hex| u8::from_str_radix(hex, 16).ok());
+        decoded.push(value.ok_or("'%' in the user-info is not followed by two hex digits")?);
+        rest = &after[2..];
+    }
+    Ok(decoded)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parsed(text: &str) -> String {
+        match Url::parse(text) {
+            Ok((url, None)) => url.to_string(),
+            Ok((url, Some(user))) => format!("{url} {}", user.0.escape_ascii()),
+            Err(error) => error,
+        }
+    }
+
+    #[test]
+    fn urls_are_taken_apart_as_rfc_3986_says() {
+        assert_eq!(parsed("HTTP://Example.org"), "http://example.org/");
+        assert_eq!(parsed("https://h:8443/a/b?c=d#e"), "https://h:8443/a/b?c=d");
+        assert_eq!(parsed("http://h:1?x"), "http://h:1/?x");
+        assert_eq!(parsed("http://h:1#f"), "http://h:1/");
+        assert_eq!(parsed("http://h/@:x"), "http://h/@:x");
+        assert_eq!(parsed("http://127.0.0.1:80/"), "http://127.0.0.1:80/");
+        assert_eq!(parsed("http://a:b%40c@h/"), "http://h/ a:b@c");
+        assert_eq!(parsed("http://a:b@c@h/"), "http://h/ a:b@c");
+    }
+
+    #[test]
+    fn what_a_crate_would_misread_is_refused() {
+        assert_eq!(parsed("http://h:83635/"), "port 83635: takes 1 to 65535");
+        assert_eq!(parsed("http://h:0/"), "port 0: takes 1 to 65535");
+        for bad in ["http://h:/", "http://h:x/", "http://h:+1/", "http://u:1234567/pa@h/"] {
+            assert_eq!(parsed(bad), "the port takes a number from 1 to 65535", "{bad}");
+        }
+        for bad in ["h/x", "ftp://h/", "http:h"] {
+            assert!(parsed(bad).starts_with("takes http://"), "{bad}");
+        }
+        assert_eq!(parsed("http:///x"), "there is no host");
+        assert!(parsed("http://[::1]/").starts_with("IPv6"));
+        assert!(parsed("http://h/\r\nX: y").starts_with("takes visible ASCII"));
+        assert!(parsed("http://h/a b").starts_with("takes visible ASCII"));
+        assert!(parsed("http://bücher.example/").starts_with("takes visible ASCII"));
+        assert!(parsed("http://a%b/").starts_with("the host holds"));
+        assert!(parsed("http://a%0a@h/").starts_with("the user-info holds"));
+    }
+}
