@@ -1,0 +1,116 @@
+//! Endings: what stdout's fate, stdin's fate and a signal make of the exit status.
+
+use std::fs::File;
+use std::io::{Read, Write};
+use std::process::Stdio;
+use std::sync::atomic::Ordering;
+
+use crate::support::program::{Running, command, run, run_command};
+use crate::support::server::{Server, ok};
+use crate::support::{tiny, tiny_frames, wait_until};
+
+#[test]
+fn a_full_disk_under_stdout_is_an_error() {
+    let server = Server::answering(|_, _| ok("line"));
+    let mut program = command(&["-s", "1x1", &server.url()]);
+    program.stdout(File::options().write(true).open("/dev/full").unwrap());
+    let run = run_command(program, &tiny_frames(100));
+    run.fails(1, "frame 0: stdout: no space left on device");
+    let mut help = command(&["--help"]);
+    help.stdout(File::options().write(true).open("/dev/full").unwrap());
+    run_command(help, b"").fails(1, "stdout: no space left on device");
+}
+
+#[test]
+fn a_reader_that_goes_away_ends_the_run_quietly() {
+    let server = Server::answering(|_, _| ok("line"));
+    let mut program = Running::start(command(&["-v", "-s", "1x1", &server.url()]));
+    program.write(&tiny(0));
+    assert_eq!(program.line(), "line");
+    program.stdout = None;
+    let uploads = server.connections();
+    let mut stdin = program.stdin.take().unwrap();
+    // The frame whose line cannot be written is the last one that is posted.
+    stdin.write_all(&tiny(1)).unwrap();
+    wait_until("the next upload", || server.connections() > uploads);
+    let run = program.finish();
+    assert_eq!((run.status, run.stderr.as_str()), (Some(141), ""));
+    drop(stdin);
+    assert_eq!(server.connections(), uploads + 1);
+}
+
+#[test]
+fn a_server_that_hangs_up_is_not_a_reader_that_went_away() {
+    let server = Server::scripted(|_, connection| drop(connection));
+    let run = run(&["-s", "500x500", "-z", "none", &server.url()], &[1; 750_000]);
+    assert_eq!(run.status, Some(1), "{}", run.stderr);
+    assert!(run.stderr.starts_with("pngpost: frame 0: upload: "), "{}", run.stderr);
+}
+
+#[test]
+fn quiet_leaves_only_the_exit_status() {
+    let server = Server::answering(|_, _| Vec::new());
+    for (arguments, status) in
+        [(["-q", "-s", "1x1", &server.url()], 1), (["-q", "-s", "1x2", &server.url()], 3)]
+    {
+        let run = run(&arguments, &[0; 3]);
+        assert_eq!((run.status, run.stderr.as_str()), (Some(status), ""));
+    }
+}
+
+#[test]
+fn verbose_closes_with_a_summary() {
+    let server = Server::answering(|_, _| ok("line"));
+    let run = run(&["-v", "-s", "1x1", &server.url()], &tiny_frames(5));
+    assert_eq!((run.status, run.lines().len()), (Some(0), 5));
+    let summary = run.stderr.strip_prefix("pngpost: 5 frames, 0 failed, 15 bytes read, ").unwrap();
+    let sent: usize = summary.split(' ').next().unwrap().parse().unwrap();
+    let bodies = server.requests.lock().unwrap().iter().map(|r| r.body.len()).sum::<usize>();
+    assert_eq!(sent, bodies);
+    assert!(summary.ends_with(" frames/s\n") && summary.lines().count() == 1, "{summary}");
+}
+
+#[test]
+fn help_and_version_go_to_stdout() {
+    for option in ["-h", "--help"] {
+        let help = run(&[option], b"").ok().stdout;
+        assert_eq!(help, include_bytes!("../../src/help.txt"));
+    }
+    let version = format!("pngpost {}\n", env!("CARGO_PKG_VERSION"));
+    for option in ["-V", "--version"] {
+        assert_eq!(run(&["-s", "bad", option][1..], b"").ok().stdout, version.as_bytes());
+    }
+}
+
+#[test]
+fn an_interrupt_ends_the_run_and_the_lines_so_far_are_out() {
+    let server = Server::answering(|number, _| {
+        if number >= 3 {
+            std::thread::sleep(crate::support::PATIENCE);
+        }
+        ok(number.to_string())
+    });
+    let mut program = Running::start(command(&["-s", "1x1", &server.url()]));
+    program.write(&tiny_frames(5));
+    wait_until("the third upload", || server.connections.load(Ordering::Acquire) > 3);
+    let lines: Vec<_> = (0..3).map(|_| program.line()).collect();
+    assert_eq!(lines, ["0", "1", "2"]);
+    let pid = program.pid().to_string();
+    assert!(std::process::Command::new("kill").args(["-INT", &pid]).status().unwrap().success());
+    let run = program.finish();
+    // Ended by the signal itself, as a shell expects.
+    assert_eq!((run.status, run.stderr.as_str()), (None, ""));
+}
+
+#[test]
+fn a_closed_stderr_changes_nothing() {
+    let server = Server::answering(|_, _| Vec::new());
+    let mut program = command(&["-s", "1x1", &server.url()]);
+    program.stderr(Stdio::piped());
+    let mut child = program.spawn().unwrap();
+    drop(child.stderr.take());
+    child.stdin.take().unwrap().write_all(&[0; 3]).unwrap();
+    let mut lines = Vec::new();
+    child.stdout.take().unwrap().read_to_end(&mut lines).unwrap();
+    assert_eq!(child.wait().unwrap().code(), Some(1));
+}

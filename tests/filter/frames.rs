@@ -1,0 +1,122 @@
+//! Frames in, PNG out: every layout and size, however the bytes come.
+
+use std::io::Write;
+
+use crate::support::form_server::FormServer;
+use crate::support::program::{Running, command, run};
+use crate::support::server::{Server, ok};
+use crate::support::{Image, decode, noise, tiny_frames};
+
+/// A layout's name, PNG's color type, and for each of PNG's channels its place in a pixel of ours.
+const LAYOUTS: [(&str, png::ColorType, &[usize]); 8] = [
+    ("rgb24", png::ColorType::Rgb, &[0, 1, 2]),
+    ("bgr24", png::ColorType::Rgb, &[2, 1, 0]),
+    ("rgba", png::ColorType::Rgba, &[0, 1, 2, 3]),
+    ("bgra", png::ColorType::Rgba, &[2, 1, 0, 3]),
+    ("argb", png::ColorType::Rgba, &[1, 2, 3, 0]),
+    ("abgr", png::ColorType::Rgba, &[3, 2, 1, 0]),
+    ("gray", png::ColorType::Grayscale, &[0]),
+    ("ya8", png::ColorType::GrayscaleAlpha, &[0, 1]),
+];
+
+fn expected(frame: &[u8], size: (u32, u32), color_type: png::ColorType, order: &[usize]) -> Image {
+    let pixels = frame.chunks_exact(order.len());
+    Image {
+        width: size.0,
+        height: size.1,
+        color_type,
+        bit_depth: png::BitDepth::Eight,
+        pixels: pixels.flat_map(|pixel| order.iter().map(|&place| pixel[place])).collect(),
+    }
+}
+
+#[test]
+fn every_layout_at_every_size_arrives_pixel_for_pixel() {
+    for size in [(1, 1), (1, 7), (64, 64), (1919, 1080)] {
+        for (name, color_type, order) in LAYOUTS {
+            let server = FormServer::start();
+            let bytes = (size.0 * size.1) as usize * order.len();
+            let frames = noise(7, 2 * bytes);
+            let dimensions = format!("{}x{}", size.0, size.1);
+            let arguments = ["-s", &dimensions, "-p", name, "-z", "fastest", &server.url()];
+            assert_eq!(run(&arguments, &frames).ok().stdout, b"1\n1\n");
+            for (form, frame) in server.forms().iter().zip(frames.chunks_exact(bytes)) {
+                let image = decode(form.image());
+                assert!(image == expected(frame, size, color_type, order), "{name} {dimensions}");
+            }
+        }
+    }
+}
+
+#[test]
+fn every_level_gives_the_same_pixels() {
+    let frames = include_bytes!("../data/astronaut-64x64.rgb");
+    let mut sizes = Vec::new();
+    for level in ["none", "fastest", "fast", "balanced", "high"] {
+        let server = FormServer::start();
+        let lines = run(&["-s", "64x64", "-z", level, &server.url()], frames).ok().lines();
+        assert_eq!(lines, vec!["1"; 64]);
+        let forms = server.forms();
+        for (form, frame) in forms.iter().zip(frames.chunks_exact(64 * 64 * 3)) {
+            assert_eq!(decode(form.image()).pixels, frame);
+        }
+        sizes.push(forms.iter().map(|form| form.image().len()).sum::<usize>());
+    }
+    // Which of the middle ones is smaller depends on the picture; but each is another.
+    assert!(sizes[0] > sizes[1] && sizes[1] > sizes[2], "{sizes:?}");
+    assert!(sizes[3] != sizes[2] && sizes[3] > sizes[4], "{sizes:?}");
+}
+
+#[test]
+fn a_frame_may_come_in_many_short_writes() {
+    let server = FormServer::start();
+    let mut program = Running::start(command(&["-s", "5x3", &server.url()]));
+    let frames = noise(3, 3 * 45);
+    for byte in &frames {
+        program.stdin.as_mut().unwrap().write_all(&[*byte]).unwrap();
+    }
+    assert_eq!(program.finish().ok().stdout, b"1\n1\n1\n");
+    let pixels: Vec<u8> =
+        server.forms().iter().flat_map(|form| decode(form.image()).pixels).collect();
+    assert_eq!(pixels, frames);
+}
+
+#[test]
+fn no_frames_is_no_error_and_no_request() {
+    let server = Server::answering(|_, _| ok(""));
+    assert_eq!(run(&["-s", "64x64", &server.url()], b"").ok().stdout, b"");
+    assert_eq!(server.connections(), 0);
+}
+
+#[test]
+fn input_that_ends_inside_the_first_frame_sends_nothing() {
+    let server = Server::answering(|_, _| ok(""));
+    let run = run(&["-s", "64x64", &server.url()], &[0; 100]);
+    run.fails(3, "frame 0: input ends after 100 of 12288 bytes");
+    assert_eq!(server.connections(), 0);
+}
+
+#[test]
+fn skip_drops_frames_and_goes_on_numbering() {
+    let server = Server::answering(|_, request| ok(format!("{}", decode(&request.body).pixels[2])));
+    let skip = |count| {
+        run(&["-s", "1x1", "--raw", "--skip", count, &server.url()], &tiny_frames(6)).ok().lines()
+    };
+    assert_eq!(skip("0"), ["0", "1", "2", "3", "4", "5"]);
+    assert_eq!(skip("4"), ["4", "5"]);
+    assert_eq!(skip("6"), [""; 0]);
+    assert_eq!(skip("18446744073709551615"), [""; 0]);
+    let mut cut = tiny_frames(3);
+    cut.pop();
+    let run = run(&["-s", "1x1", "--raw", "--skip", "7", &server.url()], &cut);
+    run.fails(3, "frame 2: input ends after 2 of 3 bytes");
+}
+
+#[test]
+fn stdin_that_cannot_be_read_is_an_error() {
+    let server = Server::answering(|_, _| ok(""));
+    let mut program = command(&["-s", "1x1", &server.url()]);
+    program.stdin(std::fs::File::open("/").unwrap());
+    let run = Running::start(program).finish();
+    run.fails(1, "frame 0: stdin: is a directory");
+}

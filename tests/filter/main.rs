@@ -1,0 +1,13 @@
+//! Tests of the real binary, against real servers on ports of their own.
+//!
+//! A test's name is a promise. The default expectation is exit status 0 and nothing on stderr.
+
+mod support;
+
+mod endings;
+mod frames;
+mod lines;
+mod promises;
+mod requests;
+mod responses;
+mod usage;

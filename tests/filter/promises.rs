@@ -1,0 +1,387 @@
+//! The seven promises of the manual, by name. Each of these fails when the code breaks the promise.
+
+use std::io::Write;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, Condvar, Mutex};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use crate::support::program::{Running, command, run};
+use crate::support::server::{Request, Server, ok, response, response_with};
+use crate::support::{PATIENCE, noise, tiny, tiny_frames, tiny_number, wait_until};
+
+/// A count that threads wait for.
+#[derive(Default)]
+struct Gate(Mutex<usize>, Condvar);
+
+impl Gate {
+    fn pass_one(&self) {
+        *self.0.lock().unwrap() += 1;
+        self.1.notify_all();
+    }
+
+    fn wait_for(&self, count: usize) {
+        let (passed, _) = self
+            .1
+            .wait_timeout_while(self.0.lock().unwrap(), PATIENCE, |passed| *passed < count)
+            .unwrap();
+        assert!(*passed >= count, "waited in vain for {count}");
+    }
+}
+
+fn echo(request: &Request) -> Vec<u8> {
+    ok(format!("answer {}", tiny_number(&request.body)))
+}
+
+fn answers(count: u32) -> Vec<String> {
+    (0..count).map(|number| format!("answer {number}")).collect()
+}
+
+// 1. Line k answers frame k.
+
+#[test]
+fn lines_are_in_the_order_of_the_frames_when_the_first_upload_is_the_slowest() {
+    let answered = Gate::default();
+    let server = Server::answering(move |_, request| {
+        match tiny_number(&request.body) {
+            // The first one waits until seven later ones have been answered.
+            0 => answered.wait_for(7),
+            _ => answered.pass_one(),
+        }
+        echo(request)
+    });
+    let arguments = ["-s", "1x1", "--raw", "-j", "8", &server.url()];
+    assert_eq!(run(&arguments, &tiny_frames(100)).ok().lines(), answers(100));
+}
+
+#[test]
+fn the_same_bytes_come_out_with_one_job_and_with_sixteen() {
+    let server = Server::answering(|_, request| {
+        let number = u64::from(tiny_number(&request.body));
+        // Answers of many lengths, with line ends and bytes of every kind, after unequal times.
+        thread::sleep(Duration::from_micros(number * 7919 % 3000));
+        ok(noise(number, (number * 37 % 500) as usize))
+    });
+    let frames = tiny_frames(300);
+    let with_jobs =
+        |jobs| run(&["-s", "1x1", "--raw", "-j", jobs, &server.url()], &frames).ok().stdout;
+    let one = with_jobs("1");
+    assert_eq!(one.iter().filter(|&&byte| byte == b'\n').count(), 300);
+    assert_eq!(with_jobs("16"), one);
+}
+
+#[test]
+fn frames_are_numbered_from_0_in_messages() {
+    let server = Server::answering(|number, request| match number {
+        2 => response("404 Not Found", "no"),
+        _ => echo(request),
+    });
+    let run = run(&["-s", "1x1", "--raw", &server.url()], &tiny_frames(5));
+    let run = run.fails(1, "frame 2: upload: status 404; 3 lines are out, go on with --skip 3");
+    assert_eq!(run.lines(), ["answer 0", "answer 1", "no"]);
+}
+
+// 2. Prompt.
+
+#[test]
+fn a_program_that_writes_one_frame_and_then_reads_one_line_never_hangs() {
+    let server = Server::answering(|_, request| echo(request));
+    for jobs in ["1", "4"] {
+        let arguments = ["-s", "1x1", "--raw", "-j", jobs, &server.url()];
+        let mut dialogue = Running::start(command(&arguments));
+        for number in 0..1000 {
+            dialogue.write(&tiny(number));
+            assert_eq!(dialogue.line(), format!("answer {number}"));
+        }
+        dialogue.finish().ok();
+    }
+}
+
+#[test]
+fn a_line_is_out_while_a_later_frame_still_waits_for_its_response() {
+    let release = Arc::new(Gate::default());
+    let gate = Arc::clone(&release);
+    let server = Server::answering(move |_, request| {
+        if tiny_number(&request.body) > 0 {
+            gate.wait_for(1);
+        }
+        echo(request)
+    });
+    let arguments = ["-s", "1x1", "--raw", "-j", "2", &server.url()];
+    let mut program = Running::start(command(&arguments));
+    program.write(&tiny_frames(2));
+    assert_eq!(program.line(), "answer 0");
+    release.pass_one();
+    assert_eq!(program.line(), "answer 1");
+    program.finish().ok();
+}
+
+// 3. Bounded.
+
+#[test]
+fn at_most_as_many_uploads_as_jobs_are_in_flight() {
+    for jobs in [1, 4] {
+        let (in_flight, most) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicUsize::new(0)));
+        let (now, seen) = (Arc::clone(&in_flight), Arc::clone(&most));
+        let server = Server::answering(move |_, request| {
+            seen.fetch_max(now.fetch_add(1, Ordering::AcqRel) + 1, Ordering::AcqRel);
+            // Until all jobs are at work together, once.
+            wait_until("all jobs upload", || seen.load(Ordering::Acquire) >= jobs);
+            thread::sleep(Duration::from_millis(1));
+            now.fetch_sub(1, Ordering::AcqRel);
+            echo(request)
+        });
+        let arguments = ["-s", "1x1", "--raw", "-j", &jobs.to_string(), &server.url()];
+        assert_eq!(run(&arguments, &tiny_frames(200)).ok().lines(), answers(200));
+        assert_eq!(most.load(Ordering::Acquire), jobs);
+    }
+}
+
+/// How many frames have been taken from us once no more are.
+fn taken_when_still(taken: &AtomicUsize) -> usize {
+    let mut last = (taken.load(Ordering::Acquire), Instant::now());
+    wait_until("no more frames are read", || {
+        let now = taken.load(Ordering::Acquire);
+        if now != last.0 {
+            last = (now, Instant::now());
+        }
+        last.1.elapsed() > Duration::from_millis(700)
+    });
+    last.0
+}
+
+#[test]
+fn stdin_is_not_read_on_while_uploads_stall() {
+    const FRAME_BYTES: usize = 192 * 192 * 3;
+    for jobs in [1, 8] {
+        let release = Arc::new(Gate::default());
+        let gate = Arc::clone(&release);
+        let server = Server::answering(move |_, _| {
+            gate.wait_for(1);
+            ok("")
+        });
+        let arguments = ["-s", "192x192", "-j", &jobs.to_string(), &server.url()];
+        let mut program = Running::start(command(&arguments));
+        let mut stdin = program.stdin.take().unwrap();
+        let taken = Arc::new(AtomicUsize::new(0));
+        let count = Arc::clone(&taken);
+        let feeder = thread::spawn(move || {
+            for number in 0..100 {
+                stdin.write_all(&noise(number, FRAME_BYTES)).unwrap();
+                count.fetch_add(1, Ordering::AcqRel);
+            }
+        });
+        let encoders = thread::available_parallelism().unwrap().get();
+        // Uploading; encoded or being encoded; in the readers' hands. A pipe holds less than a frame.
+        let bound = jobs + encoders.max(jobs) + 1 + encoders + 1;
+        let still = taken_when_still(&taken);
+        assert!((jobs..=bound).contains(&still), "{still} frames read with {jobs} jobs");
+        release.pass_one();
+        feeder.join().unwrap();
+        assert_eq!(program.finish().ok().stdout, b"\n".repeat(100));
+    }
+}
+
+#[test]
+fn stdin_is_not_read_on_while_nobody_takes_the_lines() {
+    let server = Server::answering(|_, _| ok("x".repeat(100_000)));
+    let mut program = Running::start(command(&["-s", "1x1", "--raw", &server.url()]));
+    let mut stdin = program.stdin.take().unwrap();
+    let feeder = thread::spawn(move || stdin.write_all(&tiny_frames(200)));
+    let mut last = (0, Instant::now());
+    wait_until("no more uploads begin", || {
+        let now = server.connections();
+        if now != last.0 {
+            last = (now, Instant::now());
+        }
+        last.1.elapsed() > Duration::from_millis(700)
+    });
+    assert!((1..10).contains(&last.0), "{} uploads that nobody has read", last.0);
+    feeder.join().unwrap().unwrap();
+    assert_eq!(program.finish().ok().lines().len(), 200);
+}
+
+#[test]
+fn memory_does_not_grow_with_the_number_of_frames() {
+    let server = Server::answering(|_, request| ok(request.body.len().to_string()));
+    let arguments = ["-s", "64x64", "-j", "2", &server.url()];
+    let mut program = Running::start(command(&arguments));
+    let frame = noise(1, 64 * 64 * 3);
+    let mut turns = |count| {
+        for _ in 0..count {
+            program.write(&frame);
+            program.line();
+        }
+        program.memory("VmHWM")
+    };
+    let early = turns(300);
+    let late = turns(3000);
+    // A leak of a frame's PNG in every turn would be 36,000 kB.
+    assert!(late < early + 2000, "{early} kB after 300 frames, {late} kB after 3,300");
+    program.finish().ok();
+}
+
+// 4. Never twice.
+
+#[test]
+fn a_frame_that_may_have_arrived_is_not_sent_again() {
+    type Script = fn(&mut std::net::TcpStream);
+    let scripts: [(&str, Script); 4] = [
+        ("closes", |_| {}),
+        ("sends half a response", |c| {
+            c.write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nhalf").unwrap()
+        }),
+        ("says nothing", |_| thread::sleep(PATIENCE)),
+        ("answers 500", |c| c.write_all(&response("500 Internal Server Error", "")).unwrap()),
+    ];
+    for (name, script) in scripts {
+        let server = Server::scripted(move |_, mut connection| {
+            if Request::read(&mut connection).is_some() {
+                script(&mut connection);
+            }
+        });
+        let arguments = ["-s", "1x1", "--raw", "--max-time", "2", &server.url()];
+        let run = run(&arguments, &tiny_frames(3));
+        assert_eq!(run.status, Some(1), "{name}: {}", run.stderr);
+        assert_eq!(server.connections(), 1, "{name}");
+    }
+}
+
+// 5. Nothing lost in silence.
+
+#[test]
+fn input_that_ends_inside_a_frame_is_an_error_after_all_whole_frames_were_posted() {
+    let server = Server::answering(|_, request| echo(request));
+    for jobs in ["1", "8"] {
+        let mut frames = tiny_frames(20);
+        frames.extend([1, 2]);
+        let run = run(&["-s", "1x1", "--raw", "-j", jobs, &server.url()], &frames);
+        let run = run.fails(3, "frame 20: input ends after 2 of 3 bytes");
+        assert_eq!(run.lines(), answers(20));
+    }
+}
+
+#[test]
+fn a_failed_frame_stops_the_run_and_every_line_before_it_is_out() {
+    for jobs in ["1", "8"] {
+        let server = Server::scripted(|_, mut connection| {
+            let Some(request) = Request::read(&mut connection) else { return };
+            // Those before the failed one take longer than it does.
+            match tiny_number(&request.body) {
+                12 => {}
+                number => {
+                    thread::sleep(Duration::from_millis(u64::from(20 * (number < 12) as u32)));
+                    let _ = connection.write_all(&echo(&request));
+                }
+            }
+        });
+        let run = run(&["-s", "1x1", "--raw", "-j", jobs, &server.url()], &tiny_frames(10_000));
+        let message = "frame 12: upload: no response: closed, or no HTTP status line; \
+                       12 lines are out, go on with --skip 12";
+        assert_eq!(run.fails(1, message).lines(), answers(12));
+        assert!(server.connections() < 13 + 16, "{} uploads", server.connections());
+    }
+}
+
+#[test]
+fn with_keep_going_every_frame_has_one_line_and_every_failure_a_message() {
+    for jobs in ["1", "8"] {
+        let server = Server::answering(|_, request| match tiny_number(&request.body) {
+            3 => Vec::new(),
+            7 => response("400 Bad Request", "bad\nframe"),
+            _ => echo(request),
+        });
+        let arguments = ["-s", "1x1", "--raw", "--keep-going", "-j", jobs, &server.url()];
+        let run = run(&arguments, &tiny_frames(20));
+        let mut lines = answers(20);
+        lines[3] = String::new();
+        lines[7] = "bad frame".to_owned();
+        assert_eq!(run.lines(), lines);
+        assert_eq!(run.status, Some(1));
+        let messages = "pngpost: frame 3: upload: no response: closed, or no HTTP status line\n\
+                        pngpost: frame 7: upload: status 400\n";
+        assert_eq!(run.stderr, messages);
+    }
+}
+
+#[test]
+fn a_run_goes_on_where_skip_says() {
+    let failed_once = AtomicBool::new(false);
+    let server = Server::answering(move |_, request| {
+        if tiny_number(&request.body) == 30 && !failed_once.swap(true, Ordering::AcqRel) {
+            return Vec::new();
+        }
+        echo(request)
+    });
+    let frames = tiny_frames(50);
+    let first = run(&["-s", "1x1", "--raw", "-j", "4", &server.url()], &frames);
+    assert!(first.stderr.ends_with("; 30 lines are out, go on with --skip 30\n"));
+    let arguments = ["-s", "1x1", "--raw", "-j", "4", "--skip", "30", &server.url()];
+    let second = run(&arguments, &frames).ok();
+    assert_eq!([first.lines(), second.lines()].concat(), answers(50));
+}
+
+// 6. Quiet.
+
+#[test]
+fn stdout_carries_lines_and_stderr_nothing() {
+    let server = Server::answering(|_, request| echo(request));
+    let run = run(&["-s", "1x1", "--raw", "-j", "3", &server.url()], &tiny_frames(9)).ok();
+    assert_eq!(run.stdout, (answers(9).join("\n") + "\n").as_bytes());
+}
+
+// 7. Secrets stay secret.
+
+#[test]
+fn no_message_holds_a_secret() {
+    const SECRET: &str = "hunter2";
+    let folder = std::env::temp_dir().join(format!("pngpost-secrets-{}", std::process::id()));
+    std::fs::create_dir_all(&folder).unwrap();
+    let file = |name: &str, text: &str| {
+        let path = folder.join(name);
+        std::fs::write(&path, text).unwrap();
+        path.to_str().unwrap().to_owned()
+    };
+    let field_file = format!("f=<{}", file("field", SECRET));
+    let bad_headers = format!("@{}", file("headers", &format!("X: y\n{SECRET}\n")));
+    let bad_user = format!("@{}", file("user", SECRET));
+    let location = format!("Location: /{SECRET}?key={SECRET}#{SECRET}\r\n");
+    let answers = [
+        ok("fine"),
+        Vec::new(),
+        response_with("302 Found", &location, ""),
+        response_with(&format!("500 {SECRET}"), &format!("X: {SECRET}\r\n"), ""),
+        response_with("200 OK", &format!("Transfer-Encoding: {SECRET}\r\n"), ""),
+        format!("HTTP/1.1 200 OK\r\nContent-Length: {SECRET}\r\n\r\n").into_bytes(),
+        format!("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n{SECRET}\r\n").into_bytes(),
+        SECRET.as_bytes().to_vec(),
+    ];
+    let server = Server::answering(move |number, _| answers[number % answers.len()].clone());
+    let url = format!("http://me:{SECRET}@{}/", server.address);
+    let plain_url = server.url();
+    let header = format!("X-Key: {SECRET}");
+    let sound = ["-F", "f=hunter2", "-F", &field_file, "--form-string", "g=hunter2", "-H", &header];
+    let runs: [&[&str]; 12] = [
+        &[&url],
+        &["-u", "me:hunter2", &plain_url],
+        &["-u", &bad_user, &plain_url],
+        &["-u", SECRET, &plain_url],
+        &["-H", &bad_headers, &plain_url],
+        &["-H", SECRET, &plain_url],
+        &["-F", SECRET, &plain_url],
+        &["-H", "X:", SECRET, &plain_url],
+        &["--raw=hunter2", &plain_url],
+        &["-p", "-uhunter2", &plain_url],
+        &["http://me:hunter2/x@127.0.0.1/"],
+        &["http://127.0.0.1:hunter2@/"],
+    ];
+    for arguments in runs {
+        for verbosity in ["--verbose", "--keep-going"] {
+            let all = [&["-s", "1x1", verbosity], &sound[..], arguments].concat();
+            let run = run(&all, &tiny_frames(8));
+            let text = format!("{}{}", run.stderr, String::from_utf8_lossy(&run.stdout));
+            assert!(!text.contains(SECRET), "{all:?}: {text}");
+        }
+    }
+    std::fs::remove_dir_all(&folder).unwrap();
+}

@@ -1,0 +1,229 @@
+//! What is sent: the form as axum's parser sees it, and the request byte for byte.
+
+use crate::support::form_server::{FormServer, PartSeen};
+use crate::support::program::{Run, run, run_command};
+use crate::support::server::{Request, Server, ok};
+use crate::support::{decode, tiny_frames};
+
+fn file(name: &str, bytes: &[u8]) -> String {
+    let folder = std::env::temp_dir().join(format!("pngpost-requests-{}", std::process::id()));
+    std::fs::create_dir_all(&folder).unwrap();
+    let path = folder.join(name);
+    std::fs::write(&path, bytes).unwrap();
+    path.to_str().unwrap().to_owned()
+}
+
+/// The parts of the form that one frame is sent in.
+fn parts_with(arguments: &[&str]) -> Vec<PartSeen> {
+    let server = FormServer::start();
+    run(&[&["-s", "1x1"], arguments, &[&server.url()]].concat(), &[1, 2, 3]).ok();
+    server.forms().remove(0).parts
+}
+
+/// The one request that is sent for one frame.
+fn request_with(arguments: &[&str]) -> Request {
+    let server = Server::answering(|_, _| ok(""));
+    run(&[&["-s", "1x1"], arguments, &[&server.url()]].concat(), &[1, 2, 3]).ok();
+    server.requests().remove(0)
+}
+
+fn field(name: &str, value: &[u8]) -> PartSeen {
+    let name = Some(name.to_owned());
+    PartSeen { name, file_name: None, content_type: None, bytes: value.to_vec() }
+}
+
+/// The image part without its bytes: those are looked at elsewhere.
+fn image(name: &str, file_name: &str, content_type: &str) -> PartSeen {
+    PartSeen {
+        name: Some(name.to_owned()),
+        file_name: Some(file_name.to_owned()),
+        content_type: Some(content_type.to_owned()),
+        bytes: Vec::new(),
+    }
+}
+
+fn without_image(mut parts: Vec<PartSeen>) -> Vec<PartSeen> {
+    for part in parts.iter_mut().filter(|part| part.file_name.is_some()) {
+        assert_eq!(decode(&part.bytes).pixels, [1, 2, 3]);
+        part.bytes.clear();
+    }
+    parts
+}
+
+#[test]
+fn the_frame_alone_is_image_png() {
+    assert_eq!(without_image(parts_with(&[])), [image("image", "image.png", "image/png")]);
+}
+
+#[test]
+fn fields_go_out_as_they_are_in_their_order_and_the_frame_last() {
+    let text = file("text", b"from a file\nsecond line\n");
+    let binary = file("binary", b"\0\xff\r\n--\r\n\r\n");
+    let parts = parts_with(&[
+        "-F",
+        "a=1;type=x",
+        "--form=b=",
+        "-Fa=again",
+        "-F",
+        &format!("c=<{text}"),
+        "-F",
+        &format!("d=<{binary}"),
+        "--form-string",
+        "e=@-;x",
+        "--form-string",
+        "f=</etc/passwd",
+        "-F",
+        "g= \"quoted\" ",
+    ]);
+    let expected = [
+        field("a", b"1;type=x"),
+        field("b", b""),
+        field("a", b"again"),
+        field("c", b"from a file\nsecond line"),
+        field("d", b"\0\xff\r\n--\r\n"),
+        field("e", b"@-;x"),
+        field("f", b"</etc/passwd"),
+        field("g", b" \"quoted\" "),
+        image("image", "image.png", "image/png"),
+    ];
+    assert_eq!(without_image(parts), expected);
+}
+
+#[test]
+fn the_frames_part_stands_where_it_is_named() {
+    let parts = parts_with(&["-F", "a=1", "-F", "file=@-", "-F", "b=2"]);
+    let expected = [field("a", b"1"), image("file", "image.png", "image/png"), field("b", b"2")];
+    assert_eq!(without_image(parts), expected);
+    let settings = "x=@-;filename=\"a;b\\\\c\";type=\"image/x-png; q=1\"";
+    let parts = without_image(parts_with(&["-F", settings]));
+    assert_eq!(parts[0].content_type.as_deref(), Some("image/x-png; q=1"));
+    let parts = without_image(parts_with(&["-F", "x=@-; type=image/apng ;filename=f.png"]));
+    assert_eq!(parts, [image("x", "f.png", "image/apng")]);
+}
+
+#[test]
+fn names_are_escaped_as_browsers_do() {
+    let request =
+        request_with(&["-F", "a\"b\r\nc;d\\=v", "-F", "i\"=@-;filename=\"q\\\"\r\n.png\""]);
+    let body = String::from_utf8_lossy(&request.body).into_owned();
+    assert!(body.contains("form-data; name=\"a%22b%0D%0Ac;d\\\"\r\n\r\nv\r\n"), "{body}");
+    let head =
+        "form-data; name=\"i%22\"; filename=\"q%22%0D%0A.png\"\r\nContent-Type: image/png\r\n\r\n";
+    assert!(body.contains(head), "{body}");
+}
+
+#[test]
+fn the_head_is_complete_and_says_nothing_twice() {
+    let request = request_with(&[]);
+    assert_eq!(request.head[0], "POST / HTTP/1.1");
+    assert_eq!(request.header("Host").len(), 1);
+    assert_eq!(request.header("Content-Length"), [request.body.len().to_string()]);
+    assert_eq!(request.header("Connection"), ["close"]);
+    assert_eq!(request.header("Accept"), ["*/*"]);
+    assert_eq!(request.header("User-Agent"), [concat!("pngpost/", env!("CARGO_PKG_VERSION"))]);
+    for absent in ["Transfer-Encoding", "Expect", "Authorization"] {
+        assert_eq!(request.header(absent), [""; 0]);
+    }
+    let content_type = request.header("Content-Type");
+    let boundary = content_type[0].strip_prefix("multipart/form-data; boundary=").unwrap();
+    let last = format!("\r\n--{boundary}--\r\n");
+    assert!(content_type.len() == 1 && request.body.ends_with(last.as_bytes()));
+}
+
+#[test]
+fn raw_is_the_png_itself() {
+    let request = request_with(&["--raw"]);
+    assert_eq!(request.header("Content-Type"), ["image/png"]);
+    assert_eq!(decode(&request.body).pixels, [1, 2, 3]);
+    let request = request_with(&["--raw", "-H", "content-type: application/octet-stream"]);
+    assert_eq!(request.header("Content-Type"), ["application/octet-stream"]);
+    assert_eq!(request_with(&["--raw", "-H", "Content-Type:"]).header("Content-Type"), [""; 0]);
+}
+
+#[test]
+fn headers_of_the_user_replace_pngposts_own() {
+    let more = file("headers", b"X-File: a: b\r\n\r\nX-Other:  c \nX-Last;");
+    let request = request_with(&[
+        "-H",
+        "accept: application/json",
+        "-H",
+        "X-Twice: 1",
+        "-H",
+        "X-Twice: 2",
+        "-H",
+        "User-Agent:",
+        "-H",
+        &format!("@{more}"),
+        "-H",
+        "Content-Type: multipart/related",
+    ]);
+    assert_eq!(request.header("Accept"), ["application/json"]);
+    assert_eq!(request.header("X-Twice"), ["1", "2"]);
+    assert_eq!(request.header("User-Agent"), [""; 0]);
+    assert_eq!(request.header("X-File"), ["a: b"]);
+    assert_eq!(request.header("X-Other"), ["c"]);
+    assert_eq!(request.header("X-Last"), [""]);
+    let content_type = request.header("Content-Type");
+    assert!(content_type.len() == 1, "{content_type:?}");
+    assert!(content_type[0].starts_with("multipart/related; boundary=pngpost-"));
+}
+
+#[test]
+fn basic_authentication_comes_from_the_option_a_file_or_the_url() {
+    let user = file("user", b"me:pass:word\r\n");
+    // printf 'me:pass:word' | base64
+    let expected = ["Basic bWU6cGFzczp3b3Jk"];
+    assert_eq!(request_with(&["-u", "me:pass:word"]).header("Authorization"), expected);
+    assert_eq!(request_with(&["-u", &format!("@{user}")]).header("Authorization"), expected);
+    let own = request_with(&["-u", "me:x", "-H", "Authorization: Bearer t"]);
+    assert_eq!(own.header("Authorization"), ["Bearer t"]);
+    let server = Server::answering(|_, _| ok(""));
+    let url = format!("http://me:pass%3Aword@{}/a?b=c#d", server.address);
+    run(&["-s", "1x1", &url], &[0; 3]).ok();
+    let request = server.requests().remove(0);
+    assert_eq!(request.header("Authorization"), expected);
+    assert_eq!(request.head[0], "POST /a?b=c HTTP/1.1");
+    assert_eq!(request.header("Host"), [server.address.to_string()]);
+}
+
+#[test]
+fn the_method_is_the_users() {
+    assert_eq!(request_with(&["-X", "PUT"]).head[0], "PUT / HTTP/1.1");
+    let request = request_with(&["--request", "PATCH", "--raw"]);
+    assert_eq!(request.head[0], "PATCH / HTTP/1.1");
+    assert_eq!(request.header("Content-Length").len(), 1);
+}
+
+#[test]
+fn boundaries_differ_from_frame_to_frame() {
+    let server = Server::answering(|_, _| ok(""));
+    run(&["-s", "1x1", &server.url()], &tiny_frames(3)).ok();
+    let requests = server.requests();
+    let boundary = |n: usize| requests[n].header("Content-Type")[0].to_owned();
+    assert!(boundary(0) != boundary(1) && boundary(1) != boundary(2));
+}
+
+/// A run with this environment variable, against a server that answers everything with nothing.
+fn run_with(name: &str, value: &str, exceptions: &str) -> Run {
+    let server = Server::answering(|_, _| ok(""));
+    let mut command = crate::support::program::command(&["-s", "1x1", &server.url()]);
+    command.env(name, value).env("no_proxy", exceptions);
+    run_command(command, &[0; 3])
+}
+
+#[test]
+fn a_proxy_that_is_not_used_is_mentioned_once() {
+    let proxy = "http://127.0.0.1:1/";
+    for name in ["http_proxy", "ALL_PROXY"] {
+        let run = run_with(name, proxy, "");
+        assert_eq!(run.status, Some(0));
+        let message =
+            format!("pngpost: {name} is set; pngpost uses no proxy and connects directly\n");
+        assert_eq!(run.stderr, message);
+    }
+    run_with("http_proxy", proxy, "example.org, .0.0.1").ok();
+    run_with("http_proxy", proxy, "*").ok();
+    run_with("HTTP_PROXY", proxy, "").ok();
+    run_with("https_proxy", proxy, "").ok();
+    run_with("http_proxy", "", "").ok();
+}

@@ -1,0 +1,264 @@
+//! A server that misbehaves: whatever it says, no line is made of half a response.
+
+use std::io::Write;
+use std::net::{Shutdown, TcpListener};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use crate::support::program::{Run, run};
+use crate::support::server::{Request, Server, ok, response_with};
+use crate::support::{tiny_frames, wait_until};
+
+/// The run of one frame whose request is answered with these bytes, then closed.
+fn answered_with(bytes: impl AsRef<[u8]>) -> Run {
+    let bytes = bytes.as_ref().to_vec();
+    let server = Server::answering(move |_, _| bytes.clone());
+    run(&["-s", "1x1", &server.url()], &[0; 3])
+}
+
+/// The frame failed for this cause, and there is no line.
+#[track_caller]
+fn refused(bytes: impl AsRef<[u8]>, cause: &str) {
+    let message = format!("frame 0: upload: {cause}; 0 lines are out, go on with --skip 0");
+    assert_eq!(answered_with(bytes).fails(1, &message).stdout, b"");
+}
+
+#[test]
+fn a_good_response_is_a_line_however_it_is_framed() {
+    let good: [&[u8]; 7] = [
+        b"HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\ngood",
+        b"HTTP/1.1 200\r\ncontent-length:4\r\nContent-Length: 4\r\n\r\ngood and more",
+        b"HTTP/1.0 201 Created\r\nServer: x\r\n\r\ngood",
+        b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n4\r\ngood\r\n0\r\n\r\n",
+        b"HTTP/1.1 200 OK\r\nTransfer-Encoding: Chunked\r\n\r\n1;x=y\r\ng\r\n03\r\nood\r\n0\r\nT: x\r\n\r\n",
+        b"HTTP/1.1 299 Fine\nContent-Length: 4\n\ngood",
+        b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\ngood\n",
+    ];
+    for bytes in good {
+        assert_eq!(answered_with(bytes).ok().stdout, b"good\n", "{}", bytes.escape_ascii());
+    }
+}
+
+#[test]
+fn no_status_line_is_no_response() {
+    for bytes in [&b""[..], b"garbage\r\n\r\n", b"SSH-2.0-OpenSSH_9.2\r\n", b"\r\n\r\n"] {
+        refused(bytes, "no response: closed, or no HTTP status line");
+    }
+}
+
+#[test]
+fn a_status_that_is_none_is_refused() {
+    for status in ["20", "0", "199999", "65535", "600", "99"] {
+        let run = answered_with(format!("HTTP/1.1 {status} OK\r\nContent-Length: 0\r\n\r\n"));
+        assert_eq!((run.status, run.stdout.as_slice()), (Some(1), &b""[..]), "{status}");
+    }
+}
+
+#[test]
+fn an_interim_response_is_no_answer() {
+    for status in [100, 103] {
+        let bytes = [format!("HTTP/1.1 {status} x\r\n\r\n").into_bytes(), ok("good")].concat();
+        refused(bytes, &format!("interim response {status} in place of a final one"));
+    }
+}
+
+#[test]
+fn a_body_shorter_than_its_length_is_cut() {
+    refused(
+        "HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nshort",
+        "response cut short: 5 of 10 bytes",
+    );
+    refused(
+        "HTTP/1.1 404 No\r\nContent-Length: 10\r\n\r\nshort",
+        "response cut short: 5 of 10 bytes",
+    );
+    refused("HTTP/1.1 200 OK\r\n", "response cut short: no header");
+}
+
+#[test]
+fn a_length_that_contradicts_itself_is_refused() {
+    let length = |value: &str| format!("HTTP/1.1 200 OK\r\nContent-Length: {value}\r\n\r\ngood");
+    refused(length("4\r\nContent-Length: 3"), "malformed response: two Content-Lengths");
+    refused(length("+4"), "malformed response: Content-Length");
+    for value in ["x", "-4", "4, 4", "", "99999999999999999999999"] {
+        let run = answered_with(length(value));
+        assert_eq!((run.status, run.stdout.as_slice()), (Some(1), &b""[..]), "{value}");
+    }
+}
+
+#[test]
+fn a_transfer_coding_other_than_chunked_is_refused() {
+    for coding in ["gzip, chunked", "gzip", "identity", "chunked\r\nTransfer-Encoding: chunked"] {
+        let head = format!("HTTP/1.1 200 OK\r\nTransfer-Encoding: {coding}\r\n\r\n");
+        refused(
+            format!("{head}4\r\ngood\r\n0\r\n\r\n"),
+            "malformed response: Transfer-Encoding other than chunked",
+        );
+    }
+}
+
+#[test]
+fn wrong_chunk_sizes_are_refused() {
+    for chunks in ["x\r\ngood\r\n0\r\n\r\n", "-4\r\ngood\r\n", "4\r\ngoodness\r\n0\r\n\r\n"] {
+        let bytes = format!("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n{chunks}");
+        let run = answered_with(bytes);
+        assert_eq!((run.status, run.stdout.as_slice()), (Some(1), &b""[..]), "{chunks}");
+    }
+}
+
+#[test]
+fn a_response_over_the_limit_is_refused_before_it_fills_the_memory() {
+    let limit = "response over the limit of 64 MiB";
+    refused("HTTP/1.1 200 OK\r\nContent-Length: 67108865\r\n\r\n", limit);
+    let server = Server::scripted(|_, mut connection| {
+        if Request::read(&mut connection).is_some() {
+            let _ = connection.write_all(b"HTTP/1.1 200 OK\r\nServer: endless\r\n\r\n");
+            while connection.write_all(&[b'x'; 1 << 16]).is_ok() {}
+        }
+    });
+    let message = format!("frame 0: upload: {limit}; 0 lines are out, go on with --skip 0");
+    run(&["-s", "1x1", &server.url()], &[0; 3]).fails(1, &message);
+}
+
+#[test]
+fn endless_headers_are_refused() {
+    let server = Server::scripted(|_, mut connection| {
+        if Request::read(&mut connection).is_some() {
+            let _ = connection.write_all(b"HTTP/1.1 200 OK\r\n");
+            while connection.write_all(b"X: yyyyyyyyyyyyyyyyyyyyyyyyyyyyyy\r\n").is_ok() {}
+        }
+    });
+    let run = run(&["-s", "1x1", &server.url()], &[0; 3]);
+    assert_eq!((run.status, run.stdout.as_slice()), (Some(1), &b""[..]));
+    assert!(run.stderr.contains("headers"), "{}", run.stderr);
+}
+
+#[test]
+fn headers_of_any_length_never_break_the_program() {
+    // Round minreq's limit, and with a bare LF, its count of header bytes underflows: that is a
+    // failure of the upload, not a crash.
+    let mut panics = 0;
+    for length in (64 << 10) - 4..=(64 << 10) + 2 {
+        let value = "x".repeat(length - "X: ".len());
+        let run = answered_with(format!("HTTP/1.1 200 OK\r\nX: {value}\n\r\ngood"));
+        match run.status {
+            Some(0) => {
+                assert_eq!((run.stdout.as_slice(), run.stderr.as_str()), (&b"good\n"[..], ""))
+            }
+            status => assert_eq!((status, run.stdout.as_slice()), (Some(1), &b""[..])),
+        }
+        assert!(run.stderr.lines().count() <= 1, "{}", run.stderr);
+        panics += usize::from(run.stderr.contains("upload: minreq panicked: "));
+    }
+    assert!(panics > 0, "the guard has not been tried");
+}
+
+#[test]
+fn a_redirect_is_reported_and_not_followed() {
+    let elsewhere = Server::answering(|_, _| ok("elsewhere"));
+    for status in ["301 Moved Permanently", "302 Found", "303 See Other", "307 x", "308 y"] {
+        let location = format!("Location: {}a?b\x1b\r\n", elsewhere.url());
+        let run = answered_with(response_with(status, &location, "moved"));
+        let code = &status[..3];
+        let message = format!(
+            "frame 0: upload: status {code}, redirect to {}a?b\\u{{1b}} not followed; \
+             1 lines are out, go on with --skip 1",
+            elsewhere.url()
+        );
+        assert_eq!(run.fails(1, &message).stdout, b"moved\n");
+    }
+    assert_eq!(elsewhere.connections(), 0);
+}
+
+#[test]
+fn a_refused_connection_is_a_failure() {
+    // A port that was free a moment ago: bound, and closed again.
+    let address = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let run = run(&["-s", "1x1", &format!("http://{address}/")], &tiny_frames(3));
+    run.fails(1, "frame 0: upload: connection refused; 0 lines are out, go on with --skip 0");
+}
+
+#[test]
+fn a_name_that_does_not_exist_is_a_failure() {
+    let run = run(&["-s", "1x1", "http://nowhere.invalid/"], &[0; 3]);
+    assert_eq!((run.status, run.stdout.as_slice()), (Some(1), &b""[..]));
+    let cause = "pngpost: frame 0: upload: failed to lookup address information: ";
+    assert!(run.stderr.starts_with(cause) && run.stderr.lines().count() == 1, "{}", run.stderr);
+}
+
+#[test]
+fn an_upload_ends_at_max_time_wherever_it_hangs() {
+    type Script = fn(std::net::TcpStream);
+    let hang = |connection: std::net::TcpStream| {
+        let _ = Request::read(&mut &connection);
+        wait_until("the program closes", || connection.peek(&mut [0]).map_or(true, |n| n == 0));
+    };
+    let scripts: [(&str, Script); 3] = [
+        ("no response", hang),
+        ("half a head", |connection| {
+            let _ = Request::read(&mut &connection);
+            (&connection).write_all(b"HTTP/1.1 200 OK\r\nContent-").unwrap();
+            wait_until("the program closes", || connection.peek(&mut [0]).map_or(true, |n| n == 0));
+        }),
+        ("a byte at a time", |connection| {
+            let _ = Request::read(&mut &connection);
+            (&connection).write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 100000\r\n\r\n").unwrap();
+            while (&connection).write_all(b"x").is_ok() {
+                thread::sleep(Duration::from_millis(20));
+            }
+        }),
+    ];
+    for (name, script) in scripts {
+        let server = Server::scripted(move |_, connection| script(connection));
+        let begin = Instant::now();
+        let run = run(&["-s", "1x1", "-m", "0.5", &server.url()], &[0; 3]);
+        let message =
+            "frame 0: upload: timed out (--max-time); 0 lines are out, go on with --skip 0";
+        run.fails(1, message);
+        assert!(begin.elapsed() >= Duration::from_millis(500), "{name}");
+    }
+}
+
+#[test]
+fn a_hanging_upload_does_not_stop_a_run_that_keeps_going() {
+    let server = Server::scripted(|number, mut connection| {
+        let Some(_) = Request::read(&mut connection) else { return };
+        if number % 4 == 1 {
+            wait_until("the program closes", || connection.peek(&mut [0]).map_or(true, |n| n == 0));
+        } else {
+            let _ = connection.write_all(&ok(number.to_string()));
+        }
+    });
+    let arguments = ["-s", "1x1", "-m", "0.3", "--keep-going", &server.url()];
+    let run = run(&arguments, &tiny_frames(9));
+    assert_eq!(run.lines(), ["0", "", "2", "3", "4", "", "6", "7", "8"]);
+    assert_eq!(run.status, Some(1));
+    let messages: Vec<_> = run.stderr.lines().collect();
+    let message = |frame| format!("pngpost: frame {frame}: upload: timed out (--max-time)");
+    assert_eq!(messages, [message(1), message(5)]);
+}
+
+#[test]
+fn a_run_ends_when_too_many_uploads_hang() {
+    let server = Server::scripted(|_, connection| {
+        let _ = Request::read(&mut &connection);
+        wait_until("the program closes", || connection.peek(&mut [0]).map_or(true, |n| n == 0));
+    });
+    let arguments = ["-s", "1x1", "-m", "0.05", "-j", "4", "--keep-going", "-q", &server.url()];
+    let run = run(&arguments, &tiny_frames(1000));
+    assert_eq!((run.status, run.stderr.as_str()), (Some(1), ""));
+    assert!((13..=16).contains(&run.lines().len()), "{} lines", run.lines().len());
+    assert!(server.connections() <= 16 + 4, "{} uploads", server.connections());
+}
+
+#[test]
+fn a_reset_while_the_body_is_sent_is_a_failure() {
+    let server = Server::scripted(|_, connection| {
+        // Unread bytes at close become a reset.
+        let _ = connection.peek(&mut [0]);
+        let _ = connection.shutdown(Shutdown::Write);
+    });
+    let run = run(&["-s", "1000x1000", "-z", "none", &server.url()], &[7; 3_000_000]);
+    assert_eq!((run.status, run.stdout.as_slice()), (Some(1), &b""[..]));
+    assert!(run.stderr.starts_with("pngpost: frame 0: upload: "), "{}", run.stderr);
+}

@@ -1,0 +1,78 @@
+//! What every test stands on: the real binary, and real servers on ports of their own.
+
+pub mod form_server;
+pub mod program;
+pub mod server;
+
+use std::thread;
+use std::time::{Duration, Instant};
+
+/// No test waits longer for anything: what has not come by then does not come.
+pub const PATIENCE: Duration = Duration::from_secs(60);
+
+/// Waits until `condition` holds.
+pub fn wait_until(what: &str, mut condition: impl FnMut() -> bool) {
+    let begin = Instant::now();
+    while !condition() {
+        assert!(begin.elapsed() < PATIENCE, "waited in vain until {what}");
+        thread::sleep(Duration::from_millis(2));
+    }
+}
+
+/// Frame `number` of a stream of 1x1 rgb24 frames: its three bytes are the number.
+pub fn tiny(number: u32) -> [u8; 3] {
+    let [_, r, g, b] = number.to_be_bytes();
+    [r, g, b]
+}
+
+/// Frames 0 to `count` - 1 of 1x1 rgb24.
+pub fn tiny_frames(count: u32) -> Vec<u8> {
+    (0..count).flat_map(tiny).collect()
+}
+
+/// The number of the tiny frame whose PNG is the body.
+pub fn tiny_number(png: &[u8]) -> u32 {
+    let image = decode(png);
+    assert_eq!((image.width, image.height), (1, 1));
+    let [r, g, b] = image.pixels[..] else { panic!("{:?} is no rgb24 pixel", image.pixels) };
+    u32::from_be_bytes([0, r, g, b])
+}
+
+/// A decoded PNG.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Image {
+    pub width: u32,
+    pub height: u32,
+    pub color_type: png::ColorType,
+    pub bit_depth: png::BitDepth,
+    pub pixels: Vec<u8>,
+}
+
+/// Decodes a PNG whole, to its end.
+pub fn decode(bytes: &[u8]) -> Image {
+    let mut reader =
+        png::Decoder::new(std::io::Cursor::new(bytes)).read_info().expect("PNG header");
+    let mut pixels = vec![0; reader.output_buffer_size().expect("a size")];
+    let info = reader.next_frame(&mut pixels).expect("PNG image");
+    reader.finish().expect("PNG end");
+    pixels.truncate(info.buffer_size());
+    Image {
+        width: info.width,
+        height: info.height,
+        color_type: info.color_type,
+        bit_depth: info.bit_depth,
+        pixels,
+    }
+}
+
+/// Bytes that look random and are the same every time (xorshift64, Marsaglia 2003).
+pub fn noise(seed: u64, count: usize) -> Vec<u8> {
+    let mut state = seed * 2 + 1;
+    let mut next = || {
+        state ^= state << 13;
+        state ^= state >> 7;
+        state ^= state << 17;
+        (state >> 32) as u8
+    };
+    (0..count).map(|_| next()).collect()
+}

@@ -1,0 +1,200 @@
+//! Bad usage: exit status 2, one line on stderr, nothing read and nothing sent.
+
+use std::process::Command;
+
+use crate::support::program::{Running, command, run, run_command};
+use crate::support::server::{Server, ok};
+
+const URL: &str = "http://127.0.0.1:1/";
+
+/// Command lines, split at blanks (`URL` and `SIZE` stand for good ones), and the message of each.
+const BAD: [(&str, &str); 66] = [
+    ("", "no URL given; usage: pngpost -s WxH [OPTION]... URL"),
+    ("SIZE", "no URL given; usage: pngpost -s WxH [OPTION]... URL"),
+    ("SIZE URL URL", "takes one URL, but 2 operands are given"),
+    ("URL", "--size: not given; takes WxH, such as 64x64"),
+    ("URL -s", "--size: no value given"),
+    ("URL --size", "--size: no value given"),
+    ("URL -s 64", "--size: 64: takes WxH in pixels, such as 64x64, each from 1 to 2147483647"),
+    (
+        "URL -s 64X64",
+        "--size: 64X64: takes WxH in pixels, such as 64x64, each from 1 to 2147483647",
+    ),
+    ("URL -s 0x64", "--size: 0x64: takes WxH in pixels, such as 64x64, each from 1 to 2147483647"),
+    ("URL -s 64x", "--size: 64x: takes WxH in pixels, such as 64x64, each from 1 to 2147483647"),
+    ("URL -s +6x4", "--size: +6x4: takes WxH in pixels, such as 64x64, each from 1 to 2147483647"),
+    (
+        "URL -s 1x2x3",
+        "--size: 1x2x3: takes WxH in pixels, such as 64x64, each from 1 to 2147483647",
+    ),
+    (
+        "URL -s 2147483648x1",
+        "--size: 2147483648x1: takes WxH in pixels, such as 64x64, each from 1 to 2147483647",
+    ),
+    (
+        "URL -s 2147483647x2147483647",
+        "--size: 2147483647x2147483647 rgb24 is over the limit of 1073741824 bytes for a frame",
+    ),
+    (
+        "URL -s 32768x16384",
+        "--size: 32768x16384 rgb24 is over the limit of 1073741824 bytes for a frame",
+    ),
+    (
+        "URL -s -j",
+        "--size: this value: takes WxH in pixels, such as 64x64, each from 1 to 2147483647",
+    ),
+    (
+        "SIZE URL -p yuv420p",
+        "--pix-fmt: yuv420p: takes one of rgb24 bgr24 rgba bgra argb abgr gray ya8",
+    ),
+    ("SIZE URL --pix-fmt=", "--pix-fmt: '': takes one of rgb24 bgr24 rgba bgra argb abgr gray ya8"),
+    (
+        "SIZE URL --skip -1",
+        "--skip: this value: takes a whole number from 0 to 18446744073709551615",
+    ),
+    ("SIZE URL --skip 1.5", "--skip: 1.5: takes a whole number from 0 to 18446744073709551615"),
+    (
+        "SIZE URL --skip 18446744073709551616",
+        "--skip: 18446744073709551616: takes a whole number from 0 to 18446744073709551615",
+    ),
+    ("SIZE URL -z 6", "--compression: 6: takes one of none fastest fast balanced high"),
+    ("SIZE URL -z Fast", "--compression: Fast: takes one of none fastest fast balanced high"),
+    ("SIZE URL -j 0", "--jobs: 0: takes a whole number from 1 to 1000"),
+    ("SIZE URL -j 1001", "--jobs: 1001: takes a whole number from 1 to 1000"),
+    ("SIZE URL -j many", "--jobs: many: takes a whole number from 1 to 1000"),
+    ("SIZE URL -m 0", "--max-time: 0: takes seconds from 0.001 to 31536000"),
+    ("SIZE URL -m 1e3", "--max-time: 1e3: takes seconds from 0.001 to 31536000"),
+    ("SIZE URL -m inf", "--max-time: inf: takes seconds from 0.001 to 31536000"),
+    ("SIZE URL -m 31536001", "--max-time: 31536001: takes seconds from 0.001 to 31536000"),
+    ("SIZE URL -m .", "--max-time: .: takes seconds from 0.001 to 31536000"),
+    ("SIZE URL -F key", "--form: takes NAME=VALUE; there is no '='"),
+    ("SIZE URL -F =v", "--form: takes NAME=VALUE; the name is empty"),
+    ("SIZE URL --form-string key", "--form-string: takes NAME=VALUE; there is no '='"),
+    (
+        "SIZE URL -F k=@f",
+        "--form: NAME=@ takes only @-, the frame; --form-string for text that begins with @",
+    ),
+    (
+        "SIZE URL -F k=@-f",
+        "--form: NAME=@ takes only @-, the frame; --form-string for text that begins with @",
+    ),
+    ("SIZE URL -F k=@-;name=x", "--form: NAME=@- takes ;filename=F and ;type=T, nothing else"),
+    ("SIZE URL -F k=@-;type=png", "--form: NAME=@-;type= takes a media type, such as image/png"),
+    ("SIZE URL -F k=@-;filename=", "--form: NAME=@-: the file name is empty"),
+    ("SIZE URL -F k=@-;filename=\"x", "--form: NAME=@-: a quote is not closed"),
+    ("SIZE URL -F k=@-;filename=\"x\"y", "--form: NAME=@-: text after a closing quote"),
+    ("SIZE URL -F k=@- -F l=@-", "--form: @- is given 2 times; the frame is one part"),
+    (
+        "SIZE URL -F k=<-",
+        "--form: NAME=<FILE takes a file's name; standard input is for the frames",
+    ),
+    ("SIZE URL -F k=</no/such", "--form: /no/such: no such file or directory"),
+    ("SIZE URL --raw -F k=v", "--raw: the body is no form; --form cannot go with it"),
+    ("SIZE URL --raw=yes", "--raw: takes no value"),
+    ("SIZE URL -H nocolon", "--header: takes 'Name: value'; there is no colon"),
+    ("SIZE URL -H :v", "--header: takes 'Name: value'; the name is no token (RFC 9110, 5.6.2)"),
+    ("SIZE URL -H host:x", "--header: host is set by pngpost and cannot be replaced"),
+    (
+        "SIZE URL -H Transfer-Encoding:x",
+        "--header: Transfer-Encoding is set by pngpost and cannot be replaced",
+    ),
+    ("SIZE URL -H @/no/such", "--header: /no/such: no such file or directory"),
+    (
+        "SIZE URL -H Content-Type:text/plain",
+        "--header: the Content-Type of a form is multipart/…, without a boundary",
+    ),
+    ("SIZE URL -u me", "--user: takes USER:PASSWORD; there is no colon"),
+    ("SIZE URL -u @/no/such", "--user: /no/such: no such file or directory"),
+    ("SIZE -u a:b http://c:d@h/", "--user: the URL names a user already"),
+    ("SIZE URL -X HEAD", "--request: HEAD: carries no upload"),
+    ("SIZE URL -X P(T", "--request: P(T: takes an HTTP method, such as PUT"),
+    ("SIZE URL -v -q", "--verbose: cannot go with --quiet"),
+    ("SIZE URL -x", "-x: no such option; 'pngpost --help' lists them"),
+    ("SIZE URL --sise=secret", "--sise: no such option; 'pngpost --help' lists them"),
+    ("SIZE URL --keep-goin", "--keep-goin: no such option; 'pngpost --help' lists them"),
+    ("SIZE h/x", "URL: takes http://… or https://…"),
+    ("SIZE ftp://h/x", "URL: takes http://… or https://…, no other scheme"),
+    ("SIZE http://h:83635/", "URL: port 83635: takes 1 to 65535"),
+    ("SIZE http:///x", "URL: there is no host"),
+    ("SIZE http://[::1]/", "URL: IPv6 addresses are not supported here; use a host name"),
+];
+
+#[test]
+fn bad_usage_is_one_line_that_names_the_option_and_what_it_takes() {
+    for (line, message) in BAD {
+        let words = line.split(' ').filter(|word| !word.is_empty());
+        let arguments: Vec<&str> = words
+            .flat_map(|word| match word {
+                "SIZE" => vec!["-s", "1x1"],
+                "URL" => vec![URL],
+                word => vec![word],
+            })
+            .collect();
+        // Had a frame been read, the run would end with another status: the port is closed.
+        let run = run(&arguments, &[0; 3]);
+        assert_eq!(run.stderr, format!("pngpost: {message}\n"), "{line}");
+        assert_eq!((run.status, run.stdout.as_slice()), (Some(2), &b""[..]), "{line}");
+    }
+}
+
+#[test]
+fn options_of_later_versions_are_not_taken() {
+    let later = ["json", "ndjson", "body-b64", "keep-alive", "range", "rate", "retry"];
+    for option in later.map(|name| format!("--{name}")) {
+        let run = run(&["-s", "1x1", &option, URL], &[]);
+        run.fails(2, &format!("{option}: no such option; 'pngpost --help' lists them"));
+    }
+}
+
+#[test]
+fn control_characters_cannot_smuggle() {
+    let server = Server::answering(|_, _| ok(""));
+    let url = server.url();
+    let smuggling = [
+        vec!["-H", "X: y\r\nHost: evil", &url],
+        vec!["-H", "X: y\n", &url],
+        vec!["-H", "X\r\nY: z", &url],
+        vec!["-X", "POST / HTTP/1.1\r\n\r\n", &url],
+        vec!["-F", "f=@-;type=image/png\r\nX: y", &url],
+        vec!["-u", "a:b\r\n", &url],
+        vec!["http://127.0.0.1:1/\r\nX: y"],
+        vec!["http://127.0.0.1:1/a b"],
+        vec!["http://a%0d%0a:b@127.0.0.1:1/"],
+    ];
+    for arguments in smuggling {
+        let run = run(&[&["-s", "1x1"], &arguments[..]].concat(), &[0; 3]);
+        assert_eq!(run.status, Some(2), "{arguments:?}: {}", run.stderr);
+        assert_eq!(run.stderr.lines().count(), 1, "{}", run.stderr);
+    }
+    assert_eq!(server.connections(), 0);
+}
+
+#[test]
+fn a_certificate_file_that_would_be_passed_over_is_bad_usage() {
+    let https = |name: &str, value: &str| {
+        let mut command = command(&["-s", "1x1", "https://127.0.0.1:1/"]);
+        command.env(name, value);
+        run_command(command, &[0; 3])
+    };
+    let run = https("SSL_CERT_FILE", "/no/such");
+    run.fails(2, "SSL_CERT_FILE: /no/such: no such file or directory");
+    https("SSL_CERT_FILE", "/dev/null")
+        .fails(2, "SSL_CERT_FILE: /dev/null: holds no PEM certificate");
+    https("SSL_CERT_DIR", "/dev/null").fails(2, "SSL_CERT_DIR: /dev/null: not a directory");
+}
+
+#[test]
+fn a_terminal_as_stdin_is_bad_usage() {
+    // util-linux's script runs a command on a terminal of its own.
+    if Command::new("script").arg("--version").output().is_err() {
+        eprintln!("skipped: 'script' is not installed");
+        return;
+    }
+    let mut terminal = Command::new("script");
+    let line = format!("{} -s 1x1 {URL}; echo status $?", env!("CARGO_BIN_EXE_pngpost"));
+    terminal.args(["-qec", &line, "/dev/null"]);
+    terminal.stdin(std::process::Stdio::piped()).stdout(std::process::Stdio::piped());
+    let run = Running::start(terminal).finish();
+    let text = String::from_utf8_lossy(&run.stdout).replace('\r', "");
+    assert_eq!(text, "pngpost: standard input is a terminal: pipe frames into it\nstatus 2\n");
+}
