@@ -1,9 +1,9 @@
 #!/bin/sh
 # demo.sh: a tour of pngpost in one command, `sh tests/demo.sh`, from any directory.
 #
-# It needs stable Rust, a C compiler and the tools of POSIX, and talks to loopback only. Whatever ends
-# it, Ctrl-C too, ends the server that it started and removes its temporary directory. Exit status 0
-# means that every frame was answered with its line.
+# It needs stable Rust, a C compiler and the usual Unix tools; nothing but cargo's downloads leaves
+# loopback. Whatever ends it, Ctrl-C too, ends the server that it started and removes its temporary
+# directory. Exit status 0 means that every frame was answered with its line.
 
 set -eu
 
@@ -68,11 +68,12 @@ frames=$(($(wc -c <"$frames_file") / (64 * 64 * 3)))
 command="cat $frames_file | pngpost -s 64x64 -F key=demo $url"
 
 say '' "== 3. Post $frames frames"
-say "$frames_file is a photograph cut into $frames tiles of 64x64 pixels," \
-    '3 bytes each pixel, one tile after the other and nothing between them. cat stands for any program' \
-    'that writes such frames. pngpost makes each frame a PNG, posts it in a form of its own with the' \
-    'field key=demo, and prints what the server answers: line k for frame k. This server says what it' \
-    'has seen; crc32 is that of the pixels.' '' "\$ $command"
+say "$frames_file is a photograph cut into $frames tiles of 64x64" \
+    'pixels, 3 bytes each pixel, one tile after the other and nothing between them.' \
+    'cat stands for any program that writes such frames. pngpost makes each frame a' \
+    'PNG, posts it in a form of its own with the field key=demo, and prints what the' \
+    'server answers: line k for frame k. This server says what it has seen; crc32 is' \
+    'that of the pixels.' '' "\$ $command"
 
 # The command as it is printed, with the pngpost that was just built.
 pngpost() { "$target/release/pngpost" "$@"; }
@@ -81,8 +82,8 @@ eval "$command" >"$work/lines" || status=$?
 cat "$work/lines"
 
 lines=$(($(wc -l <"$work/lines")))
-seen='^{"width":64,"height":64,"color_type":"rgb","bit_depth":8,"crc32":"[0-9a-f]*","fields":\[\["key","demo"\]\],'
-right=$(grep -c "$seen" "$work/lines") || :
+picture='"width":64,"height":64,"color_type":"rgb","bit_depth":8,"crc32":"[0-9a-f]\{8\}"'
+right=$(grep -c "^{$picture,\"fields\":\[\[\"key\",\"demo\"\]\],.*}\$" "$work/lines") || :
 
 say '' '== 4. What was seen' \
     "$frames frames in, $lines lines out; $right of them say 64x64, rgb, 8 bits, key=demo;" \

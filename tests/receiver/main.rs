@@ -2,7 +2,7 @@
 //!
 //! It takes a PNG on any path and by any method, in a form (axum's multipart parser) or as the bare
 //! body, and answers what it has seen as one JSON object on one line. 200 stands for one image, decoded
-//! to its end with all its checksums right, and nothing after it; anything else is 400 and an "error".
+//! to its end, with all its checksums right and nothing after it; anything else is 400 and an "error".
 //! The body is read whole before it is judged, so that a client always gets its answer.
 
 use std::ffi::OsString;
@@ -168,7 +168,7 @@ async fn form_upload(request: Request) -> Result<Upload> {
             Some(_) => images.push((name, file_name, content_type, bytes)),
         }
     }
-    ensure!(images.len() < 2, "{} images: one is taken", images.len());
+    ensure!(images.len() < 2, "{} images: takes one", images.len());
     let Some((part, file_name, content_type, png)) = images.pop() else {
         bail!("no image: no part of the form has a file name");
     };
@@ -217,6 +217,8 @@ fn decode(bytes: &[u8]) -> Result<(png::OutputInfo, Vec<u8>)> {
     let size = reader.output_buffer_size().filter(|&size| size <= MAX_PIXEL_BYTES);
     let size =
         size.ok_or_else(|| anyhow!("over the limit of {MAX_PIXEL_BYTES} bytes of pixels"))?;
+    let indexed = reader.info().color_type == png::ColorType::Indexed;
+    ensure!(!indexed || reader.info().palette.is_some(), "no palette");
     let mut pixels = vec![0; size];
     let info = reader.next_frame(&mut pixels)?;
     reader.finish()?;
