@@ -33,6 +33,12 @@ pub fn plain(text: &str) -> String {
     }
 }
 
+/// An error with its context, on one line.
+pub fn causes(error: &anyhow::Error) -> String {
+    let causes: Vec<_> = error.chain().map(|cause| plain(&cause.to_string())).collect();
+    causes.join(": ")
+}
+
 /// A value of the user for a message: not too long, and nothing that might have been another option,
 /// since an option that took the next one for its value may have taken a secret.
 pub fn shown(value: &OsStr) -> String {

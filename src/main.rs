@@ -9,10 +9,13 @@ mod diagnostic;
 mod encode;
 mod frame;
 mod input;
+mod job;
 mod line;
+mod pace;
 mod pipeline;
 mod prepare;
 mod request;
+mod retry;
 mod stage;
 mod upload;
 
@@ -27,9 +30,11 @@ use std::time::Instant;
 use anyhow::{Context, Result, anyhow};
 
 use crate::args::{Args, Command};
-use crate::diagnostic::{Secrets, plain, say};
+use crate::diagnostic::{Secrets, causes, plain, say};
 use crate::input::{InputError, RawInput};
-use crate::pipeline::{Answers, Fault, Settings};
+use crate::job::{Answer, Fault};
+use crate::pipeline::{Answers, Settings};
+use crate::retry::Policy;
 use crate::upload::Response;
 
 /// How a run ends.
@@ -46,6 +51,12 @@ enum Ending {
     ReaderGone,
 }
 
+impl Ending {
+    fn failed(message: String) -> Self {
+        Ending::Failed(Some(message))
+    }
+}
+
 fn main() -> ExitCode {
     silence_worker_panics();
     let (quiet, ending) = match args::parse(std::env::args_os().skip(1)) {
@@ -54,7 +65,7 @@ fn main() -> ExitCode {
             (false, print(concat!("pngpost ", env!("CARGO_PKG_VERSION"), "\n")))
         }
         Ok(Command::Post(args)) => (args.quiet, post(&args)),
-        Err(error) => (false, Ending::BadUsage(format!("{error:#}"))),
+        Err(error) => (false, Ending::BadUsage(causes(&error))),
     };
     let (status, message) = match ending {
         Ending::Done => (0, None),
@@ -81,7 +92,7 @@ fn silence_worker_panics() {
 fn print(text: &str) -> Ending {
     match line::write(&mut io::stdout().lock(), text.as_bytes()) {
         Ok(()) => Ending::Done,
-        Err(error) => stdout_failed("", &error),
+        Err(error) => stdout_failed(&error, Ending::failed),
     }
 }
 
@@ -92,14 +103,14 @@ fn post(args: &Args) -> Ending {
     let begin = Instant::now();
     let request = match prepare::request(args) {
         Ok(request) => request,
-        Err(error) => return Ending::BadUsage(format!("{error:#}")),
+        Err(error) => return Ending::BadUsage(causes(&error)),
     };
     if let Some(name) = prepare::unused_proxy(&args.url) {
         say(args.quiet, format!("{name} is set; pngpost uses no proxy and connects directly"));
     }
     match start(args, request.template, request.target) {
         Ok(answers) => deliver(args, &request.secrets, answers, begin),
-        Err(error) => Ending::Failed(Some(format!("{error:#}"))),
+        Err(error) => Ending::failed(causes(&error)),
     }
 }
 
@@ -114,7 +125,15 @@ fn start(args: &Args, template: request::Template, target: upload::Target) -> Re
         encoders: thread::available_parallelism().map_or(1, usize::from),
         max_time: args.max_time,
         keep_going: args.keep_going,
+        retry: Policy {
+            retries: args.retries,
+            delay: args.retry_delay,
+            max_time: args.retry_max_time,
+            all_errors: args.retry_all_errors,
+            spacing: args.spacing,
+        },
     };
+    let verbose = args.verbose;
     let level = args.level;
     let answers = pipeline::start(
         settings,
@@ -124,6 +143,7 @@ fn start(args: &Args, template: request::Template, target: upload::Target) -> Re
             template.body(room, |body| encode::append_png(frame, level, body))
         },
         move |body| upload::attempt(&target, body),
+        move |retry| say(!verbose, retry),
     );
     answers.context("cannot start a thread")
 }
@@ -137,22 +157,23 @@ fn deliver(args: &Args, secrets: &Secrets, mut answers: Answers, begin: Instant)
             break if tally.failed == 0 { Ending::Done } else { Ending::Failed(None) };
         };
         let frame = args.skip + tally.lines;
-        let (response, failure) = match answer {
+        let attempts = attempts(&answer);
+        let (response, failure) = match answer.result {
+            Ok(response) if response.is_success() => (Some(response), None),
             Ok(response) => {
-                let failure = (!response.is_success()).then(|| refusal(&response, secrets));
-                (Some(response), failure)
+                let refusal = refusal(&response, secrets);
+                (Some(response), Some(format!("upload: {refusal}{attempts}")))
             }
-            Err(Fault::Encode(error)) => (None, Some(format!("{error:#}"))),
-            Err(Fault::Upload(failure)) => (None, Some(format!("upload: {failure}"))),
-            Err(Fault::Stuck(failure)) => {
-                break failed(args, &tally, format!("frame {frame}: upload: {failure}"));
-            }
+            Err(Fault::Upload(failure)) => (None, Some(format!("upload: {failure}{attempts}"))),
+            Err(Fault::Encode(error)) => (None, Some(causes(&error))),
+            Err(Fault::Lost) => break lost(args, &tally, frame),
             Err(Fault::Input(error)) => break bad_input(&tally, &error),
         };
         if response.is_some() || args.keep_going {
             let line = line::from_body(response.map_or_else(Vec::new, |response| response.body));
             if let Err(error) = line::write(&mut out, &line) {
-                break stdout_failed(&format!("frame {frame}: "), &error);
+                let failed = |cause| failed(args, &tally, format!("frame {frame}: {cause}"));
+                break stdout_failed(&error, failed);
             }
             tally.lines += 1;
         }
@@ -178,35 +199,48 @@ struct Tally {
 
 /// What a response whose status is not 2xx says.
 fn refusal(response: &Response, secrets: &Secrets) -> String {
-    let location = response.location.as_deref().map_or_else(String::new, |location| {
-        format!(", redirect to {} not followed", secrets.show(location))
-    });
-    format!("upload: status {}{location}", response.status)
+    match &response.location {
+        Some(location) => {
+            format!("{}, redirect to {} not followed", response.cause(), secrets.show(location))
+        }
+        None => response.cause(),
+    }
+}
+
+/// How often a frame was tried, and why not once more: nothing where there is nothing to say.
+fn attempts(answer: &Answer) -> String {
+    match (answer.attempts, &answer.given_up) {
+        (0 | 1, None) => String::new(),
+        (1, Some(why)) => format!(" ({why})"),
+        (count, None) => format!(" ({count} attempts)"),
+        (count, Some(why)) => format!(" ({count} attempts; {why})"),
+    }
+}
+
+fn lost(args: &Args, tally: &Tally, frame: u64) -> Ending {
+    failed(args, tally, format!("frame {frame}: upload: its worker ended without an answer"))
 }
 
 fn failed(args: &Args, tally: &Tally, cause: String) -> Ending {
     let next = args.skip + tally.lines;
-    Ending::Failed(Some(format!(
-        "{cause}; {} lines are out, go on with --skip {next}",
-        tally.lines
-    )))
+    Ending::failed(format!("{cause}; {} lines are out, go on with --skip {next}", tally.lines))
 }
 
 fn bad_input(tally: &Tally, error: &InputError) -> Ending {
     match error {
         InputError::Read { frame, error } => {
-            Ending::Failed(Some(format!("frame {frame}: stdin: {}", plain(&error.to_string()))))
+            Ending::failed(format!("frame {frame}: stdin: {}", plain(&error.to_string())))
         }
         // A frame that failed before came first.
-        error if tally.failed > 0 => Ending::Failed(Some(error.to_string())),
+        error if tally.failed > 0 => Ending::failed(error.to_string()),
         error => Ending::BadInput(error.to_string()),
     }
 }
 
-fn stdout_failed(place: &str, error: &io::Error) -> Ending {
+fn stdout_failed(error: &io::Error, failed: impl FnOnce(String) -> Ending) -> Ending {
     match error.kind() {
         ErrorKind::BrokenPipe => Ending::ReaderGone,
-        _ => Ending::Failed(Some(format!("{place}stdout: {}", plain(&error.to_string())))),
+        _ => failed(format!("stdout: {}", plain(&error.to_string()))),
     }
 }
 
@@ -214,9 +248,10 @@ fn summarize(answers: &Answers, tally: &Tally, begin: Instant) {
     let counts = &answers.counts;
     let seconds = begin.elapsed().as_secs_f64();
     let message = format!(
-        "{} frames, {} failed, {} bytes read, {} bytes sent, {seconds:.3} s, {:.1} frames/s",
+        "{} frames, {} failed, {} retries, {} bytes read, {} bytes sent, {seconds:.3} s, {:.1} frames/s",
         tally.lines,
         tally.failed,
+        counts.retries.load(Ordering::Relaxed),
         counts.bytes_read.load(Ordering::Relaxed),
         counts.bytes_sent.load(Ordering::Relaxed),
         tally.lines as f64 / seconds.max(0.001),

@@ -14,13 +14,12 @@ use std::time::Duration;
 use crate::deadline::Deadlines;
 use crate::frame::Frame;
 use crate::input::InputError;
+use crate::job::{Answer, Encoded, Fault, Halt, Job, Uploads};
+use crate::pace::Pace;
 use crate::request::Body;
+use crate::retry::Policy;
 use crate::stage::{Slot, Stage, Ticket, Worker};
 use crate::upload::{Failure, Response};
-
-/// Uploads that outlasted the limit and still run, at most. Each holds a thread, a connection and its
-/// body; the HTTP crate cannot be told to stop.
-pub const MAX_ABANDONED: usize = 16;
 
 pub struct Settings {
     /// Uploads in flight, at most.
@@ -31,21 +30,8 @@ pub struct Settings {
     pub max_time: Duration,
     /// Whether frames after a failed one are uploaded.
     pub keep_going: bool,
+    pub retry: Policy,
 }
-
-/// Why a frame has no response.
-pub enum Fault {
-    /// There is no such frame, nor any later one.
-    Input(InputError),
-    Encode(anyhow::Error),
-    Upload(Failure),
-    /// No worker is left to go on with: no later frame is uploaded.
-    Stuck(Failure),
-}
-
-pub type Answer = Result<Response, Fault>;
-
-type Encoded = (u64, Result<Body, Fault>);
 
 /// What has been done so far, for the closing summary.
 #[derive(Default)]
@@ -53,6 +39,7 @@ pub struct Counts {
     pub frames_read: AtomicU64,
     pub bytes_read: AtomicU64,
     pub bytes_sent: AtomicU64,
+    pub retries: AtomicU64,
     at_end: AtomicBool,
 }
 
@@ -75,7 +62,7 @@ impl Iterator for Answers {
     type Item = Answer;
 
     fn next(&mut self) -> Option<Answer> {
-        let lost = || Err(Fault::Stuck(Failure::new("its worker ended without an answer")));
+        let lost = || Answer::fault(Fault::Lost);
         let answer = match self.tickets.recv() {
             Ok(ticket) => ticket.recv().unwrap_or_else(|_| lost()),
             Err(_) if self.is_complete() => return None,
@@ -87,12 +74,13 @@ impl Iterator for Answers {
 }
 
 /// Starts all stages. `read` gives the next frame, in the allocation that it is handed; `encode` and
-/// `attempt` run on several threads at once.
+/// `attempt` run on several threads at once; `report` is told of each retry.
 pub fn start(
     settings: Settings,
     read: impl FnMut(Vec<u8>) -> Result<Option<Frame>, InputError> + Send + 'static,
     encode: impl Fn(&mut Frame) -> anyhow::Result<Body> + Send + Sync + 'static,
     attempt: impl Fn(Body) -> Result<Response, Failure> + Send + Sync + 'static,
+    report: impl Fn(String) + Send + Sync + 'static,
 ) -> io::Result<Answers> {
     let halt = Arc::new(Halt::default());
     let counts = Arc::new(Counts::default());
@@ -101,7 +89,10 @@ pub fn start(
     let encoded = start_encoding(settings.encoders, window, read, encode)?;
     let uploads = Arc::new(Uploads {
         attempt: Box::new(attempt),
+        report: Box::new(report),
         deadlines: Deadlines::watch(settings.max_time, Job::expire)?,
+        retries: settings.retry.retries,
+        pace: Pace::new(settings.retry),
         keep_going: settings.keep_going,
         halt: Arc::clone(&halt),
         abandoned: AtomicUsize::new(0),
@@ -112,11 +103,7 @@ pub fn start(
         halt.allows(frame).then_some((frame, body))
     };
     let work = move |stage: &Arc<_>, (frame, body): Encoded, slot| {
-        let job = Job { frame, slot, stage: Arc::clone(stage), uploads: Arc::clone(&uploads) };
-        match body {
-            Ok(body) => job.upload(body),
-            Err(fault) => job.answer(Err(fault)),
-        }
+        Job::new(frame, slot, Arc::clone(stage), Arc::clone(&uploads)).begin(body)
     };
     // Twice the jobs: one slow answer does not at once keep the other workers from going on.
     let tickets = Stage::start("upload", settings.jobs, 2 * settings.jobs, source, work)?;
@@ -168,90 +155,4 @@ fn start_encoding(
         Worker::GoesOn
     };
     Stage::start("encode", encoders, window, source, work)
-}
-
-/// The first failed frame, once there is one: no frame after it is uploaded, and none is read.
-struct Halt(AtomicU64);
-
-impl Default for Halt {
-    fn default() -> Self {
-        Halt(AtomicU64::new(u64::MAX))
-    }
-}
-
-impl Halt {
-    fn after(&self, frame: u64) {
-        self.0.fetch_min(frame, Ordering::AcqRel);
-    }
-
-    fn allows(&self, frame: u64) -> bool {
-        frame <= self.0.load(Ordering::Acquire)
-    }
-
-    fn is_set(&self) -> bool {
-        self.0.load(Ordering::Acquire) != u64::MAX
-    }
-}
-
-/// What all uploads share.
-struct Uploads {
-    attempt: Box<dyn Fn(Body) -> Result<Response, Failure> + Send + Sync>,
-    deadlines: Arc<Deadlines<Job>>,
-    keep_going: bool,
-    halt: Arc<Halt>,
-    abandoned: AtomicUsize,
-    counts: Arc<Counts>,
-}
-
-/// One frame's upload: whoever has the job answers for the frame, and nobody else does.
-struct Job {
-    frame: u64,
-    slot: Slot<Answer>,
-    stage: Arc<Stage<Encoded, Answer>>,
-    uploads: Arc<Uploads>,
-}
-
-impl Job {
-    fn upload(self, body: Body) -> Worker {
-        let uploads = Arc::clone(&self.uploads);
-        if !uploads.halt.allows(self.frame) {
-            return Worker::GoesOn;
-        }
-        uploads.counts.bytes_sent.fetch_add(body.bytes.len() as u64, Ordering::Relaxed);
-        match uploads.deadlines.call(self, || (uploads.attempt)(body)) {
-            Some((job, result)) => job.answer(result.map_err(Fault::Upload)),
-            None => {
-                uploads.abandoned.fetch_sub(1, Ordering::AcqRel);
-                Worker::IsReplaced
-            }
-        }
-    }
-
-    /// The attempt outlasted the limit. Its thread can't be stopped: a new one takes its place.
-    fn expire(self) {
-        let abandoned = self.uploads.abandoned.fetch_add(1, Ordering::AcqRel) + 1;
-        let replaced = self.stage.replace_worker();
-        let timed_out = "timed out (--max-time)";
-        let fault = match replaced {
-            _ if abandoned > MAX_ABANDONED => Fault::Stuck(Failure::new(format!(
-                "{timed_out}, and {MAX_ABANDONED} uploads before it still hang"
-            ))),
-            Err(error) => Fault::Stuck(Failure::new(format!("{timed_out}; no thread: {error}"))),
-            Ok(()) => Fault::Upload(Failure::new(timed_out)),
-        };
-        self.answer(Err(fault));
-    }
-
-    fn answer(self, answer: Answer) -> Worker {
-        let ends_run = match &answer {
-            Ok(response) => !response.is_success() && !self.uploads.keep_going,
-            Err(Fault::Input(_) | Fault::Stuck(_)) => true,
-            Err(Fault::Encode(_) | Fault::Upload(_)) => !self.uploads.keep_going,
-        };
-        if ends_run {
-            self.uploads.halt.after(self.frame);
-        }
-        let _ = self.slot.send(answer);
-        Worker::GoesOn
-    }
 }

@@ -53,6 +53,7 @@ impl Default for ImagePart {
 }
 
 /// What is uploaded.
+#[derive(Clone)]
 pub struct Body {
     /// `None` where the user left the header out.
     pub content_type: Option<String>,

@@ -78,12 +78,17 @@ impl<T: Send + 'static, U: Send + 'static> Stage<T, U> {
         spawned.map(drop)
     }
 
-    /// A worker hangs and counts no longer: another one takes its place. An error: none is left.
-    pub fn replace_worker(self: &Arc<Self>) -> io::Result<()> {
-        self.started.fetch_sub(1, Ordering::AcqRel);
-        match self.start_worker() {
-            Err(error) if self.started.load(Ordering::Acquire) == 0 => Err(error),
-            _ => Ok(()),
+    /// A worker hangs and counts no longer: another one takes its place, and does `first` before it goes
+    /// on. Where no thread is to be had, and no worker is left, the queue is closed.
+    pub fn replace_worker(self: &Arc<Self>, first: impl FnOnce() -> Worker + Send + 'static) {
+        let stage = Arc::clone(self);
+        let work = move || match first() {
+            Worker::GoesOn => stage.run(),
+            Worker::IsReplaced => {}
+        };
+        let spawned = thread::Builder::new().name(self.name.into()).spawn(work);
+        if spawned.is_err() && self.started.fetch_sub(1, Ordering::AcqRel) == 1 {
+            *self.intake.lock().unwrap_or_else(PoisonError::into_inner) = None;
         }
     }
 

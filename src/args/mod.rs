@@ -16,12 +16,15 @@ use crate::frame::{FrameSize, MAX_FRAME_BYTES, PixelFormat};
 use crate::request::ImagePart;
 use crate::upload::{HeaderRule, Url, UserInfo};
 use value::{
-    one_of, parse_form, parse_header, parse_method, parse_seconds, parse_size, parse_user,
-    parse_whole, split_field,
+    one_of, parse_form, parse_header, parse_method, parse_rate, parse_seconds, parse_size,
+    parse_user, parse_whole, split_field,
 };
 
 /// The most uploads in flight: each has a thread and a connection.
 pub const MAX_JOBS: usize = 1000;
+
+/// The most retries of a frame.
+const MAX_RETRIES: u64 = 1_000_000;
 
 pub const HELP: &str = include_str!("../help.txt");
 
@@ -44,6 +47,12 @@ pub struct Args {
     pub method: String,
     pub jobs: usize,
     pub max_time: Duration,
+    pub retries: u32,
+    pub retry_delay: Duration,
+    pub retry_max_time: Duration,
+    pub retry_all_errors: bool,
+    /// Between the starts of two attempts, at least.
+    pub spacing: Duration,
     pub keep_going: bool,
     pub verbose: bool,
     pub quiet: bool,
@@ -84,7 +93,7 @@ const fn valued(short: Option<char>, long: &'static str) -> Opt {
 }
 
 /// Every option that there is: a test holds help and manual against it.
-const OPTIONS: [Opt; 17] = [
+const OPTIONS: [Opt; 22] = [
     valued(Some('s'), "size"),
     valued(Some('p'), "pix-fmt"),
     valued(None, "skip"),
@@ -96,7 +105,12 @@ const OPTIONS: [Opt; 17] = [
     valued(Some('u'), "user"),
     valued(Some('X'), "request"),
     valued(Some('j'), "jobs"),
+    valued(None, "rate"),
     valued(Some('m'), "max-time"),
+    valued(None, "retry"),
+    valued(None, "retry-delay"),
+    valued(None, "retry-max-time"),
+    flag(None, "retry-all-errors"),
     flag(None, "keep-going"),
     flag(Some('v'), "verbose"),
     flag(Some('q'), "quiet"),
@@ -118,6 +132,11 @@ struct Typed {
     method: Option<String>,
     jobs: Option<usize>,
     max_time: Option<Duration>,
+    retries: Option<u32>,
+    retry_delay: Option<Duration>,
+    retry_max_time: Option<Duration>,
+    retry_all_errors: bool,
+    spacing: Duration,
     keep_going: bool,
     verbose: bool,
     quiet: bool,
@@ -183,6 +202,7 @@ impl Typed {
     fn switch(&mut self, long: &str) {
         match long {
             "raw" => self.raw = true,
+            "retry-all-errors" => self.retry_all_errors = true,
             "keep-going" => self.keep_going = true,
             "verbose" => self.verbose = true,
             _ => self.quiet = true,
@@ -198,7 +218,11 @@ impl Typed {
             "compression" => self.level = Some(one_of(long, &value, &Level::ALL, Level::name)?),
             "skip" => self.skip = parse_whole(long, &value, 0, u64::MAX)?,
             "jobs" => self.jobs = Some(parse_whole(long, &value, 1, MAX_JOBS as u64)? as usize),
-            "max-time" => self.max_time = Some(parse_seconds(long, &value)?),
+            "rate" => self.spacing = parse_rate(&value)?,
+            "max-time" => self.max_time = Some(parse_seconds(long, &value, 0.001)?),
+            "retry" => self.retries = Some(parse_whole(long, &value, 0, MAX_RETRIES)? as u32),
+            "retry-delay" => self.retry_delay = Some(parse_seconds(long, &value, 0.0)?),
+            "retry-max-time" => self.retry_max_time = Some(parse_seconds(long, &value, 0.0)?),
             "form" => self.form.push(parse_form(&value)?),
             "form-string" => {
                 let (name, value) = split_field(long, &value)?;
@@ -248,6 +272,11 @@ impl Typed {
             method: self.method.unwrap_or_else(|| "POST".to_owned()),
             jobs: self.jobs.unwrap_or(1),
             max_time: self.max_time.unwrap_or(Duration::from_secs(300)),
+            retries: self.retries.unwrap_or(3),
+            retry_delay: self.retry_delay.unwrap_or(Duration::from_secs(1)),
+            retry_max_time: self.retry_max_time.unwrap_or(Duration::from_secs(600)),
+            retry_all_errors: self.retry_all_errors,
+            spacing: self.spacing,
             keep_going: self.keep_going,
             verbose: self.verbose,
             quiet: self.quiet,

@@ -16,6 +16,9 @@ use crate::upload::{HeaderRule, UserInfo, is_token};
 /// The longest limit of one attempt, in seconds: a year.
 const MAX_SECONDS: f64 = 31_536_000.0;
 
+/// The highest N of a rate.
+const MAX_RATE: u64 = 1_000_000;
+
 pub fn parse_size(value: &OsStr) -> Result<FrameSize> {
     let bad = || {
         anyhow!(
@@ -55,12 +58,29 @@ pub fn parse_whole(long: &str, value: &OsStr, min: u64, max: u64) -> Result<u64>
     })
 }
 
-pub fn parse_seconds(long: &str, value: &OsStr) -> Result<Duration> {
+pub fn parse_seconds(long: &str, value: &OsStr, min: f64) -> Result<Duration> {
     let plain = |text: &&str| text.bytes().all(|byte| byte.is_ascii_digit() || byte == b'.');
     let seconds = value.to_str().filter(plain).and_then(|text| text.parse::<f64>().ok());
-    let seconds = seconds.filter(|seconds| (0.001..=MAX_SECONDS).contains(seconds));
+    let seconds = seconds.filter(|seconds| (min..=MAX_SECONDS).contains(seconds));
     seconds.map(Duration::from_secs_f64).ok_or_else(|| {
-        anyhow!("--{long}: {}: takes seconds from 0.001 to {MAX_SECONDS}", shown(value))
+        anyhow!("--{long}: {}: takes seconds from {min} to {MAX_SECONDS}", shown(value))
+    })
+}
+
+/// `N/UNIT` as the time between two starts.
+pub fn parse_rate(value: &OsStr) -> Result<Duration> {
+    let rate = value.to_str().and_then(|text| text.split_once('/')).and_then(|(count, unit)| {
+        let seconds = match unit {
+            "s" => 1.0,
+            "m" => 60.0,
+            "h" => 3600.0,
+            _ => return None,
+        };
+        let count = digits(count).filter(|count| (1..=MAX_RATE).contains(count))?;
+        Some(Duration::from_secs_f64(seconds / count as f64))
+    });
+    rate.ok_or_else(|| {
+        anyhow!("--rate: {}: takes N/UNIT, N from 1 to {MAX_RATE}, UNIT s, m or h", shown(value))
     })
 }
 

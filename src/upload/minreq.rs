@@ -4,10 +4,10 @@
 //! follows a redirect, never reads without bound, and a panic inside it is a failure of this attempt.
 
 use std::any::Any;
-use std::error::Error as _;
-use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::time::{Duration, Instant};
 
+use super::outcome::{self, Outcome};
 use super::reply::{self, Head};
 use super::{Failure, Response, Target};
 use crate::diagnostic;
@@ -21,17 +21,22 @@ const NO_STATUS_LINE: &str = "Server did not provide a status line";
 
 pub fn attempt(target: &Target, body: Body) -> Result<Response, Failure> {
     catch_unwind(AssertUnwindSafe(|| exchange(target, body))).unwrap_or_else(|panic| {
-        Err(Failure::new(format!("minreq panicked: {}", panic_text(&*panic))))
+        Err(Failure::unknown(format!("minreq panicked: {}", panic_text(&*panic))))
     })
 }
 
 fn exchange(target: &Target, body: Body) -> Result<Response, Failure> {
-    let reply = request(target, body).send_lazy().map_err(|error| failure(&error))?;
+    let begin = Instant::now();
+    let failed = |error: minreq::Error| failure(&error, begin.elapsed());
+    let reply = request(target, body).send_lazy().map_err(failed)?;
     if reply.status_code == 503 && reply.reason_phrase == NO_STATUS_LINE {
-        return Err(Failure::new("no response: closed, or no HTTP status line"));
+        return Err(Failure::unknown("no response: closed, or no HTTP status line"));
     }
     let head = Head { status: reply.status_code, headers: reply.headers.clone() };
-    reply::response(head, reply, |error| failure(&minreq::Error::IoError(error)))
+    // Once there is a head, something was sent: no error while reading the body says otherwise.
+    let cut =
+        |error| Failure { outcome: Outcome::Unknown, ..failed(minreq::Error::IoError(error)) };
+    reply::response(head, reply, cut)
 }
 
 fn request(target: &Target, body: Body) -> minreq::Request {
@@ -50,24 +55,20 @@ fn request(target: &Target, body: Body) -> minreq::Request {
     request.with_header("Connection", "close").with_body(body.bytes)
 }
 
-fn failure(error: &minreq::Error) -> Failure {
-    let mut cause = error.to_string();
-    let mut source = error.source();
+fn failure(error: &minreq::Error, elapsed: Duration) -> Failure {
+    let outcome = match error {
+        minreq::Error::AddressNotFound => Outcome::Refused,
+        error => outcome::of_error(error, elapsed),
+    };
     // minreq wraps an error inside a chunk-size line twice: the innermost one says what happened.
-    while let Some(error) = source {
-        cause = match error.downcast_ref::<rustls::Error>() {
+    let cause = outcome::chain(error).last().map_or_else(String::new, |innermost| {
+        match innermost.downcast_ref::<rustls::Error>() {
             Some(rustls::Error::InvalidCertificate(why)) => format!("certificate: {why}"),
             Some(error) => format!("TLS: {error}"),
-            None => error.to_string(),
-        };
-        source = error.downcast_ref::<io::Error>().and_then(inner).or_else(|| error.source());
-    }
-    Failure::new(diagnostic::plain(&cause))
-}
-
-/// The error inside an `io::Error`: its `source()` would pass over it to the one below.
-fn inner(error: &io::Error) -> Option<&(dyn std::error::Error + 'static)> {
-    error.get_ref().map(|inner| inner as _)
+            None => innermost.to_string(),
+        }
+    });
+    Failure { outcome, cause: diagnostic::plain(&cause) }
 }
 
 fn panic_text(panic: &(dyn Any + Send)) -> &str {

@@ -5,6 +5,7 @@
 
 mod header;
 mod minreq;
+mod outcome;
 mod reply;
 mod url;
 
@@ -13,6 +14,7 @@ use std::fmt;
 use crate::request::Body;
 
 pub use header::{Header, HeaderRule, is_token};
+pub use outcome::Outcome;
 pub use url::{Url, UserInfo};
 
 /// Where requests go, and what each of them says besides its body.
@@ -28,24 +30,38 @@ pub struct Response {
     pub status: u16,
     /// Where a redirect points, as the server wrote it: untrusted text.
     pub location: Option<String>,
+    /// When to try again, as the server wrote it.
+    pub retry_after: Option<String>,
     pub body: Vec<u8>,
 }
 
 impl Response {
+    /// `None` for success.
+    pub fn outcome(&self) -> Option<Outcome> {
+        (!self.is_success()).then(|| outcome::of_status(self.status))
+    }
+
+    /// What is wrong with it, for a message.
+    pub fn cause(&self) -> String {
+        format!("status {}", self.status)
+    }
+
     pub fn is_success(&self) -> bool {
         (200..=299).contains(&self.status)
     }
 }
 
-/// Why an attempt brought no whole response.
+/// Why an attempt brought no whole response, and what that means for its frame.
 #[derive(Debug)]
 pub struct Failure {
+    pub outcome: Outcome,
     pub cause: String,
 }
 
 impl Failure {
-    pub fn new(cause: impl Into<String>) -> Self {
-        Failure { cause: cause.into() }
+    /// A failure after which nobody knows whether the frame has arrived.
+    pub fn unknown(cause: impl Into<String>) -> Self {
+        Failure { outcome: Outcome::Unknown, cause: cause.into() }
     }
 }
 

@@ -38,17 +38,18 @@ pub fn response<R: Read>(
         body.take(MAX_RESPONSE_BYTES as u64 + 1).read_to_end(&mut bytes).map_err(read_failure)?;
         check_body(&head, bytes.len(), length.filter(|_| !chunked))?;
     }
-    let location = head.values("location").next().map(str::to_owned);
-    Ok(Response { status: head.status, location, body: bytes })
+    let header = |name| head.values(name).next().map(str::to_owned);
+    let (location, retry_after) = (header("location"), header("retry-after"));
+    Ok(Response { status: head.status, location, retry_after, body: bytes })
 }
 
 fn check_status(status: u16) -> Result<(), Failure> {
     match status {
         200..=599 => Ok(()),
         100..=199 => {
-            Err(Failure::new(format!("interim response {status} in place of a final one")))
+            Err(Failure::unknown(format!("interim response {status} in place of a final one")))
         }
-        _ => Err(Failure::new(format!("malformed response: status {status}"))),
+        _ => Err(Failure::unknown(format!("malformed response: status {status}"))),
     }
 }
 
@@ -58,9 +59,9 @@ fn content_length(head: &Head) -> Result<Option<u64>, Failure> {
     for value in head.values("content-length") {
         let digits = value.bytes().all(|byte| byte.is_ascii_digit());
         let told = value.parse::<u64>().ok().filter(|_| digits);
-        let told = told.ok_or_else(|| Failure::new("malformed response: Content-Length"))?;
+        let told = told.ok_or_else(|| Failure::unknown("malformed response: Content-Length"))?;
         if length.is_some_and(|before| before != told) {
-            return Err(Failure::new("malformed response: two Content-Lengths"));
+            return Err(Failure::unknown("malformed response: two Content-Lengths"));
         }
         length = Some(told);
     }
@@ -75,7 +76,7 @@ fn is_chunked(head: &Head) -> Result<bool, Failure> {
     match (codings.next(), codings.next()) {
         (None, _) => Ok(false),
         (Some(coding), None) if coding.eq_ignore_ascii_case("chunked") => Ok(true),
-        _ => Err(Failure::new("malformed response: Transfer-Encoding other than chunked")),
+        _ => Err(Failure::unknown("malformed response: Transfer-Encoding other than chunked")),
     }
 }
 
@@ -85,16 +86,16 @@ fn check_body(head: &Head, got: usize, length: Option<u64>) -> Result<(), Failur
     }
     match length {
         Some(told) if told != got as u64 => {
-            Err(Failure::new(format!("response cut short: {got} of {told} bytes")))
+            Err(Failure::unknown(format!("response cut short: {got} of {told} bytes")))
         }
         // Every server sends some header; a reply without any was cut inside its head.
         None if got == 0 && head.headers.is_empty() => {
-            Err(Failure::new("response cut short: no header"))
+            Err(Failure::unknown("response cut short: no header"))
         }
         _ => Ok(()),
     }
 }
 
 fn too_long() -> Failure {
-    Failure::new(format!("response over the limit of {} MiB", MAX_RESPONSE_BYTES >> 20))
+    Failure::unknown(format!("response over the limit of {} MiB", MAX_RESPONSE_BYTES >> 20))
 }

@@ -15,7 +15,7 @@ fn a_full_disk_under_stdout_is_an_error() {
     let mut program = command(&["-s", "1x1", &server.url()]);
     program.stdout(File::options().write(true).open("/dev/full").unwrap());
     let run = run_command(program, &tiny_frames(100));
-    run.fails(1, "frame 0: stdout: no space left on device");
+    run.fails(1, "frame 0: stdout: no space left on device; 0 lines are out, go on with --skip 0");
     let mut help = command(&["--help"]);
     help.stdout(File::options().write(true).open("/dev/full").unwrap());
     run_command(help, b"").fails(1, "stdout: no space left on device");
@@ -63,7 +63,8 @@ fn verbose_closes_with_a_summary() {
     let server = Server::answering(|_, _| ok("line"));
     let run = run(&["-v", "-s", "1x1", &server.url()], &tiny_frames(5));
     assert_eq!((run.status, run.lines().len()), (Some(0), 5));
-    let summary = run.stderr.strip_prefix("pngpost: 5 frames, 0 failed, 15 bytes read, ").unwrap();
+    let summary =
+        run.stderr.strip_prefix("pngpost: 5 frames, 0 failed, 0 retries, 15 bytes read, ").unwrap();
     let sent: usize = summary.split(' ').next().unwrap().parse().unwrap();
     let bodies = server.requests.lock().unwrap().iter().map(|r| r.body.len()).sum::<usize>();
     assert_eq!(sent, bodies);

@@ -4,8 +4,11 @@
 
 mod support;
 
+mod cuts;
 mod endings;
+mod faults;
 mod frames;
+mod injected;
 mod lines;
 mod promises;
 mod requests;

@@ -8,7 +8,7 @@ use crate::support::server::{Server, ok};
 const URL: &str = "http://127.0.0.1:1/";
 
 /// Command lines, split at blanks (`URL` and `SIZE` stand for good ones), and the message of each.
-const BAD: [(&str, &str); 66] = [
+const BAD: [(&str, &str); 78] = [
     ("", "no URL given; usage: pngpost -s WxH [OPTION]... URL"),
     ("SIZE", "no URL given; usage: pngpost -s WxH [OPTION]... URL"),
     ("SIZE URL URL", "takes one URL, but 2 operands are given"),
@@ -67,6 +67,18 @@ const BAD: [(&str, &str); 66] = [
     ("SIZE URL -m inf", "--max-time: inf: takes seconds from 0.001 to 31536000"),
     ("SIZE URL -m 31536001", "--max-time: 31536001: takes seconds from 0.001 to 31536000"),
     ("SIZE URL -m .", "--max-time: .: takes seconds from 0.001 to 31536000"),
+    ("SIZE URL --rate 5", "--rate: 5: takes N/UNIT, N from 1 to 1000000, UNIT s, m or h"),
+    ("SIZE URL --rate 0/s", "--rate: 0/s: takes N/UNIT, N from 1 to 1000000, UNIT s, m or h"),
+    ("SIZE URL --rate 5/d", "--rate: 5/d: takes N/UNIT, N from 1 to 1000000, UNIT s, m or h"),
+    ("SIZE URL --rate 0.5/s", "--rate: 0.5/s: takes N/UNIT, N from 1 to 1000000, UNIT s, m or h"),
+    ("SIZE URL --retry -1", "--retry: this value: takes a whole number from 0 to 1000000"),
+    ("SIZE URL --retry 1000001", "--retry: 1000001: takes a whole number from 0 to 1000000"),
+    ("SIZE URL --retry some", "--retry: some: takes a whole number from 0 to 1000000"),
+    ("SIZE URL --retry-delay x", "--retry-delay: x: takes seconds from 0 to 31536000"),
+    ("SIZE URL --retry-delay", "--retry-delay: no value given"),
+    ("SIZE URL --retry-max-time 1h", "--retry-max-time: 1h: takes seconds from 0 to 31536000"),
+    ("SIZE URL --retry-all-errors=1", "--retry-all-errors: takes no value"),
+    ("SIZE URL --retry-al", "--retry-al: no such option; 'pngpost --help' lists them"),
     ("SIZE URL -F key", "--form: takes NAME=VALUE; there is no '='"),
     ("SIZE URL -F =v", "--form: takes NAME=VALUE; the name is empty"),
     ("SIZE URL --form-string key", "--form-string: takes NAME=VALUE; there is no '='"),
@@ -139,7 +151,7 @@ fn bad_usage_is_one_line_that_names_the_option_and_what_it_takes() {
 
 #[test]
 fn options_of_later_versions_are_not_taken() {
-    let later = ["json", "ndjson", "body-b64", "keep-alive", "range", "rate", "retry"];
+    let later = ["json", "ndjson", "body-b64", "keep-alive", "range"];
     for option in later.map(|name| format!("--{name}")) {
         let run = run(&["-s", "1x1", &option, URL], &[]);
         run.fails(2, &format!("{option}: no such option; 'pngpost --help' lists them"));

@@ -3,6 +3,7 @@
 pub mod form_server;
 pub mod program;
 pub mod server;
+pub mod tls;
 
 use std::thread;
 use std::time::{Duration, Instant};

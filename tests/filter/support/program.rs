@@ -114,6 +114,12 @@ impl Running {
         String::from_utf8(line).expect("UTF-8")
     }
 
+    /// The lines of stderr as they come; `finish` then finds none.
+    pub fn stderr_lines(&mut self) -> impl Iterator<Item = String> + Send + 'static {
+        let stderr = self.stderr.take().expect("stderr is open");
+        BufReader::new(stderr).lines().map(|line| line.expect("UTF-8"))
+    }
+
     /// Closes stdin, and waits for the end.
     pub fn finish(mut self) -> Run {
         self.stdin = None;

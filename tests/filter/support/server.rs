@@ -54,7 +54,13 @@ pub struct Server {
 impl Server {
     /// `script` has each connection to itself, on a thread of its own. Connections count from 0.
     pub fn scripted(script: impl Fn(usize, TcpStream) + Send + Sync + 'static) -> Server {
-        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        Server::scripted_on(TcpListener::bind("127.0.0.1:0").unwrap(), script)
+    }
+
+    fn scripted_on(
+        listener: TcpListener,
+        script: impl Fn(usize, TcpStream) + Send + Sync + 'static,
+    ) -> Server {
         let server = Server {
             address: listener.local_addr().unwrap(),
             connections: Arc::default(),
@@ -81,9 +87,16 @@ impl Server {
     pub fn answering(
         answer: impl Fn(usize, &Request) -> Vec<u8> + Send + Sync + 'static,
     ) -> Server {
+        Server::answering_on(TcpListener::bind("127.0.0.1:0").unwrap(), answer)
+    }
+
+    pub fn answering_on(
+        listener: TcpListener,
+        answer: impl Fn(usize, &Request) -> Vec<u8> + Send + Sync + 'static,
+    ) -> Server {
         let requests: Arc<Mutex<Vec<Request>>> = Arc::default();
         let seen = Arc::clone(&requests);
-        let mut server = Server::scripted(move |number, mut connection| {
+        let mut server = Server::scripted_on(listener, move |number, mut connection| {
             if let Some(request) = Request::read(&mut connection) {
                 seen.lock().unwrap().push(request.clone());
                 let _ = connection.write_all(&answer(number, &request));

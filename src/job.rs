@@ -1,0 +1,218 @@
+//! One frame's upload, from its first attempt to its answer.
+//!
+//! Whoever holds the `Job` answers for the frame, and nobody else does. So a frame is answered once,
+//! and it is under way once, even when an attempt that outlasted its limit comes back late.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+
+use crate::deadline::Deadlines;
+use crate::input::InputError;
+use crate::pace::Pace;
+use crate::pipeline::Counts;
+use crate::request::Body;
+use crate::retry::{Failed, Next};
+use crate::stage::{Slot, Stage, Worker};
+use crate::upload::{Failure, Outcome, Response};
+
+/// Attempts that outlasted the limit and still run, at most. Each holds a thread, a connection and its
+/// body; the HTTP crate cannot be told to stop.
+pub const MAX_ABANDONED: usize = 16;
+
+/// Why a frame has no response.
+pub enum Fault {
+    /// There is no such frame, nor any later one.
+    Input(InputError),
+    Encode(anyhow::Error),
+    Upload(Failure),
+    /// Its worker ended without an answer, for want of threads perhaps, and so may all others.
+    Lost,
+}
+
+/// What has become of a frame.
+pub struct Answer {
+    pub result: Result<Response, Fault>,
+    pub attempts: u32,
+    /// Why there was no further attempt, where that is not plain from the result.
+    pub given_up: Option<String>,
+}
+
+impl Answer {
+    pub fn fault(fault: Fault) -> Self {
+        Answer { result: Err(fault), attempts: 0, given_up: None }
+    }
+}
+
+/// A frame's number, and its body.
+pub type Encoded = (u64, Result<Body, Fault>);
+
+/// The first failed frame, once there is one: no frame after it is uploaded, and none is read.
+pub struct Halt(AtomicU64);
+
+impl Default for Halt {
+    fn default() -> Self {
+        Halt(AtomicU64::new(u64::MAX))
+    }
+}
+
+impl Halt {
+    fn after(&self, frame: u64) {
+        self.0.fetch_min(frame, Ordering::AcqRel);
+    }
+
+    pub fn allows(&self, frame: u64) -> bool {
+        frame <= self.0.load(Ordering::Acquire)
+    }
+
+    pub fn is_set(&self) -> bool {
+        self.0.load(Ordering::Acquire) != u64::MAX
+    }
+}
+
+/// What all uploads share.
+pub struct Uploads {
+    pub attempt: Box<dyn Fn(Body) -> Result<Response, Failure> + Send + Sync>,
+    /// Told of each retry.
+    pub report: Box<dyn Fn(String) + Send + Sync>,
+    pub deadlines: Arc<Deadlines<Job>>,
+    pub pace: Pace,
+    pub retries: u32,
+    pub keep_going: bool,
+    pub halt: Arc<Halt>,
+    /// Attempts that have outlasted the limit and still run.
+    pub abandoned: AtomicUsize,
+    pub counts: Arc<Counts>,
+}
+
+pub struct Job {
+    frame: u64,
+    /// For the next attempt. `None` while the last possible one is under way.
+    body: Option<Body>,
+    attempts: u32,
+    /// Of the attempt under way: see `Turn::Go`.
+    level: u32,
+    slot: Slot<Answer>,
+    stage: Arc<Stage<Encoded, Answer>>,
+    uploads: Arc<Uploads>,
+}
+
+impl Job {
+    pub fn new(
+        frame: u64,
+        slot: Slot<Answer>,
+        stage: Arc<Stage<Encoded, Answer>>,
+        uploads: Arc<Uploads>,
+    ) -> Self {
+        Job { frame, body: None, attempts: 0, level: 0, slot, stage, uploads }
+    }
+
+    pub fn begin(mut self, body: Result<Body, Fault>) -> Worker {
+        match body {
+            Ok(body) => {
+                self.body = Some(body);
+                self.run()
+            }
+            Err(fault) => {
+                self.answer(Err(fault), None);
+                Worker::GoesOn
+            }
+        }
+    }
+
+    /// Attempt after attempt, until the frame is answered or its job has gone to another worker.
+    fn run(mut self) -> Worker {
+        loop {
+            let uploads = Arc::clone(&self.uploads);
+            self.level = uploads.pace.wait_turn();
+            if !uploads.halt.allows(self.frame) {
+                return Worker::GoesOn;
+            }
+            self.attempts += 1;
+            let concluded = match self.next_body() {
+                Err(failure) => self.conclude(Err(failure)),
+                Ok(body) => match uploads.deadlines.call(self, || (uploads.attempt)(body)) {
+                    Some((job, result)) => job.conclude(result),
+                    None => {
+                        uploads.abandoned.fetch_sub(1, Ordering::AcqRel);
+                        return Worker::IsReplaced;
+                    }
+                },
+            };
+            match concluded {
+                Some(job) => self = job,
+                None => return Worker::GoesOn,
+            }
+        }
+    }
+
+    /// The body to send; a copy is kept if this is not the last attempt.
+    fn next_body(&mut self) -> Result<Body, Failure> {
+        if self.uploads.abandoned.load(Ordering::Acquire) >= MAX_ABANDONED {
+            let cause = format!("not sent: {MAX_ABANDONED} uploads that timed out still hang");
+            return Err(Failure { outcome: Outcome::NeverSent, cause });
+        }
+        let Some(body) = self.body.take() else {
+            return Err(Failure { outcome: Outcome::Refused, cause: "no body is left".into() });
+        };
+        if self.attempts <= self.uploads.retries {
+            self.body = Some(body.clone());
+        }
+        self.uploads.counts.bytes_sent.fetch_add(body.bytes.len() as u64, Ordering::Relaxed);
+        Ok(body)
+    }
+
+    /// The attempt outlasted the limit. Its thread can't be stopped: a new one takes its place, and
+    /// goes on with the frame if that is to be tried again.
+    pub fn expire(self) {
+        self.uploads.abandoned.fetch_add(1, Ordering::AcqRel);
+        let stage = Arc::clone(&self.stage);
+        let job = self.conclude(Err(Failure::unknown("timed out (--max-time)")));
+        stage.replace_worker(move || job.map_or(Worker::GoesOn, Job::run));
+    }
+
+    /// Answers the frame, or gives the job back for another attempt.
+    fn conclude(self, result: Result<Response, Failure>) -> Option<Job> {
+        let (outcome, retry_after) = match &result {
+            Ok(response) => (response.outcome(), response.retry_after.as_deref()),
+            Err(failure) => (Some(failure.outcome), None),
+        };
+        let outcome = outcome.filter(|&outcome| result.is_err() || outcome != Outcome::Refused);
+        let Some(outcome) = outcome else {
+            self.uploads.pace.answered();
+            self.answer(result.map_err(Fault::Upload), None);
+            return None;
+        };
+        let (level, attempts) = (self.level, self.attempts);
+        let failed = Failed { outcome, level, attempts, retry_after };
+        match self.uploads.pace.failed(&failed) {
+            Next::GiveUp(why) => {
+                self.answer(result.map_err(Fault::Upload), why);
+                None
+            }
+            Next::Again(pause) => {
+                self.uploads.counts.retries.fetch_add(1, Ordering::Relaxed);
+                (self.uploads.report)(format!(
+                    "frame {}: upload: {}; attempt {} of {} in {:.1} s",
+                    self.frame,
+                    result.map_or_else(|failure| failure.cause, |response| response.cause()),
+                    attempts + 1,
+                    self.uploads.retries.saturating_add(1),
+                    pause.as_secs_f64()
+                ));
+                Some(self)
+            }
+        }
+    }
+
+    fn answer(self, result: Result<Response, Fault>, given_up: Option<String>) {
+        let ends_run = match &result {
+            Ok(response) => !response.is_success() && !self.uploads.keep_going,
+            Err(Fault::Input(_) | Fault::Lost) => true,
+            Err(Fault::Encode(_) | Fault::Upload(_)) => !self.uploads.keep_going,
+        };
+        if ends_run {
+            self.uploads.halt.after(self.frame);
+        }
+        let _ = self.slot.send(Answer { result, attempts: self.attempts, given_up });
+    }
+}

@@ -1,0 +1,351 @@
+//! When to try again. Pure: the clock is passed in, and nothing here sleeps.
+//!
+//! One `Retry` serves the whole run, so that many jobs don't hammer a server that is down: its pauses
+//! are those of the run, not of a frame. While the server is down, attempts of all jobs start one at
+//! a time, a pause apart; the first answer lets all of them go. How long an outage may last is limited;
+//! once it has lasted that long, nothing is repeated, and nothing waits.
+
+use std::time::{Duration, Instant, SystemTime};
+
+use crate::upload::Outcome;
+
+/// No pause of our own is longer.
+const PAUSE_AT_MOST: Duration = Duration::from_secs(60);
+
+/// What the user asks for.
+#[derive(Clone, Debug)]
+pub struct Policy {
+    /// Further attempts after the first one.
+    pub retries: u32,
+    /// The first pause; it doubles from one round of failures to the next.
+    pub delay: Duration,
+    /// How long an outage may last.
+    pub max_time: Duration,
+    /// Whether a frame that may have arrived is sent again.
+    pub all_errors: bool,
+    /// The time between the starts of two attempts, at least.
+    pub spacing: Duration,
+}
+
+/// Whether an attempt may start.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Turn {
+    /// It starts now. The level is to be handed back with its failure.
+    Go(u32),
+    /// Ask again then, or after the next answer.
+    WaitUntil(Instant),
+}
+
+/// What follows a failure.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Next {
+    /// Another attempt, after a pause of about this length.
+    Again(Duration),
+    /// None; and why not, where it is not plain from the failure.
+    GiveUp(Option<String>),
+}
+
+/// A failed attempt.
+pub struct Failed<'a> {
+    pub outcome: Outcome,
+    /// The level that `Turn::Go` gave.
+    pub level: u32,
+    /// Attempts of this frame so far, this one included.
+    pub attempts: u32,
+    /// The response's Retry-After, if it has one.
+    pub retry_after: Option<&'a str>,
+}
+
+/// The run's state: how far back-off has gone, and when the next attempt may start.
+pub struct Retry<R> {
+    policy: Policy,
+    /// Numbers from 0 to 1, for jitter.
+    random: R,
+    /// Rounds of failures since the last answer: attempts that were under way together count once.
+    level: u32,
+    /// The first failure since the last answer.
+    down_since: Option<Instant>,
+    /// The outage would outlast its limit before the next attempt may start.
+    given_up: bool,
+    /// No attempt starts before: the pause.
+    not_before: Option<Instant>,
+    /// No attempt starts before: the rate.
+    next_start: Option<Instant>,
+}
+
+impl<R: FnMut() -> f64> Retry<R> {
+    pub fn new(policy: Policy, random: R) -> Self {
+        let (down_since, given_up, not_before, next_start) = (None, false, None, None);
+        Retry { policy, random, level: 0, down_since, given_up, not_before, next_start }
+    }
+
+    /// Asks to start an attempt. `Go` takes the turn.
+    pub fn turn(&mut self, now: Instant) -> Turn {
+        let pause = self.not_before.filter(|_| !self.is_gone(now));
+        if let Some(later) = pause.max(self.next_start).filter(|&later| later > now) {
+            return Turn::WaitUntil(later);
+        }
+        if self.policy.spacing > Duration::ZERO {
+            self.next_start = Some(now + self.policy.spacing);
+        }
+        if self.level > 0 && !self.is_gone(now) {
+            // One at a time: the next attempt, of whichever job, is a pause away.
+            self.not_before = Some(now + self.pause());
+        }
+        Turn::Go(self.level)
+    }
+
+    /// The server has answered some frame: whatever was down is up again.
+    pub fn answered(&mut self) {
+        self.level = 0;
+        self.down_since = None;
+        self.given_up = false;
+        self.not_before = None;
+    }
+
+    /// An attempt has failed. `wall` is the time that dates are held against.
+    pub fn failed(&mut self, failed: &Failed, now: Instant, wall: SystemTime) -> Next {
+        // Without retries there is no back-off either: frames after this one don't wait.
+        if self.policy.retries == 0 || !self.may_repeat(failed.outcome) {
+            return Next::GiveUp(None);
+        }
+        let down_since = *self.down_since.get_or_insert(now);
+        let retry_after = failed.retry_after.and_then(|value| parse_retry_after(value, wall));
+        let resume = self.back_off(failed.level, retry_after, now);
+        if failed.attempts > self.policy.retries {
+            return Next::GiveUp(None);
+        }
+        let limit = self.policy.max_time;
+        if !self.given_up && resume.saturating_duration_since(down_since) <= limit {
+            return Next::Again(resume.saturating_duration_since(now));
+        }
+        self.given_up = true;
+        Next::GiveUp(Some(match retry_after {
+            Some(after) => format!(
+                "Retry-After of {} s passes the limit of {} s, --retry-max-time",
+                after.as_secs(),
+                limit.as_secs_f64()
+            ),
+            None => format!("no answer within {} s, --retry-max-time", limit.as_secs_f64()),
+        }))
+    }
+
+    /// Moves the pause on, and gives the time when it ends.
+    fn back_off(&mut self, level: u32, retry_after: Option<Duration>, now: Instant) -> Instant {
+        let begins_round = level >= self.level;
+        self.level = self.level.max(level.saturating_add(1));
+        // A far-off Retry-After must not overflow the clock.
+        let after = retry_after.map(|after| after.min(self.policy.max_time * 2 + PAUSE_AT_MOST));
+        match after {
+            Some(after) if begins_round => self.not_before = Some(now + after),
+            Some(after) => self.not_before = self.not_before.max(Some(now + after)),
+            None if begins_round => self.not_before = Some(now + self.pause()),
+            None => {}
+        }
+        self.not_before.unwrap_or(now)
+    }
+
+    /// Full jitter: anything up to the delay, doubled for each round, up to the cap.
+    fn pause(&mut self) -> Duration {
+        let doublings = self.level.saturating_sub(1).min(31);
+        let longest = self.policy.delay.saturating_mul(1 << doublings).min(PAUSE_AT_MOST);
+        longest.mul_f64((self.random)().clamp(0.0, 1.0))
+    }
+
+    fn may_repeat(&self, outcome: Outcome) -> bool {
+        match outcome {
+            Outcome::NeverSent | Outcome::RefusedForNow => true,
+            Outcome::Unknown => self.policy.all_errors,
+            Outcome::Refused => false,
+        }
+    }
+
+    /// Whether the outage has lasted longer than it may.
+    fn is_gone(&self, now: Instant) -> bool {
+        let limit = self.policy.max_time;
+        let outlasted = |since| now.saturating_duration_since(since) >= limit;
+        self.given_up || self.down_since.is_some_and(outlasted)
+    }
+}
+
+/// How long to wait after `wall`: seconds, or a date in any of the three forms of RFC 9110, 5.6.7. A date
+/// that has passed is now. `None` for anything else.
+fn parse_retry_after(value: &str, wall: SystemTime) -> Option<Duration> {
+    if !value.is_empty() && value.bytes().all(|byte| byte.is_ascii_digit()) {
+        return Some(Duration::from_secs(value.parse().unwrap_or(u64::MAX)));
+    }
+    let date = httpdate::parse_http_date(value).ok()?;
+    Some(date.duration_since(wall).unwrap_or_default())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SECOND: Duration = Duration::from_secs(1);
+
+    fn policy() -> Policy {
+        Policy {
+            retries: 3,
+            delay: SECOND,
+            max_time: 600 * SECOND,
+            all_errors: false,
+            spacing: Duration::ZERO,
+        }
+    }
+
+    /// A run whose jitter is always the longest pause.
+    fn retry(policy: Policy) -> Retry<impl FnMut() -> f64> {
+        Retry::new(policy, || 1.0)
+    }
+
+    fn down(level: u32, attempts: u32) -> Failed<'static> {
+        Failed { outcome: Outcome::NeverSent, level, attempts, retry_after: None }
+    }
+
+    fn busy(retry_after: &str) -> Failed<'_> {
+        let retry_after = Some(retry_after);
+        Failed { outcome: Outcome::RefusedForNow, level: 0, attempts: 1, retry_after }
+    }
+
+    #[test]
+    fn pauses_double_up_to_the_cap() {
+        let mut retry = retry(Policy { retries: 100, ..policy() });
+        let mut now = Instant::now();
+        let mut pauses = Vec::new();
+        for attempts in 1..=9 {
+            let Turn::Go(level) = retry.turn(now) else { panic!("the pause is over") };
+            let Next::Again(pause) = retry.failed(&down(level, attempts), now, SystemTime::now())
+            else {
+                panic!("there are retries left")
+            };
+            assert_eq!(retry.turn(now), Turn::WaitUntil(now + pause));
+            pauses.push(pause.as_secs());
+            now += pause;
+        }
+        assert_eq!(pauses, [1, 2, 4, 8, 16, 32, 60, 60, 60]);
+    }
+
+    #[test]
+    fn jitter_shortens_a_pause() {
+        let mut retry = Retry::new(policy(), || 0.25);
+        let next = retry.failed(&down(0, 1), Instant::now(), SystemTime::now());
+        assert_eq!(next, Next::Again(SECOND / 4));
+    }
+
+    #[test]
+    fn failures_of_one_round_count_once_and_attempts_then_start_one_at_a_time() {
+        let mut retry = retry(policy());
+        let now = Instant::now();
+        for _ in 0..8 {
+            assert_eq!(retry.turn(now), Turn::Go(0));
+        }
+        for _ in 0..8 {
+            assert_eq!(retry.failed(&down(0, 1), now, SystemTime::now()), Next::Again(SECOND));
+        }
+        assert_eq!(retry.turn(now + SECOND), Turn::Go(1));
+        assert_eq!(retry.turn(now + SECOND), Turn::WaitUntil(now + 2 * SECOND));
+        retry.answered();
+        assert_eq!(retry.turn(now + SECOND), Turn::Go(0));
+        assert_eq!(retry.turn(now + SECOND), Turn::Go(0));
+    }
+
+    #[test]
+    fn the_number_of_retries_is_the_users() {
+        let mut retry = retry(policy());
+        let now = Instant::now();
+        assert_ne!(retry.failed(&down(0, 3), now, SystemTime::now()), Next::GiveUp(None));
+        assert_eq!(retry.failed(&down(0, 4), now, SystemTime::now()), Next::GiveUp(None));
+    }
+
+    #[test]
+    fn without_retries_nothing_waits() {
+        let mut retry = retry(Policy { retries: 0, ..policy() });
+        let now = Instant::now();
+        assert_eq!(retry.failed(&busy("30"), now, SystemTime::now()), Next::GiveUp(None));
+        assert_eq!(retry.turn(now), Turn::Go(0));
+    }
+
+    #[test]
+    fn only_what_is_safe_is_repeated_unless_the_user_asks() {
+        let next = |outcome, all_errors| {
+            let failed = Failed { outcome, level: 0, attempts: 1, retry_after: None };
+            retry(Policy { all_errors, ..policy() }).failed(
+                &failed,
+                Instant::now(),
+                SystemTime::now(),
+            )
+        };
+        let again = Next::Again(SECOND);
+        for all_errors in [false, true] {
+            assert_eq!(next(Outcome::NeverSent, all_errors), again);
+            assert_eq!(next(Outcome::RefusedForNow, all_errors), again);
+            assert_eq!(next(Outcome::Refused, all_errors), Next::GiveUp(None));
+        }
+        assert_eq!(next(Outcome::Unknown, false), Next::GiveUp(None));
+        assert_eq!(next(Outcome::Unknown, true), again);
+    }
+
+    #[test]
+    fn retry_after_wins_over_the_pause() {
+        let wall = httpdate::parse_http_date("Sun, 06 Nov 1994 08:49:37 GMT").unwrap();
+        let next = |value| retry(policy()).failed(&busy(value), Instant::now(), wall);
+        assert_eq!(next("7"), Next::Again(7 * SECOND));
+        assert_eq!(next("0"), Next::Again(Duration::ZERO));
+        for date in [
+            "Sun, 06 Nov 1994 08:49:57 GMT",
+            "Sunday, 06-Nov-94 08:49:57 GMT",
+            "Sun Nov  6 08:49:57 1994",
+        ] {
+            assert_eq!(next(date), Next::Again(20 * SECOND), "{date}");
+        }
+        assert_eq!(next("Sun, 06 Nov 1994 08:49:00 GMT"), Next::Again(Duration::ZERO));
+        for garbage in ["", "soon", "-5", "1.5", "5 s", "Sun, 06 Nov 1994"] {
+            assert_eq!(next(garbage), Next::Again(SECOND), "{garbage}");
+        }
+    }
+
+    #[test]
+    fn a_retry_after_past_the_limit_ends_it_at_once_for_all() {
+        let mut retry = retry(policy());
+        let now = Instant::now();
+        for far in ["601", "99999999999999999999999999"] {
+            let next = retry.failed(&busy(far), now, SystemTime::now());
+            let Next::GiveUp(Some(why)) = next else { panic!("{next:?}") };
+            assert!(why.ends_with("passes the limit of 600 s, --retry-max-time"), "{why}");
+        }
+        // Frames after it get one attempt each, without a pause.
+        assert_eq!(retry.turn(now), Turn::Go(1));
+        assert!(matches!(retry.failed(&down(1, 1), now, SystemTime::now()), Next::GiveUp(_)));
+        assert!(matches!(retry.turn(now), Turn::Go(_)));
+        retry.answered();
+        assert_eq!(retry.failed(&down(0, 1), now, SystemTime::now()), Next::Again(SECOND));
+    }
+
+    #[test]
+    fn an_outage_is_over_when_a_frame_is_answered_and_not_when_time_passes() {
+        let mut retry = retry(Policy { retries: 1000, ..policy() });
+        let begin = Instant::now();
+        retry.failed(&down(0, 1), begin, SystemTime::now());
+        let late = begin + 601 * SECOND;
+        let next = retry.failed(&down(1, 2), late, SystemTime::now());
+        let why = "no answer within 600 s, --retry-max-time".to_owned();
+        assert_eq!(next, Next::GiveUp(Some(why)));
+        assert!(matches!(retry.turn(late), Turn::Go(_)));
+        // Hours without a frame are no outage.
+        retry.answered();
+        let later = late + 10_000 * SECOND;
+        assert_eq!(retry.failed(&down(0, 1), later, SystemTime::now()), Next::Again(SECOND));
+    }
+
+    #[test]
+    fn a_rate_spaces_all_starts() {
+        let mut retry = retry(Policy { spacing: 2 * SECOND, ..policy() });
+        let now = Instant::now();
+        assert_eq!(retry.turn(now), Turn::Go(0));
+        assert_eq!(retry.turn(now + SECOND), Turn::WaitUntil(now + 2 * SECOND));
+        // What was not used is not made up for.
+        assert_eq!(retry.turn(now + 9 * SECOND), Turn::Go(0));
+        assert_eq!(retry.turn(now + 10 * SECOND), Turn::WaitUntil(now + 11 * SECOND));
+    }
+}

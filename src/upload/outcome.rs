@@ -1,0 +1,168 @@
+//! What an attempt without success means for its frame: four outcomes, decided here and nowhere else.
+//!
+//! Promise 4 stands on this file: `NeverSent` only where no byte of the request can have left.
+
+use std::error::Error;
+use std::io::{self, ErrorKind};
+use std::time::Duration;
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    /// No byte of the request has left: it may be repeated.
+    NeverSent,
+    /// The server said that it did not take the frame, for now: it may be repeated.
+    RefusedForNow,
+    /// The frame may have arrived: it is repeated only where the user asks for it.
+    Unknown,
+    /// Another attempt would bring the same: it is never repeated.
+    Refused,
+}
+
+/// TCP gives up an established connection no sooner than this (RFC 1122, 4.2.3.5, R2). Linux then may
+/// report an ICMP error of old, "no route to host", say, for a connection that has carried data.
+/// Only before can such an error be that of `connect`.
+const CONNECT_AT_MOST: Duration = Duration::from_secs(100);
+
+/// How std begins the text of a look-up's error; what follows is the resolver's own text.
+const LOOK_UP: &str = "failed to lookup address information";
+
+/// EAI_AGAIN in the words of glibc and of musl: the one error of a look-up that may pass.
+const LOOK_UP_MAY_PASS: [&str; 2] = ["Temporary failure in name resolution", "Try again"];
+
+/// ENFILE and EMFILE, on Linux and on the BSDs: no file descriptor, so no socket.
+const NO_FILE_DESCRIPTOR: [i32; 2] = [23, 24];
+
+/// The outcome that a status other than 2xx tells.
+pub fn of_status(status: u16) -> Outcome {
+    match status {
+        408 | 425 | 429 | 503 => Outcome::RefusedForNow,
+        500 | 502 | 504 | 522 | 524 => Outcome::Unknown,
+        _ => Outcome::Refused,
+    }
+}
+
+/// The outcome that an error and its sources tell; `elapsed` since the attempt began.
+pub fn of_error(error: &(dyn Error + 'static), elapsed: Duration) -> Outcome {
+    let mut outcome = Outcome::Unknown;
+    for error in chain(error) {
+        if let Some(error) = error.downcast_ref::<io::Error>() {
+            outcome = of_io_error(error, elapsed);
+        } else if let Some(error) = error.downcast_ref::<rustls::Error>() {
+            return of_tls_error(error);
+        }
+    }
+    outcome
+}
+
+/// The error and all below it.
+pub fn chain<'a>(
+    error: &'a (dyn Error + 'static),
+) -> impl Iterator<Item = &'a (dyn Error + 'static)> {
+    std::iter::successors(Some(error), |&error| below(error))
+}
+
+/// The next error below this one. An `io::Error` says nothing by `source` of the one that it wraps.
+fn below<'a>(error: &'a (dyn Error + 'static)) -> Option<&'a (dyn Error + 'static)> {
+    match error.downcast_ref::<io::Error>().and_then(io::Error::get_ref) {
+        Some(wrapped) => Some(wrapped),
+        None => error.source(),
+    }
+}
+
+fn of_io_error(error: &io::Error, elapsed: Duration) -> Outcome {
+    let text = error.to_string();
+    if text.contains(LOOK_UP) {
+        let may_pass = LOOK_UP_MAY_PASS.iter().any(|known| text.contains(known));
+        return if may_pass { Outcome::NeverSent } else { Outcome::Refused };
+    }
+    if error.raw_os_error().is_some_and(|number| NO_FILE_DESCRIPTOR.contains(&number)) {
+        return Outcome::NeverSent;
+    }
+    match error.kind() {
+        ErrorKind::AddrNotAvailable => Outcome::NeverSent,
+        ErrorKind::ConnectionRefused
+        | ErrorKind::HostUnreachable
+        | ErrorKind::NetworkUnreachable
+        | ErrorKind::NetworkDown
+            if elapsed < CONNECT_AT_MOST =>
+        {
+            Outcome::NeverSent
+        }
+        _ => Outcome::Unknown,
+    }
+}
+
+/// Certificates and versions don't change from one attempt to the next.
+fn of_tls_error(error: &rustls::Error) -> Outcome {
+    use rustls::AlertDescription as Alert;
+    match error {
+        rustls::Error::InvalidCertificate(_)
+        | rustls::Error::NoCertificatesPresented
+        | rustls::Error::PeerIncompatible(_)
+        | rustls::Error::UnsupportedNameType
+        | rustls::Error::InvalidCertRevocationList(_)
+        | rustls::Error::AlertReceived(
+            Alert::HandshakeFailure
+            | Alert::ProtocolVersion
+            | Alert::InsufficientSecurity
+            | Alert::UnrecognisedName
+            | Alert::CertificateRequired,
+        ) => Outcome::Refused,
+        _ => Outcome::Unknown,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SOON: Duration = Duration::from_secs(1);
+
+    fn of(error: io::Error) -> Outcome {
+        of_error(&error, SOON)
+    }
+
+    #[test]
+    fn statuses() {
+        for status in [408, 425, 429, 503] {
+            assert_eq!(of_status(status), Outcome::RefusedForNow, "{status}");
+        }
+        for status in [500, 502, 504, 522, 524] {
+            assert_eq!(of_status(status), Outcome::Unknown, "{status}");
+        }
+        for status in [301, 304, 400, 401, 404, 413, 501, 505, 599] {
+            assert_eq!(of_status(status), Outcome::Refused, "{status}");
+        }
+    }
+
+    #[test]
+    fn what_connect_reports_was_never_sent() {
+        // EMFILE, ENFILE, EADDRNOTAVAIL, ENETUNREACH, ECONNREFUSED, EHOSTUNREACH of Linux.
+        for number in [24, 23, 99, 101, 111, 113] {
+            assert_eq!(of(io::Error::from_raw_os_error(number)), Outcome::NeverSent, "{number}");
+        }
+    }
+
+    #[test]
+    fn what_a_connection_with_data_may_report_is_unknown() {
+        // EPIPE, ECONNABORTED, ECONNRESET, ETIMEDOUT: the last one is connect's as well as write's.
+        for number in [32, 103, 104, 110] {
+            assert_eq!(of(io::Error::from_raw_os_error(number)), Outcome::Unknown, "{number}");
+        }
+        let late = of_error(&io::Error::from_raw_os_error(113), CONNECT_AT_MOST);
+        assert_eq!(late, Outcome::Unknown);
+    }
+
+    #[test]
+    fn a_look_up_may_pass_or_not() {
+        let look_up = |text: &str| of(io::Error::other(format!("{LOOK_UP}: {text}")));
+        assert_eq!(look_up("Temporary failure in name resolution"), Outcome::NeverSent);
+        assert_eq!(look_up("Name or service not known"), Outcome::Refused);
+    }
+
+    #[test]
+    fn an_error_is_found_however_deep_it_is_wrapped() {
+        let inner = io::Error::other(rustls::Error::NoCertificatesPresented);
+        assert_eq!(of(io::Error::other(inner)), Outcome::Refused);
+    }
+}

@@ -1,0 +1,146 @@
+//! Faults of the system, injected by strace into the system calls of the real binary. Skipped, by
+//! name, where strace is not installed or may not trace.
+
+use std::fs::File;
+use std::path::PathBuf;
+use std::process::{Command, Stdio};
+
+use crate::support::program::{Run, command, run_command};
+use crate::support::server::{Server, ok};
+use crate::support::{tiny_frames, tiny_number};
+
+fn strace_works() -> bool {
+    let strace = Command::new("strace").args(["-f", "-o", "/dev/null", "true"]).output();
+    let works = strace.is_ok_and(|output| output.status.success());
+    if !works {
+        eprintln!("skipped: strace is not installed, or may not trace");
+    }
+    works
+}
+
+/// Some frames in a file, so that strace can tell their reads from others, and a file for the lines.
+struct Files {
+    folder: PathBuf,
+}
+
+impl Files {
+    fn new(test: &str, frames: &[u8]) -> Self {
+        let folder = std::env::temp_dir().join(format!("pngpost-{test}-{}", std::process::id()));
+        std::fs::create_dir_all(&folder).unwrap();
+        std::fs::write(folder.join("frames"), frames).unwrap();
+        Files { folder }
+    }
+
+    /// Runs the program under strace, which injects this; its calls on `only`, if any, and no others.
+    fn run(&self, inject: &str, only: Option<&str>, arguments: &[&str]) -> Run {
+        let program = command(&[""; 0]);
+        let mut strace = Command::new("strace");
+        for (name, value) in program.get_envs() {
+            match value {
+                Some(value) => strace.env(name, value),
+                None => strace.env_remove(name),
+            };
+        }
+        let inject = format!("inject={inject}");
+        strace.args(["-f", "-qq", "-o", "/dev/null", "-e", &inject]);
+        if let Some(only) = only {
+            strace.arg("-P").arg(self.folder.join(only));
+        }
+        strace.arg(program.get_program()).args(arguments);
+        strace.stdin(File::open(self.folder.join("frames")).unwrap());
+        strace.stdout(File::create(self.folder.join("lines")).unwrap());
+        strace.stderr(Stdio::piped());
+        let run = run_command(strace, b"");
+        Run { stdout: std::fs::read(self.folder.join("lines")).unwrap(), ..run }
+    }
+}
+
+impl Drop for Files {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_dir_all(&self.folder);
+    }
+}
+
+fn echoing() -> Server {
+    Server::answering(|_, request| ok(format!("answer {}", tiny_number(&request.body))))
+}
+
+fn answers(count: u32) -> String {
+    (0..count).map(|number| format!("answer {number}\n")).collect()
+}
+
+#[test]
+fn a_read_that_is_interrupted_is_done_again() {
+    if !strace_works() {
+        return;
+    }
+    let (server, files) = (echoing(), Files::new("eintr", &tiny_frames(20)));
+    let arguments = ["-s", "1x1", "--raw", &server.url()];
+    let run = files.run("read:error=EINTR:when=1+2", Some("frames"), &arguments).ok();
+    assert_eq!(String::from_utf8(run.stdout).unwrap(), answers(20));
+}
+
+#[test]
+fn a_read_that_fails_ends_the_run_after_the_frames_before_it() {
+    if !strace_works() {
+        return;
+    }
+    let (server, files) = (echoing(), Files::new("eio", &tiny_frames(20)));
+    let arguments = ["-s", "1x1", "--raw", &server.url()];
+    // The third read of a thread, whichever comes to it first.
+    let run = files.run("read:error=EIO:when=3+", Some("frames"), &arguments);
+    let lines = String::from_utf8(run.stdout.clone()).unwrap();
+    let count = lines.lines().count() as u32;
+    run.fails(1, &format!("frame {count}: stdin: input/output error"));
+    assert!(count >= 2 && lines == answers(count), "{lines}");
+}
+
+#[test]
+fn no_file_descriptor_for_a_connection_was_never_sent_and_is_tried_again() {
+    if !strace_works() {
+        return;
+    }
+    let (server, files) = (echoing(), Files::new("emfile", &tiny_frames(5)));
+    let arguments = ["-v", "-s", "1x1", "--raw", "--retry-delay", "0", &server.url()];
+    let run = files.run("socket:error=EMFILE:when=2..3", None, &arguments);
+    assert_eq!(String::from_utf8(run.stdout).unwrap(), answers(5));
+    assert_eq!(run.status, Some(0));
+    let retry = "pngpost: frame 1: upload: too many open files; attempt 2 of 4 in 0.0 s";
+    assert_eq!(run.stderr.lines().next(), Some(retry));
+    assert_eq!(server.connections(), 5);
+}
+
+#[test]
+fn a_disk_that_fills_up_ends_the_run_and_says_how_to_go_on() {
+    if !strace_works() {
+        return;
+    }
+    let (server, files) = (echoing(), Files::new("enospc", &tiny_frames(20)));
+    let arguments = ["-s", "1x1", "--raw", &server.url()];
+    let run = files.run("write:error=ENOSPC:when=4+", Some("lines"), &arguments);
+    let run = run
+        .fails(1, "frame 3: stdout: no space left on device; 3 lines are out, go on with --skip 3");
+    assert_eq!(String::from_utf8(run.stdout).unwrap(), answers(3));
+}
+
+#[test]
+fn without_threads_a_run_fails_cleanly_or_goes_on_with_fewer() {
+    if !strace_works() {
+        return;
+    }
+    let (server, files) = (echoing(), Files::new("threads", &tiny_frames(20)));
+    let arguments = ["-s", "1x1", "--raw", "-j", "8", &server.url()];
+    let mut statuses = Vec::new();
+    for first in 1..=6 {
+        let run = files.run(&format!("clone3,clone:error=EAGAIN:when={first}+"), None, &arguments);
+        statuses.push(run.status);
+        match run.status {
+            Some(0) => assert_eq!(String::from_utf8(run.ok().stdout).unwrap(), answers(20)),
+            _ => {
+                let message = "cannot start a thread: resource temporarily unavailable";
+                assert_eq!(run.fails(1, message).stdout, b"");
+            }
+        }
+    }
+    assert!(statuses.contains(&Some(0)) && statuses.contains(&Some(1)), "{statuses:?}");
+}
