@@ -13,4 +13,5 @@ mod lines;
 mod promises;
 mod requests;
 mod responses;
+mod soak;
 mod usage;

@@ -5,12 +5,27 @@ use crate::support::program::{Run, run, run_command};
 use crate::support::server::{Request, Server, ok};
 use crate::support::{decode, tiny_frames};
 
-fn file(name: &str, bytes: &[u8]) -> String {
-    let folder = std::env::temp_dir().join(format!("pngpost-requests-{}", std::process::id()));
-    std::fs::create_dir_all(&folder).unwrap();
-    let path = folder.join(name);
-    std::fs::write(&path, bytes).unwrap();
-    path.to_str().unwrap().to_owned()
+/// A file for one test, gone with it.
+struct TempFile(std::path::PathBuf);
+
+impl TempFile {
+    fn new(name: &str, bytes: &[u8]) -> Self {
+        let path = std::env::temp_dir().join(format!("pngpost-{name}-{}", std::process::id()));
+        std::fs::write(&path, bytes).unwrap();
+        TempFile(path)
+    }
+}
+
+impl std::fmt::Display for TempFile {
+    fn fmt(&self, f: &mut std::fmt::Formatter) -> std::fmt::Result {
+        self.0.display().fmt(f)
+    }
+}
+
+impl Drop for TempFile {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_file(&self.0);
+    }
 }
 
 /// The parts of the form that one frame is sent in.
@@ -57,8 +72,8 @@ fn the_frame_alone_is_image_png() {
 
 #[test]
 fn fields_go_out_as_they_are_in_their_order_and_the_frame_last() {
-    let text = file("text", b"from a file\nsecond line\n");
-    let binary = file("binary", b"\0\xff\r\n--\r\n\r\n");
+    let text = TempFile::new("text", b"from a file\nsecond line\n");
+    let binary = TempFile::new("binary", b"\0\xff\r\n--\r\n\r\n");
     let parts = parts_with(&[
         "-F",
         "a=1;type=x",
@@ -142,7 +157,7 @@ fn raw_is_the_png_itself() {
 
 #[test]
 fn headers_of_the_user_replace_pngposts_own() {
-    let more = file("headers", b"X-File: a: b\r\n\r\nX-Other:  c \nX-Last;");
+    let more = TempFile::new("headers", b"X-File: a: b\r\n\r\nX-Other:  c \nX-Last;");
     let request = request_with(&[
         "-H",
         "accept: application/json",
@@ -170,7 +185,7 @@ fn headers_of_the_user_replace_pngposts_own() {
 
 #[test]
 fn basic_authentication_comes_from_the_option_a_file_or_the_url() {
-    let user = file("user", b"me:pass:word\r\n");
+    let user = TempFile::new("user", b"me:pass:word\r\n");
     // printf 'me:pass:word' | base64
     let expected = ["Basic bWU6cGFzczp3b3Jk"];
     assert_eq!(request_with(&["-u", "me:pass:word"]).header("Authorization"), expected);

@@ -68,7 +68,8 @@ pub fn decode(bytes: &[u8]) -> Image {
 
 /// Bytes that look random and are the same every time (xorshift64, Marsaglia 2003).
 pub fn noise(seed: u64, count: usize) -> Vec<u8> {
-    let mut state = seed * 2 + 1;
+    // Spread over all bits first: neighbouring seeds must not begin alike.
+    let mut state = (seed + 1).wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1;
     let mut next = || {
         state ^= state << 13;
         state ^= state >> 7;
