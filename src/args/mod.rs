@@ -319,6 +319,20 @@ mod tests {
     }
 
     #[test]
+    fn the_manual_lists_exactly_the_options_that_there_are() {
+        // .It Fl s , Fl -size Ar WxH
+        let option = |line: &str| {
+            let flags = line.strip_prefix(".It Fl ")?;
+            let names: Vec<_> = flags.split_whitespace().filter(|&word| word != "Fl").collect();
+            let long = names.iter().find_map(|name| name.strip_prefix('-'))?.to_owned();
+            let short = names[0].chars().next().filter(|_| !names[0].starts_with('-'));
+            Some((short, long))
+        };
+        let manual = include_str!("../../man/pngpost.1");
+        assert_eq!(names(manual.lines().filter_map(option)), of_parser());
+    }
+
+    #[test]
     fn the_help_fits_80_columns() {
         assert!(HELP.lines().all(|line| line.chars().count() <= 80));
     }
