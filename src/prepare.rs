@@ -166,12 +166,14 @@ fn without_line_end(mut text: Vec<u8>) -> Vec<u8> {
 /// trust nobody: better to say so first.
 fn check_certificates() -> Result<()> {
     if let Some(file) = env::var_os("SSL_CERT_FILE") {
+        ensure!(!file.is_empty(), "SSL_CERT_FILE: is set to nothing; unset it, or name a file");
         let pem = read_file("SSL_CERT_FILE", Path::new(&file))?;
         let found = memchr::memmem::find(&pem, b"-----BEGIN CERTIFICATE-----").is_some();
         ensure!(found, "SSL_CERT_FILE: {}: holds no PEM certificate", Path::new(&file).display());
     }
     if let Some(folders) = env::var_os("SSL_CERT_DIR") {
-        for folder in env::split_paths(&folders) {
+        // Empty ones are passed over by the TLS crates, too.
+        for folder in env::split_paths(&folders).filter(|folder| !folder.as_os_str().is_empty()) {
             let listed = folder.read_dir().map_err(|error| anyhow!(plain(&error.to_string())));
             listed.with_context(|| format!("SSL_CERT_DIR: {}", folder.display()))?;
         }

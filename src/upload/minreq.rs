@@ -63,8 +63,7 @@ fn failure(error: &minreq::Error, elapsed: Duration) -> Failure {
     // minreq wraps an error inside a chunk-size line twice: the innermost one says what happened.
     let cause = outcome::chain(error).last().map_or_else(String::new, |innermost| {
         match innermost.downcast_ref::<rustls::Error>() {
-            Some(rustls::Error::InvalidCertificate(why)) => format!("certificate: {why}"),
-            Some(error) => format!("TLS: {error}"),
+            Some(error) => outcome::tls_cause(error),
             None => innermost.to_string(),
         }
     });

@@ -112,6 +112,25 @@ fn of_tls_error(error: &rustls::Error) -> Outcome {
     }
 }
 
+/// A TLS error in words: rustls tells of certificates in the names of its types.
+pub fn tls_cause(error: &rustls::Error) -> String {
+    use rustls::CertificateError as Bad;
+    let rustls::Error::InvalidCertificate(bad) = error else { return format!("TLS: {error}") };
+    let cause = match bad {
+        Bad::Expired | Bad::ExpiredContext { .. } => "has expired".to_owned(),
+        Bad::NotValidYet | Bad::NotValidYetContext { .. } => "is not valid yet".to_owned(),
+        Bad::UnknownIssuer => "is signed by nobody who is trusted".to_owned(),
+        Bad::NotValidForName | Bad::NotValidForNameContext { .. } => {
+            "is not for this host name".to_owned()
+        }
+        other if other.to_string().contains("CaUsedAsEndEntity") => {
+            "calls itself a CA, and is none that a server may show".to_owned()
+        }
+        other => format!("is refused: {other}"),
+    };
+    format!("certificate {cause}")
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

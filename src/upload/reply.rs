@@ -33,7 +33,8 @@ pub fn response<R: Read>(
     check_status(head.status)?;
     let length = content_length(&head)?;
     let chunked = is_chunked(&head)?;
-    let mut bytes = Vec::new();
+    // The length has been held against the limit; what is only reserved takes no memory.
+    let mut bytes = Vec::with_capacity(length.unwrap_or_default() as usize);
     if !matches!(head.status, 204 | 304) {
         body.take(MAX_RESPONSE_BYTES as u64 + 1).read_to_end(&mut bytes).map_err(read_failure)?;
         check_body(&head, bytes.len(), length.filter(|_| !chunked))?;
