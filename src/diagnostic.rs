@@ -68,7 +68,7 @@ impl Secrets {
 }
 
 /// Foreign text on one line: control characters escaped, cut at `MAX_SHOWN` characters.
-fn foreign(text: &str) -> String {
+pub fn foreign(text: &str) -> String {
     let mut shown = one_line(&text.chars().take(MAX_SHOWN).collect::<String>());
     if text.chars().nth(MAX_SHOWN).is_some() {
         shown.push('…');

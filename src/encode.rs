@@ -1,11 +1,18 @@
 //! A frame into PNG bytes, in memory.
 //!
-//! No sample is lost, added or changed: grey stays grey, alpha stays alpha. Only the order of the
-//! channels becomes PNG's own: R G B A, or grey and alpha.
+//! No channel is added or dropped: grey stays grey, alpha stays alpha. 8 and 16 bits a sample stay
+//! as they are; only channels and bytes come into PNG's order. What PNG cannot hold, floats and
+//! samples up to another maxval, is scaled to the next bit depth that it can.
+
+mod samples;
+
+use std::fmt;
 
 use anyhow::{Context, Result};
 
-use crate::frame::{Frame, PixelFormat};
+use crate::frame::{Color, Content, Frame, SampleRange};
+
+use samples::Bad;
 
 /// How hard to compress: the png crate's levels, by its names.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -42,45 +49,73 @@ impl Level {
     }
 }
 
-/// Appends the frame's PNG to `out`. The frame's bytes are left in PNG's channel order.
-pub fn append_png(frame: &mut Frame, level: Level, out: &mut Vec<u8>) -> Result<()> {
-    order_channels(frame.format, &mut frame.bytes);
-    write_png(frame, level, out).context("encode")
+/// A sample that no PNG can hold: the input is bad, not the encoding. Counts from 0.
+#[derive(Debug)]
+pub struct BadSample {
+    row: usize,
+    column: usize,
+    what: String,
 }
+
+impl fmt::Display for BadSample {
+    fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
+        write!(f, "row {}, column {}: {}", self.row, self.column, self.what)
+    }
+}
+
+impl std::error::Error for BadSample {}
 
 /// What the frame's PNG is at most: its samples, stored, with a filter byte for each row, and the
 /// framing of deflate and PNG round them. No level gives more.
 pub fn max_png_bytes(frame: &Frame) -> usize {
-    let stored = frame.bytes.len() + frame.size.height() as usize;
+    let Content::Pixels { size, layout } = frame.content else { return frame.bytes.len() };
+    let samples = frame.bytes.len() / layout.samples.bytes() * layout.samples.png_bytes();
+    let stored = samples + size.height() as usize;
     stored + stored / 1000 + 1024
 }
 
-fn write_png(frame: &Frame, level: Level, out: &mut Vec<u8>) -> Result<(), png::EncodingError> {
-    let mut encoder = png::Encoder::new(out, frame.size.width(), frame.size.height());
-    encoder.set_color(color_type(frame.format));
-    encoder.set_depth(png::BitDepth::Eight);
-    encoder.set_compression(level.compression());
-    encoder.validate_sequence(true);
-    let mut writer = encoder.write_header()?;
-    writer.write_image_data(&frame.bytes)?;
-    writer.finish()
+/// Appends the frame's PNG to `out`; floats of `range` fill it. An error is a `BadSample` where the
+/// frame is to blame. What is left in the frame's bytes is of no use any more.
+pub fn append_png(
+    frame: &mut Frame,
+    level: Level,
+    range: SampleRange,
+    out: &mut Vec<u8>,
+) -> Result<()> {
+    let Content::Pixels { size, layout } = frame.content else {
+        out.extend_from_slice(&frame.bytes);
+        return Ok(());
+    };
+    let samples =
+        samples::for_png(layout, range, &mut frame.bytes).map_err(|Bad { at, what }| {
+            let pixel = at / layout.color.channels();
+            let width = size.width() as usize;
+            BadSample { row: pixel / width, column: pixel % width, what }
+        })?;
+    let write = || {
+        let mut encoder = png::Encoder::new(out, size.width(), size.height());
+        encoder.set_color(color_type(layout.color));
+        encoder.set_depth(match layout.samples.png_bytes() {
+            2 => png::BitDepth::Sixteen,
+            _ => png::BitDepth::Eight,
+        });
+        encoder.set_compression(level.compression());
+        encoder.validate_sequence(true);
+        let mut writer = encoder.write_header()?;
+        writer.write_image_data(samples)?;
+        writer.finish()
+    };
+    write().context("encode")
 }
 
-fn color_type(format: PixelFormat) -> png::ColorType {
-    match format.channels() {
-        1 => png::ColorType::Grayscale,
-        2 => png::ColorType::GrayscaleAlpha,
-        3 => png::ColorType::Rgb,
-        _ => png::ColorType::Rgba,
+fn color_type(color: Color) -> png::ColorType {
+    match color {
+        Color::Gray => png::ColorType::Grayscale,
+        Color::GrayAlpha => png::ColorType::GrayscaleAlpha,
+        Color::Rgb => png::ColorType::Rgb,
+        Color::Rgba => png::ColorType::Rgba,
     }
 }
 
-fn order_channels(format: PixelFormat, bytes: &mut [u8]) {
-    match format {
-        PixelFormat::Rgb24 | PixelFormat::Rgba | PixelFormat::Gray | PixelFormat::Ya8 => {}
-        PixelFormat::Bgr24 => bytes.as_chunks_mut::<3>().0.iter_mut().for_each(|p| p.swap(0, 2)),
-        PixelFormat::Bgra => bytes.as_chunks_mut::<4>().0.iter_mut().for_each(|p| p.swap(0, 2)),
-        PixelFormat::Argb => bytes.as_chunks_mut::<4>().0.iter_mut().for_each(|p| p.rotate_left(1)),
-        PixelFormat::Abgr => bytes.as_chunks_mut::<4>().0.iter_mut().for_each(|p| p.reverse()),
-    }
-}
+#[cfg(test)]
+mod tests;

@@ -1,7 +1,10 @@
-//! What a frame is: its number, its size, the layout of its bytes, and the bytes.
+//! What a frame is: its number, what its bytes are, and the bytes.
 //!
-//! Sizes are checked once, here: a `FrameSize` has sides that PNG can hold, and a frame's byte count
-//! that has passed `frame_bytes` fits the limit. So no later stage has to fear an overflow.
+//! Sizes are checked once, here: a `FrameSize` has sides that PNG can hold, and a frame's byte
+//! count that has passed `frame_bytes` fits the limit. So no later stage has to fear an overflow.
+//!
+//! A frame keeps the layout that it came in. Reading it is a plain read; whoever encodes it, one of
+//! many at a time, puts its samples into PNG's order.
 
 use std::fmt;
 
@@ -32,6 +35,10 @@ impl FrameSize {
     pub fn height(self) -> u32 {
         self.height
     }
+
+    pub fn pixels(self) -> u64 {
+        u64::from(self.width) * u64::from(self.height)
+    }
 }
 
 impl fmt::Display for FrameSize {
@@ -40,59 +47,205 @@ impl fmt::Display for FrameSize {
     }
 }
 
-/// The layout of a headerless frame: rows from top to bottom, no padding, ffmpeg's names.
+/// What the channels of a pixel are: one of PNG's color types.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum PixelFormat {
-    Rgb24,
-    Bgr24,
-    Rgba,
-    Bgra,
-    Argb,
-    Abgr,
+pub enum Color {
     Gray,
-    Ya8,
+    GrayAlpha,
+    Rgb,
+    Rgba,
 }
 
-impl PixelFormat {
-    pub const ALL: [PixelFormat; 8] = [
-        PixelFormat::Rgb24,
-        PixelFormat::Bgr24,
-        PixelFormat::Rgba,
-        PixelFormat::Bgra,
-        PixelFormat::Argb,
-        PixelFormat::Abgr,
-        PixelFormat::Gray,
-        PixelFormat::Ya8,
-    ];
-
-    pub fn name(self) -> &'static str {
-        match self {
-            PixelFormat::Rgb24 => "rgb24",
-            PixelFormat::Bgr24 => "bgr24",
-            PixelFormat::Rgba => "rgba",
-            PixelFormat::Bgra => "bgra",
-            PixelFormat::Argb => "argb",
-            PixelFormat::Abgr => "abgr",
-            PixelFormat::Gray => "gray",
-            PixelFormat::Ya8 => "ya8",
+impl Color {
+    /// The color of a pixel of so many channels.
+    pub fn of_channels(channels: u64) -> Option<Self> {
+        match channels {
+            1 => Some(Color::Gray),
+            2 => Some(Color::GrayAlpha),
+            3 => Some(Color::Rgb),
+            4 => Some(Color::Rgba),
+            _ => None,
         }
     }
 
-    pub fn channels(self) -> usize {
+    pub const fn channels(self) -> usize {
         match self {
-            PixelFormat::Gray => 1,
-            PixelFormat::Ya8 => 2,
-            PixelFormat::Rgb24 | PixelFormat::Bgr24 => 3,
-            PixelFormat::Rgba | PixelFormat::Bgra | PixelFormat::Argb | PixelFormat::Abgr => 4,
+            Color::Gray => 1,
+            Color::GrayAlpha => 2,
+            Color::Rgb => 3,
+            Color::Rgba => 4,
         }
+    }
+}
+
+/// In which order the channels lie.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ChannelOrder {
+    /// As in PNG: grey or R G B, then alpha.
+    Png,
+    /// B G R, then alpha.
+    BlueFirst,
+    /// Alpha, then R G B.
+    AlphaFirst,
+    /// Alpha, then B G R.
+    Reversed,
+    /// All of G, then all of B, then all of R.
+    PlanarGbr,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ByteOrder {
+    Little,
+    Big,
+}
+
+/// What a sample is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Samples {
+    U8,
+    U16(ByteOrder),
+    F32(ByteOrder),
+    F64(ByteOrder),
+    /// As in PNM: 0 to the maxval; one byte where that is 255 at most, else two, high one first.
+    Maxval(u16),
+}
+
+impl Samples {
+    pub const fn bytes(self) -> usize {
+        match self {
+            Samples::U8 | Samples::Maxval(..=255) => 1,
+            Samples::U16(_) | Samples::Maxval(_) => 2,
+            Samples::F32(_) => 4,
+            Samples::F64(_) => 8,
+        }
+    }
+
+    pub const fn are_floats(self) -> bool {
+        matches!(self, Samples::F32(_) | Samples::F64(_))
+    }
+
+    /// Bytes of the sample that it becomes in PNG.
+    pub const fn png_bytes(self) -> usize {
+        match self {
+            Samples::U16(_) | Samples::Maxval(256..) => 2,
+            _ => 1,
+        }
+    }
+}
+
+/// How pixels lie in a frame's bytes: rows from top to bottom, no padding.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Layout {
+    pub color: Color,
+    pub order: ChannelOrder,
+    pub samples: Samples,
+}
+
+impl Layout {
+    pub const fn pixel_bytes(self) -> usize {
+        self.color.channels() * self.samples.bytes()
     }
 
     /// Bytes of one frame of this layout; `None` where that is over `MAX_FRAME_BYTES`.
     pub fn frame_bytes(self, size: FrameSize) -> Option<usize> {
-        let pixels = u64::from(size.width) * u64::from(size.height);
-        let bytes = pixels.checked_mul(self.channels() as u64)?;
+        let bytes = size.pixels().checked_mul(self.pixel_bytes() as u64)?;
         (bytes <= MAX_FRAME_BYTES as u64).then_some(bytes as usize)
     }
+}
+
+/// A layout of headerless frames, and ffmpeg's name of it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct PixelFormat {
+    name: &'static str,
+    layout: Layout,
+}
+
+const fn format(
+    name: &'static str,
+    color: Color,
+    order: ChannelOrder,
+    samples: Samples,
+) -> PixelFormat {
+    PixelFormat { name, layout: Layout { color, order, samples } }
+}
+
+impl PixelFormat {
+    pub const RGB24: PixelFormat = format("rgb24", Color::Rgb, ChannelOrder::Png, Samples::U8);
+
+    pub const ALL: [PixelFormat; 20] = {
+        use ByteOrder::{Big, Little};
+        use ChannelOrder::{AlphaFirst, BlueFirst, PlanarGbr, Png, Reversed};
+        use Color::{Gray, GrayAlpha, Rgb, Rgba};
+        use Samples::{F32, F64, U8, U16};
+        [
+            PixelFormat::RGB24,
+            format("bgr24", Rgb, BlueFirst, U8),
+            format("rgba", Rgba, Png, U8),
+            format("bgra", Rgba, BlueFirst, U8),
+            format("argb", Rgba, AlphaFirst, U8),
+            format("abgr", Rgba, Reversed, U8),
+            format("gray", Gray, Png, U8),
+            format("ya8", GrayAlpha, Png, U8),
+            format("rgb48le", Rgb, Png, U16(Little)),
+            format("rgb48be", Rgb, Png, U16(Big)),
+            format("rgba64le", Rgba, Png, U16(Little)),
+            format("rgba64be", Rgba, Png, U16(Big)),
+            format("gray16le", Gray, Png, U16(Little)),
+            format("gray16be", Gray, Png, U16(Big)),
+            format("ya16le", GrayAlpha, Png, U16(Little)),
+            format("ya16be", GrayAlpha, Png, U16(Big)),
+            format("gbrp", Rgb, PlanarGbr, U8),
+            format("grayf32le", Gray, Png, F32(Little)),
+            format("rgbf32le", Rgb, Png, F32(Little)),
+            format("rgbf64le", Rgb, Png, F64(Little)),
+        ]
+    };
+
+    pub fn name(self) -> &'static str {
+        self.name
+    }
+
+    pub fn layout(self) -> Layout {
+        self.layout
+    }
+}
+
+/// Which float becomes 0 and which 255. `min < max`, and `max - min` is finite.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct SampleRange {
+    min: f64,
+    max: f64,
+}
+
+impl SampleRange {
+    pub fn new(min: f64, max: f64) -> Option<Self> {
+        (min < max && (max - min).is_finite()).then_some(SampleRange { min, max })
+    }
+
+    pub fn min(self) -> f64 {
+        self.min
+    }
+
+    pub fn width(self) -> f64 {
+        self.max - self.min
+    }
+}
+
+impl Default for SampleRange {
+    fn default() -> Self {
+        SampleRange { min: 0.0, max: 255.0 }
+    }
+}
+
+/// What a frame's bytes are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Content {
+    Pixels {
+        size: FrameSize,
+        layout: Layout,
+    },
+    /// A whole PNG, its structure checked: it is passed on as it is.
+    Png,
 }
 
 /// One frame as it was read. The allocation of `bytes` is used again for later frames.
@@ -100,7 +253,6 @@ impl PixelFormat {
 pub struct Frame {
     /// Counts the frames of the input from 0, those that `--skip` drops too.
     pub number: u64,
-    pub size: FrameSize,
-    pub format: PixelFormat,
+    pub content: Content,
     pub bytes: Vec<u8>,
 }

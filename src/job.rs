@@ -7,7 +7,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 
 use crate::deadline::Deadlines;
-use crate::input::InputError;
+use crate::encode::BadSample;
+use crate::input::{Cause, InputError};
 use crate::pace::Pace;
 use crate::pipeline::Counts;
 use crate::request::Body;
@@ -21,12 +22,22 @@ pub const MAX_ABANDONED: usize = 16;
 
 /// Why a frame has no response.
 pub enum Fault {
-    /// There is no such frame, nor any later one.
+    /// There is no such frame, or no whole one; nor is there any later one.
     Input(InputError),
     Encode(anyhow::Error),
     Upload(Failure),
     /// Its worker ended without an answer, for want of threads perhaps, and so may all others.
     Lost,
+}
+
+impl Fault {
+    /// A sample that cannot be encoded ends the input, like a frame that cannot be read.
+    pub fn of_encoding(frame: u64, error: anyhow::Error) -> Self {
+        match error.downcast::<BadSample>() {
+            Ok(bad) => Fault::Input(InputError { frame, cause: Cause::Malformed(bad.to_string()) }),
+            Err(error) => Fault::Encode(error),
+        }
+    }
 }
 
 /// What has become of a frame.
@@ -56,7 +67,7 @@ impl Default for Halt {
 }
 
 impl Halt {
-    fn after(&self, frame: u64) {
+    pub fn after(&self, frame: u64) {
         self.0.fetch_min(frame, Ordering::AcqRel);
     }
 

@@ -31,7 +31,7 @@ use anyhow::{Context, Result, anyhow};
 
 use crate::args::{Args, Command};
 use crate::diagnostic::{Secrets, causes, plain, say};
-use crate::input::{InputError, RawInput};
+use crate::input::{Cause, Input, InputError};
 use crate::job::{Answer, Fault};
 use crate::pipeline::{Answers, Settings};
 use crate::retry::Policy;
@@ -70,7 +70,11 @@ fn main() -> ExitCode {
     let (status, message) = match ending {
         Ending::Done => (0, None),
         Ending::Failed(message) => (1, message),
-        Ending::BadUsage(message) => (2, Some(message)),
+        Ending::BadUsage(message) => {
+            // Said even with --quiet: nothing has begun that could be quiet.
+            say(false, message);
+            return ExitCode::from(2);
+        }
         Ending::BadInput(message) => (3, Some(message)),
         Ending::ReaderGone => (141, None),
     };
@@ -118,8 +122,11 @@ fn post(args: &Args) -> Ending {
 fn start(args: &Args, template: request::Template, target: upload::Target) -> Result<Answers> {
     // Without std's buffer: a frame is read straight to its place.
     let stdin = File::from(io::stdin().as_fd().try_clone_to_owned().context("stdin")?);
-    let frame_bytes = args.format.frame_bytes(args.size).ok_or_else(|| anyhow!("--size"))?;
-    let mut input = RawInput::new(stdin, args.size, args.format, frame_bytes, args.skip);
+    let mut input = match args.headerless {
+        Some((size, format)) => Input::headerless(stdin, size, format, args.skip)
+            .map_err(|why| anyhow!("--size: {why}"))?,
+        None => Input::self_describing(stdin, args.skip),
+    };
     let settings = Settings {
         jobs: args.jobs,
         encoders: thread::available_parallelism().map_or(1, usize::from),
@@ -134,13 +141,13 @@ fn start(args: &Args, template: request::Template, target: upload::Target) -> Re
         },
     };
     let verbose = args.verbose;
-    let level = args.level;
+    let (level, range) = (args.level, args.range);
     let answers = pipeline::start(
         settings,
         move |spare| input.read(spare),
         move |frame| {
             let room = encode::max_png_bytes(frame);
-            template.body(room, |body| encode::append_png(frame, level, body))
+            template.body(room, |body| encode::append_png(frame, level, range, body))
         },
         move |body| upload::attempt(&target, body),
         move |retry| say(!verbose, retry),
@@ -227,13 +234,14 @@ fn failed(args: &Args, tally: &Tally, cause: String) -> Ending {
 }
 
 fn bad_input(tally: &Tally, error: &InputError) -> Ending {
-    match error {
-        InputError::Read { frame, error } => {
-            Ending::failed(format!("frame {frame}: stdin: {}", plain(&error.to_string())))
+    match &error.cause {
+        Cause::Read(cause) => {
+            let (frame, cause) = (error.frame, plain(&cause.to_string()));
+            Ending::failed(format!("frame {frame}: stdin: {cause}"))
         }
         // A frame that failed before came first.
-        error if tally.failed > 0 => Ending::failed(error.to_string()),
-        error => Ending::BadInput(error.to_string()),
+        _ if tally.failed > 0 => Ending::failed(error.to_string()),
+        _ => Ending::BadInput(error.to_string()),
     }
 }
 

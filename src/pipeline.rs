@@ -100,7 +100,12 @@ pub fn start(
     });
     let source = move || {
         let (frame, body) = encoded.recv().ok()?.recv().ok()?;
-        halt.allows(frame).then_some((frame, body))
+        let goes_on = halt.allows(frame);
+        if goes_on && matches!(body, Err(Fault::Input(_))) {
+            // Now, not with its answer: by then another worker might have taken the next frame.
+            halt.after(frame);
+        }
+        goes_on.then_some((frame, body))
     };
     let work = move |stage: &Arc<_>, (frame, body): Encoded, slot| {
         Job::new(frame, slot, Arc::clone(stage), Arc::clone(&uploads)).begin(body)
@@ -146,10 +151,10 @@ fn start_encoding(
                 let body = catch_unwind(AssertUnwindSafe(|| encode(&mut frame)));
                 let body = body.unwrap_or_else(|_| Err(anyhow::anyhow!("encode: panic")));
                 let _ = used.try_send(frame.bytes);
-                (frame.number, body.map_err(Fault::Encode))
+                (frame.number, body.map_err(|error| Fault::of_encoding(frame.number, error)))
             }
             // In the place of the first frame that there is not.
-            Err(error) => (error.frame(), Err(Fault::Input(error))),
+            Err(error) => (error.frame, Err(Fault::Input(error))),
         };
         let _ = slot.send(encoded);
         Worker::GoesOn

@@ -12,12 +12,12 @@ use std::time::Duration;
 use anyhow::{Result, anyhow, ensure};
 
 use crate::encode::Level;
-use crate::frame::{FrameSize, MAX_FRAME_BYTES, PixelFormat};
+use crate::frame::{FrameSize, MAX_FRAME_BYTES, PixelFormat, SampleRange};
 use crate::request::ImagePart;
 use crate::upload::{HeaderRule, Url, UserInfo};
 use value::{
-    one_of, parse_form, parse_header, parse_method, parse_rate, parse_seconds, parse_size,
-    parse_user, parse_whole, split_field,
+    one_of, parse_form, parse_header, parse_method, parse_range, parse_rate, parse_seconds,
+    parse_size, parse_user, parse_whole, split_field,
 };
 
 /// The most uploads in flight: each has a thread and a connection.
@@ -36,8 +36,9 @@ pub enum Command {
 }
 
 pub struct Args {
-    pub size: FrameSize,
-    pub format: PixelFormat,
+    /// Size and layout of headerless frames; `None`: each image brings its own header.
+    pub headerless: Option<(FrameSize, PixelFormat)>,
+    pub range: SampleRange,
     pub skip: u64,
     pub level: Level,
     pub raw: bool,
@@ -93,9 +94,10 @@ const fn valued(short: Option<char>, long: &'static str) -> Opt {
 }
 
 /// Every option that there is: a test holds help and manual against it.
-const OPTIONS: [Opt; 22] = [
+const OPTIONS: [Opt; 23] = [
     valued(Some('s'), "size"),
     valued(Some('p'), "pix-fmt"),
+    valued(None, "range"),
     valued(None, "skip"),
     valued(Some('z'), "compression"),
     valued(Some('F'), "form"),
@@ -123,6 +125,7 @@ const OPTIONS: [Opt; 22] = [
 struct Typed {
     size: Option<FrameSize>,
     format: Option<PixelFormat>,
+    range: Option<SampleRange>,
     skip: u64,
     level: Option<Level>,
     raw: bool,
@@ -215,6 +218,7 @@ impl Typed {
             "pix-fmt" => {
                 self.format = Some(one_of(long, &value, &PixelFormat::ALL, PixelFormat::name)?)
             }
+            "range" => self.range = Some(parse_range(&value)?),
             "compression" => self.level = Some(one_of(long, &value, &Level::ALL, Level::name)?),
             "skip" => self.skip = parse_whole(long, &value, 0, u64::MAX)?,
             "jobs" => self.jobs = Some(parse_whole(long, &value, 1, MAX_JOBS as u64)? as usize),
@@ -239,19 +243,12 @@ impl Typed {
     fn check(self) -> Result<Args> {
         let [operand] =
             <[OsString; 1]>::try_from(self.operands).map_err(|operands| match operands.len() {
-                0 => anyhow!("no URL given; usage: pngpost -s WxH [OPTION]... URL"),
+                0 => anyhow!("no URL given; usage: pngpost [-s WxH] [OPTION]... URL"),
                 count => anyhow!("takes one URL, but {count} operands are given"),
             })?;
         let url = operand.to_str().ok_or_else(|| anyhow!("URL: is not UTF-8"))?;
         let (url, url_user) = Url::parse(url).map_err(|why| anyhow!("URL: {why}"))?;
-        let size =
-            self.size.ok_or_else(|| anyhow!("--size: not given; takes WxH, such as 64x64"))?;
-        let format = self.format.unwrap_or(PixelFormat::Rgb24);
-        ensure!(
-            format.frame_bytes(size).is_some(),
-            "--size: {size} {} is over the limit of {MAX_FRAME_BYTES} bytes for a frame",
-            format.name()
-        );
+        let headerless = headerless(self.size, self.format, self.range.is_some())?;
         ensure!(
             !self.raw || self.form.is_empty(),
             "--raw: the body is no form; --form cannot go with it"
@@ -261,8 +258,8 @@ impl Typed {
         ensure!(url_user.is_none() || self.user.is_none(), "--user: the URL names a user already");
         ensure!(!(self.verbose && self.quiet), "--verbose: cannot go with --quiet");
         Ok(Args {
-            size,
-            format,
+            headerless,
+            range: self.range.unwrap_or_default(),
             skip: self.skip,
             level: self.level.unwrap_or(Level::Fast),
             raw: self.raw,
@@ -284,6 +281,30 @@ impl Typed {
             url_user,
         })
     }
+}
+
+/// What `--size`, `--pix-fmt` and `--range` mean together.
+fn headerless(
+    size: Option<FrameSize>,
+    format: Option<PixelFormat>,
+    has_range: bool,
+) -> Result<Option<(FrameSize, PixelFormat)>> {
+    let Some(size) = size else {
+        ensure!(format.is_none(), "--pix-fmt: is the layout of headerless frames; needs --size");
+        return Ok(None);
+    };
+    let format = format.unwrap_or(PixelFormat::RGB24);
+    ensure!(
+        format.layout().frame_bytes(size).is_some(),
+        "--size: {size} {} is over the limit of {MAX_FRAME_BYTES} bytes for a frame",
+        format.name()
+    );
+    ensure!(
+        !has_range || format.layout().samples.are_floats(),
+        "--range: is for float samples; {} has none",
+        format.name()
+    );
+    Ok(Some((size, format)))
 }
 
 #[cfg(test)]

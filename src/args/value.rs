@@ -9,7 +9,7 @@ use anyhow::{Result, anyhow, bail, ensure};
 
 use super::{FormArg, HeaderArg, UserArg};
 use crate::diagnostic::shown;
-use crate::frame::{FrameSize, MAX_SIDE};
+use crate::frame::{FrameSize, MAX_SIDE, SampleRange};
 use crate::request::ImagePart;
 use crate::upload::{HeaderRule, UserInfo, is_token};
 
@@ -18,6 +18,15 @@ const MAX_SECONDS: f64 = 31_536_000.0;
 
 /// The highest N of a rate.
 const MAX_RATE: u64 = 1_000_000;
+
+/// `MIN:MAX`, as toimage takes cmin and cmax.
+pub fn parse_range(value: &OsStr) -> Result<SampleRange> {
+    let ends = value.to_str().and_then(|text| text.split_once(':'));
+    let ends = ends.and_then(|(min, max)| min.parse().ok().zip(max.parse().ok()));
+    ends.and_then(|(min, max)| SampleRange::new(min, max)).ok_or_else(|| {
+        anyhow!("--range: {}: takes MIN:MAX, such as 0:1, finite and MIN below MAX", shown(value))
+    })
+}
 
 pub fn parse_size(value: &OsStr) -> Result<FrameSize> {
     let bad = || {

@@ -1,40 +1,183 @@
 //! Bytes of standard input into frames.
 //!
 //! A reader takes exactly the bytes of the frame that it returns, never any of the next one, so a
-//! frame is complete as soon as its last byte is there (promise 2).
+//! frame is complete as soon as its last byte is there (promise 2). What a header says is held
+//! against the limits before anything is allocated.
 
+mod npy;
+mod png;
+mod pnm;
 mod raw;
+mod source;
+
+#[cfg(test)]
+mod tests;
 
 use std::fmt;
-use std::io;
+use std::io::{self, Read};
 
-pub use raw::RawInput;
+use crate::frame::{Content, Frame, FrameSize, Layout, MAX_FRAME_BYTES, MAX_SIDE, PixelFormat};
+
+use raw::RawFrames;
+use source::Source;
 
 /// Why the input gave no further frame. Frames before `frame` are whole.
 #[derive(Debug)]
-pub enum InputError {
-    /// The input ended inside a frame.
-    Truncated { frame: u64, got: usize, expected: usize },
-    /// Reading itself failed.
-    Read { frame: u64, error: io::Error },
+pub struct InputError {
+    /// The number of the frame that there is not.
+    pub frame: u64,
+    pub cause: Cause,
 }
 
-impl InputError {
-    /// The number of the frame that there is not.
-    pub fn frame(&self) -> u64 {
-        match self {
-            InputError::Truncated { frame, .. } | InputError::Read { frame, .. } => *frame,
-        }
-    }
+#[derive(Debug)]
+pub enum Cause {
+    /// The input ended inside the frame, its header included.
+    Truncated { got: u64, expected: Option<u64>, hint: Option<String> },
+    /// The bytes are no frame.
+    Malformed(String),
+    /// Reading itself failed.
+    Read(io::Error),
 }
 
 impl fmt::Display for InputError {
     fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
-        match self {
-            InputError::Truncated { frame, got, expected } => {
-                write!(f, "frame {frame}: input ends after {got} of {expected} bytes")
+        let frame = self.frame;
+        match &self.cause {
+            Cause::Truncated { got, expected, hint } => {
+                match expected {
+                    Some(expected) => {
+                        write!(f, "frame {frame}: input ends after {got} of {expected} bytes")?;
+                    }
+                    None => write!(f, "frame {frame}: input ends after {got} bytes, inside it")?,
+                }
+                hint.iter().try_for_each(|hint| write!(f, "; {hint}"))
             }
-            InputError::Read { frame, error } => write!(f, "frame {frame}: stdin: {error}"),
+            Cause::Malformed(what) => write!(f, "frame {frame}: {what}"),
+            Cause::Read(error) => write!(f, "frame {frame}: stdin: {error}"),
         }
     }
+}
+
+/// Frames of a stream, numbered from 0.
+pub struct Input<R> {
+    source: Source<R>,
+    kind: Kind,
+    next: u64,
+    skip: u64,
+}
+
+enum Kind {
+    Headerless(RawFrames),
+    /// Each image has a header of its own. The array whose images are under way, if there is one.
+    SelfDescribing(Option<npy::Array>),
+}
+
+impl<R: Read> Input<R> {
+    /// Frames of one size and layout. The error: they are over the limit.
+    pub fn headerless(
+        reader: R,
+        size: FrameSize,
+        format: PixelFormat,
+        skip: u64,
+    ) -> Result<Self, String> {
+        let kind = Kind::Headerless(RawFrames::new(size, format)?);
+        Ok(Input { source: Source::new(reader), kind, next: 0, skip })
+    }
+
+    /// Images that bring their headers: PGM, PPM, PAM, PNG, .npy, in any mixture.
+    pub fn self_describing(reader: R, skip: u64) -> Self {
+        let kind = Kind::SelfDescribing(None);
+        Input { source: Source::new(reader), kind, next: 0, skip }
+    }
+
+    /// The next frame after those to skip, read straight into `bytes`; `None` at an end of input
+    /// between two frames.
+    pub fn read(&mut self, mut bytes: Vec<u8>) -> Result<Option<Frame>, InputError> {
+        loop {
+            let number = self.next;
+            let content = self.read_any(&mut bytes);
+            let content = content.map_err(|cause| InputError { frame: number, cause })?;
+            let Some(content) = content else { return Ok(None) };
+            self.next += 1;
+            if number >= self.skip {
+                return Ok(Some(Frame { number, content, bytes }));
+            }
+        }
+    }
+
+    fn read_any(&mut self, bytes: &mut Vec<u8>) -> Result<Option<Content>, Cause> {
+        self.source.begin();
+        match &mut self.kind {
+            Kind::Headerless(frames) => frames.read(&mut self.source, self.next, bytes),
+            Kind::SelfDescribing(array) => read_image(&mut self.source, array, bytes),
+        }
+    }
+}
+
+/// The next image, whatever it is; `None` at an end of input between two images.
+fn read_image<R: Read>(
+    source: &mut Source<R>,
+    array: &mut Option<npy::Array>,
+    bytes: &mut Vec<u8>,
+) -> Result<Option<Content>, Cause> {
+    loop {
+        if let Some(npy::Array { left: left @ 1.., size, layout, frame_bytes }) = array {
+            *left -= 1;
+            source.samples(bytes, *frame_bytes)?;
+            return Ok(Some(Content::Pixels { size: *size, layout: *layout }));
+        }
+        // No image is shorter than that.
+        let mut magic = [0; 2];
+        let got = source.take(&mut magic)?;
+        match magic {
+            _ if got == 0 => return Ok(None),
+            [b'P' | 0x89 | 0x93, _] if got == 1 => {
+                return Err(Cause::Truncated { got: 1, expected: None, hint: None });
+            }
+            [b'P', kind @ b'1'..=b'7'] => return pnm::read(kind, source, bytes).map(Some),
+            [0x89, _] => {
+                png::read(magic, source, bytes)?;
+                return Ok(Some(Content::Png));
+            }
+            [0x93, _] => {
+                // An array may hold no image at all: then another header follows.
+                *array = Some(npy::read_header(magic, source)?);
+                source.begin();
+            }
+            _ => {
+                return malformed(format!(
+                    "begins with '{}', which is no magic number of PGM, PPM, PAM, PNG or .npy; \
+                     headerless frames need --size",
+                    magic[..got].escape_ascii()
+                ));
+            }
+        }
+    }
+}
+
+fn malformed<T>(what: impl Into<String>) -> Result<T, Cause> {
+    Err(Cause::Malformed(what.into()))
+}
+
+/// A size that a header gives.
+fn frame_size(width: u64, height: u64) -> Result<FrameSize, Cause> {
+    let sides = u32::try_from(width).ok().zip(u32::try_from(height).ok());
+    match sides.and_then(|(width, height)| FrameSize::new(width, height)) {
+        Some(size) => Ok(size),
+        None => malformed(format!(
+            "size {width}x{height}: width and height must be from 1 to {MAX_SIDE}"
+        )),
+    }
+}
+
+/// The bytes of a frame that a header announces.
+fn promised_bytes(size: FrameSize, layout: Layout) -> Result<usize, Cause> {
+    layout.frame_bytes(size).ok_or_else(|| Cause::Malformed(over_the_limit(size, layout)))
+}
+
+fn over_the_limit(size: FrameSize, layout: Layout) -> String {
+    let bytes = layout.pixel_bytes();
+    format!(
+        "{size} with {bytes} bytes a pixel is over the limit of {MAX_FRAME_BYTES} bytes for a frame"
+    )
 }

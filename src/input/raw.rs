@@ -1,88 +1,73 @@
-//! Headerless frames: each is `frame_bytes` long, and the next one follows without a gap.
+//! Headerless frames: each is as long as its layout and size say, and the next one follows at once.
 
-use std::io::{ErrorKind, Read};
+use std::io::Read;
 
-use crate::frame::{Frame, FrameSize, PixelFormat};
+use crate::frame::{Content, FrameSize, PixelFormat};
 
-use super::InputError;
+use super::source::Source;
+use super::{Cause, over_the_limit};
 
-/// Reads frames of one size and layout, numbered from 0, and drops the first `skip` of them.
-pub struct RawInput<R> {
-    source: R,
+/// How many layouts are named where the input does not fit the one given.
+const MAX_HINTS: usize = 3;
+
+/// Frames of fewer pixels than that fit by chance: nothing is to be learned from it.
+const MIN_PIXELS: u64 = 64;
+
+pub struct RawFrames {
     size: FrameSize,
     format: PixelFormat,
     frame_bytes: usize,
-    next: u64,
-    skip: u64,
 }
 
-impl<R: Read> RawInput<R> {
-    /// `frame_bytes` is `format.frame_bytes(size)`, which the caller has found to be within the limit.
-    pub fn new(
-        source: R,
-        size: FrameSize,
-        format: PixelFormat,
-        frame_bytes: usize,
-        skip: u64,
-    ) -> Self {
-        RawInput { source, size, format, frame_bytes, next: 0, skip }
+impl RawFrames {
+    pub fn new(size: FrameSize, format: PixelFormat) -> Result<Self, String> {
+        let frame_bytes = format.layout().frame_bytes(size);
+        let frame_bytes = frame_bytes.ok_or_else(|| over_the_limit(size, format.layout()))?;
+        Ok(RawFrames { size, format, frame_bytes })
     }
 
-    /// The next frame, read straight into `bytes`; `None` at an end of input between two frames.
-    pub fn read(&mut self, mut bytes: Vec<u8>) -> Result<Option<Frame>, InputError> {
-        bytes.resize(self.frame_bytes, 0);
-        loop {
-            if !self.fill(&mut bytes)? {
-                return Ok(None);
+    /// Frame `number`; `None` at an end of input between two frames.
+    pub fn read<R: Read>(
+        &self,
+        source: &mut Source<R>,
+        number: u64,
+        bytes: &mut Vec<u8>,
+    ) -> Result<Option<Content>, Cause> {
+        match source.samples(bytes, self.frame_bytes) {
+            Ok(()) => Ok(Some(Content::Pixels { size: self.size, layout: self.format.layout() })),
+            Err(Cause::Truncated { got: 0, .. }) => Ok(None),
+            Err(Cause::Truncated { got, expected, .. }) => {
+                let total = number.saturating_mul(self.frame_bytes as u64).saturating_add(got);
+                Err(Cause::Truncated { got, expected, hint: self.hint(total) })
             }
-            let number = self.next;
-            self.next += 1;
-            if number >= self.skip {
-                let (size, format) = (self.size, self.format);
-                return Ok(Some(Frame { number, size, format, bytes }));
-            }
+            Err(cause) => Err(cause),
         }
     }
 
-    /// Fills the whole of `bytes`; `false` where the input ends before the first one.
-    fn fill(&mut self, bytes: &mut [u8]) -> Result<bool, InputError> {
-        let (frame, expected) = (self.next, bytes.len());
-        let mut got = 0;
-        while got < expected {
-            match self.source.read(&mut bytes[got..]) {
-                Ok(0) if got == 0 => return Ok(false),
-                Ok(0) => return Err(InputError::Truncated { frame, got, expected }),
-                Ok(n) => got += n,
-                Err(error) if error.kind() == ErrorKind::Interrupted => {}
-                Err(error) => return Err(InputError::Read { frame, error }),
+    /// Which layouts the whole input would be frames of. (A size with the sides swapped cannot be
+    /// told: it has as many bytes.)
+    fn hint(&self, total: u64) -> Option<String> {
+        if self.size.pixels() < MIN_PIXELS {
+            return None;
+        }
+        let own = self.format.layout().pixel_bytes();
+        let mut fitting: Vec<(usize, &str)> = Vec::new();
+        for format in PixelFormat::ALL {
+            let bytes = format.layout().pixel_bytes();
+            let is_new = bytes != own && !fitting.iter().any(|&(other, _)| other == bytes);
+            if is_new && total.is_multiple_of(self.size.pixels() * bytes as u64) {
+                fitting.push((bytes, format.name()));
             }
         }
-        Ok(true)
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn input(source: &[u8], skip: u64) -> RawInput<&[u8]> {
-        let size = FrameSize::new(2, 1).unwrap();
-        RawInput::new(source, size, PixelFormat::Gray, 2, skip)
-    }
-
-    #[test]
-    fn frames_are_numbered_from_0_and_skipped_ones_count() {
-        let mut input = input(b"aabbcc", 1);
-        let first = input.read(Vec::new()).unwrap().unwrap();
-        assert_eq!((first.number, first.bytes.as_slice()), (1, &b"bb"[..]));
-        let second = input.read(first.bytes).unwrap().unwrap();
-        assert_eq!((second.number, second.bytes.as_slice()), (2, &b"cc"[..]));
-        assert!(input.read(Vec::new()).unwrap().is_none());
-    }
-
-    #[test]
-    fn a_frame_cut_while_it_is_skipped_is_truncated_too() {
-        let error = input(b"aab", 5).read(Vec::new()).unwrap_err();
-        assert_eq!(error.to_string(), "frame 1: input ends after 1 of 2 bytes");
+        // The nearest first: by the ratio, which is over 1 either way.
+        fitting.sort_by_key(|&(bytes, _)| 1000 * bytes.max(own) / bytes.min(own));
+        fitting.truncate(MAX_HINTS);
+        let frames = |&(bytes, name): &(usize, &str)| {
+            format!("{} of {name}", total / (self.size.pixels() * bytes as u64))
+        };
+        let list = fitting.iter().map(frames).collect::<Vec<_>>().join(" or ");
+        let size = self.size;
+        (!list.is_empty())
+            .then(|| format!("all {total} bytes would be whole {size} frames: {list}"))
     }
 }

@@ -8,11 +8,17 @@ use crate::support::server::{Server, ok};
 const URL: &str = "http://127.0.0.1:1/";
 
 /// Command lines, split at blanks (`URL` and `SIZE` stand for good ones), and the message of each.
-const BAD: [(&str, &str); 78] = [
-    ("", "no URL given; usage: pngpost -s WxH [OPTION]... URL"),
-    ("SIZE", "no URL given; usage: pngpost -s WxH [OPTION]... URL"),
+const BAD: [(&str, &str); 84] = [
+    ("", "no URL given; usage: pngpost [-s WxH] [OPTION]... URL"),
+    ("SIZE", "no URL given; usage: pngpost [-s WxH] [OPTION]... URL"),
     ("SIZE URL URL", "takes one URL, but 2 operands are given"),
-    ("URL", "--size: not given; takes WxH, such as 64x64"),
+    ("URL -p gray", "--pix-fmt: is the layout of headerless frames; needs --size"),
+    ("SIZE URL --range 0:1", "--range: is for float samples; rgb24 has none"),
+    ("URL --range 1:0", "--range: 1:0: takes MIN:MAX, such as 0:1, finite and MIN below MAX"),
+    ("URL --range 1:1", "--range: 1:1: takes MIN:MAX, such as 0:1, finite and MIN below MAX"),
+    ("URL --range 0", "--range: 0: takes MIN:MAX, such as 0:1, finite and MIN below MAX"),
+    ("URL --range 0:inf", "--range: 0:inf: takes MIN:MAX, such as 0:1, finite and MIN below MAX"),
+    ("URL --range NaN:1", "--range: NaN:1: takes MIN:MAX, such as 0:1, finite and MIN below MAX"),
     ("URL -s", "--size: no value given"),
     ("URL --size", "--size: no value given"),
     ("URL -s 64", "--size: 64: takes WxH in pixels, such as 64x64, each from 1 to 2147483647"),
@@ -45,9 +51,12 @@ const BAD: [(&str, &str); 78] = [
     ),
     (
         "SIZE URL -p yuv420p",
-        "--pix-fmt: yuv420p: takes one of rgb24 bgr24 rgba bgra argb abgr gray ya8",
+        "--pix-fmt: yuv420p: takes one of rgb24 bgr24 rgba bgra argb abgr gray ya8 rgb48le rgb48be rgba64le rgba64be gray16le gray16be ya16le ya16be gbrp grayf32le rgbf32le rgbf64le",
     ),
-    ("SIZE URL --pix-fmt=", "--pix-fmt: '': takes one of rgb24 bgr24 rgba bgra argb abgr gray ya8"),
+    (
+        "SIZE URL --pix-fmt=",
+        "--pix-fmt: '': takes one of rgb24 bgr24 rgba bgra argb abgr gray ya8 rgb48le rgb48be rgba64le rgba64be gray16le gray16be ya16le ya16be gbrp grayf32le rgbf32le rgbf64le",
+    ),
     (
         "SIZE URL --skip -1",
         "--skip: this value: takes a whole number from 0 to 18446744073709551615",
@@ -151,7 +160,7 @@ fn bad_usage_is_one_line_that_names_the_option_and_what_it_takes() {
 
 #[test]
 fn options_of_later_versions_are_not_taken() {
-    let later = ["json", "ndjson", "body-b64", "keep-alive", "range"];
+    let later = ["json", "ndjson", "body-b64", "keep-alive"];
     for option in later.map(|name| format!("--{name}")) {
         let run = run(&["-s", "1x1", &option, URL], &[]);
         run.fails(2, &format!("{option}: no such option; 'pngpost --help' lists them"));

@@ -1,0 +1,216 @@
+//! .npy arrays (numpy.lib.format, versions 1.0, 2.0 and 3.0): one image, or N in one array.
+//!
+//! The header is a Python dict in text. Only that dict's three keys and their kinds of value are
+//! known here; whatever else stands there is refused with what to do about it in numpy.
+
+use std::io::Read;
+
+use byteorder::{ByteOrder as _, LE};
+
+use crate::diagnostic::foreign;
+use crate::frame::{ByteOrder, ChannelOrder, Color, FrameSize, Layout, Samples};
+
+use super::source::Source;
+use super::{Cause, frame_size, malformed, promised_bytes};
+
+/// The longest header, in bytes: what version 1.0 can say.
+pub const MAX_HEADER_BYTES: usize = 65535;
+
+/// Images of one size and layout that follow each other without a gap.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Array {
+    /// How many are still to come.
+    pub left: u64,
+    pub size: FrameSize,
+    pub layout: Layout,
+    pub frame_bytes: usize,
+}
+
+/// Reads an array's header after the `magic` that told its kind.
+pub fn read_header<R: Read>(magic: [u8; 2], source: &mut Source<R>) -> Result<Array, Cause> {
+    let mut head = [0; 8];
+    source.fill(&mut head)?;
+    if magic != *b"\x93N" || head[..4] != *b"UMPY" {
+        return malformed("begins like .npy, but its magic number is broken");
+    }
+    let length = match (head[4], head[5]) {
+        (1, 0) => usize::from(LE::read_u16(&head[6..])),
+        (2 | 3, 0) => {
+            let mut rest = [0; 2];
+            source.fill(&mut rest)?;
+            LE::read_u32(&[head[6], head[7], rest[0], rest[1]]) as usize
+        }
+        (major, minor) => {
+            return malformed(format!(
+                ".npy version {major}.{minor} is not read; versions 1.0, 2.0 and 3.0 are"
+            ));
+        }
+    };
+    if length > MAX_HEADER_BYTES {
+        return malformed(format!(
+            ".npy header of {length} bytes is over the limit of {MAX_HEADER_BYTES}"
+        ));
+    }
+    let mut text = vec![0; length];
+    source.fill(&mut text)?;
+    match Literal::header(&text) {
+        Some(header) => array(&header?),
+        None => malformed(".npy header is not the dict that numpy writes"),
+    }
+}
+
+struct Header {
+    dtype: String,
+    fortran_order: bool,
+    shape: Vec<u64>,
+}
+
+fn array(header: &Header) -> Result<Array, Cause> {
+    let samples = samples(&header.dtype)?;
+    let shape = header.shape.as_slice();
+    if header.fortran_order && shape.iter().filter(|&&axis| axis > 1).count() > 1 {
+        return malformed(".npy is in Fortran order; save np.ascontiguousarray(a) instead");
+    }
+    let images = match *shape {
+        [height, width] => Some((1, height, width, Color::Gray)),
+        [height, width, channels] => {
+            Color::of_channels(channels).map(|color| (1, height, width, color))
+        }
+        [count, height, width, channels] => {
+            Color::of_channels(channels).map(|color| (count, height, width, color))
+        }
+        _ => None,
+    };
+    let Some((left, height, width, color)) = images else {
+        return malformed(format!(".npy shape {} is no image; {}", python(shape), advice(shape)));
+    };
+    let size = frame_size(width, height)?;
+    let layout = Layout { color, order: ChannelOrder::Png, samples };
+    Ok(Array { left, size, layout, frame_bytes: promised_bytes(size, layout)? })
+}
+
+fn samples(dtype: &str) -> Result<Samples, Cause> {
+    Ok(match dtype {
+        "|u1" => Samples::U8,
+        "<u2" => Samples::U16(ByteOrder::Little),
+        ">u2" => Samples::U16(ByteOrder::Big),
+        "<f4" => Samples::F32(ByteOrder::Little),
+        ">f4" => Samples::F32(ByteOrder::Big),
+        "<f8" => Samples::F64(ByteOrder::Little),
+        ">f8" => Samples::F64(ByteOrder::Big),
+        other => {
+            let cast = match other.as_bytes().get(1) {
+                Some(b'b') => "a.astype(np.uint8) * 255",
+                Some(b'f') => "a.astype(np.float32)",
+                _ => "a.astype(np.uint8), np.uint16 or np.float32",
+            };
+            let dtype = foreign(other);
+            return malformed(format!(".npy dtype {dtype} is not read; save {cast} instead"));
+        }
+    })
+}
+
+/// The shape as Python writes it.
+fn python(shape: &[u64]) -> String {
+    match shape {
+        [one] => format!("({one},)"),
+        _ => format!("({})", shape.iter().map(u64::to_string).collect::<Vec<_>>().join(", ")),
+    }
+}
+
+/// What to do about a shape that is no image.
+fn advice(shape: &[u64]) -> &'static str {
+    match shape {
+        [1..=4, _, _] => "channels are the last axis: save a.transpose(1, 2, 0)",
+        [_, 1..=4, _, _] => "channels are the last axis: save a.transpose(0, 2, 3, 1)",
+        [_, _, _] => "1 to 4 channels are the last axis; N grey frames: save a[..., np.newaxis]",
+        [_, _, _, _] => "1 to 4 channels are the last axis",
+        [_, _, _, _, _, ..] => "save a.reshape(-1, height, width, channels)",
+        _ => "save a.reshape(height, width)",
+    }
+}
+
+/// What is left of a Python literal. Each method takes a piece off; `None`: it is not there.
+struct Literal<'a> {
+    text: &'a [u8],
+}
+
+impl Literal<'_> {
+    /// The whole header; an error where it can be read, but not by us.
+    fn header(text: &[u8]) -> Option<Result<Header, Cause>> {
+        let mut literal = Literal { text };
+        let (mut dtype, mut fortran_order, mut shape) = (None, None, None);
+        literal.take(b'{')?;
+        while literal.take(b'}').is_none() {
+            let key = literal.string()?;
+            literal.take(b':')?;
+            match key.as_str() {
+                "descr" if dtype.is_none() && matches!(literal.next()?, b'[' | b'(') => {
+                    let what = "is structured; save one field of it, a['name'], instead";
+                    return Some(malformed(format!(".npy dtype {what}")));
+                }
+                "descr" if dtype.is_none() => dtype = Some(literal.string()?),
+                "fortran_order" if fortran_order.is_none() => {
+                    fortran_order = Some(literal.boolean()?);
+                }
+                "shape" if shape.is_none() => shape = Some(literal.integers()?),
+                _ => return None,
+            }
+            if literal.take(b',').is_none() && literal.next()? != b'}' {
+                return None;
+            }
+        }
+        let is_whole = literal.next().is_none();
+        let header = Header { dtype: dtype?, fortran_order: fortran_order?, shape: shape? };
+        is_whole.then_some(Ok(header))
+    }
+
+    /// The next byte that is no blank, left where it is.
+    fn next(&mut self) -> Option<u8> {
+        self.text = self.text.trim_ascii_start();
+        self.text.first().copied()
+    }
+
+    fn take(&mut self, byte: u8) -> Option<()> {
+        (self.next()? == byte).then(|| self.text = &self.text[1..])
+    }
+
+    fn string(&mut self) -> Option<String> {
+        let quote = self.next().filter(|byte| matches!(byte, b'\'' | b'"'))?;
+        let length = self.text[1..].iter().position(|&byte| byte == quote)?;
+        let (string, rest) = (&self.text[1..=length], &self.text[length + 2..]);
+        self.text = rest;
+        Some(String::from_utf8_lossy(string).into_owned())
+    }
+
+    fn boolean(&mut self) -> Option<bool> {
+        self.next()?;
+        let (value, rest) = match self.text.strip_prefix(b"True") {
+            Some(rest) => (true, rest),
+            None => (false, self.text.strip_prefix(b"False")?),
+        };
+        self.text = rest;
+        Some(value)
+    }
+
+    fn integers(&mut self) -> Option<Vec<u64>> {
+        let mut integers = Vec::new();
+        self.take(b'(')?;
+        while self.take(b')').is_none() {
+            integers.push(self.integer()?);
+            if self.take(b',').is_none() && self.next()? != b')' {
+                return None;
+            }
+        }
+        Some(integers)
+    }
+
+    fn integer(&mut self) -> Option<u64> {
+        self.next()?;
+        let length = self.text.iter().take_while(|byte| byte.is_ascii_digit()).count();
+        let (digits, rest) = self.text.split_at(length);
+        // Python 2 wrote long integers with an L.
+        self.text = rest.strip_prefix(b"L").unwrap_or(rest);
+        std::str::from_utf8(digits).ok()?.parse().ok()
+    }
+}

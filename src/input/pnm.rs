@@ -1,0 +1,192 @@
+//! PGM, PPM and PAM (netpbm's pgm(5), ppm(5), pam(5)), as netpbm, ffmpeg and ImageMagick write
+//! them.
+//!
+//! The header's length shows only at its end, so it is read byte by byte: it has about 15. The
+//! samples stay as they came, with their maxval; scaling them is the encoder's.
+
+use std::io::Read;
+
+use crate::diagnostic::foreign;
+use crate::frame::{ByteOrder, ChannelOrder, Color, Content, Layout, Samples};
+
+use super::source::Source;
+use super::{Cause, frame_size, malformed, promised_bytes};
+
+/// The longest header, comments included.
+pub const MAX_HEADER_BYTES: u64 = 64 << 10;
+
+/// Reads the rest of an image after its magic number, `P` and `kind`.
+pub fn read<R: Read>(
+    kind: u8,
+    source: &mut Source<R>,
+    bytes: &mut Vec<u8>,
+) -> Result<Content, Cause> {
+    let mut header = Header { source };
+    let (width, height, color, maxval) = match kind {
+        b'5' => header.plain(Color::Gray)?,
+        b'6' => header.plain(Color::Rgb)?,
+        b'7' => header.pam()?,
+        b'1' | b'4' => {
+            return malformed("PBM is not read; 'pamdepth 255' turns it into PGM");
+        }
+        _ => return malformed("plain-text PGM and PPM are not read; 'pnmtopnm' makes them binary"),
+    };
+    let samples = match maxval {
+        0 => return malformed("maxval is 0; it must be from 1 to 65535"),
+        255 => Samples::U8,
+        65535 => Samples::U16(ByteOrder::Big),
+        maxval => match u16::try_from(maxval) {
+            Ok(maxval) => Samples::Maxval(maxval),
+            Err(_) => return malformed(format!("maxval {maxval} is over 65535")),
+        },
+    };
+    let size = frame_size(width, height)?;
+    let layout = Layout { color, order: ChannelOrder::Png, samples };
+    source.samples(bytes, promised_bytes(size, layout)?)?;
+    Ok(Content::Pixels { size, layout })
+}
+
+/// Width, height, what the channels are, maxval.
+type Fields = (u64, u64, Color, u64);
+
+struct Header<'a, R> {
+    source: &'a mut Source<R>,
+}
+
+impl<R: Read> Header<'_, R> {
+    fn byte(&mut self) -> Result<u8, Cause> {
+        if self.source.taken() >= MAX_HEADER_BYTES {
+            return malformed(format!("PNM header is over the limit of {MAX_HEADER_BYTES} bytes"));
+        }
+        self.source.byte()
+    }
+
+    /// Three numbers. The one byte that ends the last of them ends the header.
+    fn plain(&mut self, color: Color) -> Result<Fields, Cause> {
+        // So that "P564 64 255" is no image.
+        match self.byte()? {
+            b'#' => self.comment()?,
+            byte if is_blank(byte) => {}
+            _ => return malformed("no blank after the magic number of PNM"),
+        }
+        Ok((self.number("width")?, self.number("height")?, color, self.number("maxval")?))
+    }
+
+    /// A number, blanks and comments before it, and the one blank or comment after it.
+    fn number(&mut self, name: &str) -> Result<u64, Cause> {
+        let mut number: Option<u64> = None;
+        loop {
+            let byte = self.byte()?;
+            let ends = match byte {
+                b'0'..=b'9' => {
+                    let digit = u64::from(byte - b'0');
+                    let tens = number.unwrap_or(0).checked_mul(10);
+                    match tens.and_then(|tens| tens.checked_add(digit)) {
+                        Some(larger) => number = Some(larger),
+                        None => return malformed(format!("PNM header: {name} is too large")),
+                    }
+                    false
+                }
+                b'#' => {
+                    self.comment()?;
+                    true
+                }
+                byte if is_blank(byte) => true,
+                _ => return malformed(format!("PNM header: {name} is not a number")),
+            };
+            if let (true, Some(number)) = (ends, number) {
+                return Ok(number);
+            }
+        }
+    }
+
+    /// The rest of a comment, with its line end.
+    fn comment(&mut self) -> Result<(), Cause> {
+        while !matches!(self.byte()?, b'\n' | b'\r') {}
+        Ok(())
+    }
+
+    /// Lines of a name and a value, in any order, up to ENDHDR.
+    fn pam(&mut self) -> Result<Fields, Cause> {
+        if self.byte()? != b'\n' {
+            return malformed("no line end after the magic number of PAM");
+        }
+        let mut numbers = [None; PAM_NUMBERS.len()];
+        let mut tuple_type = String::new();
+        loop {
+            let line = self.line()?;
+            let (name, value) = line.split_once(char::is_whitespace).unwrap_or((&line, ""));
+            let value = value.trim();
+            match (name, PAM_NUMBERS.iter().position(|&known| known == name)) {
+                _ if name.is_empty() || name.starts_with('#') => {}
+                ("ENDHDR", _) => break,
+                ("TUPLTYPE", _) => {
+                    // "If there are multiple TUPLTYPE lines, the value is their concatenation".
+                    let gap = if tuple_type.is_empty() { "" } else { " " };
+                    tuple_type = format!("{tuple_type}{gap}{value}");
+                }
+                (_, Some(place)) if numbers[place].is_some() => {
+                    return malformed(format!("PAM header: {name} is given twice"));
+                }
+                (_, Some(place)) => numbers[place] = Some(pam_number(name, value)?),
+                (_, None) => {
+                    return malformed(format!("PAM header: {} is unknown", foreign(name)));
+                }
+            }
+        }
+        if let Some(missing) = numbers.iter().position(Option::is_none) {
+            return malformed(format!("PAM header: no {}", PAM_NUMBERS[missing]));
+        }
+        let [width, height, depth, maxval] = numbers.map(Option::unwrap_or_default);
+        Ok((width, height, pam_color(depth, &tuple_type)?, maxval))
+    }
+
+    /// A line without blanks around it.
+    fn line(&mut self) -> Result<String, Cause> {
+        let mut line = Vec::new();
+        loop {
+            match self.byte()? {
+                b'\n' => return Ok(String::from_utf8_lossy(&line).trim().to_owned()),
+                byte => line.push(byte),
+            }
+        }
+    }
+}
+
+const PAM_NUMBERS: [&str; 4] = ["WIDTH", "HEIGHT", "DEPTH", "MAXVAL"];
+
+fn pam_number(name: &str, value: &str) -> Result<u64, Cause> {
+    let is_number = !value.is_empty() && value.bytes().all(|byte| byte.is_ascii_digit());
+    match value.parse() {
+        Ok(number) if is_number => Ok(number),
+        _ => malformed(format!("PAM header: {name} is not a number, or too large")),
+    }
+}
+
+fn pam_color(depth: u64, tuple_type: &str) -> Result<Color, Cause> {
+    let color = match tuple_type {
+        "" => Color::of_channels(depth),
+        "BLACKANDWHITE" | "GRAYSCALE" => Some(Color::Gray),
+        "BLACKANDWHITE_ALPHA" | "GRAYSCALE_ALPHA" => Some(Color::GrayAlpha),
+        "RGB" => Some(Color::Rgb),
+        "RGB_ALPHA" => Some(Color::Rgba),
+        other => {
+            return malformed(format!(
+                "PAM tuple type {} is not read; BLACKANDWHITE GRAYSCALE RGB are, and _ALPHA",
+                foreign(other)
+            ));
+        }
+    };
+    match color {
+        Some(color) if color.channels() as u64 == depth => Ok(color),
+        Some(color) => malformed(format!(
+            "PAM header: DEPTH is {depth}, but {tuple_type} has {} channels",
+            color.channels()
+        )),
+        None => malformed(format!("PAM header: DEPTH is {depth}; it must be from 1 to 4")),
+    }
+}
+
+fn is_blank(byte: u8) -> bool {
+    matches!(byte, b' ' | b'\t' | b'\r' | b'\n')
+}

@@ -1,0 +1,113 @@
+//! The stream that images are read from.
+//!
+//! Takes what it is asked for and no byte more: nothing is read ahead. Memory grows with the bytes
+//! that have come, never with the bytes that a header has promised.
+
+use std::io::{ErrorKind, Read};
+
+use super::Cause;
+use crate::frame::MAX_FRAME_BYTES;
+
+/// How much room is made at least before bytes have come to fill it.
+const GROWTH: usize = 1 << 20;
+
+pub struct Source<R> {
+    reader: R,
+    /// Bytes of the image under way.
+    taken: u64,
+}
+
+impl<R: Read> Source<R> {
+    pub fn new(reader: R) -> Self {
+        Source { reader, taken: 0 }
+    }
+
+    /// From here on another image is read.
+    pub fn begin(&mut self) {
+        self.taken = 0;
+    }
+
+    /// Bytes of the image that have come so far.
+    pub fn taken(&self) -> u64 {
+        self.taken
+    }
+
+    #[cfg(test)]
+    pub fn unread(&self) -> &R {
+        &self.reader
+    }
+
+    /// Fills `place`; the count is lower than its length only at the end of the input.
+    pub fn take(&mut self, place: &mut [u8]) -> Result<usize, Cause> {
+        let mut got = 0;
+        while got < place.len() {
+            match self.reader.read(&mut place[got..]) {
+                Ok(0) => break,
+                Ok(count) => got += count,
+                Err(error) if error.kind() == ErrorKind::Interrupted => {}
+                Err(error) => return Err(Cause::Read(error)),
+            }
+        }
+        self.taken += got as u64;
+        Ok(got)
+    }
+
+    /// Fills `place` with bytes that the image must have.
+    pub fn fill(&mut self, place: &mut [u8]) -> Result<(), Cause> {
+        match self.take(place)? == place.len() {
+            true => Ok(()),
+            false => Err(self.truncated(None)),
+        }
+    }
+
+    pub fn byte(&mut self) -> Result<u8, Cause> {
+        let mut byte = [0];
+        self.fill(&mut byte)?;
+        Ok(byte[0])
+    }
+
+    /// Appends `count` bytes that the image must have.
+    pub fn append(&mut self, bytes: &mut Vec<u8>, count: usize) -> Result<(), Cause> {
+        let end = bytes.len() + count;
+        while bytes.len() < end {
+            let filled = bytes.len();
+            grow(bytes, end);
+            self.fill(&mut bytes[filled..])?;
+        }
+        Ok(())
+    }
+
+    /// The last `count` bytes of the image, and nothing else, into `bytes`. What `bytes` holds is
+    /// written over without being cleared first.
+    pub fn samples(&mut self, bytes: &mut Vec<u8>, count: usize) -> Result<(), Cause> {
+        let expected = self.taken + count as u64;
+        bytes.truncate(count);
+        let mut filled = 0;
+        loop {
+            if self.take(&mut bytes[filled..])? < bytes.len() - filled {
+                return Err(self.truncated(Some(expected)));
+            }
+            filled = bytes.len();
+            if filled == count {
+                return Ok(());
+            }
+            grow(bytes, count);
+        }
+    }
+
+    fn truncated(&self, expected: Option<u64>) -> Cause {
+        Cause::Truncated { got: self.taken, expected, hint: None }
+    }
+}
+
+/// Makes `bytes` longer, on the way to `end`: to twice its length at most, unless it is short.
+fn grow(bytes: &mut Vec<u8>, end: usize) {
+    let filled = bytes.len();
+    let step = filled.max(GROWTH).min(end - filled);
+    if bytes.capacity() < filled + step {
+        // Not left to the Vec: it would double its room beyond the limit.
+        let room = (2 * filled).min(MAX_FRAME_BYTES).max(filled + step);
+        bytes.reserve_exact(room - filled);
+    }
+    bytes.resize(filled + step, 0);
+}

@@ -1,0 +1,684 @@
+//! Every reader against whole, cut, mutated and random streams. Each time it is held against a
+//! stream that counts: what was taken, and whether it was asked again after its end.
+
+use std::io::Write as _;
+
+use proptest::prelude::*;
+
+use super::*;
+use crate::frame::{ByteOrder, ChannelOrder, Color, Samples};
+
+/// How much more memory than the bytes that came a reader may hold: its first step.
+const FIRST_STEP: u64 = 1 << 20;
+
+/// A stream that gives `step` bytes a read at most.
+struct Stream<'a> {
+    bytes: &'a [u8],
+    step: usize,
+    ends_told: usize,
+}
+
+fn stream(bytes: &[u8], step: usize) -> Stream<'_> {
+    Stream { bytes, step, ends_told: 0 }
+}
+
+impl Read for Stream<'_> {
+    fn read(&mut self, place: &mut [u8]) -> io::Result<usize> {
+        let count = place.len().min(self.step).min(self.bytes.len());
+        let (now, later) = self.bytes.split_at(count);
+        place[..count].copy_from_slice(now);
+        self.bytes = later;
+        self.ends_told += usize::from(count == 0);
+        assert!(self.ends_told <= 2, "asked again and again after the end");
+        Ok(count)
+    }
+}
+
+/// All frames of a self-describing stream, and the message after them.
+fn images(bytes: &[u8]) -> (Vec<Frame>, Option<String>) {
+    read_all(Input::self_describing(stream(bytes, usize::MAX), 0))
+}
+
+fn read_all<R: Read>(mut input: Input<R>) -> (Vec<Frame>, Option<String>) {
+    let mut frames = Vec::new();
+    loop {
+        match input.read(Vec::new()) {
+            Ok(Some(frame)) => frames.push(frame),
+            Ok(None) => return (frames, None),
+            Err(error) => return (frames, Some(error.to_string())),
+        }
+    }
+}
+
+fn message(bytes: &[u8]) -> String {
+    images(bytes).1.expect("bad input")
+}
+
+/// The only frame of the stream: its size, channels, samples and bytes.
+fn only_pixels(bytes: &[u8]) -> (u32, u32, usize, Samples, Vec<u8>) {
+    let (mut frames, error) = images(bytes);
+    assert_eq!((frames.len(), error), (1, None), "{}", bytes.escape_ascii());
+    let frame = frames.remove(0);
+    match frame.content {
+        Content::Pixels { size, layout } => {
+            let channels = layout.color.channels();
+            (size.width(), size.height(), channels, layout.samples, frame.bytes)
+        }
+        Content::Png => panic!("a PNG"),
+    }
+}
+
+fn raw(bytes: &[u8], format: &str, skip: u64) -> (Vec<Frame>, Option<String>) {
+    let size = FrameSize::new(4, 3).unwrap();
+    let format = PixelFormat::ALL.into_iter().find(|known| known.name() == format).unwrap();
+    read_all(Input::headerless(stream(bytes, 5), size, format, skip).unwrap())
+}
+
+#[test]
+fn raw_frames_are_numbered_from_0_and_skipped_ones_count() {
+    let (frames, error) = raw(&[[1; 12], [2; 12], [3; 12]].concat(), "gray", 1);
+    let frames: Vec<_> = frames.iter().map(|frame| (frame.number, frame.bytes[0])).collect();
+    assert_eq!((frames, error), (vec![(1, 2), (2, 3)], None));
+}
+
+#[test]
+fn a_raw_frame_that_is_cut_says_what_the_input_would_fit() {
+    let cut = |width, bytes: usize, format| {
+        let size = FrameSize::new(width, 8).unwrap();
+        let format = PixelFormat::ALL.into_iter().find(|known| known.name() == format).unwrap();
+        let bytes = vec![0; bytes];
+        read_all(Input::headerless(stream(&bytes, 50), size, format, 9).unwrap()).1.unwrap()
+    };
+    assert_eq!(cut(8, 193, "rgb24"), "frame 1: input ends after 1 of 192 bytes");
+    assert_eq!(
+        cut(8, 256, "rgb24"),
+        "frame 1: input ends after 64 of 192 bytes; \
+         all 256 bytes would be whole 8x8 frames: 1 of rgba or 2 of ya8 or 4 of gray"
+    );
+    assert_eq!(
+        cut(8, 192, "rgba"),
+        "frame 0: input ends after 192 of 256 bytes; \
+         all 192 bytes would be whole 8x8 frames: 1 of rgb24 or 3 of gray"
+    );
+    assert_eq!(cut(8, 63, "gray"), "frame 0: input ends after 63 of 64 bytes");
+    // So small a frame fits anything.
+    assert_eq!(cut(1, 32, "rgb24"), "frame 1: input ends after 8 of 24 bytes");
+}
+
+#[test]
+fn a_spare_allocation_is_taken_whatever_it_holds() {
+    let bytes = [[1; 12], [2; 12]].concat();
+    let size = FrameSize::new(4, 3).unwrap();
+    let gray = PixelFormat::ALL[6];
+    let mut input = Input::headerless(stream(&bytes, 5), size, gray, 0).unwrap();
+    assert_eq!(input.read(vec![9; 5]).unwrap().unwrap().bytes, [1; 12]);
+    assert_eq!(input.read(vec![9; 50]).unwrap().unwrap().bytes, [2; 12]);
+}
+
+/// Width, height, channels, samples and bytes.
+type Pixels = (u32, u32, usize, Samples, &'static [u8]);
+
+#[test]
+fn pnm_headers_as_tools_write_them() {
+    let max = Samples::Maxval;
+    let cases: [(&[u8], Pixels); 10] = [
+        (b"P5 2 1 255 ab", (2, 1, 1, Samples::U8, b"ab")),
+        (b"P6\n1 1\n255\nabc", (1, 1, 3, Samples::U8, b"abc")),
+        (b"P5#x\n#\n 1#2\r1 # 255\n 65535\t\n#", (1, 1, 1, Samples::U16(ByteOrder::Big), b"\n#")),
+        (b"P5\n1\n2\n7#comment\n\x01\x02", (1, 2, 1, max(7), b"\x01\x02")),
+        (b"P6 1 1 256 abcdef", (1, 1, 3, max(256), b"abcdef")),
+        (b"P7\nWIDTH 1\nHEIGHT 1\nDEPTH 1\nMAXVAL 255\nENDHDR\na", (1, 1, 1, Samples::U8, b"a")),
+        (
+            b"P7\n#\n\n MAXVAL  1 \nDEPTH 2\nTUPLTYPE BLACKANDWHITE_ALPHA\n# E\nHEIGHT 1\nWIDTH 1\nENDHDR\n\0\x01",
+            (1, 1, 2, max(1), b"\0\x01"),
+        ),
+        (
+            b"P7\nWIDTH 1\nHEIGHT 1\nDEPTH 4\nMAXVAL 65535\nTUPLTYPE RGB_ALPHA\nENDHDR\nabcdefgh",
+            (1, 1, 4, Samples::U16(ByteOrder::Big), b"abcdefgh"),
+        ),
+        (
+            b"P7\nWIDTH 1\nHEIGHT 1\nDEPTH 3\nMAXVAL 9\nTUPLTYPE RGB\nENDHDR\n\x01\x02\x03",
+            (1, 1, 3, max(9), b"\x01\x02\x03"),
+        ),
+        (b"P7\nWIDTH 1\nHEIGHT 1\nDEPTH 2\nMAXVAL 255\nTUPLTYPE\nENDHDR\nab", (1, 1, 2, Samples::U8, b"ab")),
+    ];
+    for (bytes, (width, height, channels, samples, pixels)) in cases {
+        assert_eq!(only_pixels(bytes), (width, height, channels, samples, pixels.to_vec()));
+    }
+}
+
+#[test]
+fn pnm_that_is_not_read_is_refused_by_name() {
+    let pam = |lines: &str| format!("P7\nWIDTH 1\nHEIGHT 1\nMAXVAL 255\n{lines}\nENDHDR\nabcd");
+    let cases = [
+        ("P1 1 1 0".into(), "PBM is not read; 'pamdepth 255' turns it into PGM"),
+        ("P4 1 1 0".into(), "PBM is not read; 'pamdepth 255' turns it into PGM"),
+        ("P2 1 1 9 0".into(), "plain-text PGM and PPM are not read; 'pnmtopnm' makes them binary"),
+        ("P3 1 1 9 0".into(), "plain-text PGM and PPM are not read; 'pnmtopnm' makes them binary"),
+        ("P5 1 1 65536 ab".into(), "maxval 65536 is over 65535"),
+        ("P5 1 1 0 ab".into(), "maxval is 0; it must be from 1 to 65535"),
+        ("P5 0 1 255 ".into(), "size 0x1: width and height must be from 1 to 2147483647"),
+        (
+            "P5 1 2147483648 1 ".into(),
+            "size 1x2147483648: width and height must be from 1 to 2147483647",
+        ),
+        (
+            "P6 99999 99999 255 ".into(),
+            "99999x99999 with 3 bytes a pixel is over the limit of 1073741824 bytes for a frame",
+        ),
+        ("P5 99999999999999999999 1 1 ".into(), "PNM header: width is too large"),
+        ("P5 1 x".into(), "PNM header: height is not a number"),
+        ("P564 64 255 ".into(), "no blank after the magic number of PNM"),
+        ("P7 332".into(), "no line end after the magic number of PAM"),
+        (pam("DEPTH 5"), "PAM header: DEPTH is 5; it must be from 1 to 4"),
+        (pam("DEPTH 4\nTUPLTYPE RGB"), "PAM header: DEPTH is 4, but RGB has 3 channels"),
+        (
+            pam("DEPTH 4\nTUPLTYPE CMYK"),
+            "PAM tuple type CMYK is not read; BLACKANDWHITE GRAYSCALE RGB are, and _ALPHA",
+        ),
+        (pam("DEPTH 1\nDEPTH 1"), "PAM header: DEPTH is given twice"),
+        (pam("DEPTH +1"), "PAM header: DEPTH is not a number, or too large"),
+        (pam("COLOR 1"), "PAM header: COLOR is unknown"),
+        (pam(""), "PAM header: no DEPTH"),
+    ];
+    for (bytes, what) in cases {
+        assert_eq!(message(bytes.as_bytes()), format!("frame 0: {what}"));
+    }
+}
+
+#[test]
+fn an_endless_header_ends_at_its_limit() {
+    for start in ["P5 #", "P5 ", "P5 1", "P7\nWIDTH", "P7\n#"] {
+        let filler = if start == "P5 1" { "0" } else { " " };
+        let bytes = format!("{start}{}", filler.repeat(100_000));
+        let what = message(bytes.as_bytes());
+        assert!(what.ends_with("over the limit of 65536 bytes") || what.ends_with("too large"));
+    }
+}
+
+fn png(width: u32, height: u32, pixels: &[u8]) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    let mut encoder = ::png::Encoder::new(&mut bytes, width, height);
+    encoder.set_color(::png::ColorType::Rgb);
+    encoder.add_text_chunk("Title".into(), "a text".into()).unwrap();
+    let mut writer = encoder.write_header().unwrap();
+    writer.write_image_data(pixels).unwrap();
+    writer.finish().unwrap();
+    bytes
+}
+
+type Chunk<'a> = (&'a [u8; 4], &'a [u8]);
+
+/// A PNG of these chunks, their lengths and CRCs right.
+fn chunks(chunks: &[Chunk]) -> Vec<u8> {
+    let mut bytes = b"\x89PNG\r\n\x1a\n".to_vec();
+    for (kind, data) in chunks {
+        bytes.extend((data.len() as u32).to_be_bytes());
+        bytes.extend(*kind);
+        bytes.extend(*data);
+        bytes.extend(crc32fast::hash(&[&kind[..], data].concat()).to_be_bytes());
+    }
+    bytes
+}
+
+#[test]
+fn a_png_is_passed_on_byte_for_byte() {
+    let image = png(3, 2, &[7; 18]);
+    let (frames, error) = images(&[&image[..], b"P5 1 1 255 x", &image].concat());
+    assert_eq!((frames.len(), error), (3, None));
+    assert_eq!((frames[0].content, &frames[0].bytes), (Content::Png, &image));
+    assert_eq!((frames[2].content, &frames[2].bytes), (Content::Png, &image));
+    let apart = chunks(&[
+        (b"IHDR", b"\0\0\0\x01\0\0\0\x01\x01\x03\0\0\x01"),
+        (b"PLTE", b"abcdef"),
+        (b"IDAT", b"a"),
+        (b"IDAT", b""),
+        (b"teXt", b"t"),
+        (b"IEND", b""),
+    ]);
+    assert_eq!(images(&apart).0[0].bytes, apart);
+}
+
+#[test]
+fn a_png_with_any_bit_flipped_is_bad_input() {
+    let image = png(3, 2, &[7; 18]);
+    for place in 0..image.len() * 8 {
+        let mut broken = image.clone();
+        broken[place / 8] ^= 1 << (place % 8);
+        let (frames, error) = images(&broken);
+        assert!(frames.is_empty() && error.is_some(), "bit {place}");
+    }
+}
+
+#[test]
+fn a_png_out_of_order_is_bad_input() {
+    const IHDR: Chunk = (b"IHDR", b"\0\0\0\x01\0\0\0\x01\x08\x02\0\0\0");
+    const IDAT: Chunk = (b"IDAT", b"x");
+    const PLTE: Chunk = (b"PLTE", b"rgb");
+    const IEND: Chunk = (b"IEND", b"");
+    fn header(data: &[u8]) -> Chunk<'_> {
+        (b"IHDR", data)
+    }
+    let indexed = header(b"\0\0\0\x01\0\0\0\x01\x08\x03\0\0\0");
+    let gray = header(b"\0\0\0\x01\0\0\0\x01\x08\0\0\0\0");
+    let cases: [(&[Chunk], &str); 17] = [
+        (&[IDAT, IHDR, IEND], "PNG chunk IDAT at byte 8: the first chunk must be IHDR"),
+        (&[IHDR, IHDR], "PNG chunk IHDR at byte 33: it comes twice"),
+        (&[header(b"abc")], "PNG chunk IHDR at byte 8: its length is not 13"),
+        (&[IHDR, IEND], "PNG chunk IEND at byte 33: no IDAT before it"),
+        (&[IHDR, IDAT, (b"IEND", b"x")], "PNG chunk IEND at byte 46: its length is not 0"),
+        (
+            &[IHDR, IDAT, (b"teXt", b""), IDAT],
+            "PNG chunk IDAT at byte 58: another chunk stands between it and the IDAT before",
+        ),
+        (&[IHDR, IDAT, PLTE], "PNG chunk PLTE at byte 46: it comes after IDAT"),
+        (&[IHDR, PLTE, PLTE], "PNG chunk PLTE at byte 48: it comes twice"),
+        (
+            &[IHDR, (b"PLTE", b"rg")],
+            "PNG chunk PLTE at byte 33: its length is not that of 1 to 256 colors",
+        ),
+        (&[gray, PLTE], "PNG chunk PLTE at byte 33: grey has no palette"),
+        (&[indexed, IDAT], "PNG chunk IDAT at byte 33: no PLTE before it"),
+        (&[IHDR, (b"a\nbc", b"")], "PNG chunk a\\nbc at byte 33: its type is not four letters"),
+        (
+            &[header(b"\0\0\0\0\0\0\0\x01\x08\x02\0\0\0"), IDAT],
+            "size 0x1: width and height must be from 1 to 2147483647",
+        ),
+        (
+            &[header(b"\x80\0\0\0\0\0\0\x01\x08\x02\0\0\0"), IDAT],
+            "size 2147483648x1: width and height must be from 1 to 2147483647",
+        ),
+        (
+            &[header(b"\0\0\0\x01\0\0\0\x01\x04\x02\0\0\0"), IDAT],
+            "PNG has no color type 2 with bit depth 4",
+        ),
+        (
+            &[header(b"\0\0\0\x01\0\0\0\x01\x08\x02\0\0\x02"), IDAT],
+            "PNG has an unknown compression, filter or interlace method",
+        ),
+        (&[IHDR, IDAT], "input ends after 46 bytes, inside it"),
+    ];
+    for (list, what) in cases {
+        assert_eq!(message(&chunks(list)), format!("frame 0: {what}"));
+    }
+    let mut broken = chunks(&[IHDR, IDAT, IEND]);
+    broken[41] ^= 1;
+    assert_eq!(message(&broken), "frame 0: PNG chunk IDAT at byte 33: its CRC is wrong");
+    broken[4] = b'\n';
+    assert_eq!(message(&broken), "frame 0: begins like PNG, but its signature is broken");
+}
+
+#[test]
+fn a_png_chunk_that_lies_about_its_length_takes_no_memory() {
+    let head = chunks(&[(b"IHDR", b"\0\0\0\x01\0\0\0\x01\x08\x02\0\0\0")]);
+    let over = [&head[..], b"\x40\0\0\0IDATx"].concat();
+    assert_eq!(message(&over), "frame 0: PNG is over the limit of 1073741824 bytes");
+    let below = [&head[..], b"\x3f\0\0\0IDATx"].concat();
+    let bytes = bytes_held(&below);
+    assert!(bytes.capacity() <= FIRST_STEP as usize + 2 * below.len(), "{}", bytes.capacity());
+    let over = [&head[..], b"\x80\0\0\0IDATx"].concat();
+    assert!(message(&over).ends_with("its length is over 2147483647"));
+}
+
+/// What a reader holds after it has read as far as it could.
+fn bytes_held(stream_bytes: &[u8]) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    let mut source = Source::new(stream(stream_bytes, usize::MAX));
+    assert!(read_image(&mut source, &mut None, &mut bytes).is_err());
+    bytes
+}
+
+fn npy_of(version: u8, header: &str, data: &[u8]) -> Vec<u8> {
+    let mut bytes = b"\x93NUMPY".to_vec();
+    bytes.extend([version, 0]);
+    match version {
+        1 => bytes.extend((header.len() as u16).to_le_bytes()),
+        _ => bytes.extend((header.len() as u32).to_le_bytes()),
+    }
+    write!(bytes, "{header}").unwrap();
+    bytes.extend(data);
+    bytes
+}
+
+fn npy(dtype: &str, shape: &str, data: &[u8]) -> Vec<u8> {
+    let header =
+        format!("{{'descr': '{dtype}', 'fortran_order': False, 'shape': {shape}, }}    \n");
+    npy_of(1, &header, data)
+}
+
+#[test]
+fn npy_of_every_dtype_shape_and_version() {
+    use ByteOrder::{Big, Little};
+    let data: Vec<u8> = (0..100).collect();
+    for (dtype, samples) in [
+        ("|u1", Samples::U8),
+        ("<u2", Samples::U16(Little)),
+        (">u2", Samples::U16(Big)),
+        ("<f4", Samples::F32(Little)),
+        (">f4", Samples::F32(Big)),
+        ("<f8", Samples::F64(Little)),
+        (">f8", Samples::F64(Big)),
+    ] {
+        for (shape, (width, height, channels)) in [
+            ("(2, 3)", (3, 2, 1)),
+            ("(2, 3, 1)", (3, 2, 1)),
+            ("(3, 1, 2)", (1, 3, 2)),
+            ("(1, 1, 3)", (1, 1, 3)),
+            ("(1, 2, 4)", (2, 1, 4)),
+            ("(1, 1, 2, 4)", (2, 1, 4)),
+        ] {
+            let count = (width * height) as usize * channels * samples.bytes();
+            let expected = (width, height, channels, samples, data[..count].to_vec());
+            assert_eq!(only_pixels(&npy(dtype, shape, &data[..count])), expected);
+        }
+    }
+    let header = "{'shape':(1L,1L,),\"fortran_order\":True,'descr':'|u1'}";
+    for version in [1, 2, 3] {
+        let expected = (1, 1, 1, Samples::U8, b"x".to_vec());
+        assert_eq!(only_pixels(&npy_of(version, header, b"x")), expected);
+    }
+}
+
+#[test]
+fn npy_of_many_images_is_many_frames() {
+    let many = npy("|u1", "(3, 1, 1, 2)", b"aabbcc");
+    let none = npy("|u1", "(0, 1, 1, 2)", b"");
+    let stream_bytes = [&none[..], &many, &none, &none, b"P5 1 1 255 x", &none].concat();
+    let (frames, error) = images(&stream_bytes);
+    assert_eq!(error, None);
+    let frames: Vec<_> = frames.iter().map(|frame| (frame.number, &frame.bytes[..])).collect();
+    assert_eq!(frames, [(0, &b"aa"[..]), (1, b"bb"), (2, b"cc"), (3, b"x")]);
+    let cut = message(&many[..many.len() - 3]);
+    assert_eq!(cut, "frame 1: input ends after 1 of 2 bytes");
+    let cut = message(&many[..many.len() - 2]);
+    assert_eq!(cut, "frame 2: input ends after 0 of 2 bytes");
+}
+
+#[test]
+fn npy_that_is_not_read_says_what_to_do_in_numpy() {
+    let dtype = |dtype| npy(dtype, "(1, 1)", b"");
+    let shape = |shape| npy("|u1", shape, b"");
+    let header = |header| npy_of(1, header, b"");
+    let whole = "{'descr': '|u1', 'fortran_order': False, 'shape': (1, 1)}";
+    let cases = [
+        (dtype("|b1"), ".npy dtype |b1 is not read; save a.astype(np.uint8) * 255 instead"),
+        (dtype("<f2"), ".npy dtype <f2 is not read; save a.astype(np.float32) instead"),
+        (
+            dtype("<i8"),
+            ".npy dtype <i8 is not read; save a.astype(np.uint8), np.uint16 or np.float32 instead",
+        ),
+        (
+            header("{'descr': [('r', '|u1')], 'fortran_order': False, 'shape': (1, 1)}"),
+            ".npy dtype is structured; save one field of it, a['name'], instead",
+        ),
+        (
+            header("{'descr': '|u1', 'fortran_order': True, 'shape': (2, 1, 3)}"),
+            ".npy is in Fortran order; save np.ascontiguousarray(a) instead",
+        ),
+        (shape("()"), ".npy shape () is no image; save a.reshape(height, width)"),
+        (shape("(5,)"), ".npy shape (5,) is no image; save a.reshape(height, width)"),
+        (
+            shape("(3, 64, 64)"),
+            ".npy shape (3, 64, 64) is no image; channels are the last axis: save a.transpose(1, 2, 0)",
+        ),
+        (
+            shape("(9, 3, 64, 64)"),
+            ".npy shape (9, 3, 64, 64) is no image; \
+             channels are the last axis: save a.transpose(0, 2, 3, 1)",
+        ),
+        (
+            shape("(9, 64, 64)"),
+            ".npy shape (9, 64, 64) is no image; \
+             1 to 4 channels are the last axis; N grey frames: save a[..., np.newaxis]",
+        ),
+        (
+            shape("(9, 8, 8, 5)"),
+            ".npy shape (9, 8, 8, 5) is no image; 1 to 4 channels are the last axis",
+        ),
+        (
+            shape("(1, 1, 1, 1, 1)"),
+            ".npy shape (1, 1, 1, 1, 1) is no image; save a.reshape(-1, height, width, channels)",
+        ),
+        (shape("(0, 5)"), "size 5x0: width and height must be from 1 to 2147483647"),
+        (
+            npy("<f8", "(99999, 99999)", b""),
+            "99999x99999 with 8 bytes a pixel is over the limit of 1073741824 bytes for a frame",
+        ),
+        (shape("(-1, 1)"), ".npy header is not the dict that numpy writes"),
+        (shape("(99999999999999999999, 1)"), ".npy header is not the dict that numpy writes"),
+        (header("{'descr': '|u1'}"), ".npy header is not the dict that numpy writes"),
+        (header(""), ".npy header is not the dict that numpy writes"),
+        (header(&format!("{whole} x")), ".npy header is not the dict that numpy writes"),
+        (npy_of(4, whole, b""), ".npy version 4.0 is not read; versions 1.0, 2.0 and 3.0 are"),
+        (
+            npy_of(2, &" ".repeat(65536), b""),
+            ".npy header of 65536 bytes is over the limit of 65535",
+        ),
+        (b"\x93NUMPX1234567".to_vec(), "begins like .npy, but its magic number is broken"),
+        (b"\x93numpy1234567".to_vec(), "begins like .npy, but its magic number is broken"),
+    ];
+    for (bytes, what) in cases {
+        assert_eq!(message(&bytes), format!("frame 0: {what}"));
+    }
+}
+
+#[test]
+fn other_bytes_are_no_image() {
+    let text =
+        "which is no magic number of PGM, PPM, PAM, PNG or .npy; headerless frames need --size";
+    for (bytes, shown) in
+        [(&b"\xff\xd8\xff"[..], "\\xff\\xd8"), (b"\n", "\\n"), (b"P8", "P8"), (b"PF\n", "PF")]
+    {
+        assert_eq!(message(bytes), format!("frame 0: begins with '{shown}', {text}"));
+    }
+    let (frames, error) = images(b"P5 1 1 255 x\n");
+    assert_eq!(frames.len(), 1);
+    assert_eq!(error.unwrap(), format!("frame 1: begins with '\\n', {text}"));
+}
+
+#[test]
+fn a_header_that_lies_about_its_size_takes_no_memory() {
+    let lies = [
+        b"P6 16000 16000 255 abc".to_vec(),
+        b"P7\nWIDTH 16000\nHEIGHT 16000\nDEPTH 4\nMAXVAL 255\nENDHDR\nabc".to_vec(),
+        npy("<f8", "(1000, 16000, 4)", b"abc"),
+        npy("<f8", "(18446744073709551615, 1000, 16000, 4)", b"abc"),
+    ];
+    for lie in lies {
+        let bytes = bytes_held(&lie);
+        assert!(bytes.capacity() <= FIRST_STEP as usize, "{}", bytes.capacity());
+    }
+}
+
+#[test]
+fn skipped_images_are_checked_but_not_handed_out() {
+    let image = png(1, 1, &[1, 2, 3]);
+    let many = npy("|u1", "(2, 1, 1, 1)", b"ab");
+    let bytes = [&image[..], &many, b"P5 1 1 255 x"].concat();
+    let (frames, error) = read_all(Input::self_describing(stream(&bytes, 3), 2));
+    let frames: Vec<_> = frames.iter().map(|frame| (frame.number, &frame.bytes[..])).collect();
+    assert_eq!((frames, error), (vec![(2, &b"b"[..]), (3, b"x")], None));
+    let mut broken = bytes.clone();
+    broken[40] ^= 1;
+    let (frames, error) = read_all(Input::self_describing(stream(&broken, 3), 2));
+    assert!(frames.is_empty() && error.unwrap().starts_with("frame 0: PNG chunk"));
+}
+
+/// One image of any kind, and how many frames it is.
+fn any_image() -> impl Strategy<Value = (Vec<u8>, usize)> {
+    let size = (1_u32..5, 1_u32..5);
+    let bytes = || prop::collection::vec(any::<u8>(), 5 * 4 * 4 * 8);
+    let pnm = (size.clone(), 1..=65535_u32, any::<bool>(), bytes()).prop_map(
+        |((width, height), maxval, color, data)| {
+            let (kind, channels) = if color { (6, 3) } else { (5, 1) };
+            let count = width * height * channels * (1 + u32::from(maxval > 255));
+            let mut bytes = format!("P{kind}\n# c\n{width} {height}\n{maxval}\n").into_bytes();
+            bytes.extend(&data[..count as usize]);
+            (bytes, 1)
+        },
+    );
+    let pam = (size.clone(), 1..=4_u32, 1..=65535_u32, bytes()).prop_map(
+        |((width, height), depth, maxval, data)| {
+            let count = width * height * depth * (1 + u32::from(maxval > 255));
+            let sizes = format!("WIDTH {width}\nHEIGHT {height}\nDEPTH {depth}\n");
+            let mut bytes = format!("P7\n{sizes}MAXVAL {maxval}\nENDHDR\n").into_bytes();
+            bytes.extend(&data[..count as usize]);
+            (bytes, 1)
+        },
+    );
+    let png = (size.clone(), bytes()).prop_map(|((width, height), data)| {
+        (png(width, height, &data[..(3 * width * height) as usize]), 1)
+    });
+    let dtypes = prop::sample::select(vec!["|u1", "<u2", ">u2", "<f4", ">f4", "<f8", ">f8"]);
+    let npy = (0_u32..5, size, 1..=4_u32, dtypes, bytes()).prop_map(
+        |(count, (width, height), channels, dtype, data)| {
+            let sample = u32::from(dtype.as_bytes()[2] - b'0');
+            let total = count * width * height * channels * sample;
+            let shape = format!("({count}, {height}, {width}, {channels})");
+            let data: Vec<u8> = data.iter().copied().cycle().take(total as usize).collect();
+            (npy(dtype, &shape, &data), count as usize)
+        },
+    );
+    prop_oneof![pnm, pam, png, npy]
+}
+
+fn any_stream() -> impl Strategy<Value = Vec<(Vec<u8>, usize)>> {
+    prop::collection::vec(any_image(), 1..4)
+}
+
+fn joined(images: &[(Vec<u8>, usize)]) -> Vec<u8> {
+    images.iter().flat_map(|image| image.0.clone()).collect()
+}
+
+/// Reads whatever it is to its end, and checks memory on the way.
+fn survives(bytes: &[u8], step: usize) -> usize {
+    let mut source = Source::new(stream(bytes, step));
+    let (mut array, mut frame, mut count) = (None, Vec::new(), 0);
+    loop {
+        source.begin();
+        let result = read_image(&mut source, &mut array, &mut frame);
+        assert!(frame.capacity() as u64 <= 2 * bytes.len() as u64 + FIRST_STEP);
+        match result {
+            Ok(Some(Content::Pixels { size, layout })) => {
+                assert_eq!(layout.frame_bytes(size), Some(frame.len()));
+            }
+            Ok(Some(Content::Png)) => assert!(frame.len() as u64 == source.taken()),
+            Ok(None) | Err(_) => return count,
+        }
+        count += 1;
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(400) })]
+
+    #[test]
+    fn whole_streams_give_their_frames_and_nothing_is_read_ahead(
+        images in any_stream(),
+        step in 1_usize..40,
+    ) {
+        let bytes = joined(&images);
+        let mut input = Input::self_describing(stream(&bytes, step), 0);
+        let mut end = 0;
+        for (image, frames) in &images {
+            let header_only = *frames == 0;
+            end += image.len();
+            for _ in 0..*frames {
+                prop_assert!(input.read(Vec::new()).unwrap().is_some());
+            }
+            if !header_only {
+                prop_assert_eq!(bytes.len() - input.source.unread().bytes.len(), end);
+            }
+        }
+        prop_assert!(input.read(Vec::new()).unwrap().is_none());
+    }
+
+    #[test]
+    fn a_stream_cut_anywhere_gives_the_whole_frames_and_then_an_error(
+        image in any_image().prop_filter("no frame", |image| image.1 > 0),
+        cut in any::<prop::sample::Index>(),
+        step in 1_usize..40,
+    ) {
+        let (bytes, count) = (image.0, image.1);
+        let cut = cut.index(bytes.len() - 1) + 1;
+        let (frames, error) =
+            read_all(Input::self_describing(stream(&bytes[..cut], step), 0));
+        prop_assert!(frames.len() < count);
+        let error = error.unwrap();
+        let expected = format!("frame {}: input ends after ", frames.len());
+        prop_assert!(error.starts_with(&expected), "{}", error);
+        prop_assert_eq!(survives(&bytes[..cut], step), frames.len());
+    }
+
+    #[test]
+    fn a_mutated_stream_is_survived(
+        images in any_stream(),
+        changes in prop::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 1..6),
+        step in 1_usize..40,
+    ) {
+        let mut bytes = joined(&images);
+        for (place, value) in changes {
+            let place = place.index(bytes.len());
+            bytes[place] = value;
+        }
+        survives(&bytes, step);
+    }
+
+    #[test]
+    fn a_mutated_header_is_survived(
+        image in any_image(),
+        changes in prop::collection::vec((0_usize..80, "[ 0-9PWDn{}(),:'#\n]"), 1..6),
+    ) {
+        let mut bytes = image.0;
+        for (place, text) in changes {
+            let place = place.min(bytes.len());
+            bytes.splice(place..place, text.bytes());
+        }
+        survives(&bytes, usize::MAX);
+    }
+
+    #[test]
+    fn random_bytes_after_a_magic_number_are_survived(
+        magic in prop::sample::select(vec![
+            &b"P5 "[..], b"P6\n", b"P7\n", b"\x89PNG\r\n\x1a\n", b"\x89PNG\r\n\x1a\n\0\0\0\x0dIHDR",
+            b"\x93NUMPY\x01\0", b"\x93NUMPY\x02\0", b"\x93NUMPY\x01\0\x20\0{'descr': ", b"",
+        ]),
+        rest in prop::collection::vec(any::<u8>(), 0..200),
+        step in 1_usize..40,
+    ) {
+        survives(&[magic, &rest].concat(), step);
+    }
+
+    #[test]
+    fn random_raw_streams_are_whole_frames_and_a_rest(
+        bytes in prop::collection::vec(any::<u8>(), 0..400),
+        format in prop::sample::select(PixelFormat::ALL.to_vec()),
+        skip in 0_u64..3,
+    ) {
+        let (frames, error) = raw(&bytes, format.name(), skip);
+        let size = 12 * format.layout().pixel_bytes();
+        prop_assert_eq!(frames.len(), (bytes.len() / size).saturating_sub(skip as usize));
+        prop_assert_eq!(error.is_some(), bytes.len() % size != 0);
+        for frame in frames {
+            let start = frame.number as usize * size;
+            prop_assert_eq!(&frame.bytes, &bytes[start..start + size]);
+        }
+    }
+}
+
+#[test]
+fn a_layout_names_what_png_has() {
+    // The color of a frame is never guessed from elsewhere.
+    let colors = [Color::Gray, Color::GrayAlpha, Color::Rgb, Color::Rgba];
+    for (channels, color) in (1..).zip(colors) {
+        assert_eq!(
+            (Color::of_channels(channels), color.channels() as u64),
+            (Some(color), channels)
+        );
+    }
+    assert_eq!((Color::of_channels(0), Color::of_channels(5)), (None, None));
+    for format in PixelFormat::ALL {
+        let is_planar = format.layout().order == ChannelOrder::PlanarGbr;
+        assert_eq!(is_planar, format.name() == "gbrp");
+    }
+}
