@@ -389,6 +389,35 @@ fn a_tls_peer_that_stalls_ends_at_max_time() {
 }
 
 #[test]
+fn a_connect_that_stalls_ends_at_max_time() {
+    // A queue of one connection that nobody accepts: once it is full, further ones are not answered.
+    let port = ClosedPort::new();
+    port.0.listen(0).unwrap();
+    let address = port.0.local_addr().unwrap().as_socket().unwrap();
+    let soon = Duration::from_millis(200);
+    let mut waiting = Vec::new();
+    while let Ok(connection) = TcpStream::connect_timeout(&address, soon) {
+        waiting.push(connection);
+    }
+    let run = run(&["-s", "1x1", "-m", "0.5", &port.url()], &[0; 3]);
+    let message = "frame 0: upload: timed out (--max-time); 0 lines are out, go on with --skip 0";
+    run.fails(1, message);
+}
+
+#[test]
+fn a_send_that_stalls_ends_at_max_time() {
+    let server = Server::scripted(|_, connection| {
+        // Not a byte of the body is read until the program is gone.
+        wait_until("it hangs up", || connection.take_error().is_ok_and(|error| error.is_some()));
+    });
+    let frame = vec![1; 16_000_000];
+    let run =
+        run(&["-s", "16000000x1", "-p", "gray", "-z", "none", "-m", "0.5", &server.url()], &frame);
+    let message = "frame 0: upload: timed out (--max-time); 0 lines are out, go on with --skip 0";
+    run.fails(1, message);
+}
+
+#[test]
 fn a_peer_that_speaks_no_tls_is_a_failure() {
     let server = Server::answering(|_, _| ok("plain"));
     let url = format!("https://localhost:{}/", server.address.port());
