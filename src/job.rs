@@ -14,7 +14,7 @@ use crate::pipeline::Counts;
 use crate::request::Body;
 use crate::retry::{Failed, Next};
 use crate::stage::{Slot, Stage, Worker};
-use crate::upload::{Failure, Outcome, Response};
+use crate::upload::{Failure, Outcome, Response, TIMED_OUT};
 
 /// Attempts that outlasted the limit and still run, at most. Each holds a thread, a connection and its
 /// body; the HTTP crate cannot be told to stop.
@@ -82,7 +82,7 @@ impl Halt {
 
 /// What all uploads share.
 pub struct Uploads {
-    pub attempt: Box<dyn Fn(Body) -> Result<Response, Failure> + Send + Sync>,
+    pub attempt: Box<dyn Fn(Arc<Body>) -> Result<Response, Failure> + Send + Sync>,
     /// Told of each retry.
     pub report: Box<dyn Fn(String) + Send + Sync>,
     pub deadlines: Arc<Deadlines<Job>>,
@@ -98,7 +98,7 @@ pub struct Uploads {
 pub struct Job {
     frame: u64,
     /// For the next attempt. `None` while the last possible one is under way.
-    body: Option<Body>,
+    body: Option<Arc<Body>>,
     attempts: u32,
     /// Of the attempt under way: see `Turn::Go`.
     level: u32,
@@ -120,7 +120,7 @@ impl Job {
     pub fn begin(mut self, body: Result<Body, Fault>) -> Worker {
         match body {
             Ok(body) => {
-                self.body = Some(body);
+                self.body = Some(Arc::new(body));
                 self.run()
             }
             Err(fault) => {
@@ -156,8 +156,8 @@ impl Job {
         }
     }
 
-    /// The body to send; a copy is kept if this is not the last attempt.
-    fn next_body(&mut self) -> Result<Body, Failure> {
+    /// The body to send; it is kept if this is not the last attempt.
+    fn next_body(&mut self) -> Result<Arc<Body>, Failure> {
         if self.uploads.abandoned.load(Ordering::Acquire) >= MAX_ABANDONED {
             let cause = format!("not sent: {MAX_ABANDONED} uploads that timed out still hang");
             return Err(Failure { outcome: Outcome::NeverSent, cause });
@@ -166,7 +166,7 @@ impl Job {
             return Err(Failure { outcome: Outcome::Refused, cause: "no body is left".into() });
         };
         if self.attempts <= self.uploads.retries {
-            self.body = Some(body.clone());
+            self.body = Some(Arc::clone(&body));
         }
         self.uploads.counts.bytes_sent.fetch_add(body.bytes.len() as u64, Ordering::Relaxed);
         Ok(body)
@@ -177,7 +177,7 @@ impl Job {
     pub fn expire(self) {
         self.uploads.abandoned.fetch_add(1, Ordering::AcqRel);
         let stage = Arc::clone(&self.stage);
-        let job = self.conclude(Err(Failure::unknown("timed out (--max-time)")));
+        let job = self.conclude(Err(Failure::unknown(TIMED_OUT)));
         stage.replace_worker(move || job.map_or(Worker::GoesOn, Job::run));
     }
 

@@ -35,7 +35,7 @@ use crate::input::{Cause, Input, InputError};
 use crate::job::{Answer, Fault};
 use crate::pipeline::{Answers, Settings};
 use crate::retry::Policy;
-use crate::upload::Response;
+use crate::upload::{Client, Response};
 
 /// How a run ends.
 enum Ending {
@@ -60,7 +60,7 @@ impl Ending {
 fn main() -> ExitCode {
     silence_worker_panics();
     let (quiet, ending) = match args::parse(std::env::args_os().skip(1)) {
-        Ok(Command::Help) => (false, print(args::HELP)),
+        Ok(Command::Help) => (false, print(&args::help())),
         Ok(Command::Version) => {
             (false, print(concat!("pngpost ", env!("CARGO_PKG_VERSION"), "\n")))
         }
@@ -112,14 +112,14 @@ fn post(args: &Args) -> Ending {
     if let Some(name) = prepare::unused_proxy(&args.url) {
         say(args.quiet, format!("{name} is set; pngpost uses no proxy and connects directly"));
     }
-    match start(args, request.template, request.target) {
+    match start(args, request.template, request.client) {
         Ok(answers) => deliver(args, &request.secrets, answers, begin),
         Err(error) => Ending::failed(causes(&error)),
     }
 }
 
 /// stdin -> Frame -> PNG in a body -> Response, each stage on threads of its own.
-fn start(args: &Args, template: request::Template, target: upload::Target) -> Result<Answers> {
+fn start(args: &Args, template: request::Template, client: Client) -> Result<Answers> {
     // Without std's buffer: a frame is read straight to its place.
     let stdin = File::from(io::stdin().as_fd().try_clone_to_owned().context("stdin")?);
     let mut input = match args.headerless {
@@ -130,7 +130,7 @@ fn start(args: &Args, template: request::Template, target: upload::Target) -> Re
     let settings = Settings {
         jobs: args.jobs,
         encoders: thread::available_parallelism().map_or(1, usize::from),
-        max_time: args.max_time,
+        deadline: client.deadline(args.max_time),
         keep_going: args.keep_going,
         retry: Policy {
             retries: args.retries,
@@ -149,7 +149,7 @@ fn start(args: &Args, template: request::Template, target: upload::Target) -> Re
             let room = encode::max_png_bytes(frame);
             template.body(room, |body| encode::append_png(frame, level, range, body))
         },
-        move |body| upload::attempt(&target, body),
+        move |body| client.attempt(body),
         move |retry| say(!verbose, retry),
     );
     answers.context("cannot start a thread")

@@ -26,8 +26,8 @@ pub struct Settings {
     pub jobs: usize,
     /// Frames being encoded at a time, at most.
     pub encoders: usize,
-    /// Limit of one attempt.
-    pub max_time: Duration,
+    /// When an attempt is given up for lost.
+    pub deadline: Duration,
     /// Whether frames after a failed one are uploaded.
     pub keep_going: bool,
     pub retry: Policy,
@@ -79,7 +79,7 @@ pub fn start(
     settings: Settings,
     read: impl FnMut(Vec<u8>) -> Result<Option<Frame>, InputError> + Send + 'static,
     encode: impl Fn(&mut Frame) -> anyhow::Result<Body> + Send + Sync + 'static,
-    attempt: impl Fn(Body) -> Result<Response, Failure> + Send + Sync + 'static,
+    attempt: impl Fn(Arc<Body>) -> Result<Response, Failure> + Send + Sync + 'static,
     report: impl Fn(String) + Send + Sync + 'static,
 ) -> io::Result<Answers> {
     let halt = Arc::new(Halt::default());
@@ -90,7 +90,7 @@ pub fn start(
     let uploads = Arc::new(Uploads {
         attempt: Box::new(attempt),
         report: Box::new(report),
-        deadlines: Deadlines::watch(settings.max_time, Job::expire)?,
+        deadlines: Deadlines::watch(settings.deadline, Job::expire)?,
         retries: settings.retry.retries,
         pace: Pace::new(settings.retry),
         keep_going: settings.keep_going,

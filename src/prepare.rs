@@ -13,7 +13,9 @@ use base64::engine::general_purpose::STANDARD;
 use crate::args::{Args, FormArg, HeaderArg, UserArg};
 use crate::diagnostic::{Secrets, plain};
 use crate::request::{ImagePart, Part, Template};
-use crate::upload::{Header, HeaderRule, Target, Url, UserInfo};
+#[cfg(feature = "keep-alive")]
+use crate::upload::KeepAlive;
+use crate::upload::{Client, Header, HeaderRule, Target, Url, UserInfo};
 
 /// The longest file that is taken for a field's value or for headers.
 const MAX_FILE_BYTES: u64 = 16 << 20;
@@ -23,7 +25,7 @@ const USER_AGENT: &str = concat!("pngpost/", env!("CARGO_PKG_VERSION"));
 /// All that the arguments say of the requests.
 pub struct Request {
     pub template: Template,
-    pub target: Target,
+    pub client: Client,
     pub secrets: Secrets,
 }
 
@@ -51,7 +53,23 @@ pub fn request(args: &Args) -> Result<Request> {
         check_certificates()?;
     }
     let target = Target { url: args.url.clone(), method: args.method.clone(), headers };
-    Ok(Request { template, target, secrets })
+    Ok(Request { template, client: client(args, target)?, secrets })
+}
+
+#[cfg(feature = "keep-alive")]
+fn client(args: &Args, target: Target) -> Result<Client> {
+    if !args.keep_alive {
+        ensure!(!target.url.is_ipv6(), "URL: IPv6 addresses need --keep-alive; or use a host name");
+        return Ok(Client::Minreq(target));
+    }
+    let client = KeepAlive::new(&target, args.jobs, args.max_time);
+    client.map(Client::Ureq).map_err(|why| anyhow!("URL: {why}"))
+}
+
+#[cfg(not(feature = "keep-alive"))]
+fn client(_: &Args, target: Target) -> Result<Client> {
+    ensure!(!target.url.is_ipv6(), "URL: IPv6 addresses are not supported here; use a host name");
+    Ok(Client::Minreq(target))
 }
 
 fn template(args: &Args, rules: &[HeaderRule]) -> Result<Template> {

@@ -26,7 +26,13 @@ pub const MAX_JOBS: usize = 1000;
 /// The most retries of a frame.
 const MAX_RETRIES: u64 = 1_000_000;
 
-pub const HELP: &str = include_str!("../help.txt");
+const HELP: &str = include_str!("../help.txt");
+
+/// The help, without what this build has not.
+pub fn help() -> String {
+    let is_there = |line: &&str| cfg!(feature = "keep-alive") || !line.contains("--keep-alive");
+    HELP.split_inclusive('\n').filter(is_there).collect()
+}
 
 /// What the command line asks for.
 pub enum Command {
@@ -55,6 +61,8 @@ pub struct Args {
     /// Between the starts of two attempts, at least.
     pub spacing: Duration,
     pub keep_going: bool,
+    #[cfg(feature = "keep-alive")]
+    pub keep_alive: bool,
     pub verbose: bool,
     pub quiet: bool,
     pub url: Url,
@@ -94,7 +102,7 @@ const fn valued(short: Option<char>, long: &'static str) -> Opt {
 }
 
 /// Every option that there is: a test holds help and manual against it.
-const OPTIONS: [Opt; 23] = [
+const OPTIONS: &[Opt] = &[
     valued(Some('s'), "size"),
     valued(Some('p'), "pix-fmt"),
     valued(None, "range"),
@@ -107,6 +115,8 @@ const OPTIONS: [Opt; 23] = [
     valued(Some('u'), "user"),
     valued(Some('X'), "request"),
     valued(Some('j'), "jobs"),
+    #[cfg(feature = "keep-alive")]
+    flag(None, "keep-alive"),
     valued(None, "rate"),
     valued(Some('m'), "max-time"),
     valued(None, "retry"),
@@ -141,6 +151,8 @@ struct Typed {
     retry_all_errors: bool,
     spacing: Duration,
     keep_going: bool,
+    #[cfg(feature = "keep-alive")]
+    keep_alive: bool,
     verbose: bool,
     quiet: bool,
     operands: Vec<OsString>,
@@ -205,6 +217,8 @@ impl Typed {
     fn switch(&mut self, long: &str) {
         match long {
             "raw" => self.raw = true,
+            #[cfg(feature = "keep-alive")]
+            "keep-alive" => self.keep_alive = true,
             "retry-all-errors" => self.retry_all_errors = true,
             "keep-going" => self.keep_going = true,
             "verbose" => self.verbose = true,
@@ -275,6 +289,8 @@ impl Typed {
             retry_all_errors: self.retry_all_errors,
             spacing: self.spacing,
             keep_going: self.keep_going,
+            #[cfg(feature = "keep-alive")]
+            keep_alive: self.keep_alive,
             verbose: self.verbose,
             quiet: self.quiet,
             url,
@@ -332,9 +348,10 @@ mod tests {
             Some((short.and_then(|(short, _)| short.chars().next()), long))
         };
         // "--form NAME=<FILE" and the like repeat an option that has its short name elsewhere.
+        let help = help();
         let of_help =
-            names(HELP.lines().filter_map(option).filter(|(short, long)| {
-                short.is_some() || !HELP.contains(&format!(", --{long} "))
+            names(help.lines().filter_map(option).filter(|(short, long)| {
+                short.is_some() || !help.contains(&format!(", --{long} "))
             }));
         assert_eq!(of_help, of_parser());
     }
@@ -350,7 +367,10 @@ mod tests {
             Some((short, long))
         };
         let manual = include_str!("../../man/pngpost.1");
-        assert_eq!(names(manual.lines().filter_map(option)), of_parser());
+        // The manual is that of the whole program.
+        let is_there = |long: &str| cfg!(feature = "keep-alive") || long != "keep-alive";
+        let of_manual = manual.lines().filter_map(option).filter(|(_, long)| is_there(long));
+        assert_eq!(names(of_manual), of_parser());
     }
 
     #[test]

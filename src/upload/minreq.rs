@@ -1,31 +1,19 @@
 //! Uploads over the minreq crate: one connection for each request.
 //!
 //! minreq is written for well-behaved servers, so nothing that it says is believed unchecked: it never
-//! follows a redirect, never reads without bound, and a panic inside it is a failure of this attempt.
+//! follows a redirect, and never reads without bound.
 
-use std::any::Any;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::{Duration, Instant};
 
 use super::outcome::{self, Outcome};
-use super::reply::{self, Head};
+use super::reply::{self, Head, MAX_HEADER_BYTES};
 use super::{Failure, Response, Target};
-use crate::diagnostic;
 use crate::request::Body;
-
-/// minreq's own limit of 8 KiB for all headers is short for servers that send policies and cookies.
-const MAX_HEADER_BYTES: usize = 64 << 10;
 
 /// What minreq reports, with status 503, where the first line was none of HTTP, or there was none.
 const NO_STATUS_LINE: &str = "Server did not provide a status line";
 
 pub fn attempt(target: &Target, body: Body) -> Result<Response, Failure> {
-    catch_unwind(AssertUnwindSafe(|| exchange(target, body))).unwrap_or_else(|panic| {
-        Err(Failure::unknown(format!("minreq panicked: {}", panic_text(&*panic))))
-    })
-}
-
-fn exchange(target: &Target, body: Body) -> Result<Response, Failure> {
     let begin = Instant::now();
     let failed = |error: minreq::Error| failure(&error, begin.elapsed());
     let reply = request(target, body).send_lazy().map_err(failed)?;
@@ -43,6 +31,7 @@ fn request(target: &Target, body: Body) -> minreq::Request {
     let method = minreq::Method::Custom(target.method.clone());
     let mut request = minreq::Request::new(method, target.url.to_string())
         .with_follow_redirects(false)
+        // Its own limit of 8 KiB is short for servers that send policies and cookies.
         .with_max_headers_size(MAX_HEADER_BYTES);
     if let Some(content_type) = body.content_type {
         request = request.with_header("Content-Type", content_type);
@@ -60,17 +49,5 @@ fn failure(error: &minreq::Error, elapsed: Duration) -> Failure {
         minreq::Error::AddressNotFound => Outcome::Refused,
         error => outcome::of_error(error, elapsed),
     };
-    // minreq wraps an error inside a chunk-size line twice: the innermost one says what happened.
-    let cause = outcome::chain(error).last().map_or_else(String::new, |innermost| {
-        match innermost.downcast_ref::<rustls::Error>() {
-            Some(error) => outcome::tls_cause(error),
-            None => innermost.to_string(),
-        }
-    });
-    Failure { outcome, cause: diagnostic::plain(&cause) }
-}
-
-fn panic_text(panic: &(dyn Any + Send)) -> &str {
-    let text = panic.downcast_ref::<&str>().copied();
-    text.or_else(|| panic.downcast_ref::<String>().map(String::as_str)).unwrap_or("no message")
+    Failure { outcome, cause: outcome::text(error) }
 }

@@ -1,20 +1,32 @@
 //! One attempt: a request body into a `Response` or a `Failure`.
 //!
-//! One file for each HTTP crate (`minreq`); what every crate's answer has to pass is in `reply`, so a
+//! One file for each HTTP crate (`minreq`, `ureq`); what every crate's answer has to pass is in `reply`, so a
 //! response that may be cut, doubled or made up is never taken for whole. Nothing here tries twice.
 
+#[cfg(feature = "keep-alive")]
+mod connection;
 mod header;
 mod minreq;
 mod outcome;
 mod reply;
+#[cfg(feature = "keep-alive")]
+mod socket;
+#[cfg(feature = "keep-alive")]
+mod ureq;
 mod url;
 
+use std::any::Any;
 use std::fmt;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+use std::time::Duration;
 
 use crate::request::Body;
 
 pub use header::{Header, HeaderRule, is_token};
 pub use outcome::Outcome;
+#[cfg(feature = "keep-alive")]
+pub use ureq::KeepAlive;
 pub use url::{Url, UserInfo};
 
 /// Where requests go, and what each of them says besides its body.
@@ -71,7 +83,48 @@ impl fmt::Display for Failure {
     }
 }
 
-/// Sends one request and reads its response.
-pub fn attempt(target: &Target, body: Body) -> Result<Response, Failure> {
-    minreq::attempt(target, body)
+/// What is said of an attempt that took too long.
+pub const TIMED_OUT: &str = "timed out (--max-time)";
+
+/// How requests are sent. Shared by all uploads.
+pub enum Client {
+    /// A connection for each.
+    Minreq(Target),
+    /// On connections that stay.
+    #[cfg(feature = "keep-alive")]
+    Ureq(KeepAlive),
+}
+
+impl Client {
+    /// When an attempt is given up for lost. minreq knows no limit of its own. ureq does, and closes the
+    /// connection: there it is given up only if that fails.
+    pub fn deadline(&self, max_time: Duration) -> Duration {
+        match self {
+            Client::Minreq(_) => max_time,
+            #[cfg(feature = "keep-alive")]
+            Client::Ureq(_) => max_time + Duration::from_secs(5),
+        }
+    }
+
+    /// Sends one request and reads its response. A panic inside the crate is a failure.
+    pub fn attempt(&self, body: Arc<Body>) -> Result<Response, Failure> {
+        let call = || match self {
+            Client::Minreq(target) => minreq::attempt(target, Arc::unwrap_or_clone(body)),
+            #[cfg(feature = "keep-alive")]
+            Client::Ureq(client) => client.attempt(&body),
+        };
+        let name = match self {
+            Client::Minreq(_) => "minreq",
+            #[cfg(feature = "keep-alive")]
+            Client::Ureq(_) => "ureq",
+        };
+        catch_unwind(AssertUnwindSafe(call)).unwrap_or_else(|panic| {
+            Err(Failure::unknown(format!("{name} panicked: {}", panic_text(&*panic))))
+        })
+    }
+}
+
+fn panic_text(panic: &(dyn Any + Send)) -> &str {
+    let text = panic.downcast_ref::<&str>().copied();
+    text.or_else(|| panic.downcast_ref::<String>().map(String::as_str)).unwrap_or("no message")
 }

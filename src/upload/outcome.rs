@@ -6,6 +6,8 @@ use std::error::Error;
 use std::io::{self, ErrorKind};
 use std::time::Duration;
 
+use crate::diagnostic;
+
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Outcome {
     /// No byte of the request has left: it may be repeated.
@@ -54,10 +56,19 @@ pub fn of_error(error: &(dyn Error + 'static), elapsed: Duration) -> Outcome {
     outcome
 }
 
+/// What an error says, for a message. minreq wraps some twice: the innermost one says what happened.
+pub fn text(error: &(dyn Error + 'static)) -> String {
+    let text = chain(error).last().map_or_else(String::new, |innermost| {
+        match innermost.downcast_ref::<rustls::Error>() {
+            Some(error) => tls_cause(error),
+            None => innermost.to_string(),
+        }
+    });
+    diagnostic::plain(&text)
+}
+
 /// The error and all below it.
-pub fn chain<'a>(
-    error: &'a (dyn Error + 'static),
-) -> impl Iterator<Item = &'a (dyn Error + 'static)> {
+fn chain<'a>(error: &'a (dyn Error + 'static)) -> impl Iterator<Item = &'a (dyn Error + 'static)> {
     std::iter::successors(Some(error), |&error| below(error))
 }
 
@@ -113,7 +124,7 @@ fn of_tls_error(error: &rustls::Error) -> Outcome {
 }
 
 /// A TLS error in words: rustls tells of certificates in the names of its types.
-pub fn tls_cause(error: &rustls::Error) -> String {
+fn tls_cause(error: &rustls::Error) -> String {
     use rustls::CertificateError as Bad;
     let rustls::Error::InvalidCertificate(bad) = error else { return format!("TLS: {error}") };
     let cause = match bad {

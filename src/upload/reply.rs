@@ -10,6 +10,9 @@ use super::{Failure, Response};
 /// The longest response body that is taken.
 pub const MAX_RESPONSE_BYTES: usize = 64 << 20;
 
+/// The most bytes that all headers of a response may take.
+pub const MAX_HEADER_BYTES: usize = 64 << 10;
+
 /// The head of a reply. Header names are in lower case.
 pub struct Head {
     pub status: u16,

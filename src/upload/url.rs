@@ -4,12 +4,13 @@
 //! Errors never repeat the URL, or the port where an `@` follows: part of a password may stand there.
 
 use std::fmt;
+use std::net::Ipv6Addr;
 
 /// An http or https URL without user-info and fragment.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Url {
     pub https: bool,
-    /// A name or an IPv4 address, in lower case.
+    /// A name, an IPv4 address, or an IPv6 address in brackets; in lower case.
     pub host: String,
     /// As given; `None` is the scheme's own.
     pub port: Option<u16>,
@@ -59,6 +60,10 @@ impl Url {
         let target = format!("{slash}{target}");
         Ok((Url { https, host, port, target }, user))
     }
+
+    pub fn is_ipv6(&self) -> bool {
+        self.host.starts_with('[')
+    }
 }
 
 impl fmt::Display for Url {
@@ -81,13 +86,15 @@ fn split_scheme(text: &str) -> Result<(bool, &str), String> {
 }
 
 fn parse_host_port(text: &str, hide_port: bool) -> Result<(String, Option<u16>), String> {
-    if text.starts_with('[') {
-        return Err("IPv6 addresses are not supported here; use a host name".into());
-    }
-    let (host, port) = match text.split_once(':') {
-        Some((host, port)) => (host, Some(parse_port(port, hide_port)?)),
+    let name_from = text.rfind(']').map_or(0, |end| end + 1);
+    let (host, port) = match text[name_from..].split_once(':') {
+        Some((name, port)) => (&text[..name_from + name.len()], Some(parse_port(port, hide_port)?)),
         None => (text, None),
     };
+    if let Some(address) = host.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')) {
+        let address: Ipv6Addr = address.parse().map_err(|_| "there is no IPv6 address in [ ]")?;
+        return Ok((format!("[{address}]"), port));
+    }
     if host.is_empty() {
         return Err("there is no host".into());
     }
@@ -156,6 +163,8 @@ mod tests {
         assert_eq!(parsed("http://h:1#f"), "http://h:1/");
         assert_eq!(parsed("http://h/@:x"), "http://h/@:x");
         assert_eq!(parsed("http://127.0.0.1:80/"), "http://127.0.0.1:80/");
+        assert_eq!(parsed("http://[0:0::1]/x"), "http://[::1]/x");
+        assert_eq!(parsed("https://[::1]:8443"), "https://[::1]:8443/");
         assert_eq!(parsed("http://a:b%40c@h/"), "http://h/ a:b@c");
         assert_eq!(parsed("http://a:b@c@h/"), "http://h/ a:b@c");
     }
@@ -171,7 +180,9 @@ mod tests {
             assert!(parsed(bad).starts_with("takes http://"), "{bad}");
         }
         assert_eq!(parsed("http:///x"), "there is no host");
-        assert!(parsed("http://[::1]/").starts_with("IPv6"));
+        assert_eq!(parsed("http://[::g]/"), "there is no IPv6 address in [ ]");
+        assert!(parsed("http://[::1]x/").starts_with("the host holds"));
+        assert!(parsed("http://[::1:1/").starts_with("the port takes"));
         assert!(parsed("http://h/\r\nX: y").starts_with("takes visible ASCII"));
         assert!(parsed("http://h/a b").starts_with("takes visible ASCII"));
         assert!(parsed("http://bücher.example/").starts_with("takes visible ASCII"));

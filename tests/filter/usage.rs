@@ -7,6 +7,11 @@ use crate::support::server::{Server, ok};
 
 const URL: &str = "http://127.0.0.1:1/";
 
+const NO_IPV6: &str = match cfg!(feature = "keep-alive") {
+    true => "URL: IPv6 addresses need --keep-alive; or use a host name",
+    false => "URL: IPv6 addresses are not supported here; use a host name",
+};
+
 /// Command lines, split at blanks (`URL` and `SIZE` stand for good ones), and the message of each.
 const BAD: [(&str, &str); 84] = [
     ("", "no URL given; usage: pngpost [-s WxH] [OPTION]... URL"),
@@ -137,7 +142,7 @@ const BAD: [(&str, &str); 84] = [
     ("SIZE ftp://h/x", "URL: takes http://… or https://…, no other scheme"),
     ("SIZE http://h:83635/", "URL: port 83635: takes 1 to 65535"),
     ("SIZE http:///x", "URL: there is no host"),
-    ("SIZE http://[::1]/", "URL: IPv6 addresses are not supported here; use a host name"),
+    ("SIZE http://[::1]/", NO_IPV6),
 ];
 
 #[test]
@@ -159,9 +164,10 @@ fn bad_usage_is_one_line_that_names_the_option_and_what_it_takes() {
 }
 
 #[test]
-fn options_of_later_versions_are_not_taken() {
-    let later = ["json", "ndjson", "body-b64", "keep-alive"];
-    for option in later.map(|name| format!("--{name}")) {
+fn options_of_later_versions_or_left_out_are_not_taken() {
+    let later = ["json", "ndjson", "body-b64"];
+    let left_out = (!cfg!(feature = "keep-alive")).then_some("keep-alive");
+    for option in later.into_iter().chain(left_out).map(|name| format!("--{name}")) {
         let run = run(&["-s", "1x1", &option, URL], &[]);
         run.fails(2, &format!("{option}: no such option; 'pngpost --help' lists them"));
     }
