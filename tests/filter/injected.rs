@@ -111,6 +111,19 @@ fn no_file_descriptor_for_a_connection_was_never_sent_and_is_tried_again() {
 }
 
 #[test]
+#[cfg(feature = "keep-alive")]
+fn a_kept_connection_that_dies_before_anything_is_sent_is_quietly_replaced() {
+    if !strace_works() {
+        return;
+    }
+    let (server, files) = (echoing(), Files::new("stale", &tiny_frames(5)));
+    let arguments = ["--keep-alive", "-s", "1x1", "--raw", "--retry", "0", &server.url()];
+    let run = files.run("sendto:error=ECONNRESET:when=3", None, &arguments).ok();
+    assert_eq!(String::from_utf8(run.stdout).unwrap(), answers(5));
+    assert_eq!((server.connections(), server.requests().len()), (2, 5));
+}
+
+#[test]
 fn a_disk_that_fills_up_ends_the_run_and_says_how_to_go_on() {
     if !strace_works() {
         return;

@@ -9,6 +9,8 @@ mod endings;
 mod faults;
 mod frames;
 mod injected;
+#[cfg(feature = "keep-alive")]
+mod keep_alive;
 mod lines;
 mod promises;
 mod requests;

@@ -6,9 +6,29 @@ use std::sync::{Arc, Condvar, Mutex};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use crate::support::program::{Running, command, run};
-use crate::support::server::{Request, Server, ok, response, response_with};
+use crate::support::engine::{Engine, test_each_engine};
+use crate::support::program::Running;
+use crate::support::server::{Request, Server, closing, ok, response, response_with};
 use crate::support::{PATIENCE, noise, tiny, tiny_frames, tiny_number, wait_until};
+
+test_each_engine! {
+    lines_are_in_the_order_of_the_frames_when_the_first_upload_is_the_slowest
+    the_same_bytes_come_out_with_one_job_and_with_sixteen
+    frames_are_numbered_from_0_in_messages
+    a_program_that_writes_one_frame_and_then_reads_one_line_never_hangs
+    a_line_is_out_while_a_later_frame_still_waits_for_its_response
+    at_most_as_many_uploads_as_jobs_are_in_flight
+    stdin_is_not_read_on_while_uploads_stall
+    stdin_is_not_read_on_while_nobody_takes_the_lines
+    memory_does_not_grow_with_the_number_of_frames
+    a_frame_that_may_have_arrived_is_not_sent_again
+    input_that_ends_inside_a_frame_is_an_error_after_all_whole_frames_were_posted
+    a_failed_frame_stops_the_run_and_every_line_before_it_is_out
+    with_keep_going_every_frame_has_one_line_and_every_failure_a_message
+    a_run_goes_on_where_skip_says
+    stdout_carries_lines_and_stderr_nothing
+    no_message_holds_a_secret
+}
 
 /// A count that threads wait for.
 #[derive(Default)]
@@ -37,10 +57,15 @@ fn answers(count: u32) -> Vec<String> {
     (0..count).map(|number| format!("answer {number}")).collect()
 }
 
+/// What is said of a connection that is closed in place of a response.
+fn no_response(engine: Engine) -> &'static str {
+    let closed = "no response: closed before there was one";
+    engine.pick("no response: closed, or no HTTP status line", closed)
+}
+
 // 1. Line k answers frame k.
 
-#[test]
-fn lines_are_in_the_order_of_the_frames_when_the_first_upload_is_the_slowest() {
+fn lines_are_in_the_order_of_the_frames_when_the_first_upload_is_the_slowest(engine: Engine) {
     let answered = Gate::default();
     let server = Server::answering(move |_, request| {
         match tiny_number(&request.body) {
@@ -51,11 +76,10 @@ fn lines_are_in_the_order_of_the_frames_when_the_first_upload_is_the_slowest() {
         echo(request)
     });
     let arguments = ["-s", "1x1", "--raw", "-j", "8", &server.url()];
-    assert_eq!(run(&arguments, &tiny_frames(100)).ok().lines(), answers(100));
+    assert_eq!(engine.run(&arguments, &tiny_frames(100)).ok().lines(), answers(100));
 }
 
-#[test]
-fn the_same_bytes_come_out_with_one_job_and_with_sixteen() {
+fn the_same_bytes_come_out_with_one_job_and_with_sixteen(engine: Engine) {
     let server = Server::answering(|_, request| {
         let number = u64::from(tiny_number(&request.body));
         // Answers of many lengths, with line ends and bytes of every kind, after unequal times.
@@ -64,31 +88,29 @@ fn the_same_bytes_come_out_with_one_job_and_with_sixteen() {
     });
     let frames = tiny_frames(300);
     let with_jobs =
-        |jobs| run(&["-s", "1x1", "--raw", "-j", jobs, &server.url()], &frames).ok().stdout;
+        |jobs| engine.run(&["-s", "1x1", "--raw", "-j", jobs, &server.url()], &frames).ok().stdout;
     let one = with_jobs("1");
     assert_eq!(one.iter().filter(|&&byte| byte == b'\n').count(), 300);
     assert_eq!(with_jobs("16"), one);
 }
 
-#[test]
-fn frames_are_numbered_from_0_in_messages() {
+fn frames_are_numbered_from_0_in_messages(engine: Engine) {
     let server = Server::answering(|number, request| match number {
         2 => response("404 Not Found", "no"),
         _ => echo(request),
     });
-    let run = run(&["-s", "1x1", "--raw", &server.url()], &tiny_frames(5));
+    let run = engine.run(&["-s", "1x1", "--raw", &server.url()], &tiny_frames(5));
     let run = run.fails(1, "frame 2: upload: status 404; 3 lines are out, go on with --skip 3");
     assert_eq!(run.lines(), ["answer 0", "answer 1", "no"]);
 }
 
 // 2. Prompt.
 
-#[test]
-fn a_program_that_writes_one_frame_and_then_reads_one_line_never_hangs() {
+fn a_program_that_writes_one_frame_and_then_reads_one_line_never_hangs(engine: Engine) {
     let server = Server::answering(|_, request| echo(request));
     for jobs in ["1", "4"] {
         let arguments = ["-s", "1x1", "--raw", "-j", jobs, &server.url()];
-        let mut dialogue = Running::start(command(&arguments));
+        let mut dialogue = Running::start(engine.command(&arguments));
         for number in 0..1000 {
             dialogue.write(&tiny(number));
             assert_eq!(dialogue.line(), format!("answer {number}"));
@@ -97,8 +119,7 @@ fn a_program_that_writes_one_frame_and_then_reads_one_line_never_hangs() {
     }
 }
 
-#[test]
-fn a_line_is_out_while_a_later_frame_still_waits_for_its_response() {
+fn a_line_is_out_while_a_later_frame_still_waits_for_its_response(engine: Engine) {
     let release = Arc::new(Gate::default());
     let gate = Arc::clone(&release);
     let server = Server::answering(move |_, request| {
@@ -108,7 +129,7 @@ fn a_line_is_out_while_a_later_frame_still_waits_for_its_response() {
         echo(request)
     });
     let arguments = ["-s", "1x1", "--raw", "-j", "2", &server.url()];
-    let mut program = Running::start(command(&arguments));
+    let mut program = Running::start(engine.command(&arguments));
     program.write(&tiny_frames(2));
     assert_eq!(program.line(), "answer 0");
     release.pass_one();
@@ -118,8 +139,7 @@ fn a_line_is_out_while_a_later_frame_still_waits_for_its_response() {
 
 // 3. Bounded.
 
-#[test]
-fn at_most_as_many_uploads_as_jobs_are_in_flight() {
+fn at_most_as_many_uploads_as_jobs_are_in_flight(engine: Engine) {
     for jobs in [1, 4] {
         let (in_flight, most) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicUsize::new(0)));
         let (now, seen) = (Arc::clone(&in_flight), Arc::clone(&most));
@@ -132,7 +152,7 @@ fn at_most_as_many_uploads_as_jobs_are_in_flight() {
             echo(request)
         });
         let arguments = ["-s", "1x1", "--raw", "-j", &jobs.to_string(), &server.url()];
-        assert_eq!(run(&arguments, &tiny_frames(200)).ok().lines(), answers(200));
+        assert_eq!(engine.run(&arguments, &tiny_frames(200)).ok().lines(), answers(200));
         assert_eq!(most.load(Ordering::Acquire), jobs);
     }
 }
@@ -150,8 +170,7 @@ fn taken_when_still(taken: &AtomicUsize) -> usize {
     last.0
 }
 
-#[test]
-fn stdin_is_not_read_on_while_uploads_stall() {
+fn stdin_is_not_read_on_while_uploads_stall(engine: Engine) {
     const FRAME_BYTES: usize = 192 * 192 * 3;
     for jobs in [1, 8] {
         let release = Arc::new(Gate::default());
@@ -161,7 +180,7 @@ fn stdin_is_not_read_on_while_uploads_stall() {
             ok("")
         });
         let arguments = ["-s", "192x192", "-j", &jobs.to_string(), &server.url()];
-        let mut program = Running::start(command(&arguments));
+        let mut program = Running::start(engine.command(&arguments));
         let mut stdin = program.stdin.take().unwrap();
         let taken = Arc::new(AtomicUsize::new(0));
         let count = Arc::clone(&taken);
@@ -182,15 +201,14 @@ fn stdin_is_not_read_on_while_uploads_stall() {
     }
 }
 
-#[test]
-fn stdin_is_not_read_on_while_nobody_takes_the_lines() {
+fn stdin_is_not_read_on_while_nobody_takes_the_lines(engine: Engine) {
     let server = Server::answering(|_, _| ok("x".repeat(100_000)));
-    let mut program = Running::start(command(&["-s", "1x1", "--raw", &server.url()]));
+    let mut program = Running::start(engine.command(&["-s", "1x1", "--raw", &server.url()]));
     let mut stdin = program.stdin.take().unwrap();
     let feeder = thread::spawn(move || stdin.write_all(&tiny_frames(200)));
     let mut last = (0, Instant::now());
     wait_until("no more uploads begin", || {
-        let now = server.connections();
+        let now = server.requests.lock().unwrap().len();
         if now != last.0 {
             last = (now, Instant::now());
         }
@@ -201,11 +219,10 @@ fn stdin_is_not_read_on_while_nobody_takes_the_lines() {
     assert_eq!(program.finish().ok().lines().len(), 200);
 }
 
-#[test]
-fn memory_does_not_grow_with_the_number_of_frames() {
+fn memory_does_not_grow_with_the_number_of_frames(engine: Engine) {
     let server = Server::answering(|_, request| ok(request.body.len().to_string()));
     let arguments = ["-s", "64x64", "-j", "2", &server.url()];
-    let mut program = Running::start(command(&arguments));
+    let mut program = Running::start(engine.command(&arguments));
     let frame = noise(1, 64 * 64 * 3);
     let mut turns = |count| {
         for _ in 0..count {
@@ -223,8 +240,7 @@ fn memory_does_not_grow_with_the_number_of_frames() {
 
 // 4. Never twice.
 
-#[test]
-fn a_frame_that_may_have_arrived_is_not_sent_again() {
+fn a_frame_that_may_have_arrived_is_not_sent_again(engine: Engine) {
     type Script = fn(&mut std::net::TcpStream);
     let scripts: [(&str, Script); 4] = [
         ("closes", |_| {}),
@@ -241,7 +257,7 @@ fn a_frame_that_may_have_arrived_is_not_sent_again() {
             }
         });
         let arguments = ["-s", "1x1", "--raw", "--max-time", "2", &server.url()];
-        let run = run(&arguments, &tiny_frames(3));
+        let run = engine.run(&arguments, &tiny_frames(3));
         assert_eq!(run.status, Some(1), "{name}: {}", run.stderr);
         assert_eq!(server.connections(), 1, "{name}");
     }
@@ -249,20 +265,18 @@ fn a_frame_that_may_have_arrived_is_not_sent_again() {
 
 // 5. Nothing lost in silence.
 
-#[test]
-fn input_that_ends_inside_a_frame_is_an_error_after_all_whole_frames_were_posted() {
+fn input_that_ends_inside_a_frame_is_an_error_after_all_whole_frames_were_posted(engine: Engine) {
     let server = Server::answering(|_, request| echo(request));
     for jobs in ["1", "8"] {
         let mut frames = tiny_frames(20);
         frames.extend([1, 2]);
-        let run = run(&["-s", "1x1", "--raw", "-j", jobs, &server.url()], &frames);
+        let run = engine.run(&["-s", "1x1", "--raw", "-j", jobs, &server.url()], &frames);
         let run = run.fails(3, "frame 20: input ends after 2 of 3 bytes");
         assert_eq!(run.lines(), answers(20));
     }
 }
 
-#[test]
-fn a_failed_frame_stops_the_run_and_every_line_before_it_is_out() {
+fn a_failed_frame_stops_the_run_and_every_line_before_it_is_out(engine: Engine) {
     for jobs in ["1", "8"] {
         let server = Server::scripted(|_, mut connection| {
             let Some(request) = Request::read(&mut connection) else { return };
@@ -271,20 +285,22 @@ fn a_failed_frame_stops_the_run_and_every_line_before_it_is_out() {
                 12 => {}
                 number => {
                     thread::sleep(Duration::from_millis(u64::from(20 * (number < 12) as u32)));
-                    let _ = connection.write_all(&echo(&request));
+                    let _ = connection.write_all(&closing(echo(&request)));
                 }
             }
         });
-        let run = run(&["-s", "1x1", "--raw", "-j", jobs, &server.url()], &tiny_frames(10_000));
-        let message = "frame 12: upload: no response: closed, or no HTTP status line; \
-                       12 lines are out, go on with --skip 12";
-        assert_eq!(run.fails(1, message).lines(), answers(12));
+        let run =
+            engine.run(&["-s", "1x1", "--raw", "-j", jobs, &server.url()], &tiny_frames(10_000));
+        let message = format!(
+            "frame 12: upload: {}; 12 lines are out, go on with --skip 12",
+            no_response(engine)
+        );
+        assert_eq!(run.fails(1, &message).lines(), answers(12));
         assert!(server.connections() < 13 + 16, "{} uploads", server.connections());
     }
 }
 
-#[test]
-fn with_keep_going_every_frame_has_one_line_and_every_failure_a_message() {
+fn with_keep_going_every_frame_has_one_line_and_every_failure_a_message(engine: Engine) {
     for jobs in ["1", "8"] {
         let server = Server::answering(|_, request| match tiny_number(&request.body) {
             3 => Vec::new(),
@@ -292,20 +308,21 @@ fn with_keep_going_every_frame_has_one_line_and_every_failure_a_message() {
             _ => echo(request),
         });
         let arguments = ["-s", "1x1", "--raw", "--keep-going", "-j", jobs, &server.url()];
-        let run = run(&arguments, &tiny_frames(20));
+        let run = engine.run(&arguments, &tiny_frames(20));
         let mut lines = answers(20);
         lines[3] = String::new();
         lines[7] = "bad frame".to_owned();
         assert_eq!(run.lines(), lines);
         assert_eq!(run.status, Some(1));
-        let messages = "pngpost: frame 3: upload: no response: closed, or no HTTP status line\n\
-                        pngpost: frame 7: upload: status 400\n";
+        let messages = format!(
+            "pngpost: frame 3: upload: {}\npngpost: frame 7: upload: status 400\n",
+            no_response(engine)
+        );
         assert_eq!(run.stderr, messages);
     }
 }
 
-#[test]
-fn a_run_goes_on_where_skip_says() {
+fn a_run_goes_on_where_skip_says(engine: Engine) {
     let failed_once = AtomicBool::new(false);
     let server = Server::answering(move |_, request| {
         if tiny_number(&request.body) == 30 && !failed_once.swap(true, Ordering::AcqRel) {
@@ -314,26 +331,24 @@ fn a_run_goes_on_where_skip_says() {
         echo(request)
     });
     let frames = tiny_frames(50);
-    let first = run(&["-s", "1x1", "--raw", "-j", "4", &server.url()], &frames);
+    let first = engine.run(&["-s", "1x1", "--raw", "-j", "4", &server.url()], &frames);
     assert!(first.stderr.ends_with("; 30 lines are out, go on with --skip 30\n"));
     let arguments = ["-s", "1x1", "--raw", "-j", "4", "--skip", "30", &server.url()];
-    let second = run(&arguments, &frames).ok();
+    let second = engine.run(&arguments, &frames).ok();
     assert_eq!([first.lines(), second.lines()].concat(), answers(50));
 }
 
 // 6. Quiet.
 
-#[test]
-fn stdout_carries_lines_and_stderr_nothing() {
+fn stdout_carries_lines_and_stderr_nothing(engine: Engine) {
     let server = Server::answering(|_, request| echo(request));
-    let run = run(&["-s", "1x1", "--raw", "-j", "3", &server.url()], &tiny_frames(9)).ok();
+    let run = engine.run(&["-s", "1x1", "--raw", "-j", "3", &server.url()], &tiny_frames(9)).ok();
     assert_eq!(run.stdout, (answers(9).join("\n") + "\n").as_bytes());
 }
 
 // 7. Secrets stay secret.
 
-#[test]
-fn no_message_holds_a_secret() {
+fn no_message_holds_a_secret(engine: Engine) {
     const SECRET: &str = "hunter2";
     let folder = std::env::temp_dir().join(format!("pngpost-secrets-{}", std::process::id()));
     std::fs::create_dir_all(&folder).unwrap();
@@ -378,7 +393,7 @@ fn no_message_holds_a_secret() {
     for arguments in runs {
         for verbosity in ["--verbose", "--keep-going"] {
             let all = [&["-s", "1x1", verbosity], &sound[..], arguments].concat();
-            let run = run(&all, &tiny_frames(8));
+            let run = engine.run(&all, &tiny_frames(8));
             let text = format!("{}{}", run.stderr, String::from_utf8_lossy(&run.stdout));
             assert!(!text.contains(SECRET), "{all:?}: {text}");
         }

@@ -1,5 +1,6 @@
 //! What every test stands on: the real binary, and real servers on ports of their own.
 
+pub mod engine;
 pub mod form_server;
 pub mod program;
 pub mod server;

@@ -83,7 +83,8 @@ impl Server {
         server
     }
 
-    /// Reads each request whole and writes what `answer` makes of it, then closes.
+    /// Reads each request whole and writes what `answer` makes of it; requests count from 0. Closes unless
+    /// the client keeps the connection, and can tell where the answer ends.
     pub fn answering(
         answer: impl Fn(usize, &Request) -> Vec<u8> + Send + Sync + 'static,
     ) -> Server {
@@ -96,10 +97,21 @@ impl Server {
     ) -> Server {
         let requests: Arc<Mutex<Vec<Request>>> = Arc::default();
         let seen = Arc::clone(&requests);
-        let mut server = Server::scripted_on(listener, move |number, mut connection| {
-            if let Some(request) = Request::read(&mut connection) {
-                seen.lock().unwrap().push(request.clone());
-                let _ = connection.write_all(&answer(number, &request));
+        let mut server = Server::scripted_on(listener, move |_, mut connection| {
+            while let Some(request) = Request::read(&mut connection) {
+                let number = {
+                    let mut seen = seen.lock().unwrap();
+                    seen.push(request.clone());
+                    seen.len() - 1
+                };
+                let answer = answer(number, &request);
+                let written = connection.write_all(&answer);
+                if written.is_err()
+                    || request.header("Connection") == ["close"]
+                    || !is_whole(&answer)
+                {
+                    return;
+                }
             }
         });
         server.requests = requests;
@@ -124,6 +136,20 @@ impl Drop for Server {
         self.closing.store(true, Ordering::Release);
         let _ = TcpStream::connect(self.address);
     }
+}
+
+/// Whether a client sees the end of this answer while the connection is open.
+fn is_whole(answer: &[u8]) -> bool {
+    let Some(end) = memchr::memmem::find(answer, b"\r\n\r\n") else { return false };
+    let head = String::from_utf8_lossy(&answer[..end]).into_owned();
+    let length = head.lines().find_map(|line| line.strip_prefix("Content-Length: "));
+    length.and_then(|length| length.parse().ok()) == Some(answer.len() - end - 4)
+}
+
+/// The same response, with the word that the connection is closed after it.
+pub fn closing(response: Vec<u8>) -> Vec<u8> {
+    let head = memchr::memmem::find(&response, b"\r\n").expect("a status line");
+    [&response[..head], b"\r\nConnection: close", &response[head..]].concat()
 }
 
 /// A response with a Content-Length.

@@ -1,0 +1,225 @@
+//! `--keep-alive`: connections are used again, and only where that is safe.
+
+use std::io::{Read, Write};
+use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::{Duration, Instant};
+
+use socket2::{Domain, SockRef, Socket, Type};
+
+use crate::support::engine::Engine::Ureq;
+use crate::support::program::{Running, run_command};
+use crate::support::server::{Request, Server, ok};
+use crate::support::tls::{Authority, accept};
+use crate::support::{tiny, tiny_frames, tiny_number, wait_until};
+
+fn echo(request: &Request) -> Vec<u8> {
+    ok(format!("answer {}", tiny_number(&request.body)))
+}
+
+fn answers(count: u32) -> Vec<String> {
+    (0..count).map(|number| format!("answer {number}")).collect()
+}
+
+#[test]
+fn there_are_no_more_connections_than_jobs() {
+    for jobs in [1, 4] {
+        let server = Server::answering(|_, request| echo(request));
+        let arguments = ["-s", "1x1", "--raw", "-j", &jobs.to_string(), &server.url()];
+        assert_eq!(Ureq.run(&arguments, &tiny_frames(200)).ok().lines(), answers(200));
+        assert!((1..=jobs).contains(&server.connections()), "{}", server.connections());
+    }
+}
+
+#[test]
+fn over_tls_too() {
+    let authority = Authority::new("kept");
+    let config = authority.server("localhost", false);
+    let server = Server::scripted(move |_, connection| {
+        let mut stream = accept(&config, connection);
+        while let Some(request) = Request::read(&mut stream) {
+            stream.write_all(&echo(&request)).unwrap();
+        }
+    });
+    let url = format!("https://localhost:{}/", server.address.port());
+    let mut command = Ureq.command(&["-s", "1x1", "--raw", &url]);
+    command.env("SSL_CERT_FILE", &authority.file);
+    assert_eq!(run_command(command, &tiny_frames(50)).ok().lines(), answers(50));
+    assert_eq!(server.connections(), 1);
+}
+
+#[test]
+fn the_head_is_complete_and_says_nothing_twice() {
+    let server = Server::answering(|_, _| ok(""));
+    let url = format!("http://me:pass@{}/a?b=c#d", server.address);
+    let own = ["-H", "X-Twice: 1", "-H", "X-Twice: 2", "-H", "Accept:", "-H", "X: caf\u{e9}"];
+    let all = [&["-s", "1x1", "-X", "PATCH"], &own[..], &[&url]].concat();
+    Ureq.run(&all, &[1, 2, 3]).ok();
+    let request = server.requests().remove(0);
+    assert_eq!(request.head[0], "PATCH /a?b=c HTTP/1.1");
+    assert_eq!(request.header("Host"), [server.address.to_string()]);
+    assert_eq!(request.header("Content-Length"), [request.body.len().to_string()]);
+    assert_eq!(request.header("User-Agent"), [concat!("pngpost/", env!("CARGO_PKG_VERSION"))]);
+    assert_eq!(request.header("Authorization"), ["Basic bWU6cGFzcw=="]);
+    assert_eq!(request.header("X-Twice"), ["1", "2"]);
+    assert_eq!(request.header("X"), ["caf\u{e9}"]);
+    assert!(request.header("Content-Type")[0].starts_with("multipart/form-data; boundary="));
+    for absent in
+        ["Accept", "Accept-Encoding", "Connection", "Cookie", "Expect", "Transfer-Encoding"]
+    {
+        assert_eq!(request.header(absent), [""; 0], "{absent}");
+    }
+    assert_eq!(request.head.len(), 9);
+}
+
+#[test]
+fn a_connection_that_the_server_has_closed_while_it_was_idle_loses_nothing() {
+    let closed = Arc::new(AtomicUsize::new(0));
+    let count = Arc::clone(&closed);
+    let server = Server::scripted(move |_, mut connection| {
+        connection.set_read_timeout(Some(Duration::from_millis(300))).unwrap();
+        while let Some(request) = Request::read(&mut connection) {
+            connection.write_all(&echo(&request)).unwrap();
+        }
+        drop(connection);
+        count.fetch_add(1, Ordering::AcqRel);
+    });
+    let mut program = Running::start(Ureq.command(&["-s", "1x1", "--raw", &server.url()]));
+    for number in 0..4 {
+        program.write(&tiny(number));
+        assert_eq!(program.line(), format!("answer {number}"));
+        let begun = number as usize;
+        wait_until("the server closes", || closed.load(Ordering::Acquire) > begun);
+    }
+    program.finish().ok();
+    assert_eq!(server.connections(), 4);
+}
+
+#[test]
+fn a_connection_that_has_been_idle_for_long_is_not_used_again() {
+    let server = Server::answering(|_, request| echo(request));
+    let mut program = Running::start(Ureq.command(&["-s", "1x1", "--raw", &server.url()]));
+    for (number, connections) in [(0, 1), (1, 1), (2, 2)] {
+        let begin = Instant::now();
+        // Shorter than any server's limit that we know of, and longer than the program's.
+        wait_until("a pause", || connections < 2 || begin.elapsed() > Duration::from_millis(1600));
+        program.write(&tiny(number));
+        assert_eq!(program.line(), format!("answer {number}"));
+        assert_eq!(server.connections(), connections);
+    }
+    program.finish().ok();
+}
+
+#[test]
+fn what_comes_unasked_is_no_answer_to_the_next_frame() {
+    let server = Server::scripted(|_, mut connection| {
+        while let Some(request) = Request::read(&mut connection) {
+            let late = b"HTTP/1.1 408 Request Timeout\r\nContent-Length: 0\r\n\r\n";
+            connection.write_all(&[echo(&request), late.to_vec()].concat()).unwrap();
+        }
+    });
+    let run = Ureq.run(&["-s", "1x1", "--raw", &server.url()], &tiny_frames(5)).ok();
+    assert_eq!((run.lines(), server.connections()), (answers(5), 5));
+}
+
+#[test]
+fn a_frame_that_has_left_on_a_connection_that_then_dies_is_not_sent_again() {
+    for reset in [false, true] {
+        let requests = Arc::new(AtomicUsize::new(0));
+        let count = Arc::clone(&requests);
+        let server = Server::scripted(move |_, mut connection| {
+            while let Some(request) = Request::read(&mut connection) {
+                if count.fetch_add(1, Ordering::AcqRel) == 3 {
+                    let linger = reset.then_some(Duration::ZERO);
+                    return SockRef::from(&connection).set_linger(linger).unwrap();
+                }
+                connection.write_all(&echo(&request)).unwrap();
+            }
+        });
+        let run = Ureq.run(&["-s", "1x1", "--raw", &server.url()], &tiny_frames(9));
+        assert_eq!((run.status, run.lines()), (Some(1), answers(3)), "{}", run.stderr);
+        assert_eq!((requests.load(Ordering::Acquire), server.connections()), (4, 1));
+    }
+}
+
+#[test]
+fn a_connect_that_times_out_was_never_sent() {
+    // Nobody accepts, and the queue is full: what asks for a connection gets no answer.
+    let socket = Socket::new(Domain::IPV4, Type::STREAM, None).unwrap();
+    socket.bind(&SocketAddr::from(([127, 0, 0, 1], 0)).into()).unwrap();
+    socket.listen(0).unwrap();
+    let address = socket.local_addr().unwrap().as_socket().unwrap();
+    let _queue: Vec<_> =
+        (0..2).map(|_| TcpStream::connect_timeout(&address, Duration::from_millis(200))).collect();
+    let url = format!("http://{address}/");
+    let limits = ["-m", "0.3", "--retry", "2", "--retry-delay", "0"];
+    let run = Ureq.run(&[&["-s", "1x1"], &limits[..], &[&url]].concat(), &[0; 3]);
+    let cause = "timed out (--max-time) (3 attempts)";
+    run.fails(1, &format!("frame 0: upload: {cause}; 0 lines are out, go on with --skip 0"));
+}
+
+#[test]
+fn a_tls_handshake_that_fails_was_never_sent() {
+    let server = Server::scripted(|_, mut connection| {
+        let _ = connection.read(&mut [0; 1024]);
+    });
+    let url = format!("https://localhost:{}/", server.address.port());
+    let run = Ureq.run(&["-s", "1x1", "--retry", "2", "--retry-delay", "0", &url], &[0; 3]);
+    assert_eq!((run.status, server.connections()), (Some(1), 3), "{}", run.stderr);
+}
+
+#[test]
+fn a_server_that_reads_slowly_does_not_outlast_max_time() {
+    let server = Server::scripted(|_, mut connection| {
+        SockRef::from(&connection).set_recv_buffer_size(4096).unwrap();
+        while connection.read(&mut [0; 512]).is_ok_and(|count| count > 0) {
+            std::thread::sleep(Duration::from_millis(20));
+        }
+    });
+    let begin = Instant::now();
+    let arguments = ["-s", "3000x1000", "-p", "gray", "-z", "none", "-m", "0.5", &server.url()];
+    let run = Ureq.run(&arguments, &[5; 3_000_000]);
+    let cause = "timed out (--max-time)";
+    run.fails(1, &format!("frame 0: upload: {cause}; 0 lines are out, go on with --skip 0"));
+    // Well before the attempt would have been given up for lost.
+    assert!(begin.elapsed() < Duration::from_secs(4), "{:?}", begin.elapsed());
+}
+
+#[test]
+fn a_body_without_length_that_is_reset_is_cut() {
+    let server = Server::scripted(|_, mut connection| {
+        if Request::read(&mut connection).is_some() {
+            connection.write_all(b"HTTP/1.1 200 OK\r\nServer: x\r\n\r\nhalf").unwrap();
+            SockRef::from(&connection).set_linger(Some(Duration::ZERO)).unwrap();
+        }
+    });
+    let run = Ureq.run(&["-s", "1x1", &server.url()], &[0; 3]);
+    let cause = "connection reset by peer";
+    run.fails(1, &format!("frame 0: upload: {cause}; 0 lines are out, go on with --skip 0"));
+}
+
+#[test]
+fn chunks_in_http_1_0_are_refused() {
+    let server = Server::scripted(|_, mut connection| {
+        if Request::read(&mut connection).is_some() {
+            let head = "HTTP/1.0 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n";
+            let _ = connection.write_all(format!("{head}4\r\ngood\r\n0\r\n\r\n").as_bytes());
+        }
+    });
+    let run = Ureq.run(&["-s", "1x1", &server.url()], &[0; 3]);
+    let cause = "malformed response: Transfer-Encoding in HTTP/1.0";
+    run.fails(1, &format!("frame 0: upload: {cause}; 0 lines are out, go on with --skip 0"));
+}
+
+#[test]
+fn an_ipv6_address_will_do() {
+    let Ok(listener) = TcpListener::bind("[::1]:0") else {
+        eprintln!("skipped: there is no IPv6 here");
+        return;
+    };
+    let server = Server::answering_on(listener, |_, request| echo(request));
+    let url = format!("http://{}/", server.address);
+    assert_eq!(Ureq.run(&["-s", "1x1", "--raw", &url], &tiny_frames(2)).ok().lines(), answers(2));
+    assert_eq!(server.requests()[0].header("Host"), [server.address.to_string()]);
+}
