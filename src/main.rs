@@ -17,6 +17,7 @@ mod prepare;
 mod request;
 mod retry;
 mod stage;
+mod template;
 mod upload;
 
 use std::fs::File;
@@ -112,14 +113,14 @@ fn post(args: &Args) -> Ending {
     if let Some(name) = prepare::unused_proxy(&args.url) {
         say(args.quiet, format!("{name} is set; pngpost uses no proxy and connects directly"));
     }
-    match start(args, request.template, request.client) {
+    match start(args, request.shape, request.client) {
         Ok(answers) => deliver(args, &request.secrets, answers, begin),
         Err(error) => Ending::failed(causes(&error)),
     }
 }
 
 /// stdin -> Frame -> PNG in a body -> Response, each stage on threads of its own.
-fn start(args: &Args, template: request::Template, client: Client) -> Result<Answers> {
+fn start(args: &Args, shape: request::Shape, client: Client) -> Result<Answers> {
     // Without std's buffer: a frame is read straight to its place.
     let stdin = File::from(io::stdin().as_fd().try_clone_to_owned().context("stdin")?);
     let mut input = match args.headerless {
@@ -147,7 +148,7 @@ fn start(args: &Args, template: request::Template, client: Client) -> Result<Ans
         move |spare| input.read(spare),
         move |frame| {
             let room = encode::max_png_bytes(frame);
-            template.body(room, |body| encode::append_png(frame, level, range, body))
+            shape.body(frame.number, room, |body| encode::append_png(frame, level, range, body))
         },
         move |body| client.attempt(body),
         move |retry| say(!verbose, retry),

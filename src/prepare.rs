@@ -6,13 +6,14 @@ use std::fs::File;
 use std::io::Read;
 use std::path::Path;
 
-use anyhow::{Context, Result, anyhow, bail, ensure};
+use anyhow::{Context, Result, anyhow, ensure};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
-use crate::args::{Args, FormArg, HeaderArg, UserArg};
+use crate::args::{Args, BodyArg, FormArg, HeaderArg, JsonArg, UserArg};
 use crate::diagnostic::{Secrets, plain};
-use crate::request::{ImagePart, Part, Template};
+use crate::request::{ImagePart, Json, Part, Shape};
+use crate::template::Template;
 #[cfg(feature = "keep-alive")]
 use crate::upload::KeepAlive;
 use crate::upload::{Client, Header, HeaderRule, Target, Url, UserInfo};
@@ -24,7 +25,7 @@ const USER_AGENT: &str = concat!("pngpost/", env!("CARGO_PKG_VERSION"));
 
 /// All that the arguments say of the requests.
 pub struct Request {
-    pub template: Template,
+    pub shape: Shape,
     pub client: Client,
     pub secrets: Secrets,
 }
@@ -32,16 +33,25 @@ pub struct Request {
 pub fn request(args: &Args) -> Result<Request> {
     let rules = header_rules(&args.headers)?;
     let mut secrets = Secrets::default();
-    let mut headers = vec![Header::new("User-Agent", USER_AGENT), Header::new("Accept", "*/*")];
+    let accept = match args.body {
+        BodyArg::Json(_) => "application/json",
+        BodyArg::Form(_) | BodyArg::Raw | BodyArg::Base64 => "*/*",
+    };
+    let mut headers = vec![Header::new("User-Agent", USER_AGENT), Header::new("Accept", accept)];
     if let Some(user) = user_info(args)? {
         let credentials = STANDARD.encode(user.as_bytes());
         user.as_bytes().splitn(2, |&byte| byte == b':').for_each(|secret| secrets.add(secret));
         secrets.add(credentials.as_bytes());
         headers.push(Header::new("Authorization", format!("Basic {credentials}")));
     }
-    let template = template(args, &rules)?;
-    if let Template::Multipart { parts, .. } = &template {
-        parts.iter().filter_map(Part::value).for_each(|value| secrets.add(value));
+    let shape = shape(&args.body, &rules)?;
+    match &shape {
+        Shape::Multipart { parts, .. } => {
+            let texts = parts.iter().filter_map(Part::value).flat_map(Template::texts);
+            texts.for_each(|text| secrets.add(text));
+        }
+        Shape::Json { json, .. } => json.strings().iter().for_each(|s| secrets.add(s.as_bytes())),
+        Shape::Raw { .. } | Shape::Base64 { .. } => {}
     }
     headers.retain(|own| !rules.iter().any(|rule| own.is(rule.name())));
     rules.iter().filter_map(HeaderRule::value).for_each(|value| secrets.add(value.as_bytes()));
@@ -52,8 +62,10 @@ pub fn request(args: &Args) -> Result<Request> {
     if args.url.https {
         check_certificates()?;
     }
-    let target = Target { url: args.url.clone(), method: args.method.clone(), headers };
-    Ok(Request { template, client: client(args, target)?, secrets })
+    let path = Template::with_number(args.url.target.as_bytes());
+    let path = path.map_err(|why| anyhow!("URL: {why}; '{{{{' itself is %7B%7B"))?;
+    let target = Target { url: args.url.clone(), path, method: args.method.clone(), headers };
+    Ok(Request { shape, client: client(args, target)?, secrets })
 }
 
 #[cfg(feature = "keep-alive")]
@@ -62,7 +74,7 @@ fn client(args: &Args, target: Target) -> Result<Client> {
         ensure!(!target.url.is_ipv6(), "URL: IPv6 addresses need --keep-alive; or use a host name");
         return Ok(Client::Minreq(target));
     }
-    let client = KeepAlive::new(&target, args.jobs, args.max_time);
+    let client = KeepAlive::new(target, args.jobs, args.max_time);
     client.map(Client::Ureq).map_err(|why| anyhow!("URL: {why}"))
 }
 
@@ -72,24 +84,41 @@ fn client(_: &Args, target: Target) -> Result<Client> {
     Ok(Client::Minreq(target))
 }
 
-fn template(args: &Args, rules: &[HeaderRule]) -> Result<Template> {
+fn shape(body: &BodyArg, rules: &[HeaderRule]) -> Result<Shape> {
     let mut given = rules.iter().filter(|rule| rule.name().eq_ignore_ascii_case("Content-Type"));
     let rule = given.next();
     ensure!(given.next().is_none(), "--header: Content-Type is given twice");
-    if args.raw {
-        let content_type = match rule {
-            None => Some("image/png".to_owned()),
-            Some(HeaderRule::Send(header)) => Some(header.value.clone()),
-            Some(HeaderRule::Omit(_)) => None,
-        };
-        return Ok(Template::Raw { content_type });
-    }
-    let content_type = match rule {
-        None => "multipart/form-data".to_owned(),
-        Some(HeaderRule::Send(header)) if is_multipart(&header.value) => header.value.clone(),
-        _ => bail!("--header: the Content-Type of a form is multipart/…, without a boundary"),
+    let content_type = |own: &str| match rule {
+        None => Some(own.to_owned()),
+        Some(HeaderRule::Send(header)) => Some(header.value.clone()),
+        Some(HeaderRule::Omit(_)) => None,
     };
-    Ok(Template::Multipart { parts: parts(&args.form)?, content_type })
+    Ok(match body {
+        BodyArg::Form(form) => {
+            let content_type = content_type("multipart/form-data").filter(|it| is_multipart(it));
+            let bad = "--header: the Content-Type of a form is multipart/…, without a boundary";
+            let content_type = content_type.ok_or_else(|| anyhow!(bad))?;
+            Shape::Multipart { parts: parts(form)?, content_type }
+        }
+        BodyArg::Raw => Shape::Raw { content_type: content_type("image/png") },
+        BodyArg::Json(text) => {
+            Shape::Json { json: json(text)?, content_type: content_type("application/json") }
+        }
+        // What curl -d says: the servers that take such a body document it so, and some insist.
+        BodyArg::Base64 => {
+            Shape::Base64 { content_type: content_type("application/x-www-form-urlencoded") }
+        }
+    })
+}
+
+fn json(argument: &JsonArg) -> Result<Json> {
+    match argument {
+        JsonArg::Text(text) => Json::parse(text).map_err(|why| anyhow!("--json: {why}")),
+        JsonArg::File(file) => {
+            let json = Json::parse(&read_file("--json", file)?);
+            json.map_err(|why| anyhow!("--json: {}: {why}", file.display()))
+        }
+    }
 }
 
 fn is_multipart(value: &str) -> bool {
@@ -104,7 +133,8 @@ fn parts(form: &[FormArg]) -> Result<Vec<Part>> {
                 Part::Field { name: name.clone(), value: value.clone() }
             }
             FormArg::FieldFile { name, file } => {
-                let value = without_line_end(read_file("--form", file)?);
+                // As it is: whoever wrote the file may not know of templates, and a secret may look like one.
+                let value = Template::literal(without_line_end(read_file("--form", file)?));
                 Part::Field { name: name.clone(), value }
             }
             FormArg::Image(image) => Part::Image(image.clone()),

@@ -9,15 +9,16 @@ use std::ffi::OsString;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use anyhow::{Result, anyhow, ensure};
+use anyhow::{Result, anyhow, bail, ensure};
 
 use crate::encode::Level;
 use crate::frame::{FrameSize, MAX_FRAME_BYTES, PixelFormat, SampleRange};
 use crate::request::ImagePart;
+use crate::template::Template;
 use crate::upload::{HeaderRule, Url, UserInfo};
 use value::{
-    one_of, parse_form, parse_header, parse_method, parse_range, parse_rate, parse_seconds,
-    parse_size, parse_user, parse_whole, split_field,
+    one_of, parse_form, parse_header, parse_json, parse_method, parse_range, parse_rate,
+    parse_seconds, parse_size, parse_user, parse_whole, split_field,
 };
 
 /// The most uploads in flight: each has a thread and a connection.
@@ -47,8 +48,7 @@ pub struct Args {
     pub range: SampleRange,
     pub skip: u64,
     pub level: Level,
-    pub raw: bool,
-    pub form: Vec<FormArg>,
+    pub body: BodyArg,
     pub headers: Vec<HeaderArg>,
     pub user: Option<UserArg>,
     pub method: String,
@@ -69,9 +69,22 @@ pub struct Args {
     pub url_user: Option<UserInfo>,
 }
 
+/// What the body is: a form, unless an option says otherwise.
+pub enum BodyArg {
+    Form(Vec<FormArg>),
+    Raw,
+    Json(JsonArg),
+    Base64,
+}
+
+pub enum JsonArg {
+    Text(Vec<u8>),
+    File(PathBuf),
+}
+
 /// A part of the form: `NAME=VALUE`, `NAME=<FILE`, `NAME=@-…`.
 pub enum FormArg {
-    Field { name: Vec<u8>, value: Vec<u8> },
+    Field { name: Vec<u8>, value: Template },
     FieldFile { name: Vec<u8>, file: PathBuf },
     Image(ImagePart),
 }
@@ -111,6 +124,8 @@ const OPTIONS: &[Opt] = &[
     valued(Some('F'), "form"),
     valued(None, "form-string"),
     flag(None, "raw"),
+    valued(None, "json"),
+    flag(None, "body-b64"),
     valued(Some('H'), "header"),
     valued(Some('u'), "user"),
     valued(Some('X'), "request"),
@@ -139,6 +154,8 @@ struct Typed {
     skip: u64,
     level: Option<Level>,
     raw: bool,
+    json: Option<JsonArg>,
+    base64: bool,
     form: Vec<FormArg>,
     headers: Vec<HeaderArg>,
     user: Option<UserArg>,
@@ -219,6 +236,7 @@ impl Typed {
             "raw" => self.raw = true,
             #[cfg(feature = "keep-alive")]
             "keep-alive" => self.keep_alive = true,
+            "body-b64" => self.base64 = true,
             "retry-all-errors" => self.retry_all_errors = true,
             "keep-going" => self.keep_going = true,
             "verbose" => self.verbose = true,
@@ -244,8 +262,9 @@ impl Typed {
             "form" => self.form.push(parse_form(&value)?),
             "form-string" => {
                 let (name, value) = split_field(long, &value)?;
-                self.form.push(FormArg::Field { name, value });
+                self.form.push(FormArg::Field { name, value: Template::literal(value) });
             }
+            "json" => self.json = Some(parse_json(&value)?),
             "header" => self.headers.push(parse_header(&value)?),
             "user" => self.user = Some(parse_user(&value)?),
             _ => self.method = Some(parse_method(long, &value)?),
@@ -263,21 +282,15 @@ impl Typed {
         let url = operand.to_str().ok_or_else(|| anyhow!("URL: is not UTF-8"))?;
         let (url, url_user) = Url::parse(url).map_err(|why| anyhow!("URL: {why}"))?;
         let headerless = headerless(self.size, self.format, self.range.is_some())?;
-        ensure!(
-            !self.raw || self.form.is_empty(),
-            "--raw: the body is no form; --form cannot go with it"
-        );
-        let images = self.form.iter().filter(|part| matches!(part, FormArg::Image(_))).count();
-        ensure!(images <= 1, "--form: @- is given {images} times; the frame is one part");
         ensure!(url_user.is_none() || self.user.is_none(), "--user: the URL names a user already");
         ensure!(!(self.verbose && self.quiet), "--verbose: cannot go with --quiet");
+        let body = body(self.form, self.raw, self.json, self.base64)?;
         Ok(Args {
             headerless,
             range: self.range.unwrap_or_default(),
             skip: self.skip,
             level: self.level.unwrap_or(Level::Fast),
-            raw: self.raw,
-            form: self.form,
+            body,
             headers: self.headers,
             user: self.user,
             method: self.method.unwrap_or_else(|| "POST".to_owned()),
@@ -321,6 +334,26 @@ fn headerless(
         format.name()
     );
     Ok(Some((size, format)))
+}
+
+/// The one body that `--form`, `--raw`, `--json` and `--body-b64` ask for.
+fn body(form: Vec<FormArg>, raw: bool, json: Option<JsonArg>, base64: bool) -> Result<BodyArg> {
+    let given = [("raw", raw), ("json", json.is_some()), ("body-b64", base64)];
+    let mut given = given.iter().filter(|(_, is_given)| *is_given).map(|(long, _)| long);
+    if let Some(long) = given.next() {
+        ensure!(form.is_empty(), "--{long}: the body is no form; --form cannot go with it");
+        if let Some(other) = given.next() {
+            bail!("--{other}: cannot go with --{long}; there is one body");
+        }
+    }
+    let images = form.iter().filter(|part| matches!(part, FormArg::Image(_))).count();
+    ensure!(images <= 1, "--form: @- is given {images} times; the frame is one part");
+    Ok(match json {
+        Some(json) => BodyArg::Json(json),
+        None if raw => BodyArg::Raw,
+        None if base64 => BodyArg::Base64,
+        None => BodyArg::Form(form),
+    })
 }
 
 #[cfg(test)]

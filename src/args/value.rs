@@ -7,10 +7,11 @@ use std::time::Duration;
 
 use anyhow::{Result, anyhow, bail, ensure};
 
-use super::{FormArg, HeaderArg, UserArg};
+use super::{FormArg, HeaderArg, JsonArg, UserArg};
 use crate::diagnostic::shown;
 use crate::frame::{FrameSize, MAX_SIDE, SampleRange};
 use crate::request::ImagePart;
+use crate::template::Template;
 use crate::upload::{HeaderRule, UserInfo, is_token};
 
 /// The longest limit of one attempt, in seconds: a year.
@@ -113,7 +114,22 @@ pub fn parse_form(field: &OsStr) -> Result<FormArg> {
             Ok(FormArg::FieldFile { name, file })
         }
         Some((b'@', after)) => parse_image_part(name, after).map(FormArg::Image),
-        _ => Ok(FormArg::Field { name, value }),
+        _ => {
+            let value = Template::with_number(&value).map_err(|why| {
+                anyhow!("--form: the value {why}; --form-string takes text as it is")
+            })?;
+            Ok(FormArg::Field { name, value })
+        }
+    }
+}
+
+pub fn parse_json(value: &OsStr) -> Result<JsonArg> {
+    match value.as_bytes().split_first() {
+        Some((b'@', b"" | b"-")) => {
+            bail!("--json: @FILE takes a file's name; standard input is for the frames")
+        }
+        Some((b'@', file)) => Ok(JsonArg::File(PathBuf::from(OsStr::from_bytes(file)))),
+        _ => Ok(JsonArg::Text(value.as_bytes().to_vec())),
     }
 }
 
@@ -128,7 +144,11 @@ fn parse_image_part(name: Vec<u8>, text: &[u8]) -> Result<ImagePart> {
     while let Some(setting) = rest.strip_prefix(b";") {
         let setting = setting.trim_ascii_start();
         if let Some(value) = setting.strip_prefix(b"filename=") {
-            (image.file_name, rest) = unquoted(value)?;
+            let file_name;
+            (file_name, rest) = unquoted(value)?;
+            ensure!(!file_name.is_empty(), "--form: NAME=@-: the file name is empty");
+            image.file_name = Template::with_number(&file_name)
+                .map_err(|why| anyhow!("--form: NAME=@-;filename= {why}"))?;
         } else if let Some(value) = setting.strip_prefix(b"type=") {
             let media_type;
             (media_type, rest) = unquoted(value)?;
@@ -138,7 +158,6 @@ fn parse_image_part(name: Vec<u8>, text: &[u8]) -> Result<ImagePart> {
         }
     }
     ensure!(rest.is_empty(), "--form: NAME=@-: text after a closing quote");
-    ensure!(!image.file_name.is_empty(), "--form: NAME=@-: the file name is empty");
     Ok(image)
 }
 

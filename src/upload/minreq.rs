@@ -29,7 +29,7 @@ pub fn attempt(target: &Target, body: Body) -> Result<Response, Failure> {
 
 fn request(target: &Target, body: Body) -> minreq::Request {
     let method = minreq::Method::Custom(target.method.clone());
-    let mut request = minreq::Request::new(method, target.url.to_string())
+    let mut request = minreq::Request::new(method, target.url(body.frame).to_string())
         .with_follow_redirects(false)
         // Its own limit of 8 KiB is short for servers that send policies and cookies.
         .with_max_headers_size(MAX_HEADER_BYTES);

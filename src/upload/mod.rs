@@ -22,6 +22,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::request::Body;
+use crate::template::Template;
 
 pub use header::{Header, HeaderRule, is_token};
 pub use outcome::Outcome;
@@ -32,9 +33,19 @@ pub use url::{Url, UserInfo};
 /// Where requests go, and what each of them says besides its body.
 pub struct Target {
     pub url: Url,
+    /// The URL's path and query.
+    pub path: Template,
     pub method: String,
     /// Complete but for those of the body (Content-Type, Content-Length) and of the connection.
     pub headers: Vec<Header>,
+}
+
+impl Target {
+    /// The URL for this frame. Only digits are filled in, so it is as valid as the user's.
+    pub fn url(&self, frame: u64) -> Url {
+        let target = String::from_utf8_lossy(&self.path.fill(frame)).into_owned();
+        Url { target, ..self.url.clone() }
+    }
 }
 
 /// A whole response. Its status is from 200 to 599.

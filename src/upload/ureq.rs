@@ -29,7 +29,8 @@ const NO_END: &str = "response cut short: closed before its end";
 
 pub struct KeepAlive {
     agent: Agent,
-    /// The request, but for what belongs to its body.
+    target: Target,
+    /// The request of frame 0, but for what belongs to its body.
     request: Request<()>,
     /// Connections in the pool, at most.
     jobs: usize,
@@ -37,7 +38,7 @@ pub struct KeepAlive {
 
 impl KeepAlive {
     /// The error says what is wrong with the URL: all else has been checked.
-    pub fn new(target: &Target, jobs: usize, max_time: Duration) -> Result<Self, String> {
+    pub fn new(target: Target, jobs: usize, max_time: Duration) -> Result<Self, String> {
         let config = Agent::config_builder()
             .http_status_as_error(false)
             .max_redirects(0)
@@ -53,16 +54,14 @@ impl KeepAlive {
             .timeout_global(Some(max_time))
             .build();
         let agent = Agent::with_parts(config, Dialer::default(), Later);
-        let uri: Uri = target.url.to_string().parse().map_err(|_| {
-            "holds a character that --keep-alive cannot send; percent-encode it".to_owned()
-        })?;
+        let uri = uri(&target, 0)?;
         let method = Method::from_bytes(target.method.as_bytes());
         let mut request = Request::builder().method(method.map_err(|_| "bad method")?).uri(uri);
         for header in &target.headers {
             request = request.header(&header.name, header.value.as_bytes());
         }
         let request = request.body(()).map_err(|error| error.to_string())?;
-        Ok(KeepAlive { agent, request, jobs })
+        Ok(KeepAlive { agent, target, request, jobs })
     }
 
     pub fn attempt(&self, body: &Body) -> Result<Response, Failure> {
@@ -91,6 +90,10 @@ impl KeepAlive {
 
     fn request<'a>(&self, body: &'a Body) -> Result<Request<&'a [u8]>, Failure> {
         let mut request = self.request.clone().map(|()| &body.bytes[..]);
+        if self.target.path.has_number() {
+            let refused = |cause| Failure { outcome: Outcome::Refused, cause };
+            *request.uri_mut() = uri(&self.target, body.frame).map_err(refused)?;
+        }
         if let Some(content_type) = &body.content_type {
             let value = content_type.parse().map_err(|_| Failure {
                 outcome: Outcome::Refused,
@@ -100,6 +103,12 @@ impl KeepAlive {
         }
         Ok(request)
     }
+}
+
+fn uri(target: &Target, frame: u64) -> Result<Uri, String> {
+    target.url(frame).to_string().parse().map_err(|_| {
+        "holds a character that --keep-alive cannot send; percent-encode it".to_owned()
+    })
 }
 
 /// The server closed the connection while it was idle, and nothing has been sent on it.

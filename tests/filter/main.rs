@@ -4,6 +4,7 @@
 
 mod support;
 
+mod bodies;
 mod cuts;
 mod endings;
 mod faults;
@@ -15,5 +16,6 @@ mod lines;
 mod promises;
 mod requests;
 mod responses;
+mod servers;
 mod soak;
 mod usage;

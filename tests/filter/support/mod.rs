@@ -79,3 +79,12 @@ pub fn noise(seed: u64, count: usize) -> Vec<u8> {
     };
     (0..count).map(|_| next()).collect()
 }
+
+/// A file of this name in a folder of the test run's own.
+pub fn file(name: &str, bytes: impl AsRef<[u8]>) -> String {
+    let folder = std::env::temp_dir().join(format!("pngpost-filter-{}", std::process::id()));
+    std::fs::create_dir_all(&folder).unwrap();
+    let path = folder.join(name);
+    std::fs::write(&path, bytes).unwrap();
+    path.to_str().unwrap().to_owned()
+}

@@ -1,7 +1,5 @@
-//! PNG bytes into a request body. Pure: nothing is opened, nothing is sent.
-//!
-//! The PNG is written once, straight into the body that is uploaded. In a multipart body
-//! (RFC 7578) the boundary is random and found nowhere in the body but between the parts.
+//! A multipart body (RFC 7578). The boundary is random, and found nowhere in the body but between
+//! the parts.
 
 use std::collections::hash_map::RandomState;
 use std::hash::{BuildHasher, Hasher};
@@ -9,97 +7,37 @@ use std::hash::{BuildHasher, Hasher};
 use anyhow::Result;
 use memchr::memmem;
 
-/// How the PNG goes into a body.
-pub enum Template {
-    /// The parts in their order, exactly one of them the frame. `content_type` is without boundary.
-    Multipart { parts: Vec<Part>, content_type: String },
-    /// The body is the PNG itself.
-    Raw { content_type: Option<String> },
-}
+use super::Part;
 
-/// One part of a multipart body.
-pub enum Part {
-    Field { name: Vec<u8>, value: Vec<u8> },
-    Image(ImagePart),
-}
-
-impl Part {
-    /// A field's value.
-    pub fn value(&self) -> Option<&[u8]> {
-        match self {
-            Part::Field { value, .. } => Some(value),
-            Part::Image(_) => None,
-        }
-    }
-}
-
-/// The part that is the frame.
-#[derive(Clone)]
-pub struct ImagePart {
-    pub name: Vec<u8>,
-    pub file_name: Vec<u8>,
-    pub content_type: String,
-}
-
-impl Default for ImagePart {
-    /// A file name, because Flask and FastAPI take a part without one for text.
-    fn default() -> Self {
-        ImagePart {
-            name: b"image".to_vec(),
-            file_name: b"image.png".to_vec(),
-            content_type: "image/png".to_owned(),
-        }
-    }
-}
-
-/// What is uploaded.
-#[derive(Clone)]
-pub struct Body {
-    /// `None` where the user left the header out.
-    pub content_type: Option<String>,
-    pub bytes: Vec<u8>,
-}
-
-impl Template {
-    /// A body around the PNG that `append_png` writes; `room` is how many bytes that may be.
-    pub fn body(
-        &self,
-        room: usize,
-        append_png: impl FnOnce(&mut Vec<u8>) -> Result<()>,
-    ) -> Result<Body> {
-        match self {
-            Template::Raw { content_type } => {
-                let mut bytes = Vec::with_capacity(room);
-                append_png(&mut bytes)?;
-                Ok(Body { content_type: content_type.clone(), bytes })
-            }
-            Template::Multipart { parts, content_type } => {
-                let (boundary, bytes) = multipart(parts, room, append_png, random_boundary)?;
-                let content_type = Some(format!("{content_type}; boundary={boundary}"));
-                Ok(Body { content_type, bytes })
-            }
-        }
-    }
+/// The boundary and the body of this frame. `room` is how many bytes `append_png` may write.
+pub fn body(
+    parts: &[Part],
+    frame: u64,
+    room: usize,
+    append_png: impl FnOnce(&mut Vec<u8>) -> Result<()>,
+) -> Result<(String, Vec<u8>)> {
+    multipart(parts, frame, room, append_png, random_boundary)
 }
 
 /// Writes the body with boundaries from `draw` until one is found nowhere inside a part.
 fn multipart(
     parts: &[Part],
+    frame: u64,
     room: usize,
     append_png: impl FnOnce(&mut Vec<u8>) -> Result<()>,
     mut draw: impl FnMut() -> String,
 ) -> Result<(String, Vec<u8>)> {
     let boundary = draw();
     let mut body = Vec::with_capacity(room + written_around(parts));
-    write_parts(parts, &boundary, &mut body, append_png)?;
+    write_parts(parts, frame, &boundary, &mut body, append_png)?;
     if delimits(&boundary, parts, &body) {
         return Ok((boundary, body));
     }
-    let png = png_of(&boundary, parts, &body);
+    let png = png_of(&boundary, parts, frame, &body);
     loop {
         let boundary = draw();
         let mut body = Vec::with_capacity(png.len() + written_around(parts));
-        write_parts(parts, &boundary, &mut body, |body| {
+        write_parts(parts, frame, &boundary, &mut body, |body| {
             body.extend_from_slice(&png);
             Ok(())
         })?;
@@ -111,6 +49,7 @@ fn multipart(
 
 fn write_parts(
     parts: &[Part],
+    frame: u64,
     boundary: &str,
     body: &mut Vec<u8>,
     append_png: impl FnOnce(&mut Vec<u8>) -> Result<()>,
@@ -118,9 +57,9 @@ fn write_parts(
     let mut append_png = Some(append_png);
     for part in parts {
         body.extend_from_slice(format!("--{boundary}\r\n").as_bytes());
-        write_part_head(part, body);
+        write_part_head(part, frame, body);
         match part {
-            Part::Field { value, .. } => body.extend_from_slice(value),
+            Part::Field { value, .. } => value.append(frame, body),
             Part::Image(_) => {
                 if let Some(append_png) = append_png.take() {
                     append_png(body)?;
@@ -133,7 +72,7 @@ fn write_parts(
     Ok(())
 }
 
-fn write_part_head(part: &Part, body: &mut Vec<u8>) {
+fn write_part_head(part: &Part, frame: u64, body: &mut Vec<u8>) {
     let name = match part {
         Part::Field { name, .. } => name,
         Part::Image(image) => &image.name,
@@ -143,7 +82,7 @@ fn write_part_head(part: &Part, body: &mut Vec<u8>) {
     body.push(b'"');
     if let Part::Image(image) = part {
         body.extend_from_slice(b"; filename=\"");
-        write_escaped(&image.file_name, body);
+        write_escaped(&image.file_name.fill(frame), body);
         body.extend_from_slice(b"\"\r\nContent-Type: ");
         body.extend_from_slice(image.content_type.as_bytes());
     }
@@ -165,9 +104,10 @@ fn write_escaped(name: &[u8], body: &mut Vec<u8>) {
 /// An upper bound of the bytes that `write_parts` writes besides the PNG.
 fn written_around(parts: &[Part]) -> usize {
     let each = |part: &Part| match part {
-        Part::Field { name, value } => 3 * name.len() + value.len() + 256,
+        Part::Field { name, value } => 3 * name.len() + value.max_text_bytes() + 256,
         Part::Image(image) => {
-            3 * (image.name.len() + image.file_name.len()) + image.content_type.len() + 256
+            let names = image.name.len() + image.file_name.max_text_bytes();
+            3 * names + image.content_type.len() + 256
         }
     };
     parts.iter().map(each).sum::<usize>() + 256
@@ -179,11 +119,11 @@ fn delimits(boundary: &str, parts: &[Part], body: &[u8]) -> bool {
 }
 
 /// The PNG inside a body that `write_parts` has written.
-fn png_of(boundary: &str, parts: &[Part], body: &[u8]) -> Vec<u8> {
+fn png_of(boundary: &str, parts: &[Part], frame: u64, body: &[u8]) -> Vec<u8> {
     let image = parts.iter().position(|part| matches!(part, Part::Image(_))).unwrap_or(0);
     let around = |parts: &[Part]| {
         let mut bytes = Vec::new();
-        let _ = write_parts(parts, boundary, &mut bytes, |_| Ok(()));
+        let _ = write_parts(parts, frame, boundary, &mut bytes, |_| Ok(()));
         bytes.len()
     };
     // Both measures hold the closing delimiter, "--boundary--" and CR LF.
@@ -201,13 +141,15 @@ fn random_boundary() -> String {
 
 #[cfg(test)]
 mod tests {
+    use super::super::ImagePart;
     use super::*;
+    use crate::template::Template;
 
     fn parts() -> Vec<Part> {
         vec![
-            Part::Field { name: b"k\"\r\n".to_vec(), value: b"v;\r\n\"".to_vec() },
+            Part::Field { name: b"k\"\r\n".to_vec(), value: Template::literal("v;\r\n\"") },
             Part::Image(ImagePart::default()),
-            Part::Field { name: b"z".to_vec(), value: b"".to_vec() },
+            Part::Field { name: b"z".to_vec(), value: Template::with_number(b"{{n:03}}").unwrap() },
         ]
     }
 
@@ -216,7 +158,7 @@ mod tests {
             body.extend_from_slice(png);
             Ok(())
         };
-        multipart(&parts(), png.len(), append, || boundaries.remove(0).to_owned()).unwrap()
+        multipart(&parts(), 7, png.len(), append, || boundaries.remove(0).to_owned()).unwrap()
     }
 
     #[test]
@@ -228,7 +170,7 @@ mod tests {
             Content-Disposition: form-data; name=\"image\"; filename=\"image.png\"\r\n\
             Content-Type: image/png\r\n\r\nPNG\r\n\
             --B\r\n\
-            Content-Disposition: form-data; name=\"z\"\r\n\r\n\r\n\
+            Content-Disposition: form-data; name=\"z\"\r\n\r\n007\r\n\
             --B--\r\n";
         // "B" alone is no boundary that could be told from the text: only the layout is looked at.
         assert_eq!(String::from_utf8(body).unwrap(), expected);

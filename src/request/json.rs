@@ -1,0 +1,204 @@
+//! A body of JSON with the PNG in base64 in it, or of base64 alone.
+//!
+//! The JSON is the user's text, byte for byte, but for what its template stands for; it was JSON with
+//! every number in it, or it is no `Json`. No copy of the PNG is made: it is written into the body, and
+//! spread into base64 there, from its end.
+
+use std::ops::Range;
+
+use anyhow::{Context, Result};
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use serde_json::Value;
+
+use crate::template::{Piece, Template};
+
+/// How every PNG begins in base64. As long as `{{png:b64}}`, so that columns in errors are the user's.
+const SAMPLE_IMAGE: &str = "iVBORw0KGgo";
+
+/// The PNG is read in blocks of so many bytes: whole groups of base64, and short enough for the stack.
+const BLOCK_BYTES: usize = 3 << 10;
+
+pub struct Json {
+    template: Template,
+}
+
+impl Json {
+    /// The error says what is wrong, without the text: it may hold a secret.
+    pub fn parse(text: &[u8]) -> Result<Json, String> {
+        let template = Template::with_image(text)?;
+        let has_image = template.pieces().contains(&Piece::Image);
+        let json = Json { template };
+        // 0 finds out numbers that begin with a zero; the highest one, that digits stand where they may.
+        for frame in [0, u64::MAX] {
+            // serde_json says what it expected and where, never what is there.
+            json.sample(frame)
+                .map_err(|error| format!("takes JSON once it is filled in, but {error}"))?;
+        }
+        if !has_image {
+            return Err("takes JSON that holds the image, {{png:b64}}".into());
+        }
+        Ok(json)
+    }
+
+    /// The text of each string value, without what is filled in.
+    pub fn strings(&self) -> Vec<String> {
+        let mut strings = Vec::new();
+        if let Ok(value) = self.sample(u64::MAX) {
+            collect(&value, &mut strings);
+        }
+        strings
+    }
+
+    fn sample(&self, frame: u64) -> serde_json::Result<Value> {
+        let mut text = Vec::new();
+        for piece in self.template.pieces() {
+            match piece {
+                Piece::Image => text.extend_from_slice(SAMPLE_IMAGE.as_bytes()),
+                piece => piece.append(frame, &mut text),
+            }
+        }
+        serde_json::from_slice(&text)
+    }
+
+    pub fn body(
+        &self,
+        frame: u64,
+        room: usize,
+        append_png: impl FnOnce(&mut Vec<u8>) -> Result<()>,
+    ) -> Result<Vec<u8>> {
+        let pieces = self.template.pieces();
+        let images = pieces.iter().filter(|&piece| *piece == Piece::Image).count();
+        let most = self.template.max_text_bytes() + images * base64_bytes(room);
+        let mut body = Vec::with_capacity(most);
+        let mut append_png = Some(append_png);
+        let mut image = 0..0;
+        for piece in pieces {
+            match (piece, append_png.take_if(|_| *piece == Piece::Image)) {
+                (Piece::Image, Some(append_png)) => image = append_base64(&mut body, append_png)?,
+                (Piece::Image, None) => body.extend_from_within(image.clone()),
+                (piece, _) => piece.append(frame, &mut body),
+            }
+        }
+        Ok(body)
+    }
+}
+
+/// The PNG in base64, and nothing else.
+pub fn base64(room: usize, append_png: impl FnOnce(&mut Vec<u8>) -> Result<()>) -> Result<Vec<u8>> {
+    let mut body = Vec::with_capacity(base64_bytes(room));
+    append_base64(&mut body, append_png)?;
+    Ok(body)
+}
+
+fn base64_bytes(bytes: usize) -> usize {
+    bytes.div_ceil(3) * 4
+}
+
+/// Appends the PNG in base64; gives its place.
+fn append_base64(
+    body: &mut Vec<u8>,
+    append_png: impl FnOnce(&mut Vec<u8>) -> Result<()>,
+) -> Result<Range<usize>> {
+    let start = body.len();
+    append_png(body)?;
+    let png_bytes = body.len() - start;
+    body.resize(start + base64_bytes(png_bytes), 0);
+    spread(&mut body[start..], png_bytes)?;
+    Ok(start..body.len())
+}
+
+/// Turns the first `count` bytes into base64 that fills `bytes`. From the end: base64 is the longer one,
+/// so what is written never reaches what is still to be read.
+fn spread(bytes: &mut [u8], count: usize) -> Result<()> {
+    let mut block = [0; BLOCK_BYTES];
+    let mut end = count;
+    while end > 0 {
+        let start = (end - 1) / BLOCK_BYTES * BLOCK_BYTES;
+        let block = &mut block[..end - start];
+        block.copy_from_slice(&bytes[start..end]);
+        STANDARD.encode_slice(block, &mut bytes[start / 3 * 4..]).context("base64")?;
+        end = start;
+    }
+    Ok(())
+}
+
+/// Strings that a message must not hold: values, as in a form, and not names.
+fn collect(value: &Value, strings: &mut Vec<String>) {
+    match value {
+        Value::String(text) => {
+            let filled_in = u64::MAX.to_string();
+            let parts = text.split(&filled_in).flat_map(|text| text.split(SAMPLE_IMAGE));
+            strings.extend(parts.filter(|part| !part.is_empty()).map(str::to_owned));
+        }
+        Value::Array(values) => values.iter().for_each(|value| collect(value, strings)),
+        Value::Object(members) => members.values().for_each(|value| collect(value, strings)),
+        Value::Null | Value::Bool(_) | Value::Number(_) => {}
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn body(template: &str, frame: u64, png: &[u8]) -> String {
+        let json = Json::parse(template.as_bytes()).unwrap();
+        let append = |body: &mut Vec<u8>| {
+            body.extend_from_slice(png);
+            Ok(())
+        };
+        String::from_utf8(json.body(frame, png.len(), append).unwrap()).unwrap()
+    }
+
+    #[test]
+    fn the_users_text_is_kept_byte_for_byte() {
+        let template =
+            "{ \"a\" : [1.0, {{n}} ],\n\"f\":\"{{n:03}}\", \"i\":\"x{{png:b64}}y{{png:b64}}\"}\n";
+        let expected = "{ \"a\" : [1.0, 7 ],\n\"f\":\"007\", \"i\":\"xUE5H/w==yUE5H/w==\"}\n";
+        assert_eq!(body(template, 7, b"PNG\xff"), expected);
+    }
+
+    #[test]
+    fn base64_of_any_length_is_that_of_the_crate() {
+        let bytes: Vec<u8> = (0..4 * BLOCK_BYTES).map(|n| (n * 7 + n / 256) as u8).collect();
+        let around = [0, 1, BLOCK_BYTES, 2 * BLOCK_BYTES, 3 * BLOCK_BYTES];
+        for length in around.iter().flat_map(|&n| n.saturating_sub(4)..n + 5) {
+            let append = |body: &mut Vec<u8>| {
+                body.extend_from_slice(&bytes[..length]);
+                Ok(())
+            };
+            let text = base64(length, append).unwrap();
+            assert_eq!(text, STANDARD.encode(&bytes[..length]).into_bytes(), "{length}");
+            assert_eq!(text.capacity(), base64_bytes(length), "{length}");
+        }
+    }
+
+    #[test]
+    fn what_would_not_be_json_for_some_frame_is_refused_without_its_text() {
+        let bad = [
+            "",
+            "secret",
+            "{\"secret\":{{png:b64}}}",
+            "[\"{{png:b64}}\",{{n:02}}]",
+            "[\"{{png:b64}}\",{{n}}{{n}}]",
+            "[\"{{png:b64}}\"] secret",
+            "[\"\\{{png:b64}}\"]",
+            "[\"{{png:b64}}\",\"\\u00{{n:02}}secret\",\"\\u{{n}}123\",]",
+            "[\"{{secret}}\"]",
+            "[\"{{n}}secret\"]",
+        ];
+        for template in bad {
+            let Err(error) = Json::parse(template.as_bytes()) else { panic!("{template}") };
+            assert!(error.starts_with("takes ") && !error.contains("secret"), "{error}");
+        }
+        assert!(Json::parse(b"[\"\xff{{png:b64}}\"]").is_err());
+    }
+
+    #[test]
+    fn string_values_are_told_as_secrets() {
+        let template = "{\"k\":\"key\",\"n\":[{{n}},\"a{{n}}b\"],\"i\":\"data:{{png:b64}}\"}";
+        let mut strings = Json::parse(template.as_bytes()).unwrap().strings();
+        strings.sort();
+        assert_eq!(strings, ["a", "b", "data:", "key"]);
+    }
+}

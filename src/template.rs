@@ -1,0 +1,168 @@
+//! Text in which each `{{…}}` stands for something of the frame: `{{n}}` its number, `{{n:06}}` the
+//! number with zeros in front up to that width, `{{png:b64}}` its PNG in base64.
+//!
+//! A template is cut into pieces once, before the first frame, and every `{{` in it is known by then:
+//! one that is not is an error, never text that goes out with its braces. Errors never repeat the text.
+
+/// The longest number, 2^64-1, has as many digits.
+const MAX_WIDTH: usize = 20;
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Piece {
+    Text(Vec<u8>),
+    /// The frame's number, in at least so many digits.
+    Number(usize),
+    /// The PNG, in base64.
+    Image,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Template(Vec<Piece>);
+
+impl Template {
+    /// Text as it is, whatever it holds.
+    pub fn literal(text: impl Into<Vec<u8>>) -> Self {
+        Template(vec![Piece::Text(text.into())])
+    }
+
+    /// For a place that can hold the number. The error says what such a place takes.
+    pub fn with_number(text: &[u8]) -> Result<Self, &'static str> {
+        let unknown = "takes no {{…}} but {{n}} and {{n:06}}, the frame's number";
+        cut(text, false).map(Template).ok_or(unknown)
+    }
+
+    /// For a place that can hold the number and the image.
+    pub fn with_image(text: &[u8]) -> Result<Self, &'static str> {
+        let unknown = "takes no {{…}} but {{png:b64}}, {{n}} and {{n:06}}";
+        cut(text, true).map(Template).ok_or(unknown)
+    }
+
+    pub fn pieces(&self) -> &[Piece] {
+        &self.0
+    }
+
+    #[cfg(feature = "keep-alive")]
+    pub fn has_number(&self) -> bool {
+        self.0.iter().any(|piece| matches!(piece, Piece::Number(_)))
+    }
+
+    /// The text between the numbers and images.
+    pub fn texts(&self) -> impl Iterator<Item = &[u8]> {
+        self.0.iter().filter_map(|piece| match piece {
+            Piece::Text(text) => Some(text.as_slice()),
+            Piece::Number(_) | Piece::Image => None,
+        })
+    }
+
+    /// An upper bound of what is written besides the image.
+    pub fn max_text_bytes(&self) -> usize {
+        self.texts().map(<[u8]>::len).sum::<usize>() + MAX_WIDTH * self.0.len()
+    }
+
+    /// Appends the text for this frame. An image is left out.
+    pub fn append(&self, frame: u64, out: &mut Vec<u8>) {
+        self.0.iter().for_each(|piece| piece.append(frame, out));
+    }
+
+    /// The text for this frame. An image is left out.
+    pub fn fill(&self, frame: u64) -> Vec<u8> {
+        let mut text = Vec::with_capacity(self.max_text_bytes());
+        self.append(frame, &mut text);
+        text
+    }
+}
+
+impl Piece {
+    /// Appends text and number; an image is the caller's.
+    pub fn append(&self, frame: u64, out: &mut Vec<u8>) {
+        match self {
+            Piece::Text(text) => out.extend_from_slice(text),
+            Piece::Number(width) => out.extend_from_slice(format!("{frame:0width$}").as_bytes()),
+            Piece::Image => {}
+        }
+    }
+}
+
+/// `None` where a `{{` is not known, or not closed.
+fn cut(text: &[u8], has_image: bool) -> Option<Vec<Piece>> {
+    let mut pieces = Vec::new();
+    let mut rest = text;
+    while let Some(start) = memchr::memmem::find(rest, b"{{") {
+        let inside = &rest[start + 2..];
+        let end = memchr::memmem::find(inside, b"}}")?;
+        let piece = match &inside[..end] {
+            b"png:b64" if has_image => Piece::Image,
+            name => Piece::Number(width(name)?),
+        };
+        if start > 0 {
+            pieces.push(Piece::Text(rest[..start].to_vec()));
+        }
+        pieces.push(piece);
+        rest = &inside[end + 2..];
+    }
+    if !rest.is_empty() {
+        pieces.push(Piece::Text(rest.to_vec()));
+    }
+    Some(pieces)
+}
+
+/// `n` or `n:0WIDTH`.
+fn width(name: &[u8]) -> Option<usize> {
+    if name == b"n" {
+        return Some(1);
+    }
+    let digits =
+        name.strip_prefix(b"n:0").filter(|digits| digits.iter().all(u8::is_ascii_digit))?;
+    let width = std::str::from_utf8(digits).ok()?.parse().ok()?;
+    (1..=MAX_WIDTH).contains(&width).then_some(width)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn filled(text: &str, frame: u64) -> Option<String> {
+        let template = Template::with_number(text.as_bytes()).ok()?;
+        Some(String::from_utf8(template.fill(frame)).unwrap())
+    }
+
+    #[test]
+    fn the_number_is_filled_in_with_zeros_in_front_where_asked() {
+        assert_eq!(filled("a{{n}}b{{n:03}}c", 7).as_deref(), Some("a7b007c"));
+        assert_eq!(filled("{{n:03}}", 12345).as_deref(), Some("12345"));
+        assert_eq!(filled("{{n:020}}", u64::MAX).as_deref(), Some("18446744073709551615"));
+        assert_eq!(filled("{a} {n} }} {", 7).as_deref(), Some("{a} {n} }} {"));
+        assert_eq!(filled("", 7).as_deref(), Some(""));
+    }
+
+    #[test]
+    fn what_is_unknown_or_not_closed_is_refused() {
+        let unknown = [
+            "{{}}",
+            "{{N}}",
+            "{{n:6}}",
+            "{{n:0}}",
+            "{{n:00}}",
+            "{{n:021}}",
+            "{{n:0x}}",
+            "{{ n }}",
+            "{{{n}}}",
+            "{{n",
+            "{{n}",
+            "a{{",
+            "{{png:b64}}",
+            "{{n:099999999999999999999}}",
+            "{{n:0+1}}",
+        ];
+        for text in unknown {
+            assert_eq!(filled(text, 0), None, "{text}");
+        }
+        assert!(Template::with_image(b"{{png:b64}}").is_ok());
+        assert!(Template::with_image(b"{{png}}").is_err());
+    }
+
+    #[test]
+    fn literal_text_is_never_looked_into() {
+        assert_eq!(Template::literal("{{n}}{{").fill(7), b"{{n}}{{");
+    }
+}

@@ -1,0 +1,233 @@
+//! Bodies of JSON and of base64, and what is filled in for each frame.
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+
+use crate::support::program::run;
+use crate::support::server::{Request, Server, ok, response, response_with};
+use crate::support::{decode, file, noise, tiny_frames, tiny_number};
+
+/// The requests that are sent for these 1x1 frames, in their order.
+fn requests_with(arguments: &[&str], path: &str, frames: &[u8]) -> Vec<Request> {
+    let server = Server::answering(|_, _| ok(""));
+    let url = format!("http://{}/{path}", server.address);
+    run(&[&["-s", "1x1"], arguments, &[&url]].concat(), frames).ok();
+    server.requests()
+}
+
+fn request_with(arguments: &[&str]) -> Request {
+    requests_with(arguments, "", &[1, 2, 3]).remove(0)
+}
+
+/// The image in base64, as it goes out for the frame `[1, 2, 3]`.
+fn base64_png() -> String {
+    let png = request_with(&["--raw"]).body;
+    assert_eq!(decode(&png).pixels, [1, 2, 3]);
+    STANDARD.encode(png)
+}
+
+#[test]
+fn json_is_the_users_text_with_image_and_number_filled_in() {
+    let template =
+        "{ \"a\":1.50,\r\n \"n\": {{n}}, \"é\":[\"data:{{png:b64}}\",\"{{n:06}}.png\"]}\n";
+    let requests = requests_with(&["--json", template], "", &tiny_frames(12));
+    assert_eq!(requests.len(), 12);
+    for (number, request) in requests.iter().enumerate() {
+        let body = str::from_utf8(&request.body).unwrap();
+        let json: serde_json::Value = serde_json::from_str(body).unwrap();
+        let image = json["é"][0].as_str().unwrap().strip_prefix("data:").unwrap();
+        assert_eq!(tiny_number(&STANDARD.decode(image).unwrap()), number as u32);
+        let filled = template.replace("{{png:b64}}", image).replace("{{n}}", &number.to_string());
+        assert_eq!(body, filled.replace("{{n:06}}", &format!("{number:06}")));
+    }
+}
+
+#[test]
+fn json_from_a_file_is_the_same_with_its_line_ends() {
+    let template = "{\n  \"image\": \"{{png:b64}}\"\n}\n";
+    let request = request_with(&["--json", &format!("@{}", file("template.json", template))]);
+    assert_eq!(request.body, template.replace("{{png:b64}}", &base64_png()).into_bytes());
+}
+
+#[test]
+fn a_large_image_survives_base64() {
+    let pixels = noise(5, 301 * 203 * 3);
+    for arguments in [&["--json", "[\"{{png:b64}}\",\"{{png:b64}}\"]"][..], &["--body-b64"]] {
+        let server = Server::answering(|_, _| ok(""));
+        run(&[&["-s", "301x203"], arguments, &[&server.url()]].concat(), &pixels).ok();
+        let body = server.requests().remove(0).body;
+        let text = str::from_utf8(&body).unwrap();
+        let images: Vec<_> = text.trim_matches(['[', ']', '"']).split("\",\"").collect();
+        assert!(images.iter().all(|image| *image == images[0]));
+        assert_eq!(decode(&STANDARD.decode(images[0]).unwrap()).pixels, pixels);
+    }
+}
+
+#[test]
+fn base64_alone_is_the_whole_body() {
+    assert_eq!(request_with(&["--body-b64"]).body, base64_png().into_bytes());
+}
+
+#[test]
+fn the_head_says_what_the_body_is_unless_a_header_says_otherwise() {
+    let json = ["--json", "[\"{{png:b64}}\"]"];
+    let types = |arguments: &[&str]| {
+        let request = request_with(arguments);
+        let all = |name| request.header(name).join("|");
+        (all("Content-Type"), all("Accept"))
+    };
+    let expected = |content_type: &str, accept: &str| (content_type.into(), accept.into());
+    assert_eq!(types(&json), expected("application/json", "application/json"));
+    let form = expected("application/x-www-form-urlencoded", "*/*");
+    assert_eq!(types(&["--body-b64"]), form);
+    for body in [&json[..], &["--body-b64"]] {
+        let own = ["-H", "content-type: text/plain", "-H", "Accept: x/y"];
+        assert_eq!(types(&[body, &own].concat()), expected("text/plain", "x/y"));
+        let none = ["-H", "Content-Type:", "-H", "Accept:"];
+        assert_eq!(types(&[body, &none].concat()), expected("", ""));
+    }
+}
+
+#[test]
+fn the_number_is_filled_in_in_fields_file_name_and_url() {
+    let text = file("literal", "{{n}} {{x}} {{");
+    let arguments = [
+        "--skip",
+        "9",
+        "-F",
+        "id=a{{n}}-{{n:03}}",
+        "-F",
+        "image=@-;filename=\"{{n:04}}.png\"",
+        "--form-string",
+        "string={{n}} {{x}}",
+        "-F",
+        &format!("file=<{text}"),
+    ];
+    let requests = requests_with(&arguments, "up/{{n}}?id={{n:03}}&x=%7B%7B", &tiny_frames(11));
+    for (request, number) in requests.iter().zip([9, 10]) {
+        assert_eq!(request.head[0], format!("POST /up/{number}?id={number:03}&x=%7B%7B HTTP/1.1"));
+        let body = String::from_utf8_lossy(&request.body);
+        for part in [
+            format!("name=\"id\"\r\n\r\na{number}-{number:03}\r\n"),
+            format!("name=\"image\"; filename=\"{number:04}.png\"\r\n"),
+            "name=\"string\"\r\n\r\n{{n}} {{x}}\r\n".to_owned(),
+            "name=\"file\"\r\n\r\n{{n}} {{x}} {{\r\n".to_owned(),
+        ] {
+            assert!(body.contains(&part), "{part}: {body}");
+        }
+    }
+    assert_eq!(requests.len(), 2);
+}
+
+#[test]
+fn a_retry_sends_the_same_request_again() {
+    let json = "{\"n\":{{n}},\"image\":\"{{png:b64}}\"}";
+    for body in [&["--json", json][..], &["--body-b64"], &["-F", "id={{n}}"]] {
+        let server = Server::answering(|number, _| match number {
+            0 | 1 => response("503 Service Unavailable", ""),
+            _ => ok(""),
+        });
+        let url = format!("http://{}/{{{{n}}}}", server.address);
+        run(&[body, &["-s", "1x1", "--retry-delay", "0", &url]].concat(), &[1, 2, 3]).ok();
+        let requests = server.requests();
+        assert_eq!(requests.len(), 3);
+        assert_eq!(requests[0].head[0], "POST /0 HTTP/1.1");
+        for again in &requests[1..] {
+            assert_eq!((&again.head, &again.body), (&requests[0].head, &requests[0].body));
+        }
+    }
+}
+
+#[test]
+fn a_redirect_that_repeats_a_string_of_the_json_is_withheld() {
+    let server =
+        Server::answering(|_, _| response_with("302 Found", "Location: /x?hunter2\r\n", ""));
+    let json = "{\"key\":\"hunter2\",\"n\":\"frame{{n}}\",\"image\":\"{{png:b64}}\"}";
+    let run = run(&["-s", "1x1", "--json", json, &server.url()], &[0; 3]);
+    let message = "frame 0: upload: status 302, redirect to (withheld) not followed; 1 lines are out, go on with --skip 1";
+    run.fails(1, message);
+}
+
+/// Arguments after `-s 1x1`, and the message of each. `URL` stands for a good one.
+const BAD: [(&[&str], &str); 20] = [
+    (&["--json"], "--json: no value given"),
+    (
+        &["--json", "", "URL"],
+        "--json: takes JSON once it is filled in, but EOF while parsing a value at line 1 column 0",
+    ),
+    (
+        &["--json", "{\"hunter2\": hunter2}", "URL"],
+        "--json: takes JSON once it is filled in, but expected value at line 1 column 13",
+    ),
+    (
+        &["--json", "{\"i\":{{png:b64}}}", "URL"],
+        "--json: takes JSON once it is filled in, but expected value at line 1 column 6",
+    ),
+    (
+        &["--json", "[\"{{png:b64}}\",{{n:06}}]", "URL"],
+        "--json: takes JSON once it is filled in, but invalid number at line 1 column 17",
+    ),
+    (
+        &["--json", "{\"hunter2\":{{n}}}", "URL"],
+        "--json: takes JSON that holds the image, {{png:b64}}",
+    ),
+    (
+        &["--json", "[\"{{png:b64}}{{hunter2}}\"]", "URL"],
+        "--json: takes no {{…}} but {{png:b64}}, {{n}} and {{n:06}}",
+    ),
+    (
+        &["--json", "@-", "URL"],
+        "--json: @FILE takes a file's name; standard input is for the frames",
+    ),
+    (
+        &["--json", "@", "URL"],
+        "--json: @FILE takes a file's name; standard input is for the frames",
+    ),
+    (&["--json", "@/no/such", "URL"], "--json: /no/such: no such file or directory"),
+    (
+        &["--json", "@/dev/null", "URL"],
+        "--json: /dev/null: takes JSON once it is filled in, but EOF while parsing a value at line 1 column 0",
+    ),
+    (
+        &["--json", "[\"{{png:b64}}\"]", "-F", "a=b", "URL"],
+        "--json: the body is no form; --form cannot go with it",
+    ),
+    (
+        &["--body-b64", "--form-string", "a=b", "URL"],
+        "--body-b64: the body is no form; --form cannot go with it",
+    ),
+    (&["--raw", "--body-b64", "URL"], "--body-b64: cannot go with --raw; there is one body"),
+    (&["--json", "[]", "--raw", "URL"], "--json: cannot go with --raw; there is one body"),
+    (
+        &["--body-b64", "--json", "[]", "URL"],
+        "--body-b64: cannot go with --json; there is one body",
+    ),
+    (
+        &["-F", "k=hunter2{{x}}", "URL"],
+        "--form: the value takes no {{…}} but {{n}} and {{n:06}}, the frame's number; --form-string takes text as it is",
+    ),
+    (
+        &["-F", "k=@-;filename={{png:b64}}", "URL"],
+        "--form: NAME=@-;filename= takes no {{…}} but {{n}} and {{n:06}}, the frame's number",
+    ),
+    (
+        &["http://127.0.0.1:1/{{hunter2}}"],
+        "URL: takes no {{…}} but {{n}} and {{n:06}}, the frame's number; '{{' itself is %7B%7B",
+    ),
+    (
+        &["http://h{{n}}/"],
+        "URL: the host holds a character other than letters, digits, '-', '.' and '_'",
+    ),
+];
+
+#[test]
+fn bad_templates_are_found_before_anything_is_read_and_never_shown() {
+    for (arguments, message) in BAD {
+        let url = |&argument: &&'static str| match argument {
+            "URL" => "http://127.0.0.1:1/",
+            argument => argument,
+        };
+        let arguments: Vec<_> = arguments.iter().map(url).collect();
+        run(&[&["-s", "1x1"], &arguments[..]].concat(), &[0; 3]).fails(2, message);
+    }
+}
