@@ -5,6 +5,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::time::{Duration, Instant};
 
 use crate::deadline::Deadlines;
 use crate::encode::BadSample;
@@ -44,13 +45,15 @@ impl Fault {
 pub struct Answer {
     pub result: Result<Response, Fault>,
     pub attempts: u32,
+    /// What the last attempt took.
+    pub elapsed: Duration,
     /// Why there was no further attempt, where that is not plain from the result.
     pub given_up: Option<String>,
 }
 
 impl Answer {
     pub fn fault(fault: Fault) -> Self {
-        Answer { result: Err(fault), attempts: 0, given_up: None }
+        Answer { result: Err(fault), attempts: 0, elapsed: Duration::ZERO, given_up: None }
     }
 }
 
@@ -100,6 +103,8 @@ pub struct Job {
     /// For the next attempt. `None` while the last possible one is under way.
     body: Option<Arc<Body>>,
     attempts: u32,
+    /// The attempt under way, or the last one.
+    begun: Option<Instant>,
     /// Of the attempt under way: see `Turn::Go`.
     level: u32,
     slot: Slot<Answer>,
@@ -114,7 +119,7 @@ impl Job {
         stage: Arc<Stage<Encoded, Answer>>,
         uploads: Arc<Uploads>,
     ) -> Self {
-        Job { frame, body: None, attempts: 0, level: 0, slot, stage, uploads }
+        Job { frame, body: None, attempts: 0, begun: None, level: 0, slot, stage, uploads }
     }
 
     pub fn begin(mut self, body: Result<Body, Fault>) -> Worker {
@@ -139,6 +144,7 @@ impl Job {
                 return Worker::GoesOn;
             }
             self.attempts += 1;
+            self.begun = Some(Instant::now());
             let concluded = match self.next_body() {
                 Err(failure) => self.conclude(Err(failure)),
                 Ok(body) => match uploads.deadlines.call(self, || (uploads.attempt)(body)) {
@@ -224,6 +230,7 @@ impl Job {
         if ends_run {
             self.uploads.halt.after(self.frame);
         }
-        let _ = self.slot.send(Answer { result, attempts: self.attempts, given_up });
+        let elapsed = self.begun.map_or(Duration::ZERO, |begun| begun.elapsed());
+        let _ = self.slot.send(Answer { result, attempts: self.attempts, elapsed, given_up });
     }
 }

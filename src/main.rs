@@ -14,6 +14,7 @@ mod line;
 mod pace;
 mod pipeline;
 mod prepare;
+mod record;
 mod request;
 mod retry;
 mod stage;
@@ -35,6 +36,7 @@ use crate::diagnostic::{Secrets, causes, plain, say};
 use crate::input::{Cause, Input, InputError};
 use crate::job::{Answer, Fault};
 use crate::pipeline::{Answers, Settings};
+use crate::record::Upload;
 use crate::retry::Policy;
 use crate::upload::{Client, Response};
 
@@ -165,21 +167,22 @@ fn deliver(args: &Args, secrets: &Secrets, mut answers: Answers, begin: Instant)
             break if tally.failed == 0 { Ending::Done } else { Ending::Failed(None) };
         };
         let frame = args.skip + tally.lines;
-        let attempts = attempts(&answer);
+        let tried = tried(&answer);
         let (response, failure) = match answer.result {
             Ok(response) if response.is_success() => (Some(response), None),
             Ok(response) => {
                 let refusal = refusal(&response, secrets);
-                (Some(response), Some(format!("upload: {refusal}{attempts}")))
+                (Some(response), Some(format!("upload: {refusal}{tried}")))
             }
-            Err(Fault::Upload(failure)) => (None, Some(format!("upload: {failure}{attempts}"))),
+            Err(Fault::Upload(failure)) => (None, Some(format!("upload: {failure}{tried}"))),
             Err(Fault::Encode(error)) => (None, Some(causes(&error))),
             Err(Fault::Lost) => break lost(args, &tally, frame),
             Err(Fault::Input(error)) => break bad_input(&tally, &error),
         };
         if response.is_some() || args.keep_going {
-            let line = line::from_body(response.map_or_else(Vec::new, |response| response.body));
-            if let Err(error) = line::write(&mut out, &line) {
+            let upload = Upload { frame, attempts: answer.attempts, elapsed: answer.elapsed };
+            let line = line_of(args.ndjson, &upload, response, failure.as_deref());
+            if let Err(error) = line.and_then(|line| line::write(&mut out, &line)) {
                 let failed = |cause| failed(args, &tally, format!("frame {frame}: {cause}"));
                 break stdout_failed(&error, failed);
             }
@@ -199,6 +202,19 @@ fn deliver(args: &Args, secrets: &Secrets, mut answers: Answers, begin: Instant)
     ending
 }
 
+/// The line of a frame: its record, or the bare body, which is empty without a response.
+fn line_of(
+    ndjson: bool,
+    upload: &Upload,
+    response: Option<Response>,
+    failure: Option<&str>,
+) -> io::Result<Vec<u8>> {
+    match (ndjson, response) {
+        (true, response) => record::line(upload, response.as_ref().ok_or(failure.unwrap_or(""))),
+        (false, response) => Ok(line::from_body(response.map_or_else(Vec::new, |it| it.body))),
+    }
+}
+
 #[derive(Default)]
 struct Tally {
     lines: u64,
@@ -216,7 +232,7 @@ fn refusal(response: &Response, secrets: &Secrets) -> String {
 }
 
 /// How often a frame was tried, and why not once more: nothing where there is nothing to say.
-fn attempts(answer: &Answer) -> String {
+fn tried(answer: &Answer) -> String {
     match (answer.attempts, &answer.given_up) {
         (0 | 1, None) => String::new(),
         (1, Some(why)) => format!(" ({why})"),

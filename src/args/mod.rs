@@ -63,6 +63,7 @@ pub struct Args {
     pub keep_going: bool,
     #[cfg(feature = "keep-alive")]
     pub keep_alive: bool,
+    pub ndjson: bool,
     pub verbose: bool,
     pub quiet: bool,
     pub url: Url,
@@ -139,6 +140,7 @@ const OPTIONS: &[Opt] = &[
     valued(None, "retry-max-time"),
     flag(None, "retry-all-errors"),
     flag(None, "keep-going"),
+    flag(None, "ndjson"),
     flag(Some('v'), "verbose"),
     flag(Some('q'), "quiet"),
     flag(Some('h'), "help"),
@@ -170,6 +172,7 @@ struct Typed {
     keep_going: bool,
     #[cfg(feature = "keep-alive")]
     keep_alive: bool,
+    ndjson: bool,
     verbose: bool,
     quiet: bool,
     operands: Vec<OsString>,
@@ -239,6 +242,7 @@ impl Typed {
             "body-b64" => self.base64 = true,
             "retry-all-errors" => self.retry_all_errors = true,
             "keep-going" => self.keep_going = true,
+            "ndjson" => self.ndjson = true,
             "verbose" => self.verbose = true,
             _ => self.quiet = true,
         }
@@ -304,6 +308,7 @@ impl Typed {
             keep_going: self.keep_going,
             #[cfg(feature = "keep-alive")]
             keep_alive: self.keep_alive,
+            ndjson: self.ndjson,
             verbose: self.verbose,
             quiet: self.quiet,
             url,

@@ -14,6 +14,7 @@ mod injected;
 mod keep_alive;
 mod lines;
 mod promises;
+mod records;
 mod requests;
 mod responses;
 mod servers;

@@ -1,0 +1,80 @@
+//! A frame's record, for `--ndjson`: one JSON object on one line, whatever the server sends.
+//!
+//! Names and meaning of its members are a contract, told in the manual: none is ever renamed or given
+//! another meaning. A string holds the body byte for byte, so nothing of it is folded or dropped.
+
+use std::io;
+use std::time::Duration;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+
+use crate::upload::Response;
+
+/// What is known of a frame besides its response.
+pub struct Upload {
+    pub frame: u64,
+    pub attempts: u32,
+    /// What the last attempt took.
+    pub elapsed: Duration,
+}
+
+/// The record with its line end; `result` is the response or the reason why there is none.
+pub fn line(upload: &Upload, result: Result<&Response, &str>) -> io::Result<Vec<u8>> {
+    let status = result.map_or("null".to_owned(), |response| response.status.to_string());
+    let Upload { frame, attempts, elapsed } = upload;
+    let seconds = elapsed.as_secs_f64();
+    let mut line = Vec::with_capacity(128 + result.map_or(0, |response| response.body.len()));
+    line.extend_from_slice(
+        format!(
+            "{{\"frame\":{frame},\"status\":{status},\"attempts\":{attempts},\"seconds\":{seconds:.6},"
+        )
+        .as_bytes(),
+    );
+    match result.map(|response| (&response.body, str::from_utf8(&response.body))) {
+        Ok((_, Ok(text))) => member("body", text, &mut line)?,
+        Ok((bytes, Err(_))) => member("body_b64", &STANDARD.encode(bytes), &mut line)?,
+        Err(error) => member("error", error, &mut line)?,
+    }
+    line.extend_from_slice(b"}\n");
+    Ok(line)
+}
+
+fn member(name: &str, text: &str, line: &mut Vec<u8>) -> io::Result<()> {
+    line.extend_from_slice(format!("\"{name}\":").as_bytes());
+    Ok(serde_json::to_writer(line, text)?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn record(result: Result<&[u8], &str>) -> String {
+        let upload = Upload { frame: 7, attempts: 2, elapsed: Duration::from_micros(12_345) };
+        let response = |body: &[u8]| Response {
+            status: 404,
+            location: None,
+            retry_after: None,
+            body: body.to_vec(),
+        };
+        let response = result.map(response);
+        let line = line(&upload, response.as_ref().map_err(|error| *error)).unwrap();
+        String::from_utf8(line).unwrap()
+    }
+
+    #[test]
+    fn members_stand_in_their_order_and_the_body_is_kept() {
+        let head = "{\"frame\":7,\"status\":404,\"attempts\":2,\"seconds\":0.012345,";
+        assert_eq!(record(Ok(b"")), format!("{head}\"body\":\"\"}}\n"));
+        let body = "{\"a\": \"\\ud800\"}\r\n\0\x1b\x7f\u{2028}";
+        let text = "{\\\"a\\\": \\\"\\\\ud800\\\"}\\r\\n\\u0000\\u001b\x7f\u{2028}";
+        assert_eq!(record(Ok(body.as_bytes())), format!("{head}\"body\":\"{text}\"}}\n"));
+        assert_eq!(record(Ok(b"\xff\0")), format!("{head}\"body_b64\":\"/wA=\"}}\n"));
+    }
+
+    #[test]
+    fn without_a_response_there_is_an_error() {
+        let expected = "{\"frame\":7,\"status\":null,\"attempts\":2,\"seconds\":0.012345,\"error\":\"\\\"no\\\"\"}\n";
+        assert_eq!(record(Err("\"no\"")), expected);
+    }
+}

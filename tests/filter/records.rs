@@ -1,0 +1,173 @@
+//! Records: `--ndjson`.
+
+use std::process::{Command, Stdio};
+
+use serde_json::{Value, json};
+
+use crate::support::program::{Run, Running, run};
+use crate::support::server::{Request, Server, ok, response};
+use crate::support::{file, noise, tiny_frames, tiny_number};
+
+fn run_with(server: &Server, arguments: &[&str], frames: u32) -> Run {
+    let fixed = ["--ndjson", "--raw", "-s", "1x1"];
+    run(&[&fixed[..], arguments, &[&server.url()]].concat(), &tiny_frames(frames))
+}
+
+/// Each line as JSON, `seconds` taken out once it is plausible.
+fn records(run: &Run) -> Vec<Value> {
+    let record = |line: String| {
+        let mut record: Value = serde_json::from_str(&line).unwrap();
+        let seconds = record.as_object_mut().unwrap().shift_remove("seconds").unwrap();
+        assert!((0.0..60.0).contains(&seconds.as_f64().unwrap()), "{line}");
+        record
+    };
+    run.lines().into_iter().map(record).collect()
+}
+
+/// Bodies that are hard on a line, on JSON, or on both.
+fn hard_bodies() -> Vec<Vec<u8>> {
+    let mut bodies: Vec<Vec<u8>> = [
+        "",
+        "\n",
+        "{\n  \"a\": 1\r\n}\n",
+        "\"\\ud800\" and \\udc00",
+        "\"\\/\u{8}\u{c}\t",
+        "\u{2028}\u{2029}\u{85}\u{feff}\u{fffd}",
+        "\u{10ffff}é",
+        "{\"frame\":7}",
+    ]
+    .map(|text| text.as_bytes().to_vec())
+    .into();
+    bodies.push((0..=0x1f).chain([0x7f]).collect());
+    bodies.extend([b"\xff".to_vec(), b"\xed\xa0\x80".to_vec(), b"caf\xe9\n\0".to_vec()]);
+    bodies.push(b"ab\xc3".to_vec());
+    bodies.push(noise(3, 100_000));
+    bodies
+}
+
+fn body_of(record: &Value) -> Vec<u8> {
+    use base64::Engine as _;
+    match (record.get("body"), record.get("body_b64")) {
+        (Some(text), None) => text.as_str().unwrap().as_bytes().to_vec(),
+        (None, Some(text)) => {
+            let text = text.as_str().unwrap();
+            base64::engine::general_purpose::STANDARD.decode(text).unwrap()
+        }
+        _ => panic!("body or body_b64: {record}"),
+    }
+}
+
+#[test]
+fn a_record_has_the_members_of_the_manual_in_their_order() {
+    let server = Server::answering(|_, _| ok("{\"label\": \"cat\"}\n"));
+    let line = &run_with(&server, &[], 1).ok().lines()[0];
+    let begin = "{\"frame\":0,\"status\":200,\"attempts\":1,\"seconds\":0.";
+    let rest = line.strip_prefix(begin).expect(line);
+    let rest = rest.trim_start_matches(|c: char| c.is_ascii_digit());
+    assert_eq!(rest, ",\"body\":\"{\\\"label\\\": \\\"cat\\\"}\\n\"}");
+}
+
+#[test]
+fn whatever_the_server_sends_is_in_the_record_byte_for_byte() {
+    let bodies = hard_bodies();
+    let count = bodies.len() as u32;
+    let sent = bodies.clone();
+    let server =
+        Server::answering(move |_, request| ok(&sent[tiny_number(&request.body) as usize]));
+    let run = run_with(&server, &["-j", "4"], count).ok();
+    let records = records(&run);
+    assert_eq!(records.len(), bodies.len());
+    for (number, (record, body)) in records.iter().zip(&bodies).enumerate() {
+        assert_eq!(record["frame"], number);
+        assert_eq!(body_of(record), *body, "{record}");
+        assert_eq!(record.get("body").is_some(), str::from_utf8(body).is_ok());
+    }
+}
+
+#[test]
+fn jq_accepts_every_record() {
+    if Command::new("jq").arg("--version").output().is_err() {
+        eprintln!("skipped: 'jq' is not installed");
+        return;
+    }
+    let bodies = hard_bodies();
+    let count = bodies.len();
+    let server =
+        Server::answering(move |_, request| ok(&bodies[tiny_number(&request.body) as usize]));
+    let lines = run_with(&server, &[], count as u32).ok().stdout;
+    let mut jq = Command::new("jq");
+    jq.args(["-c", ".frame"]).stdin(std::fs::File::open(file("records", lines)).unwrap());
+    jq.stdout(Stdio::piped()).stderr(Stdio::piped());
+    let run = Running::start(jq).finish();
+    let numbers: Vec<_> = (0..count).map(|number| number.to_string()).collect();
+    assert_eq!(run.ok().lines(), numbers);
+}
+
+fn unless(bad: u32, answer: impl Fn() -> Vec<u8>) -> impl Fn(usize, &Request) -> Vec<u8> {
+    move |_, request| match tiny_number(&request.body) {
+        number if number == bad => answer(),
+        number => ok(format!("answer {number}")),
+    }
+}
+
+#[test]
+fn with_keep_going_a_frame_without_a_response_has_its_record_too() {
+    let server = Server::answering(unless(2, Vec::new));
+    let run = run_with(&server, &["--keep-going", "--skip", "1"], 4);
+    let error = "upload: no response: closed, or no HTTP status line";
+    assert_eq!(
+        (run.status, run.stderr.as_str()),
+        (Some(1), &*format!("pngpost: frame 2: {error}\n"))
+    );
+    let expected = [
+        json!({"frame": 1, "status": 200, "attempts": 1, "body": "answer 1"}),
+        json!({"frame": 2, "status": null, "attempts": 1, "error": error}),
+        json!({"frame": 3, "status": 200, "attempts": 1, "body": "answer 3"}),
+    ];
+    assert_eq!(records(&run), expected);
+}
+
+#[test]
+fn without_keep_going_a_frame_without_a_response_has_none() {
+    let server = Server::answering(unless(1, Vec::new));
+    let run = run_with(&server, &[], 3);
+    assert_eq!(run.status, Some(1));
+    assert_eq!(
+        records(&run),
+        [json!({"frame": 0, "status": 200, "attempts": 1, "body": "answer 0"})]
+    );
+}
+
+#[test]
+fn a_response_that_is_no_success_is_in_its_record() {
+    let server = Server::answering(unless(1, || response("404 Not Found", "no")));
+    let run = run_with(&server, &[], 3);
+    assert_eq!(run.status, Some(1));
+    assert_eq!(records(&run)[1], json!({"frame": 1, "status": 404, "attempts": 1, "body": "no"}));
+}
+
+#[test]
+fn attempts_are_counted_and_seconds_are_those_of_the_last_one() {
+    let server = Server::answering(|number, _| match number {
+        0 | 1 => {
+            std::thread::sleep(std::time::Duration::from_millis(1500));
+            response("503 Service Unavailable", "")
+        }
+        _ => ok("taken"),
+    });
+    let run = run_with(&server, &["--retry-delay", "0"], 1).ok();
+    let record: Value = serde_json::from_str(&run.lines()[0]).unwrap();
+    assert_eq!((&record["attempts"], &record["body"]), (&json!(3), &json!("taken")));
+    assert!(record["seconds"].as_f64().unwrap() < 1.5, "{record}");
+}
+
+#[test]
+fn an_error_holds_no_secret() {
+    let server = Server::answering(|_, _| Vec::new());
+    let url = server.url().replace("//", "//me:hunter2@");
+    let json = "{\"key\":\"hunter2\",\"image\":\"{{png:b64}}\"}";
+    let secret = ["--ndjson", "--keep-going", "-s", "1x1", "-H", "X-Key: hunter2", "--json", json];
+    let run = run(&[&secret[..], &[&url]].concat(), &[0; 3]);
+    assert_eq!((run.status, run.lines().len()), (Some(1), 1));
+    assert!(!format!("{run:?}").contains("hunter2"), "{run:?}");
+}
