@@ -98,6 +98,15 @@ pub struct Uploads {
     pub counts: Arc<Counts>,
 }
 
+impl Uploads {
+    fn attempt(&self, body: Arc<Body>) -> Result<Response, Failure> {
+        self.counts.in_flight.fetch_add(1, Ordering::Relaxed);
+        let result = (self.attempt)(body);
+        self.counts.in_flight.fetch_sub(1, Ordering::Relaxed);
+        result
+    }
+}
+
 pub struct Job {
     frame: u64,
     /// For the next attempt. `None` while the last possible one is under way.
@@ -147,7 +156,7 @@ impl Job {
             self.begun = Some(Instant::now());
             let concluded = match self.next_body() {
                 Err(failure) => self.conclude(Err(failure)),
-                Ok(body) => match uploads.deadlines.call(self, || (uploads.attempt)(body)) {
+                Ok(body) => match uploads.deadlines.call(self, || uploads.attempt(body)) {
                     Some((job, result)) => job.conclude(result),
                     None => {
                         uploads.abandoned.fetch_sub(1, Ordering::AcqRel);

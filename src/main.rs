@@ -18,14 +18,14 @@ mod record;
 mod request;
 mod retry;
 mod stage;
+mod status;
 mod template;
 mod upload;
 
 use std::fs::File;
-use std::io::{self, ErrorKind, IsTerminal, Write};
+use std::io::{self, ErrorKind, IsTerminal};
 use std::os::fd::AsFd;
 use std::process::ExitCode;
-use std::sync::atomic::Ordering;
 use std::thread;
 use std::time::Instant;
 
@@ -38,6 +38,7 @@ use crate::job::{Answer, Fault};
 use crate::pipeline::{Answers, Settings};
 use crate::record::Upload;
 use crate::retry::Policy;
+use crate::status::{StatusLine, Tally};
 use crate::upload::{Client, Response};
 
 /// How a run ends.
@@ -161,8 +162,10 @@ fn start(args: &Args, shape: request::Shape, client: Client) -> Result<Answers> 
 /// Writes the line of every answer, in order, until the run ends.
 fn deliver(args: &Args, secrets: &Secrets, mut answers: Answers, begin: Instant) -> Ending {
     let mut tally = Tally::default();
+    let status = StatusLine::start(args.quiet, &answers.counts, begin);
     let mut out = io::stdout().lock();
     let ending = loop {
+        status.iter().for_each(|status| status.update(tally));
         let Some(answer) = answers.next() else {
             break if tally.failed == 0 { Ending::Done } else { Ending::Failed(None) };
         };
@@ -196,8 +199,9 @@ fn deliver(args: &Args, secrets: &Secrets, mut answers: Answers, begin: Instant)
             say(args.quiet, format!("frame {frame}: {cause}"));
         }
     };
+    drop(status);
     if args.verbose && !matches!(ending, Ending::ReaderGone) {
-        summarize(&answers, &tally, begin);
+        say(false, status::summary(tally, &answers.counts, begin));
     }
     ending
 }
@@ -213,12 +217,6 @@ fn line_of(
         (true, response) => record::line(upload, response.as_ref().ok_or(failure.unwrap_or(""))),
         (false, response) => Ok(line::from_body(response.map_or_else(Vec::new, |it| it.body))),
     }
-}
-
-#[derive(Default)]
-struct Tally {
-    lines: u64,
-    failed: u64,
 }
 
 /// What a response whose status is not 2xx says.
@@ -267,19 +265,4 @@ fn stdout_failed(error: &io::Error, failed: impl FnOnce(String) -> Ending) -> En
         ErrorKind::BrokenPipe => Ending::ReaderGone,
         _ => failed(format!("stdout: {}", plain(&error.to_string()))),
     }
-}
-
-fn summarize(answers: &Answers, tally: &Tally, begin: Instant) {
-    let counts = &answers.counts;
-    let seconds = begin.elapsed().as_secs_f64();
-    let message = format!(
-        "{} frames, {} failed, {} retries, {} bytes read, {} bytes sent, {seconds:.3} s, {:.1} frames/s",
-        tally.lines,
-        tally.failed,
-        counts.retries.load(Ordering::Relaxed),
-        counts.bytes_read.load(Ordering::Relaxed),
-        counts.bytes_sent.load(Ordering::Relaxed),
-        tally.lines as f64 / seconds.max(0.001),
-    );
-    let _ = writeln!(io::stderr(), "pngpost: {message}");
 }

@@ -40,6 +40,8 @@ pub struct Counts {
     pub bytes_read: AtomicU64,
     pub bytes_sent: AtomicU64,
     pub retries: AtomicU64,
+    /// Attempts under way, those that outlasted the limit too.
+    pub in_flight: AtomicUsize,
     at_end: AtomicBool,
 }
 

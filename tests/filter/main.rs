@@ -19,4 +19,5 @@ mod requests;
 mod responses;
 mod servers;
 mod soak;
+mod status;
 mod usage;

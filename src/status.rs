@@ -1,0 +1,179 @@
+//! How far the run is: a status line on the terminal while it goes on, and the closing summary.
+//!
+//! The status line is drawn only where stderr is a terminal and stdout is not, at most five times a
+//! second, and never as long as the terminal is wide. It is drawn and cleared by `diagnostic` alone,
+//! and is gone, with its thread, before a `StatusLine` is.
+
+use std::fmt::Write as _;
+use std::io::{self, IsTerminal};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Condvar, Mutex, PoisonError};
+use std::thread::{self, JoinHandle};
+use std::time::{Duration, Instant};
+
+use crate::diagnostic;
+use crate::pipeline::Counts;
+
+/// Between two redraws.
+const PAUSE: Duration = Duration::from_millis(200);
+
+/// The width of a terminal that does not tell its own.
+const USUAL_COLUMNS: usize = 80;
+
+/// What has become of the frames so far.
+#[derive(Clone, Copy, Default)]
+pub struct Tally {
+    pub lines: u64,
+    pub failed: u64,
+}
+
+/// The closing summary.
+pub fn summary(tally: Tally, counts: &Counts, begin: Instant) -> String {
+    let seconds = begin.elapsed().as_secs_f64();
+    format!(
+        "{} frames, {} failed, {} retries, {} bytes read, {} bytes sent, {seconds:.3} s, {:.1} frames/s",
+        tally.lines,
+        tally.failed,
+        counts.retries.load(Ordering::Relaxed),
+        counts.bytes_read.load(Ordering::Relaxed),
+        counts.bytes_sent.load(Ordering::Relaxed),
+        rate(tally.lines, seconds),
+    )
+}
+
+fn rate(frames: u64, seconds: f64) -> f64 {
+    frames as f64 / seconds.max(0.001)
+}
+
+/// The status line, until it is dropped.
+pub struct StatusLine {
+    shared: Arc<Shared>,
+    thread: Option<JoinHandle<()>>,
+}
+
+struct Shared {
+    answered: AtomicU64,
+    failed: AtomicU64,
+    counts: Arc<Counts>,
+    begin: Instant,
+    is_over: Mutex<bool>,
+    over: Condvar,
+}
+
+impl StatusLine {
+    /// `None` where there is no place for one, or no thread.
+    pub fn start(quiet: bool, counts: &Arc<Counts>, begin: Instant) -> Option<StatusLine> {
+        let dumb = std::env::var_os("TERM").is_none_or(|term| term.is_empty() || term == "dumb");
+        if quiet || dumb || !io::stderr().is_terminal() || io::stdout().is_terminal() {
+            return None;
+        }
+        let shared = Arc::new(Shared {
+            answered: AtomicU64::new(0),
+            failed: AtomicU64::new(0),
+            counts: Arc::clone(counts),
+            begin,
+            is_over: Mutex::new(false),
+            over: Condvar::new(),
+        });
+        let drawn = Arc::clone(&shared);
+        let thread = thread::Builder::new().name("status".into()).spawn(move || drawn.redraw());
+        Some(StatusLine { shared, thread: Some(thread.ok()?) })
+    }
+
+    pub fn update(&self, tally: Tally) {
+        self.shared.answered.store(tally.lines, Ordering::Relaxed);
+        self.shared.failed.store(tally.failed, Ordering::Relaxed);
+    }
+}
+
+impl Drop for StatusLine {
+    fn drop(&mut self) {
+        *self.shared.is_over.lock().unwrap_or_else(PoisonError::into_inner) = true;
+        self.shared.over.notify_all();
+        if let Some(thread) = self.thread.take() {
+            let _ = thread.join();
+        }
+        diagnostic::clear_status();
+    }
+}
+
+impl Shared {
+    fn redraw(&self) {
+        let mut is_over = self.is_over.lock().unwrap_or_else(PoisonError::into_inner);
+        loop {
+            let waited = self.over.wait_timeout_while(is_over, PAUSE, |is_over| !*is_over);
+            is_over = waited.unwrap_or_else(PoisonError::into_inner).0;
+            if *is_over {
+                return;
+            }
+            diagnostic::draw_status(&self.text(columns()));
+        }
+    }
+
+    fn text(&self, columns: usize) -> String {
+        let load = |count: &AtomicU64| count.load(Ordering::Relaxed);
+        let (answered, failed) = (load(&self.answered), load(&self.failed));
+        let retries = load(&self.counts.retries);
+        let in_flight = self.counts.in_flight.load(Ordering::Relaxed);
+        let rate = rate(answered, self.begin.elapsed().as_secs_f64());
+        let long = format!(
+            "pngpost: {answered} answered, {in_flight} in flight, {rate:.1} frames/s, \
+             {retries} retries, {failed} failed"
+        );
+        if long.len() < columns {
+            return long;
+        }
+        let fields = [
+            format!("{answered} answered"),
+            format!("{failed} failed"),
+            format!("{in_flight} up"),
+            format!("{rate:.1}/s"),
+            format!("{retries} retries"),
+        ];
+        fitting(&fields, columns)
+    }
+}
+
+/// As many whole fields as fit, with a column to spare: in the last one, some terminals wrap.
+fn fitting(fields: &[String], columns: usize) -> String {
+    let mut text = String::new();
+    for field in fields {
+        let comma = if text.is_empty() { "" } else { ", " };
+        if text.len() + comma.len() + field.len() >= columns {
+            break;
+        }
+        let _ = write!(text, "{comma}{field}");
+    }
+    text
+}
+
+fn columns() -> usize {
+    match rustix::termios::tcgetwinsize(io::stderr()) {
+        Ok(size) if size.ws_col > 0 => usize::from(size.ws_col),
+        _ => USUAL_COLUMNS,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_terminal_is_too_narrow() {
+        let shared = Shared {
+            answered: AtomicU64::new(1234),
+            failed: AtomicU64::new(5),
+            counts: Arc::default(),
+            begin: Instant::now() - Duration::from_secs(10),
+            is_over: Mutex::new(false),
+            over: Condvar::new(),
+        };
+        let long = "pngpost: 1234 answered, 0 in flight, 123.4 frames/s, 0 retries, 5 failed";
+        assert_eq!(shared.text(80), long);
+        assert_eq!(shared.text(40), "1234 answered, 5 failed, 0 up, 123.4/s");
+        assert_eq!(shared.text(24), "1234 answered, 5 failed");
+        for columns in 0..100 {
+            assert!(shared.text(columns).len() < columns.max(1), "{columns}");
+        }
+    }
+}

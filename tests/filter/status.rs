@@ -1,0 +1,219 @@
+//! The status line, on a terminal of util-linux's script.
+
+use std::io::Read;
+use std::process::{Command, Stdio};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use crate::support::program::Running;
+use crate::support::server::{Request, Server, ok, response};
+use crate::support::{PATIENCE, file, tiny_frames, tiny_number, wait_until};
+
+/// What a terminal shows that knows line ends and the one escape code, "wipe to the end of the line".
+#[derive(Default)]
+struct Screen {
+    lines: Vec<String>,
+    row: usize,
+    column: usize,
+    /// The longest line that ever stood there.
+    widest: usize,
+}
+
+impl Screen {
+    fn of(stream: &[u8]) -> Screen {
+        let mut screen = Screen { lines: vec![String::new()], ..Screen::default() };
+        let text = str::from_utf8(stream).unwrap().replace("\x1b[K", "\x7f");
+        text.chars().for_each(|c| screen.put(c));
+        screen
+    }
+
+    fn put(&mut self, c: char) {
+        let line = &mut self.lines[self.row];
+        match c {
+            '\r' => self.column = 0,
+            '\n' => {
+                self.row += 1;
+                self.lines.push(String::new());
+            }
+            '\x7f' => line.truncate(self.column),
+            c => {
+                assert!(c.is_ascii() && !c.is_control(), "{c:?} on the terminal");
+                if self.column < line.len() {
+                    line.replace_range(self.column..self.column + 1, &c.to_string());
+                } else {
+                    line.push(c);
+                }
+                self.column += 1;
+                self.widest = self.widest.max(line.len());
+            }
+        }
+    }
+
+    fn text(&self) -> String {
+        self.lines.join("\n")
+    }
+}
+
+/// Where the status line ends each time that it is drawn.
+const DRAWN: &[u8] = b"\x1b[K\r";
+
+/// The program on a terminal of so many columns, with one frame for each answer; `None` where there is no
+/// 'script'. `redirection` is what the shell makes of stdout.
+fn on_terminal(
+    columns: usize,
+    arguments: &str,
+    redirection: &str,
+    frames: u32,
+    server: &Server,
+) -> Option<Running> {
+    if Command::new("script").arg("--version").output().is_err() {
+        eprintln!("skipped: 'script' is not installed");
+        return None;
+    }
+    let frames = file(&format!("status-{frames}"), tiny_frames(frames));
+    let line = format!(
+        "stty cols {columns}; {} -s 1x1 --raw {arguments} {} < {frames} {redirection}",
+        env!("CARGO_BIN_EXE_pngpost"),
+        server.url()
+    );
+    let mut terminal = Command::new("script");
+    terminal.args(["-qec", &line, "/dev/null"]).env("TERM", "xterm").env("no_proxy", "*");
+    terminal.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    Some(Running::start(terminal))
+}
+
+/// Reads the terminal until `enough`, then calls `release`, then reads to the end.
+fn watch(mut program: Running, enough: impl Fn(&[u8]) -> bool, release: impl FnOnce()) -> Vec<u8> {
+    let mut stream = Vec::new();
+    let (mut stdout, begin) = (program.stdout.take().unwrap(), Instant::now());
+    while !enough(&stream) {
+        let mut bytes = [0; 4096];
+        let count = stdout.read(&mut bytes).unwrap();
+        stream.extend_from_slice(&bytes[..count]);
+        let so_far = String::from_utf8_lossy(&stream);
+        assert!(count > 0 && begin.elapsed() < PATIENCE, "ended with {so_far:?}");
+    }
+    release();
+    stdout.read_to_end(&mut stream).unwrap();
+    program.finish();
+    stream
+}
+
+fn draws(stream: &[u8]) -> usize {
+    stream.windows(DRAWN.len()).filter(|window| *window == DRAWN).count()
+}
+
+/// A server that answers frames from number `first_held` on only once it is told to.
+fn holding(
+    first_held: u32,
+    answer: impl Fn(&Request) -> Vec<u8> + Send + Sync + 'static,
+) -> (Server, Arc<AtomicBool>) {
+    let released = Arc::new(AtomicBool::new(false));
+    let is_released = Arc::clone(&released);
+    let server = Server::answering(move |_, request| {
+        if tiny_number(&request.body) >= first_held {
+            wait_until("the test goes on", || is_released.load(Ordering::Acquire));
+        }
+        answer(request)
+    });
+    (server, released)
+}
+
+#[test]
+fn the_status_line_tells_how_far_the_run_is_and_is_gone_at_the_end() {
+    let (server, released) = holding(3, |_| ok("line"));
+    let Some(program) = on_terminal(80, "-j 2", "> /dev/null", 9, &server) else { return };
+    let told = |stream: &[u8]| {
+        let text = Screen::of(stream).text();
+        text.starts_with("pngpost: 3 answered, 2 in flight, ")
+            && text.ends_with(" frames/s, 0 retries, 0 failed")
+    };
+    let stream = watch(program, told, || released.store(true, Ordering::Release));
+    assert_eq!(Screen::of(&stream).text(), "");
+}
+
+#[test]
+fn it_is_drawn_at_most_five_times_a_second() {
+    let begin = Instant::now();
+    let (server, released) = holding(2000, |_| ok("line"));
+    let Some(program) = on_terminal(80, "-j 4", "> /dev/null", 2004, &server) else { return };
+    let stream = watch(
+        program,
+        |stream| draws(stream) >= 6,
+        || {
+            assert!(begin.elapsed() >= Duration::from_millis(6 * 200));
+            released.store(true, Ordering::Release);
+        },
+    );
+    assert_eq!(Screen::of(&stream).text(), "");
+}
+
+#[test]
+fn it_is_never_as_long_as_the_terminal_is_wide() {
+    for (columns, text) in [(80, "frames/s"), (40, "1 failed, 1 up"), (20, "4 answered"), (5, "")] {
+        let (server, released) = holding(4, |request| match tiny_number(&request.body) {
+            1 => response("404 Not Found", ""),
+            _ => ok(""),
+        });
+        let arguments = "--keep-going";
+        let Some(program) = on_terminal(columns, arguments, "> /dev/null", 5, &server) else {
+            return;
+        };
+        let told = |stream: &[u8]| {
+            let screen = Screen::of(stream);
+            draws(stream) > 0 && screen.lines.last().unwrap().contains(text)
+        };
+        let stream = watch(program, told, || released.store(true, Ordering::Release));
+        let diagnostic = "pngpost: frame 1: upload: status 404\n";
+        assert_eq!(Screen::of(&stream).text(), diagnostic);
+        // Behind the diagnostic, which may be longer.
+        let status = &stream[stream.iter().position(|&byte| byte == b'\n').unwrap() + 1..];
+        assert!(Screen::of(status).widest < columns, "{columns}");
+    }
+}
+
+#[test]
+fn a_diagnostic_takes_its_place_and_a_run_that_fails_clears_it() {
+    let (server, released) = holding(0, |request| match tiny_number(&request.body) {
+        0 => response("503 Service Unavailable", ""),
+        _ => ok(""),
+    });
+    let arguments = "-v --retry 1 --retry-delay 0";
+    let Some(program) = on_terminal(80, arguments, "> /dev/null", 2, &server) else { return };
+    let stream = watch(
+        program,
+        |stream| draws(stream) > 0,
+        || {
+            released.store(true, Ordering::Release);
+        },
+    );
+    let text = Screen::of(&stream).text();
+    let lines: Vec<_> = text.lines().collect();
+    assert_eq!(lines[0], "pngpost: frame 0: upload: status 503; attempt 2 of 2 in 0.0 s");
+    assert!(lines[1].starts_with("pngpost: 1 frames, 1 failed, 1 retries, "), "{text}");
+    let failed =
+        "pngpost: frame 0: upload: status 503 (2 attempts); 1 lines are out, go on with --skip 1";
+    assert_eq!((lines[2], lines.len()), (failed, 3), "{text}");
+}
+
+#[test]
+fn no_escape_code_goes_where_there_is_no_place_for_a_status_line() {
+    // Long enough for some redraws.
+    let answer = |_, _: &Request| {
+        thread::sleep(Duration::from_millis(700));
+        ok("line")
+    };
+    let server = Server::answering(answer);
+    for (arguments, redirection, expected) in [
+        ("-q", "> /dev/null", ""),
+        ("", "", "line\r\n"),
+        ("", "2> /dev/null", "line\r\n"),
+        ("", "2>&1 > /dev/null | cat", ""),
+    ] {
+        let Some(program) = on_terminal(80, arguments, redirection, 1, &server) else { return };
+        let stream = watch(program, |_| true, || ());
+        assert_eq!(String::from_utf8_lossy(&stream), expected, "{arguments} {redirection}");
+    }
+}
