@@ -3,6 +3,8 @@
 //! Every error is bad usage: it names the option by its long form and says what it takes. No error
 //! repeats what may be a secret: values of fields, headers and user-info, the URL, stray operands.
 
+#[cfg(test)]
+mod completions;
 mod value;
 
 use std::ffi::OsString;

@@ -1,0 +1,58 @@
+# bash completion for pngpost(1). Installed as pngpost in $BASH_COMPLETION_USER_DIR/completions, or
+# read with '.' from ~/.bashrc.
+
+_pngpost() {
+    local word=${COMP_WORDS[COMP_CWORD]} before=${COMP_WORDS[COMP_CWORD - 1]} file
+    COMPREPLY=()
+    # bash cuts words at '=' and at '@'; the latter it wants back all the same.
+    case $before in
+    @ | =@) word=@$word before=${COMP_WORDS[COMP_CWORD - 2]} ;;
+    =) before=${COMP_WORDS[COMP_CWORD - 2]} ;;
+    esac
+    if [[ $word == = ]]; then word=; fi
+    case $before in
+    -p | --pix-fmt)
+        mapfile -t COMPREPLY < <(
+            compgen -W 'rgb24 bgr24 rgba bgra argb abgr gray ya8 rgb48le rgb48be rgba64le rgba64be gray16le gray16be ya16le ya16be gbrp grayf32le rgbf32le rgbf64le' -- "$word"
+        )
+        return
+        ;;
+    -z | --compression)
+        mapfile -t COMPREPLY < <(compgen -W 'none fastest fast balanced high' -- "$word")
+        return
+        ;;
+    -X | --request)
+        mapfile -t COMPREPLY < <(compgen -W 'POST PUT PATCH' -- "$word")
+        return
+        ;;
+    -H | --header | -u | --user | --json)
+        # @FILE
+        if [[ $word == @* ]]; then
+            while IFS= read -r file; do
+                if [[ -d $file ]]; then
+                    file+=/
+                    compopt -o nospace 2>/dev/null
+                fi
+                printf -v file '@%q' "$file"
+                COMPREPLY+=("$file")
+            done < <(compgen -f -- "${word#@}")
+        fi
+        return
+        ;;
+    -s | --size | --range | --skip | -F | --form | --form-string | -j | --jobs | --rate | -m | --max-time | \
+        --retry | --retry-delay | --retry-max-time)
+        return
+        ;;
+    esac
+    if [[ $word == -* ]]; then
+        mapfile -t COMPREPLY < <(compgen -W '
+            -s --size -p --pix-fmt --range --skip -z --compression
+            -F --form --form-string --raw --json --body-b64
+            -H --header -u --user -X --request
+            -j --jobs --rate -m --max-time
+            --retry --retry-delay --retry-max-time --retry-all-errors
+            --keep-alive --keep-going --ndjson -v --verbose -q --quiet
+            -h --help -V --version' -- "$word")
+    fi
+}
+complete -F _pngpost pngpost
