@@ -5,19 +5,21 @@
 
 #[cfg(test)]
 mod completions;
+mod together;
 mod value;
 
 use std::ffi::OsString;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use anyhow::{Result, anyhow, bail, ensure};
+use anyhow::{Result, anyhow, ensure};
 
 use crate::encode::Level;
-use crate::frame::{FrameSize, MAX_FRAME_BYTES, PixelFormat, SampleRange};
+use crate::frame::{FrameSize, PixelFormat, SampleRange};
 use crate::request::ImagePart;
 use crate::template::Template;
 use crate::upload::{HeaderRule, Url, UserInfo};
+pub use together::BodyArg;
 use value::{
     one_of, parse_form, parse_header, parse_json, parse_method, parse_range, parse_rate,
     parse_seconds, parse_size, parse_user, parse_whole, split_field,
@@ -70,14 +72,6 @@ pub struct Args {
     pub quiet: bool,
     pub url: Url,
     pub url_user: Option<UserInfo>,
-}
-
-/// What the body is: a form, unless an option says otherwise.
-pub enum BodyArg {
-    Form(Vec<FormArg>),
-    Raw,
-    Json(JsonArg),
-    Base64,
 }
 
 pub enum JsonArg {
@@ -287,10 +281,10 @@ impl Typed {
             })?;
         let url = operand.to_str().ok_or_else(|| anyhow!("URL: is not UTF-8"))?;
         let (url, url_user) = Url::parse(url).map_err(|why| anyhow!("URL: {why}"))?;
-        let headerless = headerless(self.size, self.format, self.range.is_some())?;
+        let headerless = together::headerless(self.size, self.format, self.range.is_some())?;
         ensure!(url_user.is_none() || self.user.is_none(), "--user: the URL names a user already");
         ensure!(!(self.verbose && self.quiet), "--verbose: cannot go with --quiet");
-        let body = body(self.form, self.raw, self.json, self.base64)?;
+        let body = together::body(self.form, self.raw, self.json, self.base64)?;
         Ok(Args {
             headerless,
             range: self.range.unwrap_or_default(),
@@ -317,50 +311,6 @@ impl Typed {
             url_user,
         })
     }
-}
-
-/// What `--size`, `--pix-fmt` and `--range` mean together.
-fn headerless(
-    size: Option<FrameSize>,
-    format: Option<PixelFormat>,
-    has_range: bool,
-) -> Result<Option<(FrameSize, PixelFormat)>> {
-    let Some(size) = size else {
-        ensure!(format.is_none(), "--pix-fmt: is the layout of headerless frames; needs --size");
-        return Ok(None);
-    };
-    let format = format.unwrap_or(PixelFormat::RGB24);
-    ensure!(
-        format.layout().frame_bytes(size).is_some(),
-        "--size: {size} {} is over the limit of {MAX_FRAME_BYTES} bytes for a frame",
-        format.name()
-    );
-    ensure!(
-        !has_range || format.layout().samples.are_floats(),
-        "--range: is for float samples; {} has none",
-        format.name()
-    );
-    Ok(Some((size, format)))
-}
-
-/// The one body that `--form`, `--raw`, `--json` and `--body-b64` ask for.
-fn body(form: Vec<FormArg>, raw: bool, json: Option<JsonArg>, base64: bool) -> Result<BodyArg> {
-    let given = [("raw", raw), ("json", json.is_some()), ("body-b64", base64)];
-    let mut given = given.iter().filter(|(_, is_given)| *is_given).map(|(long, _)| long);
-    if let Some(long) = given.next() {
-        ensure!(form.is_empty(), "--{long}: the body is no form; --form cannot go with it");
-        if let Some(other) = given.next() {
-            bail!("--{other}: cannot go with --{long}; there is one body");
-        }
-    }
-    let images = form.iter().filter(|part| matches!(part, FormArg::Image(_))).count();
-    ensure!(images <= 1, "--form: @- is given {images} times; the frame is one part");
-    Ok(match json {
-        Some(json) => BodyArg::Json(json),
-        None if raw => BodyArg::Raw,
-        None if base64 => BodyArg::Base64,
-        None => BodyArg::Form(form),
-    })
 }
 
 #[cfg(test)]

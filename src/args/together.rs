@@ -1,0 +1,58 @@
+//! What options mean together, where they lean on each other or rule each other out.
+
+use anyhow::{Result, bail, ensure};
+
+use super::{FormArg, JsonArg};
+use crate::frame::{FrameSize, MAX_FRAME_BYTES, PixelFormat};
+
+/// What the body is: a form, unless an option says otherwise.
+pub enum BodyArg {
+    Form(Vec<FormArg>),
+    Raw,
+    Json(JsonArg),
+    Base64,
+}
+
+/// What `--size`, `--pix-fmt` and `--range` mean together.
+pub fn headerless(
+    size: Option<FrameSize>,
+    format: Option<PixelFormat>,
+    has_range: bool,
+) -> Result<Option<(FrameSize, PixelFormat)>> {
+    let Some(size) = size else {
+        ensure!(format.is_none(), "--pix-fmt: is the layout of headerless frames; needs --size");
+        return Ok(None);
+    };
+    let format = format.unwrap_or(PixelFormat::RGB24);
+    ensure!(
+        format.layout().frame_bytes(size).is_some(),
+        "--size: {size} {} is over the limit of {MAX_FRAME_BYTES} bytes for a frame",
+        format.name()
+    );
+    ensure!(
+        !has_range || format.layout().samples.are_floats(),
+        "--range: is for float samples; {} has none",
+        format.name()
+    );
+    Ok(Some((size, format)))
+}
+
+/// The one body that `--form`, `--raw`, `--json` and `--body-b64` ask for.
+pub fn body(form: Vec<FormArg>, raw: bool, json: Option<JsonArg>, base64: bool) -> Result<BodyArg> {
+    let given = [("raw", raw), ("json", json.is_some()), ("body-b64", base64)];
+    let mut given = given.iter().filter(|(_, is_given)| *is_given).map(|(long, _)| long);
+    if let Some(long) = given.next() {
+        ensure!(form.is_empty(), "--{long}: the body is no form; --form cannot go with it");
+        if let Some(other) = given.next() {
+            bail!("--{other}: cannot go with --{long}; there is one body");
+        }
+    }
+    let images = form.iter().filter(|part| matches!(part, FormArg::Image(_))).count();
+    ensure!(images <= 1, "--form: @- is given {images} times; the frame is one part");
+    Ok(match json {
+        Some(json) => BodyArg::Json(json),
+        None if raw => BodyArg::Raw,
+        None if base64 => BodyArg::Base64,
+        None => BodyArg::Form(form),
+    })
+}
