@@ -77,7 +77,7 @@ impl Shape {
         room: usize,
         append_png: impl FnOnce(&mut Vec<u8>) -> Result<()>,
     ) -> Result<Body> {
-        let (content_type, bytes) = match self {
+        let (content_type, mut bytes) = match self {
             Shape::Multipart { parts, content_type } => {
                 let (boundary, bytes) = multipart::body(parts, frame, room, append_png)?;
                 (Some(format!("{content_type}; boundary={boundary}")), bytes)
@@ -94,6 +94,8 @@ impl Shape {
                 (content_type.clone(), json::base64(room, append_png)?)
             }
         };
+        // The room was an upper bound: what it left over would spread the bodies over more pages.
+        bytes.shrink_to_fit();
         Ok(Body { frame, content_type, bytes })
     }
 }
