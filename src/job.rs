@@ -4,7 +4,7 @@
 //! and it is under way once, even when an attempt that outlasted its limit comes back late.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicIsize, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use crate::deadline::Deadlines;
@@ -94,7 +94,8 @@ pub struct Uploads {
     pub keep_going: bool,
     pub halt: Arc<Halt>,
     /// Attempts that have outlasted the limit and still run.
-    pub abandoned: AtomicUsize,
+    /// Below 0 for a moment, where one comes back before it has been counted.
+    pub abandoned: AtomicIsize,
     pub counts: Arc<Counts>,
 }
 
@@ -173,7 +174,7 @@ impl Job {
 
     /// The body to send; it is kept if this is not the last attempt.
     fn next_body(&mut self) -> Result<Arc<Body>, Failure> {
-        if self.uploads.abandoned.load(Ordering::Acquire) >= MAX_ABANDONED {
+        if self.uploads.abandoned.load(Ordering::Acquire) >= MAX_ABANDONED as isize {
             let cause = format!("not sent: {MAX_ABANDONED} uploads that timed out still hang");
             return Err(Failure { outcome: Outcome::NeverSent, cause });
         }
@@ -204,12 +205,13 @@ impl Job {
         };
         let outcome = outcome.filter(|&outcome| result.is_err() || outcome != Outcome::Refused);
         let Some(outcome) = outcome else {
-            self.uploads.pace.answered();
+            self.uploads.pace.answered(self.level);
             self.answer(result.map_err(Fault::Upload), None);
             return None;
         };
         let (level, attempts) = (self.level, self.attempts);
-        let failed = Failed { outcome, level, attempts, retry_after };
+        let is_response = result.is_ok();
+        let failed = Failed { outcome, is_response, level, attempts, retry_after };
         match self.uploads.pace.failed(&failed) {
             Next::GiveUp(why) => {
                 self.answer(result.map_err(Fault::Upload), why);

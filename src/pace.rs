@@ -34,8 +34,9 @@ impl Pace {
         }
     }
 
-    pub fn answered(&self) {
-        self.lock().answered();
+    /// The level is that of `wait_turn`.
+    pub fn answered(&self, level: u32) {
+        self.lock().answered(level);
         self.changed.notify_all();
     }
 

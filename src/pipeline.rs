@@ -7,7 +7,7 @@
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicIsize, AtomicU64, AtomicUsize, Ordering};
 use std::sync::mpsc::{Receiver, sync_channel};
 use std::time::Duration;
 
@@ -97,7 +97,7 @@ pub fn start(
         pace: Pace::new(settings.retry),
         keep_going: settings.keep_going,
         halt: Arc::clone(&halt),
-        abandoned: AtomicUsize::new(0),
+        abandoned: AtomicIsize::new(0),
         counts: Arc::clone(&counts),
     });
     let source = move || {

@@ -48,6 +48,8 @@ pub enum Next {
 /// A failed attempt.
 pub struct Failed<'a> {
     pub outcome: Outcome,
+    /// Whether the server has answered, if only with an error.
+    pub is_response: bool,
     /// The level that `Turn::Go` gave.
     pub level: u32,
     /// Attempts of this frame so far, this one included.
@@ -95,8 +97,12 @@ impl<R: FnMut() -> f64> Retry<R> {
         Turn::Go(self.level)
     }
 
-    /// The server has answered some frame: whatever was down is up again.
-    pub fn answered(&mut self) {
+    /// The server has answered a frame whose attempt went at this level: whatever was down is up again.
+    /// An attempt that began before the latest round of failures says nothing of it.
+    pub fn answered(&mut self, level: u32) {
+        if level < self.level {
+            return;
+        }
         self.level = 0;
         self.down_since = None;
         self.given_up = false;
@@ -107,11 +113,16 @@ impl<R: FnMut() -> f64> Retry<R> {
     pub fn failed(&mut self, failed: &Failed, now: Instant, wall: SystemTime) -> Next {
         // Without retries there is no back-off either: frames after this one don't wait.
         if self.policy.retries == 0 || !self.may_repeat(failed.outcome) {
+            if failed.is_response {
+                self.answered(failed.level);
+            }
             return Next::GiveUp(None);
         }
         let down_since = *self.down_since.get_or_insert(now);
         let retry_after = failed.retry_after.and_then(|value| parse_retry_after(value, wall));
         let resume = self.back_off(failed.level, retry_after, now);
+        // The rate may hold the next attempt back for longer than the pause.
+        let resume = self.next_start.map_or(resume, |start| resume.max(start));
         if failed.attempts > self.policy.retries {
             return Next::GiveUp(None);
         }
@@ -126,7 +137,9 @@ impl<R: FnMut() -> f64> Retry<R> {
                 after.as_secs(),
                 limit.as_secs_f64()
             ),
-            None => format!("no answer within {} s, --retry-max-time", limit.as_secs_f64()),
+            None => {
+                format!("no retry within the limit of {} s, --retry-max-time", limit.as_secs_f64())
+            }
         }))
     }
 
@@ -200,12 +213,24 @@ mod tests {
     }
 
     fn down(level: u32, attempts: u32) -> Failed<'static> {
-        Failed { outcome: Outcome::NeverSent, level, attempts, retry_after: None }
+        Failed {
+            outcome: Outcome::NeverSent,
+            is_response: false,
+            level,
+            attempts,
+            retry_after: None,
+        }
     }
 
     fn busy(retry_after: &str) -> Failed<'_> {
         let retry_after = Some(retry_after);
-        Failed { outcome: Outcome::RefusedForNow, level: 0, attempts: 1, retry_after }
+        Failed {
+            outcome: Outcome::RefusedForNow,
+            is_response: true,
+            level: 0,
+            attempts: 1,
+            retry_after,
+        }
     }
 
     #[test]
@@ -245,7 +270,7 @@ mod tests {
         }
         assert_eq!(retry.turn(now + SECOND), Turn::Go(1));
         assert_eq!(retry.turn(now + SECOND), Turn::WaitUntil(now + 2 * SECOND));
-        retry.answered();
+        retry.answered(1);
         assert_eq!(retry.turn(now + SECOND), Turn::Go(0));
         assert_eq!(retry.turn(now + SECOND), Turn::Go(0));
     }
@@ -259,6 +284,31 @@ mod tests {
     }
 
     #[test]
+    fn an_answer_to_an_older_attempt_ends_no_pause() {
+        let mut retry = retry(policy());
+        let now = Instant::now();
+        assert_eq!((retry.turn(now), retry.turn(now)), (Turn::Go(0), Turn::Go(0)));
+        retry.failed(&busy("7"), now, SystemTime::now());
+        retry.answered(0);
+        assert_eq!(retry.turn(now), Turn::WaitUntil(now + 7 * SECOND));
+        assert_eq!(retry.turn(now + 7 * SECOND), Turn::Go(1));
+        retry.answered(1);
+        assert_eq!(retry.turn(now + 7 * SECOND), Turn::Go(0));
+    }
+
+    #[test]
+    fn an_error_that_is_not_repeated_is_an_answer() {
+        let mut retry = retry(policy());
+        let now = Instant::now();
+        retry.failed(&down(0, 1), now, SystemTime::now());
+        let outcome = Outcome::Unknown;
+        let failed =
+            Failed { outcome, is_response: true, level: 1, attempts: 1, retry_after: None };
+        assert_eq!(retry.failed(&failed, now, SystemTime::now()), Next::GiveUp(None));
+        assert_eq!(retry.turn(now), Turn::Go(0));
+    }
+
+    #[test]
     fn without_retries_nothing_waits() {
         let mut retry = retry(Policy { retries: 0, ..policy() });
         let now = Instant::now();
@@ -269,7 +319,8 @@ mod tests {
     #[test]
     fn only_what_is_safe_is_repeated_unless_the_user_asks() {
         let next = |outcome, all_errors| {
-            let failed = Failed { outcome, level: 0, attempts: 1, retry_after: None };
+            let failed =
+                Failed { outcome, is_response: false, level: 0, attempts: 1, retry_after: None };
             retry(Policy { all_errors, ..policy() }).failed(
                 &failed,
                 Instant::now(),
@@ -318,7 +369,7 @@ mod tests {
         assert_eq!(retry.turn(now), Turn::Go(1));
         assert!(matches!(retry.failed(&down(1, 1), now, SystemTime::now()), Next::GiveUp(_)));
         assert!(matches!(retry.turn(now), Turn::Go(_)));
-        retry.answered();
+        retry.answered(u32::MAX);
         assert_eq!(retry.failed(&down(0, 1), now, SystemTime::now()), Next::Again(SECOND));
     }
 
@@ -329,11 +380,11 @@ mod tests {
         retry.failed(&down(0, 1), begin, SystemTime::now());
         let late = begin + 601 * SECOND;
         let next = retry.failed(&down(1, 2), late, SystemTime::now());
-        let why = "no answer within 600 s, --retry-max-time".to_owned();
+        let why = "no retry within the limit of 600 s, --retry-max-time".to_owned();
         assert_eq!(next, Next::GiveUp(Some(why)));
         assert!(matches!(retry.turn(late), Turn::Go(_)));
         // Hours without a frame are no outage.
-        retry.answered();
+        retry.answered(u32::MAX);
         let later = late + 10_000 * SECOND;
         assert_eq!(retry.failed(&down(0, 1), later, SystemTime::now()), Next::Again(SECOND));
     }

@@ -275,7 +275,7 @@ fn a_run_whose_server_is_gone_ends(engine: Engine) {
         let arguments = [&options[..], &limits, &[&url]].concat();
         let run = engine.run(&arguments, &tiny_frames(2000));
         assert_eq!((run.status, run.stdout), (Some(1), b"\n".repeat(2000)));
-        let cause = "no answer within 0.5 s, --retry-max-time)";
+        let cause = "no retry within the limit of 0.5 s, --retry-max-time)";
         assert!(run.stderr.lines().all(|line| line.ends_with(cause)));
         assert_eq!(run.stderr.lines().count(), 2000);
     }
