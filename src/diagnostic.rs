@@ -78,7 +78,8 @@ pub fn causes(error: &anyhow::Error) -> String {
 /// since an option that took the next one for its value may have taken a secret.
 pub fn shown(value: &OsStr) -> String {
     let value = value.to_string_lossy();
-    if value.starts_with('-') || value.contains('=') {
+    // Neither an option, nor a URL or user-info.
+    if value.starts_with('-') || value.contains(['=', '@']) || value.contains("://") {
         return "this value".to_owned();
     }
     if value.is_empty() { "''".to_owned() } else { one_line(&value) }

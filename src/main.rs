@@ -223,10 +223,17 @@ fn line_of(
 fn refusal(response: &Response, secrets: &Secrets) -> String {
     match &response.location {
         Some(location) => {
-            format!("{}, redirect to {} not followed", response.cause(), secrets.show(location))
+            let place = secrets.show(without_secrets(location));
+            format!("{}, redirect to {place} not followed", response.cause())
         }
         None => response.cause(),
     }
+}
+
+/// A URL without user-info, query and fragment: there a server may repeat what it was sent.
+fn without_secrets(location: &str) -> &str {
+    let end = location.find(['?', '#']).unwrap_or(location.len());
+    location[..end].rsplit_once('@').map_or(&location[..end], |(_, rest)| rest)
 }
 
 /// How often a frame was tried, and why not once more: nothing where there is nothing to say.

@@ -54,7 +54,9 @@ pub fn request(args: &Args) -> Result<Request> {
         Shape::Raw { .. } | Shape::Base64 { .. } => {}
     }
     headers.retain(|own| !rules.iter().any(|rule| own.is(rule.name())));
-    rules.iter().filter_map(HeaderRule::value).for_each(|value| secrets.add(value.as_bytes()));
+    // Of "Bearer TOKEN" the token alone is a secret, too.
+    let words = rules.iter().filter_map(HeaderRule::value).flat_map(|value| value.split(' '));
+    words.for_each(|word| secrets.add(word.as_bytes()));
     headers.extend(rules.into_iter().filter_map(|rule| match rule {
         HeaderRule::Send(header) if !header.is("Content-Type") => Some(header),
         _ => None,

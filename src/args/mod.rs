@@ -180,6 +180,10 @@ pub fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Command> {
     let mut typed = Typed::default();
     while let Some(option) = next_option(&mut parser, &mut typed.operands)? {
         match option.long {
+            // "-hide_banner" asks for no help.
+            "help" | "version" if parser.optional_value().is_some() => {
+                return Err(anyhow!("--{}: takes no value", option.long));
+            }
             "help" => return Ok(Command::Help),
             "version" => return Ok(Command::Version),
             _ if option.takes_value => {
@@ -226,6 +230,9 @@ fn next_option(
 }
 
 fn unknown(option: &str) -> anyhow::Error {
+    // "--useradmin:secret" is an option with its value.
+    let is_name = option.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-');
+    let option = if is_name { option } else { "an option" };
     anyhow!("{option}: no such option; 'pngpost --help' lists them")
 }
 

@@ -4,6 +4,7 @@
 
 use std::error::Error;
 use std::io::{self, ErrorKind};
+use std::sync::LazyLock;
 use std::time::Duration;
 
 use crate::diagnostic;
@@ -24,6 +25,22 @@ pub enum Outcome {
 /// report an ICMP error of old, "no route to host", say, for a connection that has carried data.
 /// Only before can such an error be that of `connect`.
 const CONNECT_AT_MOST: Duration = Duration::from_secs(100);
+
+/// The same for this system: Linux gives up after `tcp_retries2` retransmissions, the first after 200 ms
+/// at least, each later one after twice as long. Where that can't be read there, nothing is certain.
+static GIVES_UP_AFTER: LazyLock<Duration> = LazyLock::new(|| {
+    if !cfg!(target_os = "linux") {
+        return CONNECT_AT_MOST;
+    }
+    let setting = std::fs::read_to_string("/proc/sys/net/ipv4/tcp_retries2");
+    let retries = setting.ok().and_then(|text| text.trim().parse::<u32>().ok());
+    retries.map_or(Duration::ZERO, gives_up_after)
+});
+
+fn gives_up_after(retries: u32) -> Duration {
+    let first = Duration::from_millis(200);
+    first.saturating_mul((2 << retries.min(15)) - 1).min(CONNECT_AT_MOST)
+}
 
 /// How std begins the text of a look-up's error; what follows is the resolver's own text.
 const LOOK_UP: &str = "failed to lookup address information";
@@ -95,7 +112,7 @@ fn of_io_error(error: &io::Error, elapsed: Duration) -> Outcome {
         | ErrorKind::HostUnreachable
         | ErrorKind::NetworkUnreachable
         | ErrorKind::NetworkDown
-            if elapsed < CONNECT_AT_MOST =>
+            if elapsed < *GIVES_UP_AFTER =>
         {
             Outcome::NeverSent
         }
@@ -181,6 +198,13 @@ mod tests {
         }
         let late = of_error(&io::Error::from_raw_os_error(113), CONNECT_AT_MOST);
         assert_eq!(late, Outcome::Unknown);
+    }
+
+    #[test]
+    fn a_system_that_gives_up_early_is_believed_for_less_long() {
+        assert_eq!(gives_up_after(3), Duration::from_secs(3));
+        assert_eq!(gives_up_after(15), CONNECT_AT_MOST);
+        assert_eq!(gives_up_after(u32::MAX), CONNECT_AT_MOST);
     }
 
     #[test]

@@ -55,7 +55,7 @@ impl Url {
             Some((user, host_port)) => (Some(decoded_user(user)?), host_port),
             None => (None, authority),
         };
-        let (host, port) = parse_host_port(host_port, target.contains('@'))?;
+        let (host, port) = parse_host_port(host_port, text.contains('@'))?;
         let slash = if target.starts_with('/') { "" } else { "/" };
         let target = format!("{slash}{target}");
         Ok((Url { https, host, port, target }, user))

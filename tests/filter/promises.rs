@@ -376,7 +376,7 @@ fn no_message_holds_a_secret(engine: Engine) {
     let plain_url = server.url();
     let header = format!("X-Key: {SECRET}");
     let sound = ["-F", "f=hunter2", "-F", &field_file, "--form-string", "g=hunter2", "-H", &header];
-    let runs: [&[&str]; 12] = [
+    let runs: [&[&str]; 15] = [
         &[&url],
         &["-u", "me:hunter2", &plain_url],
         &["-u", &bad_user, &plain_url],
@@ -389,6 +389,9 @@ fn no_message_holds_a_secret(engine: Engine) {
         &["-p", "-uhunter2", &plain_url],
         &["http://me:hunter2/x@127.0.0.1/"],
         &["http://127.0.0.1:hunter2@/"],
+        &["-s", "https://me:hunter2@127.0.0.1/"],
+        &["--useradmin:hunter2", &plain_url],
+        &["-H", "Authorization: Bearer hunter2", &plain_url],
     ];
     for arguments in runs {
         for verbosity in ["--verbose", "--keep-going"] {

@@ -191,11 +191,11 @@ fn a_redirect_is_reported_and_not_followed(engine: Engine) {
     // ureq takes no control character in a header.
     let (odd, escaped) = engine.pick(("\x1b", "\\u{1b}"), ("", ""));
     for status in ["301 Moved Permanently", "302 Found", "303 See Other", "307 x", "308 y"] {
-        let location = format!("Location: {}a?b{odd}\r\n", elsewhere.url());
+        let location = format!("Location: {}a{odd}?b\r\n", elsewhere.url());
         let run = answered_with(engine, response_with(status, &location, "moved"));
         let code = &status[..3];
         let message = format!(
-            "frame 0: upload: status {code}, redirect to {}a?b{escaped} not followed; \
+            "frame 0: upload: status {code}, redirect to {}a{escaped} not followed; \
              1 lines are out, go on with --skip 1",
             elsewhere.url()
         );
