@@ -77,7 +77,7 @@ fn client(args: &Args, target: Target) -> Result<Client> {
         return Ok(Client::Minreq(target));
     }
     let client = KeepAlive::new(target, args.jobs, args.max_time);
-    client.map(Client::Ureq).map_err(|why| anyhow!("URL: {why}"))
+    client.map(|client| Client::Ureq(Box::new(client))).map_err(|why| anyhow!("URL: {why}"))
 }
 
 #[cfg(not(feature = "keep-alive"))]

@@ -103,7 +103,7 @@ pub enum Client {
     Minreq(Target),
     /// On connections that stay.
     #[cfg(feature = "keep-alive")]
-    Ureq(KeepAlive),
+    Ureq(Box<KeepAlive>),
 }
 
 impl Client {
