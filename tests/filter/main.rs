@@ -20,4 +20,5 @@ mod responses;
 mod servers;
 mod soak;
 mod status;
+mod streams;
 mod usage;

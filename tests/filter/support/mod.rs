@@ -2,6 +2,7 @@
 
 pub mod engine;
 pub mod form_server;
+pub mod posted;
 pub mod program;
 pub mod server;
 pub mod tls;

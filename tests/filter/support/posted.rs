@@ -1,0 +1,52 @@
+//! What a run posts, one upload at a time: its PNGs, each read by two decoders that share no code.
+
+use std::io::Cursor;
+
+use zune_png::PngDecoder;
+use zune_png::zune_core::options::DecoderOptions;
+use zune_png::zune_core::result::DecodingResult;
+
+use super::program::{Run, run};
+use super::server::{Server, ok};
+use super::{Image, decode};
+
+/// What became of a stream.
+pub struct Posted {
+    pub run: Run,
+    /// The uploads, in their order.
+    pub pngs: Vec<Vec<u8>>,
+}
+
+/// Runs the program on the stream, with these options, against a server that takes everything.
+pub fn post(options: &[&str], stream: &[u8]) -> Posted {
+    let server = Server::answering(|_, _| ok("taken"));
+    let run = run(&[&["--raw", "-z", "fastest"], options, &[&server.url()]].concat(), stream);
+    let pngs: Vec<_> = server.requests().into_iter().map(|request| request.body).collect();
+    // One line for each upload, whatever comes after them.
+    assert_eq!(run.lines(), vec!["taken"; pngs.len()], "{}", run.stderr);
+    Posted { run, pngs }
+}
+
+/// The images that all of the stream became.
+#[track_caller]
+pub fn images(options: &[&str], stream: &[u8]) -> Vec<Image> {
+    let posted = post(options, stream);
+    posted.run.ok();
+    posted.pngs.iter().map(|png| judged(png)).collect()
+}
+
+/// Decodes a PNG twice: both decoders read the same image.
+pub fn judged(png: &[u8]) -> Image {
+    let image = decode(png);
+    let options = DecoderOptions::default().set_max_width(1 << 17).set_strict_mode(true);
+    let mut other = PngDecoder::new_with_options(Cursor::new(png), options);
+    let pixels = match other.decode().expect("a PNG") {
+        DecodingResult::U8(samples) => samples,
+        DecodingResult::U16(samples) => samples.into_iter().flat_map(u16::to_be_bytes).collect(),
+        _ => panic!("samples that PNG does not have"),
+    };
+    let sides = (image.width as usize, image.height as usize);
+    assert_eq!(other.dimensions(), Some(sides));
+    assert!(image.pixels == pixels, "two decoders read different pixels");
+    image
+}
