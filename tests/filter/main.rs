@@ -21,4 +21,5 @@ mod servers;
 mod soak;
 mod status;
 mod streams;
+mod tools;
 mod usage;

@@ -1,0 +1,129 @@
+"""Writes .npy files by numpy itself, and beside each what its images have to become.
+
+arrays.py toimage|dtypes|refused FOLDER
+
+STREAM.npy holds arrays one after the other. STREAM.samples holds the samples that PNG must hold,
+those of 16 bits big-endian; STREAM.txt the range on its first line, then WIDTH HEIGHT CHANNELS DEPTH
+for each image. Always the same numbers: the generator's seed is fixed.
+
+`refused` takes names of arrays and what to do about them as lines on standard input, NAME TAB ADVICE,
+and evaluates the advice; with no lines it writes the arrays as they are.
+"""
+
+import io
+import pathlib
+import sys
+import warnings
+
+import numpy as np
+
+RANGES = [(0.0, 255.0), (0.0, 1.0), (-1.0, 1.0), (100.0, 100.7), (-3.5, 1000.25), (1e-9, 2e-9),
+          (5000.0, 5001.0), (-1e30, 1e30), (0.1, 0.3), (-128.0, -1.0)]
+FLOATS = ["<f4", ">f4", "<f8", ">f8"]
+COUNT = 1000
+
+rng = np.random.default_rng(20)
+
+
+def toimage(a, cmin, cmax):
+    """scipy.misc.toimage's numbers, in double precision whatever the array's is."""
+    a = a.astype(np.float64)
+    return (((a - cmin) * 255.0 / (cmax - cmin)).clip(0, 255) + 0.5).astype(np.uint8)
+
+
+class Stream:
+    def __init__(self, path, limits=(0.0, 255.0)):
+        self.path, self.arrays, self.samples = path, io.BytesIO(), io.BytesIO()
+        self.lines = [f"{limits[0]!r}:{limits[1]!r}"]
+
+    def add(self, array, samples, version=None):
+        np.lib.format.write_array(self.arrays, array, version=version, allow_pickle=False)
+        shape = samples.shape + (1,) if samples.ndim == 2 else samples.shape
+        count = shape[0] if len(shape) == 4 else 1
+        height, width, channels = shape[-3:]
+        depth = 8 * samples.itemsize
+        self.samples.write(samples.astype(samples.dtype.newbyteorder(">")).tobytes())
+        self.lines += [f"{width} {height} {channels} {depth}"] * count
+
+    def save(self):
+        self.path.with_suffix(".npy").write_bytes(self.arrays.getvalue())
+        self.path.with_suffix(".samples").write_bytes(self.samples.getvalue())
+        self.path.with_suffix(".txt").write_text("\n".join(self.lines) + "\n")
+
+
+def random_floats(low, high, dtype):
+    """A little beyond both ends; a part of them on the edges between two levels, a part infinite."""
+    height, width = rng.integers(1, 40, 2)
+    shape = [(height, width), (height, width, int(rng.integers(1, 5)))][int(rng.integers(2))]
+    part = rng.random(shape) * 1.1 - 0.05
+    if rng.random() < 0.3:
+        part = (np.floor(rng.random(shape) * 256) + 0.5) / 255
+    array = (low + (high - low) * part).astype(dtype)
+    if rng.random() < 0.2:
+        array[rng.random(shape) < 0.1] = rng.choice([-np.inf, np.inf])
+    return array
+
+
+def write_toimage(folder):
+    for number, limits in enumerate(RANGES):
+        stream = Stream(folder / f"toimage-{number}", limits)
+        for at in range(COUNT // len(RANGES)):
+            array = random_floats(*limits, FLOATS[at % len(FLOATS)])
+            stream.add(array, toimage(array, *limits))
+        stream.save()
+
+
+def write_dtypes(folder):
+    stream = Stream(folder / "dtypes")
+    for dtype in ["u1", "<u2", ">u2", *FLOATS]:
+        for shape in [(3, 5), (1, 1), (7, 1), (1, 7), (61, 47), (3, 5, 1), (3, 5, 2), (3, 5, 3),
+                      (3, 5, 4), (4, 3, 5, 3), (4, 3, 5, 1), (0, 3, 5, 3)]:
+            top = 65536 if dtype.endswith("u2") else 256
+            samples = rng.integers(0, top, shape).astype(np.uint16 if top > 256 else np.uint8)
+            for version in [(1, 0), (2, 0), (3, 0)]:
+                stream.add(samples.astype(dtype), samples, version)
+    # In Fortran order, where that is no other order.
+    line = np.asfortranarray(rng.integers(0, 256, (1, 9)).astype(np.uint8))
+    stream.add(line, line)
+    # A view that is neither order is saved in C order.
+    view = rng.integers(0, 256, (3, 8, 6)).astype(np.uint8).transpose(1, 2, 0)[::2, ::-1]
+    stream.add(view, view)
+    stream.save()
+
+
+def refused():
+    image = rng.integers(0, 2, (4, 6))
+    arrays = {name: image.astype(dtype) for name, dtype in {
+        "bool": "?", "int8": "i1", "int16": "<i2", "int64": "<i8", "uint32": ">u4", "uint64": "<u8",
+        "half": "<f2", "long_double": "<f16", "complex": "<c16", "text": "U1"}.items()}
+    arrays["structured"] = np.zeros((4, 6), [("name", "u1"), ("other", "u1")])
+    arrays["fortran"] = np.asfortranarray(np.zeros((4, 6, 3), np.uint8))
+    shapes = {"planes": (3, 4, 6), "many_planes": (9, 3, 8, 6), "gray_frames": (9, 4, 6),
+              "flat": (24,), "scalar": (), "five_axes": (2, 2, 4, 6, 3)}
+    arrays |= {name: np.zeros(shape, np.uint8) for name, shape in shapes.items()}
+    return arrays
+
+
+def write_refused(folder, advice):
+    for name, a in refused().items():
+        if name in advice:
+            names = {"a": a, "np": np, "height": 4, "width": 6, "channels": 3}
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")
+                a = eval(advice[name], names)
+        elif advice:
+            continue
+        np.save(folder / f"{name}.npy", a)
+
+
+def main():
+    what, folder = sys.argv[1], pathlib.Path(sys.argv[2])
+    if what == "toimage":
+        write_toimage(folder)
+    elif what == "dtypes":
+        write_dtypes(folder)
+    elif what == "refused":
+        write_refused(folder, dict(line.rstrip("\n").split("\t") for line in sys.stdin))
+
+
+main()
