@@ -54,6 +54,9 @@ fn zsh_knows_the_options_and_which_take_a_value() {
         // Behind what excludes each other, in parentheses.
         let head = head.rsplit(')').next().unwrap();
         let words = set(head.split(['\'', '*', '{', '}', ',']));
+        if words.is_empty() {
+            continue;
+        }
         let is_valued = words.iter().all(|word| word.ends_with(['+', '=']));
         assert_eq!(is_valued, rest.split_once(']').unwrap().1.starts_with(':'), "{head}");
         let words = words.iter().map(|word| word.trim_end_matches(['+', '=']).to_owned());
