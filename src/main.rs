@@ -50,7 +50,7 @@ enum Ending {
     /// 2: found before standard input was read.
     BadUsage(String),
     /// 3: the whole frames before it were posted.
-    BadInput(String),
+    BadInput(Option<String>),
     /// 141, as if by SIGPIPE: nobody reads the lines any more, so nobody is told.
     ReaderGone,
 }
@@ -58,6 +58,18 @@ enum Ending {
 impl Ending {
     fn failed(message: String) -> Self {
         Ending::Failed(Some(message))
+    }
+
+    /// Says the message now, so that another line can follow it.
+    fn said(self) -> Self {
+        if let Ending::Failed(Some(message)) | Ending::BadInput(Some(message)) = &self {
+            say(false, message);
+        }
+        match self {
+            Ending::Failed(_) => Ending::Failed(None),
+            Ending::BadInput(_) => Ending::BadInput(None),
+            other => other,
+        }
     }
 }
 
@@ -79,7 +91,7 @@ fn main() -> ExitCode {
             say(false, message);
             return ExitCode::from(2);
         }
-        Ending::BadInput(message) => (3, Some(message)),
+        Ending::BadInput(message) => (3, message),
         Ending::ReaderGone => (141, None),
     };
     if let Some(message) = message {
@@ -200,9 +212,11 @@ fn deliver(args: &Args, secrets: &Secrets, mut answers: Answers, begin: Instant)
         }
     };
     drop(status);
-    if args.verbose && !matches!(ending, Ending::ReaderGone) {
-        say(false, status::summary(tally, &answers.counts, begin));
+    if !args.verbose || matches!(ending, Ending::ReaderGone) {
+        return ending;
     }
+    let ending = ending.said();
+    say(false, status::summary(tally, &answers.counts, begin));
     ending
 }
 
@@ -263,7 +277,7 @@ fn bad_input(tally: &Tally, error: &InputError) -> Ending {
         }
         // A frame that failed before came first.
         _ if tally.failed > 0 => Ending::failed(error.to_string()),
-        _ => Ending::BadInput(error.to_string()),
+        _ => Ending::BadInput(Some(error.to_string())),
     }
 }
 

@@ -72,6 +72,16 @@ fn verbose_closes_with_a_summary() {
 }
 
 #[test]
+fn the_summary_comes_after_what_ended_the_run() {
+    let server = Server::answering(|_, _| ok("line"));
+    let run = run(&["-v", "-s", "1x1", &server.url()], &[0; 4]);
+    let lines: Vec<_> = run.stderr.lines().collect();
+    assert_eq!((run.status, lines.len()), (Some(3), 2));
+    assert_eq!(lines[0], "pngpost: frame 1: input ends after 1 of 3 bytes");
+    assert!(lines[1].starts_with("pngpost: 1 frames, 0 failed, "), "{}", lines[1]);
+}
+
+#[test]
 fn help_and_version_go_to_stdout() {
     let whole = include_str!("../../src/help.txt");
     let is_there = |line: &&str| cfg!(feature = "keep-alive") || !line.contains("--keep-alive");
