@@ -122,12 +122,12 @@ fn nan_is_bad_input_that_names_frame_row_and_column() {
     let mut samples = vec![1.0_f64; 40 * 4 * 3 * 3];
     // Frame 17, row 2, column 1, the last channel.
     samples[17 * 36 + 2 * 12 + 3 + 2] = f64::NAN;
-    samples[18 * 36] = f64::NAN;
     let stream: Vec<u8> = samples.iter().flat_map(|sample| sample.to_le_bytes()).collect();
     let big: Vec<u8> = samples.iter().flat_map(|sample| (*sample as f32).to_be_bytes()).collect();
     let array = npy(">f4", "(40, 3, 4, 3)", &big);
     let message = "frame 17: row 2, column 1: sample is NaN";
-    for jobs in ["1", "8"] {
+    // Again and again with many jobs: each of them might run on.
+    for jobs in ["1", "8", "8", "8", "8", "8"] {
         for keep_going in [&[][..], &["--keep-going"]] {
             let options = [&["-j", jobs], keep_going].concat();
             let raw = post(&[&options[..], &["-s", "4x3", "-p", "rgbf64le"]].concat(), &stream);
@@ -432,6 +432,27 @@ fn each_image_is_answered_before_the_next_one_is_written() {
             assert_eq!(dialogue.finish().ok().stdout, b"");
         }
     }
+}
+
+/// Where the file stands afterwards tells what was read: whoever reads it next begins there.
+#[test]
+fn nothing_is_read_beyond_the_image_that_ends_the_run() {
+    let whole: Vec<u8> = every_kind().into_iter().flat_map(|kind| kind.0).collect();
+    let name = format!("pngpost-offset-{}", std::process::id());
+    let path = std::env::temp_dir().join(name);
+    let server = Server::answering(|_, _| ok("taken"));
+    // How much of a refused image it takes to refuse it.
+    for (refused, taken) in [(&b"P4"[..], 2), (b"P5 1 x", 6), (b"\xff\xd8", 2)] {
+        std::fs::write(&path, [&whole, refused, &[b'5'; 100_000]].concat()).unwrap();
+        let file = std::fs::File::open(&path).unwrap();
+        let mut program = command(&["--raw", &server.url()]);
+        program.stdin(file.try_clone().unwrap());
+        let run = Running::start(program).finish();
+        assert_eq!((run.status, run.lines().len()), (Some(3), 9), "{}", run.stderr);
+        let place = std::io::Seek::stream_position(&mut &file).unwrap();
+        assert_eq!(place, (whole.len() + taken) as u64);
+    }
+    std::fs::remove_file(&path).unwrap();
 }
 
 // What is refused.

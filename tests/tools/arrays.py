@@ -52,13 +52,16 @@ class Stream:
 
 
 def random_floats(low, high, dtype):
-    """A little beyond both ends; a part of them on the edges between two levels, a part infinite."""
+    """A little beyond both ends; none, few or all on an edge between two levels or right beside it,
+    some infinite."""
     height, width = rng.integers(1, 40, 2)
     shape = [(height, width), (height, width, int(rng.integers(1, 5)))][int(rng.integers(2))]
     part = rng.random(shape) * 1.1 - 0.05
-    if rng.random() < 0.3:
-        part = (np.floor(rng.random(shape) * 256) + 0.5) / 255
+    edges = (np.floor(rng.random(shape) * 256) + 0.5) / 255
+    part = np.where(rng.random(shape) < rng.choice([0, 0.01, 1]), edges, part)
     array = (low + (high - low) * part).astype(dtype)
+    beside = np.nextafter(array, array.dtype.type(rng.choice([low, high])))
+    array = np.where(rng.random(shape) < 0.3, beside, array).astype(dtype)
     if rng.random() < 0.2:
         array[rng.random(shape) < 0.1] = rng.choice([-np.inf, np.inf])
     return array
