@@ -14,8 +14,9 @@ use crate::pace::Pace;
 use crate::pipeline::Counts;
 use crate::request::Body;
 use crate::retry::{Failed, Next};
-use crate::stage::{Slot, Stage, Worker};
+use crate::stage::{Stage, Worker};
 use crate::upload::{Failure, Outcome, Response, TIMED_OUT};
+use crate::window::Ticket;
 
 /// Attempts that outlasted the limit and still run, at most. Each holds a thread, a connection and its
 /// body; the HTTP crate cannot be told to stop.
@@ -117,7 +118,7 @@ pub struct Job {
     begun: Option<Instant>,
     /// Of the attempt under way: see `Turn::Go`.
     level: u32,
-    slot: Slot<Answer>,
+    ticket: Ticket<Answer>,
     stage: Arc<Stage<Encoded, Answer>>,
     uploads: Arc<Uploads>,
 }
@@ -125,11 +126,11 @@ pub struct Job {
 impl Job {
     pub fn new(
         frame: u64,
-        slot: Slot<Answer>,
+        ticket: Ticket<Answer>,
         stage: Arc<Stage<Encoded, Answer>>,
         uploads: Arc<Uploads>,
     ) -> Self {
-        Job { frame, body: None, attempts: 0, begun: None, level: 0, slot, stage, uploads }
+        Job { frame, body: None, attempts: 0, begun: None, level: 0, ticket, stage, uploads }
     }
 
     pub fn begin(mut self, body: Result<Body, Fault>) -> Worker {
@@ -242,6 +243,6 @@ impl Job {
             self.uploads.halt.after(self.frame);
         }
         let elapsed = self.begun.map_or(Duration::ZERO, |begun| begun.elapsed());
-        let _ = self.slot.send(Answer { result, attempts: self.attempts, elapsed, given_up });
+        self.ticket.fill(Answer { result, attempts: self.attempts, elapsed, given_up });
     }
 }

@@ -21,6 +21,7 @@ mod stage;
 mod status;
 mod template;
 mod upload;
+mod window;
 
 use std::fs::File;
 use std::io::{self, ErrorKind, IsTerminal};

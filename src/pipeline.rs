@@ -8,7 +8,7 @@ use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicIsize, AtomicU64, AtomicUsize, Ordering};
-use std::sync::mpsc::{Receiver, sync_channel};
+use std::sync::mpsc::sync_channel;
 use std::time::Duration;
 
 use crate::deadline::Deadlines;
@@ -18,8 +18,9 @@ use crate::job::{Answer, Encoded, Fault, Halt, Job, Uploads};
 use crate::pace::Pace;
 use crate::request::Body;
 use crate::retry::Policy;
-use crate::stage::{Slot, Stage, Ticket, Worker};
+use crate::stage::{Stage, Worker};
 use crate::upload::{Failure, Response};
+use crate::window::{self, Ticket};
 
 pub struct Settings {
     /// Uploads in flight, at most.
@@ -47,7 +48,7 @@ pub struct Counts {
 
 /// The answers in the order of the frames. Each comes as soon as it and all earlier ones are in.
 pub struct Answers {
-    tickets: Receiver<Ticket<Answer>>,
+    answers: window::Answers<Answer>,
     fetched: u64,
     pub counts: Arc<Counts>,
 }
@@ -65,10 +66,10 @@ impl Iterator for Answers {
 
     fn next(&mut self) -> Option<Answer> {
         let lost = || Answer::fault(Fault::Lost);
-        let answer = match self.tickets.recv() {
-            Ok(ticket) => ticket.recv().unwrap_or_else(|_| lost()),
-            Err(_) if self.is_complete() => return None,
-            Err(_) => lost(),
+        let answer = match self.answers.fetch() {
+            Some(answer) => answer.unwrap_or_else(|_| lost()),
+            None if self.is_complete() => return None,
+            None => lost(),
         };
         self.fetched += 1;
         Some(answer)
@@ -87,7 +88,8 @@ pub fn start(
     let halt = Arc::new(Halt::default());
     let counts = Arc::new(Counts::default());
     let read = counted(read, Arc::clone(&halt), Arc::clone(&counts));
-    let window = settings.encoders.max(settings.jobs);
+    // Besides the body that is waited for, as many as are wanted next.
+    let window = 1 + settings.encoders.max(settings.jobs);
     let encoded = start_encoding(settings.encoders, window, read, encode)?;
     let uploads = Arc::new(Uploads {
         attempt: Box::new(attempt),
@@ -101,7 +103,7 @@ pub fn start(
         counts: Arc::clone(&counts),
     });
     let source = move || {
-        let (frame, body) = encoded.recv().ok()?.recv().ok()?;
+        let (frame, body) = encoded.fetch()?.ok()?;
         let goes_on = halt.allows(frame);
         if goes_on && matches!(body, Err(Fault::Input(_))) {
             // Now, not with its answer: by then another worker might have taken the next frame.
@@ -109,12 +111,12 @@ pub fn start(
         }
         goes_on.then_some((frame, body))
     };
-    let work = move |stage: &Arc<_>, (frame, body): Encoded, slot| {
-        Job::new(frame, slot, Arc::clone(stage), Arc::clone(&uploads)).begin(body)
+    let work = move |stage: &Arc<_>, (frame, body): Encoded, ticket| {
+        Job::new(frame, ticket, Arc::clone(stage), Arc::clone(&uploads)).begin(body)
     };
     // Twice the jobs: one slow answer does not at once keep the other workers from going on.
-    let tickets = Stage::start("upload", settings.jobs, 2 * settings.jobs, source, work)?;
-    Ok(Answers { tickets, fetched: 0, counts })
+    let answers = Stage::start("upload", settings.jobs, 1 + 2 * settings.jobs, source, work)?;
+    Ok(Answers { answers, fetched: 0, counts })
 }
 
 /// `read` until the input ends, fails or is not wanted any more.
@@ -144,10 +146,10 @@ fn start_encoding(
     window: usize,
     mut read: impl FnMut(Vec<u8>) -> Option<Result<Frame, InputError>> + Send + 'static,
     encode: impl Fn(&mut Frame) -> anyhow::Result<Body> + Send + Sync + 'static,
-) -> io::Result<Receiver<Ticket<Encoded>>> {
+) -> io::Result<window::Answers<Encoded>> {
     let (used, spare) = sync_channel::<Vec<u8>>(encoders + 1);
     let source = move || read(spare.try_recv().unwrap_or_default());
-    let work = move |_: &Arc<_>, frame: Result<Frame, InputError>, slot: Slot<Encoded>| {
+    let work = move |_: &Arc<_>, frame: Result<Frame, InputError>, ticket: Ticket<Encoded>| {
         let encoded = match frame {
             Ok(mut frame) => {
                 let body = catch_unwind(AssertUnwindSafe(|| encode(&mut frame)));
@@ -158,7 +160,7 @@ fn start_encoding(
             // In the place of the first frame that there is not.
             Err(error) => (error.frame, Err(Fault::Input(error))),
         };
-        let _ = slot.send(encoded);
+        ticket.fill(encoded);
         Worker::GoesOn
     };
     Stage::start("encode", encoders, window, source, work)

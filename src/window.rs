@@ -1,0 +1,269 @@
+//! The window of a stage: places for answers, given out in input order, filled in any order, and
+//! emptied in input order.
+//!
+//! Whoever has the turn has the next place, and takes the item that belongs to it; then the turn goes
+//! on. There are never more places than the limit: without room there is no turn. A ticket fills its
+//! place once; dropped unused, it leaves the place lost, so nobody waits for ever. A thread is woken
+//! only where it can go on: for small frames, wake-ups cost more than all the rest that is done here.
+
+use std::collections::VecDeque;
+use std::mem;
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+
+/// The way in.
+pub struct Window<T> {
+    limit: usize,
+    state: Mutex<State<T>>,
+    turn_is_free: Condvar,
+    first_is_done: Condvar,
+}
+
+/// The way out. Once it is dropped there are no more turns.
+pub struct Answers<T>(Arc<Window<T>>);
+
+/// The right to fill one place.
+pub struct Ticket<T> {
+    /// `None` once it is used.
+    place: Option<u64>,
+    has_turn: bool,
+    window: Arc<Window<T>>,
+}
+
+/// There is no answer: its ticket was dropped.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Lost;
+
+struct State<T> {
+    /// From the first answer on that has not been fetched.
+    places: VecDeque<Place<T>>,
+    /// The number of the first of them.
+    first: u64,
+    turn_is_taken: bool,
+    /// How many wait for the turn, and whether one of them has been woken for it.
+    waiting: usize,
+    one_is_woken: bool,
+    fetcher_waits: bool,
+    /// There are no more turns.
+    is_closed: bool,
+}
+
+enum Place<T> {
+    Open,
+    Done(Result<T, Lost>),
+}
+
+/// A window of `limit` places.
+pub fn open<T>(limit: usize) -> (Arc<Window<T>>, Answers<T>) {
+    let window = Arc::new(Window {
+        limit,
+        state: Mutex::new(State {
+            places: VecDeque::new(),
+            first: 0,
+            turn_is_taken: false,
+            waiting: 0,
+            one_is_woken: false,
+            fetcher_waits: false,
+            is_closed: false,
+        }),
+        turn_is_free: Condvar::new(),
+        first_is_done: Condvar::new(),
+    });
+    (Arc::clone(&window), Answers(window))
+}
+
+impl<T> Window<T> {
+    /// Waits for the turn; `None` where there are no more. The ticket holds it until it is passed on.
+    pub fn turn(self: &Arc<Self>) -> Option<Ticket<T>> {
+        let mut state = self.lock();
+        while !state.is_closed && (state.turn_is_taken || state.places.len() >= self.limit) {
+            state.waiting += 1;
+            state = self.turn_is_free.wait(state).unwrap_or_else(PoisonError::into_inner);
+            state.waiting -= 1;
+        }
+        if state.is_closed {
+            return None;
+        }
+        (state.turn_is_taken, state.one_is_woken) = (true, false);
+        let place = state.first + state.places.len() as u64;
+        state.places.push_back(Place::Open);
+        Some(Ticket { place: Some(place), has_turn: true, window: Arc::clone(self) })
+    }
+
+    /// There are no more turns.
+    pub fn close(&self) {
+        self.lock().is_closed = true;
+        self.turn_is_free.notify_all();
+        self.first_is_done.notify_one();
+    }
+
+    /// Unlocks, and wakes one of those who wait for the turn, if it is free.
+    fn offer_turn(&self, mut state: MutexGuard<'_, State<T>>) {
+        let is_free = !state.turn_is_taken && state.places.len() < self.limit;
+        let wakes = is_free && state.waiting > 0 && !mem::replace(&mut state.one_is_woken, is_free);
+        drop(state);
+        if wakes {
+            self.turn_is_free.notify_one();
+        }
+    }
+
+    fn put(&self, place: u64, answer: Result<T, Lost>) {
+        let mut state = self.lock();
+        // It has not been fetched, because it was open.
+        let index = (place - state.first) as usize;
+        state.places[index] = Place::Done(answer);
+        let wakes = index == 0 && mem::take(&mut state.fetcher_waits);
+        drop(state);
+        if wakes {
+            self.first_is_done.notify_one();
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State<T>> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl<T> Ticket<T> {
+    /// Its item has been taken: the turn goes on.
+    pub fn pass_turn(&mut self) {
+        if mem::take(&mut self.has_turn) {
+            let mut state = self.window.lock();
+            state.turn_is_taken = false;
+            self.window.offer_turn(state);
+        }
+    }
+
+    /// There was no item for it, nor will there be one.
+    pub fn give_back(mut self) {
+        // While it has the turn, its place is the last one.
+        if self.has_turn && self.place.take().is_some() {
+            self.window.lock().places.pop_back();
+        }
+        self.window.close();
+    }
+
+    pub fn fill(mut self, answer: T) {
+        if let Some(place) = self.place.take() {
+            self.window.put(place, Ok(answer));
+        }
+    }
+}
+
+impl<T> Drop for Ticket<T> {
+    fn drop(&mut self) {
+        if let Some(place) = self.place {
+            self.window.put(place, Err(Lost));
+        }
+        self.pass_turn();
+    }
+}
+
+impl<T> Answers<T> {
+    /// The next answer, once it is in; `None` after the last one. Only one thread at a time may ask.
+    pub fn fetch(&self) -> Option<Result<T, Lost>> {
+        let window = &self.0;
+        let mut state = window.lock();
+        loop {
+            match state.places.pop_front() {
+                Some(Place::Done(answer)) => {
+                    state.first += 1;
+                    window.offer_turn(state);
+                    return Some(answer);
+                }
+                Some(Place::Open) => state.places.push_front(Place::Open),
+                None if state.is_closed => return None,
+                None => {}
+            }
+            state.fetcher_waits = true;
+            state = window.first_is_done.wait(state).unwrap_or_else(PoisonError::into_inner);
+        }
+    }
+}
+
+impl<T> Drop for Answers<T> {
+    fn drop(&mut self) {
+        self.0.close();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::iter;
+    use std::thread;
+
+    fn ticket<T>(window: &Arc<Window<T>>) -> Option<Ticket<T>> {
+        let mut ticket = window.turn()?;
+        ticket.pass_turn();
+        Some(ticket)
+    }
+
+    #[test]
+    fn answers_come_out_in_the_order_of_their_tickets() {
+        let (window, answers) = open(3);
+        let tickets: Vec<_> = iter::from_fn(|| ticket(&window)).take(3).collect();
+        for (answer, ticket) in tickets.into_iter().enumerate().rev() {
+            ticket.fill(answer);
+        }
+        window.close();
+        let fetched: Vec<_> = iter::from_fn(|| answers.fetch()).collect();
+        assert_eq!(fetched, [Ok(0), Ok(1), Ok(2)]);
+    }
+
+    #[test]
+    fn an_unused_ticket_is_a_lost_answer_and_passes_the_turn_on() {
+        let (window, answers) = open(2);
+        drop(window.turn());
+        ticket(&window).unwrap().fill(2);
+        assert_eq!(answers.fetch(), Some(Err(Lost)));
+        assert_eq!(answers.fetch(), Some(Ok(2)));
+    }
+
+    #[test]
+    fn a_ticket_without_an_item_leaves_no_answer() {
+        let (window, answers) = open(2);
+        let first = ticket(&window).unwrap();
+        window.turn().unwrap().give_back();
+        assert!(window.turn().is_none());
+        first.fill(1);
+        assert_eq!(answers.fetch(), Some(Ok(1)));
+        assert_eq!(answers.fetch(), None);
+    }
+
+    /// Many threads for few places: a wake-up that is missing would show as a test that hangs.
+    #[test]
+    fn there_are_never_more_places_than_the_limit_and_nobody_is_forgotten() {
+        let (window, answers) = open(2);
+        let items = Arc::new(Mutex::new(0..20_000));
+        let worker = || {
+            let (window, items) = (Arc::clone(&window), Arc::clone(&items));
+            thread::spawn(move || {
+                while let Some(mut ticket) = window.turn() {
+                    let Some(item) = items.lock().unwrap().next() else {
+                        return ticket.give_back();
+                    };
+                    ticket.pass_turn();
+                    assert!(window.lock().places.len() <= 2);
+                    ticket.fill(item);
+                }
+            })
+        };
+        let workers: Vec<_> = iter::repeat_with(worker).take(8).collect();
+        let fetched = iter::from_fn(|| answers.fetch()).map(|answer| answer.unwrap());
+        assert!(fetched.eq(0..20_000));
+        workers.into_iter().for_each(|worker| worker.join().unwrap());
+    }
+
+    #[test]
+    fn nobody_waits_for_a_turn_once_nobody_fetches() {
+        let (window, answers) = open::<()>(1);
+        let ticket = ticket(&window);
+        let waiting = {
+            let window = Arc::clone(&window);
+            thread::spawn(move || window.turn().is_none())
+        };
+        drop(answers);
+        assert!(waiting.join().unwrap());
+        drop(ticket);
+    }
+}
