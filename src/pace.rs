@@ -10,45 +10,62 @@ use crate::retry::{Failed, Next, Policy, Retry, Turn};
 type Random = Box<dyn FnMut() -> f64 + Send>;
 
 pub struct Pace {
-    retry: Mutex<Retry<Random>>,
+    shared: Mutex<Shared>,
     changed: Condvar,
+}
+
+struct Shared {
+    retry: Retry<Random>,
+    /// Who waits for a turn: almost always nobody, and then nobody is woken.
+    waiting: usize,
 }
 
 impl Pace {
     pub fn new(policy: Policy) -> Self {
         let retry = Retry::new(policy, Box::new(random()) as Random);
-        Pace { retry: Mutex::new(retry), changed: Condvar::new() }
+        Pace { shared: Mutex::new(Shared { retry, waiting: 0 }), changed: Condvar::new() }
     }
 
     /// Waits until an attempt may start, and takes the turn. Gives the level of `Turn::Go`.
     pub fn wait_turn(&self) -> u32 {
-        let mut retry = self.lock();
+        let mut shared = self.lock();
         loop {
             let now = Instant::now();
-            let later = match retry.turn(now) {
+            let later = match shared.retry.turn(now) {
                 Turn::Go(level) => return level,
                 Turn::WaitUntil(later) => later,
             };
-            let waited = self.changed.wait_timeout(retry, later.saturating_duration_since(now));
-            retry = waited.unwrap_or_else(PoisonError::into_inner).0;
+            shared.waiting += 1;
+            let waited = self.changed.wait_timeout(shared, later.saturating_duration_since(now));
+            shared = waited.unwrap_or_else(PoisonError::into_inner).0;
+            shared.waiting -= 1;
         }
     }
 
     /// The level is that of `wait_turn`.
     pub fn answered(&self, level: u32) {
-        self.lock().answered(level);
-        self.changed.notify_all();
+        self.change(|retry| retry.answered(level));
     }
 
     pub fn failed(&self, failed: &Failed) -> Next {
-        let next = self.lock().failed(failed, Instant::now(), SystemTime::now());
-        // It may have been found that the server is gone: then nobody waits any more.
-        self.changed.notify_all();
-        next
+        // It may be found that the server is gone: then nobody waits any more.
+        self.change(|retry| retry.failed(failed, Instant::now(), SystemTime::now()))
     }
 
-    fn lock(&self) -> MutexGuard<'_, Retry<Random>> {
-        self.retry.lock().unwrap_or_else(PoisonError::into_inner)
+    /// Makes the change, after which those who wait ask again.
+    fn change<T>(&self, change: impl FnOnce(&mut Retry<Random>) -> T) -> T {
+        let mut shared = self.lock();
+        let result = change(&mut shared.retry);
+        let anybody = shared.waiting > 0;
+        drop(shared);
+        if anybody {
+            self.changed.notify_all();
+        }
+        result
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Shared> {
+        self.shared.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
