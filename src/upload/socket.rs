@@ -6,6 +6,8 @@ use std::io::{self, ErrorKind, Read, Write};
 use std::net::TcpStream;
 use std::time::{Duration, Instant};
 
+use rustix::io::Errno;
+use rustix::net::{RecvFlags, recv};
 use ureq::{Error, Timeout};
 
 /// No byte of the request has left.
@@ -57,9 +59,9 @@ impl Socket {
     /// Whether nothing has come, not even the end of the stream. From here on, nothing has been sent.
     pub fn is_idle(&mut self) -> bool {
         (self.has_sent, self.is_reused) = (false, true);
-        let peeked = self.stream.set_nonblocking(true).and_then(|()| self.stream.peek(&mut [0]));
-        let nothing = peeked.is_err_and(|error| error.kind() == ErrorKind::WouldBlock);
-        nothing && self.stream.set_nonblocking(false).is_ok()
+        // std's own peek would have to make the stream non-blocking first, and blocking again.
+        let peek = RecvFlags::PEEK | RecvFlags::DONTWAIT;
+        matches!(recv(&self.stream, &mut [0; 1], peek), Err(Errno::WOULDBLOCK))
     }
 }
 
