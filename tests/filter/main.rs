@@ -2,6 +2,8 @@
 //!
 //! A test's name is a promise. The default expectation is exit status 0 and nothing on stderr.
 
+#[path = "../receiver/started.rs"]
+mod started;
 mod support;
 
 mod bodies;
@@ -14,6 +16,7 @@ mod injected;
 mod keep_alive;
 mod lines;
 mod promises;
+mod receiver;
 mod records;
 mod requests;
 mod responses;
