@@ -2,6 +2,8 @@
 //!
 //! A test's name is a promise. The default expectation is exit status 0 and nothing on stderr.
 
+#[path = "../tools/skipped.rs"]
+mod skipped;
 #[path = "../receiver/started.rs"]
 mod started;
 mod support;

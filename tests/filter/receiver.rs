@@ -1,10 +1,11 @@
 //! The server to try things on: what it sees of each body, and what its options make of the answers.
 
+use std::process::{Command, Output};
 use std::time::Instant;
 
 use serde_json::Value;
 
-use crate::started::Receiver;
+use crate::started::{Receiver, program};
 use crate::support::program::{Run, run};
 use crate::support::tiny_frames;
 
@@ -22,6 +23,11 @@ fn records(receiver: &Receiver, options: &[&str], count: u32) -> Vec<Value> {
 
 fn statuses(records: &[Value]) -> Vec<u64> {
     records.iter().map(|record| record["status"].as_u64().expect("a status")).collect()
+}
+
+/// Of a run of the receiver that ends by itself.
+fn output(options: &[&str]) -> Output {
+    Command::new(program()).args(options).output().expect("it starts")
 }
 
 #[test]
@@ -126,12 +132,12 @@ fn a_value_that_is_none_is_refused_by_the_option_s_name() {
     ];
     for (option, what, values) in takes {
         for value in values {
-            let output = Receiver::output(&[&format!("{option}={value}")]);
+            let output = output(&[&format!("{option}={value}")]);
             let message = format!("receiver: {option}: takes {what}\n");
             let stderr = String::from_utf8_lossy(&output.stderr).into_owned();
             assert_eq!((output.status.code(), stderr), (Some(2), message), "{value:?}");
         }
-        let help = String::from_utf8(Receiver::output(&["--help"]).stdout).unwrap();
+        let help = String::from_utf8(output(&["--help"]).stdout).unwrap();
         assert!(help.contains(option), "{option}");
     }
 }

@@ -4,6 +4,7 @@ use std::process::{Command, Stdio};
 
 use serde_json::{Value, json};
 
+use crate::skipped::skip;
 use crate::support::program::{Run, Running, run};
 use crate::support::server::{Request, Server, ok, response};
 use crate::support::{file, noise, tiny_frames, tiny_number};
@@ -87,7 +88,7 @@ fn whatever_the_server_sends_is_in_the_record_byte_for_byte() {
 #[test]
 fn jq_accepts_every_record() {
     if Command::new("jq").arg("--version").output().is_err() {
-        eprintln!("skipped: 'jq' is not installed");
+        skip("'jq' is not installed");
         return;
     }
     let bodies = hard_bodies();

@@ -9,6 +9,7 @@ use std::process::{Command, Stdio};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
+use crate::skipped::skip;
 use crate::support::file;
 use crate::support::program::run;
 use crate::support::server::{Request, Server, ok};
@@ -25,7 +26,7 @@ impl Case {
     /// `None` where curl is not installed.
     fn new() -> Option<Case> {
         if Command::new("curl").arg("--version").output().is_err() {
-            eprintln!("skipped: 'curl' is not installed");
+            skip("'curl' is not installed");
             return None;
         }
         let server = Server::answering(|_, _| ok("{}"));

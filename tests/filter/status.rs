@@ -7,6 +7,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use crate::skipped::skip;
 use crate::support::program::Running;
 use crate::support::server::{Request, Server, ok, response};
 use crate::support::{PATIENCE, file, tiny_frames, tiny_number, wait_until};
@@ -69,7 +70,7 @@ fn on_terminal(
     server: &Server,
 ) -> Option<Running> {
     if Command::new("script").arg("--version").output().is_err() {
-        eprintln!("skipped: 'script' is not installed");
+        skip("'script' is not installed");
         return None;
     }
     let frames = file(&format!("status-{frames}"), tiny_frames(frames));

@@ -1,12 +1,13 @@
 //! Against tools that we did not write: their real output goes in, and they read what comes out.
 //!
-//! Where a tool is missing its tests are skipped, and say so. python3 is taken from the virtual
-//! environment that PNGPOST_TEST_VENV names, or from the PATH.
+//! Where a tool is missing its tests are skipped, and say so; with CI set they fail. python3 is taken
+//! from the virtual environment that PNGPOST_TEST_VENV names, or from the PATH.
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::{env, fs, thread};
 
+use crate::skipped::skip;
 use crate::support::posted::{images, judged, post};
 use crate::support::program::run;
 use crate::support::{Image, noise};
@@ -17,7 +18,7 @@ const URL: &str = "http://127.0.0.1:1/";
 fn tool(name: &str) -> Option<PathBuf> {
     let found = on_path(name).next();
     if found.is_none() {
-        eprintln!("skipped: {name} is not installed");
+        skip(&format!("{name} is not installed"));
     }
     found
 }
@@ -37,7 +38,7 @@ fn image_magick() -> Option<PathBuf> {
     };
     let found = on_path("magick").chain(on_path("convert")).find(is_real);
     if found.is_none() {
-        eprintln!("skipped: ImageMagick is not installed");
+        skip("ImageMagick is not installed");
     }
     found
 }
@@ -52,7 +53,7 @@ fn python() -> Option<PathBuf> {
     };
     let found = venv.into_iter().chain(on_path("python3")).find(has_all);
     if found.is_none() {
-        eprintln!("skipped: numpy and Pillow are not installed");
+        skip("numpy and Pillow are not installed");
     }
     found
 }

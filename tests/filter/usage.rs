@@ -2,6 +2,7 @@
 
 use std::process::Command;
 
+use crate::skipped::skip;
 use crate::support::program::{Running, command, run, run_command};
 use crate::support::server::{Server, ok};
 
@@ -213,7 +214,7 @@ fn a_certificate_file_that_would_be_passed_over_is_bad_usage() {
 fn a_terminal_as_stdin_is_bad_usage() {
     // util-linux's script runs a command on a terminal of its own.
     if Command::new("script").arg("--version").output().is_err() {
-        eprintln!("skipped: 'script' is not installed");
+        skip("'script' is not installed");
         return;
     }
     let mut terminal = Command::new("script");

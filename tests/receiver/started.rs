@@ -4,7 +4,7 @@
 
 use std::io::{BufRead, BufReader};
 use std::path::PathBuf;
-use std::process::{Child, Command, Output, Stdio};
+use std::process::{Child, Command, Stdio};
 use std::sync::OnceLock;
 
 pub struct Receiver {
@@ -22,11 +22,6 @@ impl Receiver {
         let address = url.unwrap_or_else(|| panic!("no address: {line:?}")).to_owned();
         Receiver { child, address }
     }
-
-    /// A run that is expected to end by itself.
-    pub fn output(options: &[&str]) -> Output {
-        Command::new(program()).args(options).output().expect("it starts")
-    }
 }
 
 impl Drop for Receiver {
@@ -37,7 +32,7 @@ impl Drop for Receiver {
 }
 
 /// Built once, with the profile and the features of this test and into its target folder.
-fn program() -> &'static PathBuf {
+pub fn program() -> &'static PathBuf {
     static PROGRAM: OnceLock<PathBuf> = OnceLock::new();
     PROGRAM.get_or_init(|| {
         let test = std::env::current_exe().unwrap();

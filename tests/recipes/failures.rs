@@ -1,0 +1,140 @@
+//! Recipes for what goes wrong: going on after it, trying again, and what is shown of it.
+
+use std::net::TcpListener;
+use std::time::Duration;
+
+use serde_json::Value;
+
+use crate::documents::Block;
+use crate::recorder::Answer;
+use crate::seen::assert_lines;
+use crate::trial::{Run, Trial};
+
+const ERROR: &str =
+    "HTTP/1.1 500 Internal Server Error\r\nConnection: close\r\nContent-Length: 5\r\n\r\nfault";
+
+/// A trial whose server fails once, at this request.
+fn failing_once(block: &Block, at: usize, answer: fn() -> Answer) -> Trial {
+    let script = move |number| if number == at { answer() } else { Answer::Receiver };
+    let trial = Trial::with(block, &[], script);
+    trial.write("frames.rgb", trial.frames(24, 64, 64).concat());
+    trial
+}
+
+/// The run that fails, its lines in a file.
+fn first_run(trial: &Trial) -> Run {
+    let address = &trial.recorder.address;
+    trial.run_script(&format!("pngpost -s 64x64 http://{address}/classify < frames.rgb > lines"))
+}
+
+/// The message says with what to go on, and that is what the recipe does.
+#[track_caller]
+fn go_on(trial: &Trial, failed: &Run) -> Vec<String> {
+    let (_, skip) = failed.stderr.split_once("go on with ").expect("how to go on");
+    assert!(trial.block.text.contains(&format!("{} ", skip.trim_end())), "{skip}");
+    trial.run().ok();
+    String::from_utf8(trial.read("lines")).unwrap().lines().map(str::to_owned).collect()
+}
+
+/// The status is frame 17's answer, and its line.
+pub fn resume_after_a_status(block: &Block) {
+    let trial = failing_once(block, 17, || Answer::Own(ERROR));
+    let failed = first_run(&trial);
+    assert_eq!(failed.status, Some(1));
+    let mut lines = go_on(&trial, &failed);
+    assert_eq!(lines.remove(17), "fault");
+    let mut pictures = trial.pictures();
+    pictures.remove(17);
+    assert_lines(&lines, &pictures);
+}
+
+/// Frame 17 has no answer and no line: it is posted again.
+pub fn resume_after_a_cut(block: &Block) {
+    let trial = failing_once(block, 17, || Answer::Cut);
+    let failed = first_run(&trial);
+    assert_eq!(failed.status, Some(1));
+    let shown =
+        block.text.lines().next().and_then(|line| line.split('"').nth(1)).expect("a message");
+    let (start, end) = shown.split_once("...").expect("a cause left out");
+    let message = failed.stderr.trim_end();
+    assert!(
+        message.strip_prefix("pngpost: ").unwrap().starts_with(start) && message.ends_with(end),
+        "{message}"
+    );
+    assert_lines(&go_on(&trial, &failed), &trial.pictures());
+}
+
+/// The message that README shows, word for word.
+pub fn message_shown(block: &Block) {
+    let trial = failing_once(block, 17, || Answer::Own(ERROR));
+    assert_eq!(first_run(&trial).stderr, block.text);
+}
+
+/// Every third request is refused; all frames have their lines all the same, and requests keep their
+/// distance.
+pub fn retry_and_rate(block: &Block) {
+    let trial = Trial::with(block, &["--fail", "0.34"], |_| Answer::Receiver);
+    assert_lines(&trial.run().ok().lines(), &trial.pictures());
+    let exchanges = trial.recorder.exchanges();
+    let refused = exchanges.iter().filter(|exchange| exchange.seen["error"].is_string()).count();
+    assert!(refused > 1, "{refused}");
+    assert_eq!(exchanges.len(), trial.pictures().len() + refused);
+    let whole = exchanges.last().unwrap().came - exchanges[0].came;
+    // A tenth of a second lies between two, of which the first may come late.
+    assert!(whole > Duration::from_millis(100) * (exchanges.len() as u32 - 2), "{whole:?}");
+}
+
+/// jq prints the frames that have failed: by status, or by what was wrong.
+pub fn records(block: &Block) {
+    let trial = Trial::with(block, &[], |number| match number {
+        1 => Answer::Own(ERROR),
+        3 => Answer::Cut,
+        _ => Answer::Receiver,
+    });
+    let run = trial.run();
+    let told = "upload: no response: closed, or no HTTP status line";
+    assert_eq!(run.lines(), ["1: 500", &format!("3: {told}")]);
+    // jq's status is the pipe's.
+    assert_eq!(run.status, Some(0));
+}
+
+/// Records of a frame that was answered, and of one that nobody took; only the seconds differ.
+pub fn records_shown(block: &Block) {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap();
+    let server = std::thread::spawn(move || answer_once(listener));
+    let trial = Trial::new(block);
+    trial.write("frames.rgb", trial.frames(2, 64, 64).concat());
+    let options = "-s 64x64 --ndjson --keep-going --retry-delay 0.01";
+    let run = trial.run_script(&format!("pngpost -q {options} http://{address}/ < frames.rgb"));
+    server.join().unwrap();
+    let shown: Vec<String> = block.text.lines().map(str::to_owned).collect();
+    assert_eq!(without_seconds(&run.lines()), without_seconds(&shown));
+}
+
+/// "cat" for the first request; then nobody listens.
+fn answer_once(listener: TcpListener) {
+    use std::io::{Read, Write};
+    let (mut connection, _) = listener.accept().unwrap();
+    drop(listener);
+    let (mut request, mut block) = (Vec::new(), [0; 4096]);
+    // The end of the form, and the last of the request.
+    while !request.ends_with(b"--\r\n") {
+        let count = connection.read(&mut block).unwrap();
+        assert_ne!(count, 0, "a whole request");
+        request.extend(&block[..count]);
+    }
+    connection.write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\ncat").unwrap();
+}
+
+/// As text, so that the order of the members counts.
+fn without_seconds(lines: &[String]) -> Vec<String> {
+    let without = |line: &String| {
+        let seconds = serde_json::from_str::<Value>(line).expect("a record")["seconds"].to_string();
+        // Microseconds, but for zeros at the end.
+        assert!(seconds.parse::<f64>().is_ok_and(|seconds| seconds < 60.0), "{line}");
+        let (before, after) = line.split_once("\"seconds\":").unwrap();
+        format!("{before}\"seconds\":{}", after.split_once(',').unwrap().1)
+    };
+    lines.iter().map(without).collect()
+}

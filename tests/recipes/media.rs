@@ -1,0 +1,90 @@
+//! Recipes of ffmpeg, ImageMagick and netpbm: what the tool writes is what the server sees.
+
+use std::time::Duration;
+
+use crate::documents::Block;
+use crate::seen::{Picture, assert_lines, assert_posted, png_of};
+use crate::trial::{Trial, frame};
+
+/// Four seconds of a moving picture, in film.mp4.
+pub fn write_film(trial: &Trial) {
+    let film = "ffmpeg -v error -nostdin -f lavfi -i testsrc2=duration=4:size=320x240:rate=5 \
+                -pix_fmt yuv420p film.mp4";
+    trial.run_script(film).ok();
+}
+
+/// The recipe of the manual has a jq after pngpost: then the server tells what it saw.
+pub fn film(block: &Block) {
+    let trial = Trial::new(block);
+    write_film(&trial);
+    let pictures = Picture::all(640, 480, &trial.produced());
+    assert_eq!(pictures.len(), 4);
+    let lines = trial.run().ok().lines();
+    assert_posted(&trial.recorder.exchanges(), &pictures);
+    match block.text.contains("| jq .label") {
+        true => assert_eq!(lines, ["null"; 4]),
+        false => assert_lines(&lines, &pictures),
+    }
+}
+
+pub fn film_as_ppm(block: &Block) {
+    let trial = Trial::new(block);
+    write_film(&trial);
+    let pictures = Picture::of_ppms(&trial.produced());
+    assert_eq!((pictures.len(), pictures[0].width), (4, 320));
+    assert_lines(&trial.run().ok().lines(), &pictures);
+}
+
+/// The lines come one by one while the source runs, and not together at its end.
+pub fn live(block: &Block) {
+    let trial = Trial::new(block);
+    let timed = trial.start(&trial.script()).timed_lines();
+    let (times, lines): (Vec<_>, Vec<_>) = timed.into_iter().unzip();
+    assert_eq!(lines.len(), 5);
+    for pair in times.windows(2) {
+        // A line that is late makes the gap to the next one short.
+        assert!(pair[1] - pair[0] > Duration::from_millis(300), "{times:?}");
+    }
+    let whole = times[4] - times[0];
+    assert!(whole > Duration::from_millis(3000), "{whole:?}");
+    let at_once = trial.script().replace(" -re ", " ");
+    assert_ne!(at_once, trial.script());
+    assert_eq!(trial.run_script(&at_once).ok().lines(), lines);
+    assert_lines(&lines, &Picture::all(64, 64, &trial.produced()));
+}
+
+/// Three JPEG files of two sizes.
+fn write_jpegs(trial: &Trial) {
+    for (number, (width, height)) in [(40, 30), (40, 30), (7, 90)].into_iter().enumerate() {
+        trial.write(
+            "made.png",
+            png_of(width, height, &frame(number, (width * height * 3) as usize)),
+        );
+        trial.run_script(&format!("convert made.png {number}.jpg")).ok();
+    }
+}
+
+pub fn jpegs_as_rgb(block: &Block) {
+    let trial = Trial::new(block);
+    write_jpegs(&trial);
+    let pictures = Picture::all(64, 64, &trial.produced());
+    assert_eq!(pictures.len(), 3);
+    assert_lines(&trial.run().ok().lines(), &pictures);
+}
+
+pub fn jpegs_as_ppm(block: &Block) {
+    let trial = Trial::new(block);
+    write_jpegs(&trial);
+    let pictures = Picture::of_ppms(&trial.produced());
+    let sizes: Vec<_> = pictures.iter().map(|picture| (picture.width, picture.height)).collect();
+    assert_eq!(sizes, [(40, 30), (40, 30), (7, 90)]);
+    assert_lines(&trial.run().ok().lines(), &pictures);
+}
+
+pub fn netpbm(block: &Block) {
+    let trial = Trial::new(block);
+    trial.write("dog.png", png_of(30, 50, &frame(3, 30 * 50 * 3)));
+    let pictures = Picture::of_ppms(&trial.produced());
+    assert_eq!((pictures.len(), pictures[0].width, pictures[0].height), (2, 64, 64));
+    assert_lines(&trial.run().ok().lines(), &pictures);
+}

@@ -1,0 +1,110 @@
+//! Recipes of Python: what its arrays hold is what the server sees.
+
+use serde_json::{Value, json};
+
+use crate::documents::{Block, blocks};
+use crate::seen::{Picture, assert_lines, assert_posted};
+use crate::trial::Trial;
+
+/// The loop at the top, with frames, key and URL, against what pngpost does in its place.
+pub fn replaced_loop(block: &Block) {
+    let trial = Trial::new(block);
+    let before = "import sys, requests\nimport numpy as np\nfrom PIL import Image\nURL, KEY = sys.argv[1], 'the key'\n\
+                  frames = np.fromfile('frames.rgb', np.uint8).reshape(-1, 64, 64, 3)\n";
+    trial.write("loop.py", format!("{before}{}", block.text));
+    let url = format!("http://{}/classify", trial.recorder.address);
+    let run = trial.run_script(&format!("python3 loop.py {url}")).ok();
+    let lines = run.lines().into_iter().filter(|line| !line.is_empty()).collect::<Vec<_>>();
+    assert_lines(&lines, &Picture::all(64, 64, &trial.read("frames.rgb")));
+    let first = blocks().into_iter().find(|block| block.text.starts_with("frames | pngpost"));
+    let first = Trial::new(&first.expect("the pipe that replaces it"));
+    first.run().ok();
+    let told = |trial: &Trial| {
+        let exchanges = trial.recorder.exchanges().into_iter();
+        let seen = exchanges.map(|exchange| exchange.seen);
+        seen.map(|seen| (seen["crc32"].clone(), seen["fields"].clone(), seen["part"].clone()))
+            .collect::<Vec<_>>()
+    };
+    assert_eq!(told(&trial), told(&first));
+}
+
+/// uint8, as it is written.
+pub fn rgb(block: &Block) {
+    let trial = Trial::new(block);
+    let pictures = Picture::all(64, 64, &trial.produced());
+    assert_eq!(pictures.len(), 10);
+    assert_lines(&trial.run().ok().lines(), &pictures);
+}
+
+pub fn floats(block: &Block) {
+    let trial = Trial::new(block);
+    let level = |bytes: &[u8]| {
+        let sample = f64::from(f32::from_le_bytes(bytes.try_into().unwrap()));
+        (sample * 255.0 + 0.5) as u8
+    };
+    let frames: Vec<u8> = trial.produced().chunks(4).map(level).collect();
+    assert!(frames.contains(&0) && frames.contains(&255), "the whole range");
+    assert_lines(&trial.run().ok().lines(), &Picture::all(64, 64, &frames));
+}
+
+/// The same numbers as they were before they were moved, from a generator with the same seed.
+pub fn channels(block: &Block) {
+    let trial = Trial::new(block);
+    let planes = trial.run_script(
+        "sed 's/np.ascontiguousarray(frame.transpose(1, 2, 0))/frame/' channels.py | python3 -",
+    );
+    let planes = planes.ok().stdout;
+    let frames: Vec<u8> = planes
+        .chunks(3 * 64 * 64)
+        .flat_map(|frame| (0..3 * 64 * 64).map(|at| frame[at % 3 * 64 * 64 + at / 3]))
+        .collect();
+    assert_ne!(frames, planes);
+    assert_lines(&trial.run().ok().lines(), &Picture::all(64, 64, &frames));
+}
+
+pub fn files(block: &Block) {
+    let trial = Trial::new(block);
+    let frames = trial.frames(3, 20, 10);
+    trial.write("three.rgb", frames.concat());
+    let script = "import numpy as np\n\
+                  frames = np.fromfile('three.rgb', np.uint8).reshape(3, 10, 20, 3)\n\
+                  np.save('a.npy', frames[0])\nnp.save('b.npy', frames[1:])\n";
+    trial.write("save.py", script);
+    trial.run_script("python3 save.py").ok();
+    assert_lines(&trial.run().ok().lines(), &Picture::all(20, 10, &frames.concat()));
+}
+
+/// Each frame is decided once the line of the one before is there.
+pub fn dialogue(block: &Block) {
+    let trial = Trial::new(block);
+    let lines = trial.run().ok().lines();
+    let (steps, lines): (Vec<_>, Vec<_>) =
+        lines.iter().map(|line| line.split_once(' ').expect("step, line")).unzip();
+    assert_eq!(steps, ["0", "1", "2"]);
+    let frames = [0, 50, 100].map(|level| vec![level; 64 * 64 * 3]).concat();
+    let lines: Vec<String> = lines.into_iter().map(str::to_owned).collect();
+    assert_lines(&lines, &Picture::all(64, 64, &frames));
+    let seen: Value = serde_json::from_str(&lines[0]).unwrap();
+    assert_eq!(seen["fields"], json!([["key", "the key"]]));
+}
+
+pub fn opencv(block: &Block) {
+    let trial = Trial::new(block);
+    crate::media::write_film(&trial);
+    let bgr = trial.produced();
+    let rgb: Vec<u8> = bgr.chunks(3).flat_map(|pixel| [pixel[2], pixel[1], pixel[0]]).collect();
+    assert_ne!(rgb, bgr);
+    assert_lines(&trial.run().ok().lines(), &Picture::all(64, 64, &rgb));
+}
+
+pub fn matplotlib(block: &Block) {
+    let trial = Trial::new(block);
+    let frames = trial.produced();
+    let frames: Vec<&[u8]> = frames.chunks(400 * 300 * 4).collect();
+    assert_eq!(frames.len(), 3);
+    assert!(frames[0] != frames[1] && frames[1] != frames[2], "it draws");
+    let pictures: Vec<_> = frames.iter().map(|frame| Picture::of(400, 300, frame)).collect();
+    assert_lines(&trial.run().ok().lines(), &pictures);
+    assert_posted(&trial.recorder.exchanges(), &pictures);
+    assert_eq!(trial.recorder.exchanges()[0].seen["color_type"], "rgba");
+}
