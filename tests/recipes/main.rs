@@ -6,6 +6,7 @@
 mod documents;
 mod elsewhere;
 mod failures;
+mod machines;
 mod media;
 mod python;
 mod recorder;
@@ -14,6 +15,7 @@ mod servers;
 mod shell;
 #[path = "../tools/skipped.rs"]
 mod skipped;
+mod sshd;
 #[path = "../receiver/started.rs"]
 mod started;
 mod tools;
@@ -89,6 +91,9 @@ recipes! {
     records: failures::records, README, "--ndjson --keep-going", ["jq"];
     records_shown: failures::records_shown, README, "{\"frame\":0,", [];
     keep_alive: shell::keep_alive, README, "--keep-alive -j 8", [];
+    many_machines: machines::one_killed, README, "--retries 3 --pipe", ["parallel", "ssh", "sshd"];
+    many_machines_resumed: machines::one_killed_and_resumed, README, "--resume-failed",
+        ["parallel", "ssh", "sshd"];
     message_shown: failures::message_shown, README, "frame 17: upload: status 500", [];
     resume: failures::resume_after_a_status, README, "--skip 18 https", [];
     retry_and_rate: failures::retry_and_rate, README, "--rate 10/s", [];
@@ -105,6 +110,10 @@ recipes! {
     manual_torchserve: servers::torchserve, MANUAL, "# TorchServe", [];
     manual_hugging_face: servers::token, MANUAL, "# Hugging Face", [];
     manual_roboflow: servers::roboflow, MANUAL, "# Roboflow", [];
+    manual_floats: python::floats, MANUAL, "# Floats", ["python numpy"];
+    manual_live: media::live, MANUAL, "# A live source", ["ffmpeg"];
+    manual_machines: machines::one_killed, MANUAL, "# Two machines",
+        ["parallel", "ssh", "sshd"];
     manual_resume: failures::resume_after_a_cut, MANUAL, "# Go on after", [];
     manual_curl: shell::both_lines_of_curl, MANUAL, "# A line of curl", ["curl"];
 }

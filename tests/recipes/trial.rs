@@ -1,6 +1,7 @@
 //! A recipe's surroundings: a folder with the files that recipes name, the built pngpost and the tools on
 //! the PATH, and a server. A recipe runs in them as it stands, but for the addresses.
 
+use std::ffi::OsString;
 use std::fs;
 use std::io::{BufRead, BufReader, Read};
 use std::os::unix::fs::{PermissionsExt, symlink};
@@ -137,8 +138,7 @@ impl Trial {
         let mut command = Command::new("timeout");
         command.args([PATIENCE, "sh", "-c", script]).current_dir(&self.folder);
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
-        let folders = [vec![self.folder.join("bin")], tools::folders()].concat();
-        command.env("PATH", std::env::join_paths(folders).unwrap()).env("HOME", &self.folder);
+        command.env("PATH", self.path()).env("HOME", &self.folder);
         // matplotlib looks through all fonts once.
         command.env("MPLCONFIGDIR", env!("CARGO_TARGET_TMPDIR")).env_remove("PYTHONUNBUFFERED");
         for name in ["http_proxy", "https_proxy", "HTTPS_PROXY", "all_proxy", "ALL_PROXY"] {
@@ -152,6 +152,12 @@ impl Trial {
             String::from_utf8_lossy(&text).into_owned()
         });
         Running { child, errors }
+    }
+
+    /// The trial's own commands first.
+    pub fn path(&self) -> OsString {
+        let folders = [vec![self.folder.join("bin")], tools::folders()].concat();
+        std::env::join_paths(folders).unwrap()
     }
 
     /// What the recipe's commands before pngpost write.
@@ -177,6 +183,10 @@ pub struct Running {
 }
 
 impl Running {
+    pub fn has_ended(&mut self) -> bool {
+        self.child.try_wait().unwrap().is_some()
+    }
+
     pub fn finish(mut self) -> Run {
         let mut stdout = Vec::new();
         self.child.stdout.as_mut().unwrap().read_to_end(&mut stdout).unwrap();
