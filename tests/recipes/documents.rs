@@ -1,4 +1,5 @@
-//! The blocks that people copy from: those of README.md, and the entries of EXAMPLES in the manual.
+//! The blocks that people copy from: those of README.md, and the manual's displays, whose entries in EXAMPLES
+//! are a block each.
 //!
 //! They are read from the files themselves, so that what a test runs is what stands there.
 
@@ -98,14 +99,13 @@ fn file_name(before: &[&str]) -> Option<String> {
     name.ends_with(".py").then(|| name.to_owned())
 }
 
-/// The entries of the EXAMPLES' displays: an empty line is between two.
+/// The entries of the displays: an empty line is between two.
 pub fn mdoc_blocks(document: &'static str, text: &str) -> Vec<Block> {
     let mut blocks: Vec<Block> = Vec::new();
-    let (mut is_examples, mut is_display, mut is_entry) = (false, false, false);
+    let (mut is_display, mut is_entry) = (false, false);
     for (at, line) in text.lines().enumerate() {
         match line.split_whitespace().next() {
-            Some(".Sh") => is_examples = line == ".Sh EXAMPLES",
-            Some(".Bd") => (is_display, is_entry) = (is_examples, false),
+            Some(".Bd") => (is_display, is_entry) = (true, false),
             Some(".Ed") => is_display = false,
             None => is_entry = false,
             _ if !is_display => {}

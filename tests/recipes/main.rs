@@ -1,8 +1,9 @@
-//! Every block of README.md and every entry of the manual's EXAMPLES, run with the tools that it names.
+//! Every block of README.md and every display of the manual, run with the tools that it names.
 //!
 //! People copy these lines. Each is taken from the file itself and changed in nothing but the server's
 //! address. A block that no test runs fails, and so does a test that finds no block.
 
+mod certificate;
 mod documents;
 mod elsewhere;
 mod failures;
@@ -115,6 +116,7 @@ recipes! {
     manual_machines: machines::one_killed, MANUAL, "# Two machines",
         ["parallel", "ssh", "sshd"];
     manual_resume: failures::resume_after_a_cut, MANUAL, "# Go on after", [];
+    manual_certificate: certificate::trusted, MANUAL, "openssl req", ["openssl"];
     manual_curl: shell::both_lines_of_curl, MANUAL, "# A line of curl", ["curl"];
 }
 
@@ -152,9 +154,8 @@ fn a_block_is_found_wherever_it_can_stand() {
     let found: Vec<_> = blocks.iter().map(|block| (block.line, block.text.as_str())).collect();
     assert_eq!(found, [(3, "a\n\n  b\n"), (11, "c\n"), (15, "e\n\n f\n")]);
     assert_eq!(blocks[2].file.as_deref(), Some("d.py"));
-    let text =
-        ".Bd\nno\n.Ed\n.Sh EXAMPLES\n.Bd -literal\na \\e\n b\n\nc\n.Ed\n.Pp\nd\n.Sh X\n.Bd\ne\n";
+    let text = ".Sh X\nno\n.Bd -literal\na \\e\n b\n\nc\n.Ed\n.Pp\nd\n.Bd -literal\ne\n.Ed\n";
     let blocks = documents::mdoc_blocks(MANUAL, text);
     let found: Vec<_> = blocks.iter().map(|block| (block.line, block.text.as_str())).collect();
-    assert_eq!(found, [(6, "a \\\n b\n"), (9, "c\n")]);
+    assert_eq!(found, [(4, "a \\\n b\n"), (7, "c\n"), (12, "e\n")]);
 }

@@ -27,12 +27,13 @@ pub struct Message {
     pub first: String,
     pub headers: HashMap<String, String>,
     pub body: Vec<u8>,
-    bytes: Vec<u8>,
+    /// All of it, as it came.
+    pub bytes: Vec<u8>,
 }
 
 impl Message {
     /// `None` where the connection ends first.
-    fn read(reader: &mut impl BufRead) -> Option<Message> {
+    pub fn read(reader: &mut impl BufRead) -> Option<Message> {
         let mut message = Message::default();
         loop {
             let mut line = String::new();
@@ -54,7 +55,7 @@ impl Message {
         Some(message)
     }
 
-    fn closes(&self) -> bool {
+    pub fn closes(&self) -> bool {
         self.headers.get("connection").is_some_and(|value| value.eq_ignore_ascii_case("close"))
     }
 }

@@ -101,7 +101,7 @@ pub fn keep_alive(block: &Block) {
 /// curl's own line works as it stands.
 pub fn curl_line(block: &Block) {
     let trial = Trial::new(block);
-    trial.run();
+    assert_eq!(trial.run().status, Some(0));
     let exchanges = trial.recorder.exchanges();
     assert_eq!(exchanges.len(), 1);
     assert_eq!(exchanges[0].seen["file_name"], "cat.png");

@@ -1,0 +1,83 @@
+//! The manual's self-signed certificate: pngpost trusts it, and not the one that it warns of.
+
+use std::io::{BufReader, Write};
+use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::sync::Arc;
+use std::thread;
+
+use rustls::pki_types::pem::PemObject;
+use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use rustls::{ServerConfig, ServerConnection, StreamOwned};
+
+use crate::documents::Block;
+use crate::recorder::Message;
+use crate::seen::{Picture, assert_lines};
+use crate::trial::{Run, Trial};
+
+pub fn trusted(block: &Block) {
+    let trial = Trial::new(block);
+    make(&trial, &block.text);
+    let port = tls_server(&trial).port();
+    let pictures = Picture::all(64, 64, &trial.read("frames.rgb"));
+    for options in ["", "--keep-alive"] {
+        for host in ["localhost", "127.0.0.1"] {
+            let run = post(&trial, options, &format!("https://{host}:{port}/"));
+            assert_lines(&run.ok().lines(), &pictures);
+        }
+    }
+    let authority = block.text.replace(" \\\n    -addext basicConstraints=critical,CA:FALSE", "");
+    assert_ne!(authority, block.text);
+    make(&trial, &authority);
+    let port = tls_server(&trial).port();
+    for options in ["", "--keep-alive"] {
+        let run = post(&trial, options, &format!("https://localhost:{port}/"));
+        let is_told = run.stderr.contains("calls itself a CA, and is none that a server may show");
+        assert!(run.status == Some(1) && is_told, "{}", run.stderr);
+    }
+}
+
+/// openssl's own word about its work goes to stderr.
+fn make(trial: &Trial, script: &str) {
+    let run = trial.run_script(script);
+    assert_eq!(run.status, Some(0), "{}", run.stderr);
+}
+
+fn post(trial: &Trial, options: &str, url: &str) -> Run {
+    let command = format!("pngpost -s 64x64 {options} {url} < frames.rgb");
+    trial.run_script(&format!("SSL_CERT_FILE=cert.pem {command}"))
+}
+
+/// The receiver behind the certificate, as that is now.
+fn tls_server(trial: &Trial) -> SocketAddr {
+    let certificate = CertificateDer::from_pem_slice(&trial.read("cert.pem")).unwrap();
+    let key = PrivateKeyDer::from_pem_slice(&trial.read("key.pem")).unwrap();
+    let config = ServerConfig::builder().with_no_client_auth();
+    let config = Arc::new(config.with_single_cert(vec![certificate], key).unwrap());
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap();
+    let receiver = trial.recorder.address.clone();
+    thread::spawn(move || {
+        for connection in listener.incoming().flatten() {
+            let (config, receiver) = (Arc::clone(&config), receiver.clone());
+            thread::spawn(move || serve(config, connection, &receiver));
+        }
+    });
+    address
+}
+
+/// One connection, to its end. `None` where that comes early, as where the client does not trust us.
+fn serve(config: Arc<ServerConfig>, connection: TcpStream, receiver: &str) -> Option<()> {
+    let tls = StreamOwned::new(ServerConnection::new(config).ok()?, connection);
+    let mut client = BufReader::new(tls);
+    while let Some(request) = Message::read(&mut client) {
+        let mut server = TcpStream::connect(receiver).ok()?;
+        server.write_all(&request.bytes).ok()?;
+        let response = Message::read(&mut BufReader::new(server))?;
+        client.get_mut().write_all(&response.bytes).ok()?;
+        if request.closes() || response.closes() {
+            break;
+        }
+    }
+    client.get_mut().conn.send_close_notify();
+    client.get_mut().flush().ok()
+}
