@@ -100,7 +100,7 @@ recipes! {
     retry_and_rate: failures::retry_and_rate, README, "--rate 10/s", [];
     curl_loop: shell::curl_loop, README, "for f in *.png; do curl", ["curl"];
 
-    manual_numpy: python::rgb, MANUAL, "# From numpy", ["python numpy"];
+    manual_numpy: python::rgb, MANUAL, "# From numpy, with a key", ["python numpy"];
     manual_ffmpeg: media::film, MANUAL, "# One frame a second of a film", ["ffmpeg", "jq"];
     manual_image_magick: media::jpegs_as_rgb, MANUAL, "# From ImageMagick", ["ImageMagick"];
     manual_token: servers::token, MANUAL, "# The PNG as the body", [];
@@ -111,7 +111,7 @@ recipes! {
     manual_torchserve: servers::torchserve, MANUAL, "# TorchServe", [];
     manual_hugging_face: servers::token, MANUAL, "# Hugging Face", [];
     manual_roboflow: servers::roboflow, MANUAL, "# Roboflow", [];
-    manual_floats: python::floats, MANUAL, "# Floats", ["python numpy"];
+    manual_floats: python::floats, MANUAL, "# From numpy, float32", ["python numpy"];
     manual_live: media::live, MANUAL, "# A live source", ["ffmpeg"];
     manual_machines: machines::one_killed, MANUAL, "# Two machines",
         ["parallel", "ssh", "sshd"];
