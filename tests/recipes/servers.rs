@@ -1,14 +1,14 @@
 //! Recipes for servers that want something else than a form, and the receiver as README starts it.
 
 use std::io::{BufRead, BufReader};
-use std::process::{Command, Stdio};
+use std::process::{Child, Command, Stdio};
 
 use serde_json::{Value, json};
 
 use crate::documents::Block;
 use crate::recorder::Exchange;
-use crate::seen::{assert_lines, assert_posted};
-use crate::trial::Trial;
+use crate::seen::{Picture, assert_lines, assert_posted};
+use crate::trial::{FRAMES, Trial};
 
 /// The recipe, run; the server has to have seen frames.rgb once.
 fn posted(block: &Block) -> Vec<Exchange> {
@@ -31,29 +31,56 @@ fn body(exchange: &Exchange) -> Value {
     serde_json::from_slice(&exchange.request.body).expect("JSON")
 }
 
-/// The server's own way to say where it listens, by cargo as it is called there.
+/// The receiver, run by cargo as README does it.
+struct Cargo(Child);
+
+impl Cargo {
+    /// And the address that it says it listens on.
+    fn run(block: &Block) -> (Self, String) {
+        let test = std::env::current_exe().unwrap();
+        let target = test.ancestors().nth(3).expect("target/debug/deps/TEST");
+        let arguments = block.text.trim().strip_prefix("cargo ").expect("cargo");
+        let mut cargo = Command::new(env!("CARGO"));
+        cargo.args(arguments.split_whitespace()).current_dir(env!("CARGO_MANIFEST_DIR"));
+        cargo.env("CARGO_TARGET_DIR", target).env("CARGO_NET_OFFLINE", "true");
+        // cargo becomes the receiver; its own word about building goes to stderr.
+        let mut child = cargo.stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
+        let mut line = String::new();
+        BufReader::new(child.stdout.as_mut().unwrap()).read_line(&mut line).unwrap();
+        let url = line.strip_prefix("listening on ").and_then(|url| url.strip_suffix('\n'));
+        let url = url.unwrap_or_else(|| panic!("no address: {line:?}")).to_owned();
+        (Cargo(child), url)
+    }
+}
+
+impl Drop for Cargo {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+/// Frames posted to it, with a line for each.
 pub fn receiver(block: &Block) {
-    let test = std::env::current_exe().unwrap();
-    let target = test.ancestors().nth(3).expect("target/debug/deps/TEST");
-    let cargo = block.text.trim().strip_prefix("cargo ").expect("cargo");
-    let mut command = Command::new(env!("CARGO"));
-    command.args(cargo.split_whitespace()).current_dir(env!("CARGO_MANIFEST_DIR"));
-    command.env("CARGO_TARGET_DIR", target).env("CARGO_NET_OFFLINE", "true");
-    // cargo becomes the receiver; its own word about building goes to stderr.
-    let mut child = command.stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
-    let mut line = String::new();
-    BufReader::new(child.stdout.as_mut().unwrap()).read_line(&mut line).unwrap();
-    let address = line.strip_prefix("listening on http://").and_then(|url| url.strip_suffix("/\n"));
+    let (_cargo, url) = Cargo::run(block);
     let trial = Trial::new(block);
-    let frames = trial.frames(2, 64, 64);
-    trial.write("frames.rgb", frames.concat());
-    let run = trial.run_script(&format!(
-        "pngpost -s 64x64 http://{}/classify < frames.rgb",
-        address.unwrap_or_else(|| panic!("{line:?}"))
-    ));
-    let _ = child.kill();
-    let _ = child.wait();
-    assert_lines(&run.ok().lines(), &crate::seen::Picture::all(64, 64, &frames.concat()));
+    let command = format!("pngpost -s 64x64 {url} < frames.rgb");
+    let pictures = Picture::all(64, 64, &trial.read("frames.rgb"));
+    assert_lines(&trial.run_script(&command).ok().lines(), &pictures);
+}
+
+/// Half a second for each frame; the fourth is refused once.
+pub fn slow_receiver(block: &Block) {
+    let (_cargo, url) = Cargo::run(block);
+    let command = format!("pngpost -s 64x64 --retry-delay 0.01 --ndjson {url} < frames.rgb");
+    let records = Trial::new(block).run_script(&command).ok().lines();
+    for (number, record) in records.iter().enumerate() {
+        let record: Value = serde_json::from_str(record).unwrap();
+        assert!(record["seconds"].as_f64().unwrap() >= 0.5, "{record}");
+        let attempts = if number == 3 { 2 } else { 1 };
+        assert_eq!((&record["status"], &record["attempts"]), (&json!(200), &json!(attempts)));
+    }
+    assert_eq!(records.len(), FRAMES);
 }
 
 /// The PNG as the body, with a token from a file.
