@@ -9,7 +9,8 @@ use crate::trial::Trial;
 /// The loop at the top, with frames, key and URL, against what pngpost does in its place.
 pub fn replaced_loop(block: &Block) {
     let trial = Trial::new(block);
-    let before = "import sys, requests\nimport numpy as np\nfrom PIL import Image\nURL, KEY = sys.argv[1], 'the key'\n\
+    let before = "import sys, requests\nimport numpy as np\nfrom PIL import Image\n\
+                  URL, KEY = sys.argv[1], 'the key'\n\
                   frames = np.fromfile('frames.rgb', np.uint8).reshape(-1, 64, 64, 3)\n";
     trial.write("loop.py", format!("{before}{}", block.text));
     let url = format!("http://{}/classify", trial.recorder.address);
