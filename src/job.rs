@@ -14,6 +14,7 @@ use crate::pace::Pace;
 use crate::pipeline::Counts;
 use crate::request::Body;
 use crate::retry::{Failed, Next};
+use crate::spare::Spare;
 use crate::stage::{Stage, Worker};
 use crate::upload::{Failure, Outcome, Response, TIMED_OUT};
 use crate::window::Ticket;
@@ -98,6 +99,8 @@ pub struct Uploads {
     /// Below 0 for a moment, where one comes back before it has been counted.
     pub abandoned: AtomicIsize,
     pub counts: Arc<Counts>,
+    /// Bodies that have been uploaded.
+    pub bodies: Arc<Spare>,
 }
 
 impl Uploads {
@@ -243,6 +246,9 @@ impl Job {
             self.uploads.halt.after(self.frame);
         }
         let elapsed = self.begun.map_or(Duration::ZERO, |begun| begun.elapsed());
+        if let Some(body) = self.body.and_then(Arc::into_inner) {
+            self.uploads.bodies.keep(body.bytes);
+        }
         self.ticket.fill(Answer { result, attempts: self.attempts, elapsed, given_up });
     }
 }

@@ -17,6 +17,7 @@ mod prepare;
 mod record;
 mod request;
 mod retry;
+mod spare;
 mod stage;
 mod status;
 mod template;
@@ -162,9 +163,10 @@ fn start(args: &Args, shape: request::Shape, client: Client) -> Result<Answers> 
     let answers = pipeline::start(
         settings,
         move |spare| input.read(spare),
-        move |frame| {
-            let room = encode::max_png_bytes(frame);
-            shape.body(frame.number, room, |body| encode::append_png(frame, level, range, body))
+        move |frame, spare| {
+            let (number, room) = (frame.number, encode::max_png_bytes(frame));
+            let append_png = |body: &mut _| encode::append_png(frame, level, range, body);
+            shape.body(number, spare, room, append_png)
         },
         move |body| client.attempt(body),
         move |retry| say(!verbose, retry),

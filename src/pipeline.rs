@@ -8,7 +8,6 @@ use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicIsize, AtomicU64, AtomicUsize, Ordering};
-use std::sync::mpsc::sync_channel;
 use std::time::Duration;
 
 use crate::deadline::Deadlines;
@@ -18,6 +17,7 @@ use crate::job::{Answer, Encoded, Fault, Halt, Job, Uploads};
 use crate::pace::Pace;
 use crate::request::Body;
 use crate::retry::Policy;
+use crate::spare::Spare;
 use crate::stage::{Stage, Worker};
 use crate::upload::{Failure, Response};
 use crate::window::{self, Ticket};
@@ -76,12 +76,12 @@ impl Iterator for Answers {
     }
 }
 
-/// Starts all stages. `read` gives the next frame, in the allocation that it is handed; `encode` and
-/// `attempt` run on several threads at once; `report` is told of each retry.
+/// Starts all stages. `read` and `encode` make the next frame and its body in the allocation that they are
+/// handed; `encode` and `attempt` run on several threads at once; `report` is told of each retry.
 pub fn start(
     settings: Settings,
     read: impl FnMut(Vec<u8>) -> Result<Option<Frame>, InputError> + Send + 'static,
-    encode: impl Fn(&mut Frame) -> anyhow::Result<Body> + Send + Sync + 'static,
+    encode: impl Fn(&mut Frame, Vec<u8>) -> anyhow::Result<Body> + Send + Sync + 'static,
     attempt: impl Fn(Arc<Body>) -> Result<Response, Failure> + Send + Sync + 'static,
     report: impl Fn(String) + Send + Sync + 'static,
 ) -> io::Result<Answers> {
@@ -90,6 +90,9 @@ pub fn start(
     let read = counted(read, Arc::clone(&halt), Arc::clone(&counts));
     // Besides the body that is waited for, as many as are wanted next.
     let window = 1 + settings.encoders.max(settings.jobs);
+    let bodies = Arc::new(Spare::new(settings.encoders));
+    let spare = Arc::clone(&bodies);
+    let encode = move |frame: &mut Frame| encode(frame, spare.take());
     let encoded = start_encoding(settings.encoders, window, read, encode)?;
     let uploads = Arc::new(Uploads {
         attempt: Box::new(attempt),
@@ -101,6 +104,7 @@ pub fn start(
         halt: Arc::clone(&halt),
         abandoned: AtomicIsize::new(0),
         counts: Arc::clone(&counts),
+        bodies,
     });
     let source = move || {
         let (frame, body) = encoded.fetch()?.ok()?;
@@ -147,14 +151,15 @@ fn start_encoding(
     mut read: impl FnMut(Vec<u8>) -> Option<Result<Frame, InputError>> + Send + 'static,
     encode: impl Fn(&mut Frame) -> anyhow::Result<Body> + Send + Sync + 'static,
 ) -> io::Result<window::Answers<Encoded>> {
-    let (used, spare) = sync_channel::<Vec<u8>>(encoders + 1);
-    let source = move || read(spare.try_recv().unwrap_or_default());
+    let used = Arc::new(Spare::new(encoders));
+    let spare = Arc::clone(&used);
+    let source = move || read(spare.take());
     let work = move |_: &Arc<_>, frame: Result<Frame, InputError>, ticket: Ticket<Encoded>| {
         let encoded = match frame {
             Ok(mut frame) => {
                 let body = catch_unwind(AssertUnwindSafe(|| encode(&mut frame)));
                 let body = body.unwrap_or_else(|_| Err(anyhow::anyhow!("encode: panic")));
-                let _ = used.try_send(frame.bytes);
+                used.keep(frame.bytes);
                 (frame.number, body.map_err(|error| Fault::of_encoding(frame.number, error)))
             }
             // In the place of the first frame that there is not.

@@ -61,34 +61,39 @@ impl Json {
         serde_json::from_slice(&text)
     }
 
-    pub fn body(
+    /// Writes the JSON with the PNG in it into `body`, which is empty.
+    pub fn write(
         &self,
         frame: u64,
         room: usize,
         append_png: impl FnOnce(&mut Vec<u8>) -> Result<()>,
-    ) -> Result<Vec<u8>> {
+        body: &mut Vec<u8>,
+    ) -> Result<()> {
         let pieces = self.template.pieces();
         let images = pieces.iter().filter(|&piece| *piece == Piece::Image).count();
         let most = self.template.max_text_bytes() + images * base64_bytes(room);
-        let mut body = Vec::with_capacity(most);
+        body.reserve_exact(most);
         let mut append_png = Some(append_png);
         let mut image = 0..0;
         for piece in pieces {
             match (piece, append_png.take_if(|_| *piece == Piece::Image)) {
-                (Piece::Image, Some(append_png)) => image = append_base64(&mut body, append_png)?,
+                (Piece::Image, Some(append_png)) => image = append_base64(body, append_png)?,
                 (Piece::Image, None) => body.extend_from_within(image.clone()),
-                (piece, _) => piece.append(frame, &mut body),
+                (piece, _) => piece.append(frame, body),
             }
         }
-        Ok(body)
+        Ok(())
     }
 }
 
-/// The PNG in base64, and nothing else.
-pub fn base64(room: usize, append_png: impl FnOnce(&mut Vec<u8>) -> Result<()>) -> Result<Vec<u8>> {
-    let mut body = Vec::with_capacity(base64_bytes(room));
-    append_base64(&mut body, append_png)?;
-    Ok(body)
+/// Writes the PNG in base64, and nothing else, into `body`, which is empty.
+pub fn write_base64(
+    room: usize,
+    append_png: impl FnOnce(&mut Vec<u8>) -> Result<()>,
+    body: &mut Vec<u8>,
+) -> Result<()> {
+    body.reserve_exact(base64_bytes(room));
+    append_base64(body, append_png).map(drop)
 }
 
 fn base64_bytes(bytes: usize) -> usize {
@@ -147,7 +152,9 @@ mod tests {
             body.extend_from_slice(png);
             Ok(())
         };
-        String::from_utf8(json.body(frame, png.len(), append).unwrap()).unwrap()
+        let mut body = Vec::new();
+        json.write(frame, png.len(), append, &mut body).unwrap();
+        String::from_utf8(body).unwrap()
     }
 
     #[test]
@@ -167,7 +174,8 @@ mod tests {
                 body.extend_from_slice(&bytes[..length]);
                 Ok(())
             };
-            let text = base64(length, append).unwrap();
+            let mut text = Vec::new();
+            write_base64(length, append, &mut text).unwrap();
             assert_eq!(text, STANDARD.encode(&bytes[..length]).into_bytes(), "{length}");
             assert_eq!(text.capacity(), base64_bytes(length), "{length}");
         }

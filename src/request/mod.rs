@@ -70,32 +70,36 @@ pub struct Body {
 }
 
 impl Shape {
-    /// A body around the PNG that `append_png` writes; `room` is how many bytes that may be.
+    /// A body around the PNG that `append_png` writes; `room` is how many bytes that may be. It is made
+    /// in the allocation of `spare`.
     pub fn body(
         &self,
         frame: u64,
+        spare: Vec<u8>,
         room: usize,
         append_png: impl FnOnce(&mut Vec<u8>) -> Result<()>,
     ) -> Result<Body> {
-        let (content_type, mut bytes) = match self {
+        let mut bytes = spare;
+        bytes.clear();
+        let content_type = match self {
             Shape::Multipart { parts, content_type } => {
-                let (boundary, bytes) = multipart::body(parts, frame, room, append_png)?;
-                (Some(format!("{content_type}; boundary={boundary}")), bytes)
+                let boundary = multipart::write(parts, frame, room, append_png, &mut bytes)?;
+                Some(format!("{content_type}; boundary={boundary}"))
             }
             Shape::Raw { content_type } => {
-                let mut bytes = Vec::with_capacity(room);
+                bytes.reserve_exact(room);
                 append_png(&mut bytes)?;
-                (content_type.clone(), bytes)
+                content_type.clone()
             }
             Shape::Json { json, content_type } => {
-                (content_type.clone(), json.body(frame, room, append_png)?)
+                json.write(frame, room, append_png, &mut bytes)?;
+                content_type.clone()
             }
             Shape::Base64 { content_type } => {
-                (content_type.clone(), json::base64(room, append_png)?)
+                json::write_base64(room, append_png, &mut bytes)?;
+                content_type.clone()
             }
         };
-        // The room was an upper bound: what it left over would spread the bodies over more pages.
-        bytes.shrink_to_fit();
         Ok(Body { frame, content_type, bytes })
     }
 }

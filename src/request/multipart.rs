@@ -9,40 +9,42 @@ use memchr::memmem;
 
 use super::Part;
 
-/// The boundary and the body of this frame. `room` is how many bytes `append_png` may write.
-pub fn body(
+/// Writes the body of this frame into `body`, which is empty; gives its boundary. `room` is how many bytes
+/// `append_png` may write.
+pub fn write(
     parts: &[Part],
     frame: u64,
     room: usize,
     append_png: impl FnOnce(&mut Vec<u8>) -> Result<()>,
-) -> Result<(String, Vec<u8>)> {
-    multipart(parts, frame, room, append_png, random_boundary)
+    body: &mut Vec<u8>,
+) -> Result<String> {
+    body.reserve_exact(room + written_around(parts));
+    write_with(random_boundary, parts, frame, append_png, body)
 }
 
 /// Writes the body with boundaries from `draw` until one is found nowhere inside a part.
-fn multipart(
+fn write_with(
+    mut draw: impl FnMut() -> String,
     parts: &[Part],
     frame: u64,
-    room: usize,
     append_png: impl FnOnce(&mut Vec<u8>) -> Result<()>,
-    mut draw: impl FnMut() -> String,
-) -> Result<(String, Vec<u8>)> {
-    let boundary = draw();
-    let mut body = Vec::with_capacity(room + written_around(parts));
-    write_parts(parts, frame, &boundary, &mut body, append_png)?;
-    if delimits(&boundary, parts, &body) {
-        return Ok((boundary, body));
+    body: &mut Vec<u8>,
+) -> Result<String> {
+    let mut boundary = draw();
+    write_parts(parts, frame, &boundary, body, append_png)?;
+    if delimits(&boundary, parts, body) {
+        return Ok(boundary);
     }
-    let png = png_of(&boundary, parts, frame, &body);
+    let png = png_of(&boundary, parts, frame, body);
     loop {
-        let boundary = draw();
-        let mut body = Vec::with_capacity(png.len() + written_around(parts));
-        write_parts(parts, frame, &boundary, &mut body, |body| {
+        boundary = draw();
+        body.clear();
+        write_parts(parts, frame, &boundary, body, |body| {
             body.extend_from_slice(&png);
             Ok(())
         })?;
-        if delimits(&boundary, parts, &body) {
-            return Ok((boundary, body));
+        if delimits(&boundary, parts, body) {
+            return Ok(boundary);
         }
     }
 }
@@ -158,7 +160,9 @@ mod tests {
             body.extend_from_slice(png);
             Ok(())
         };
-        multipart(&parts(), 7, png.len(), append, || boundaries.remove(0).to_owned()).unwrap()
+        let draw = || boundaries.remove(0).to_owned();
+        let mut body = Vec::new();
+        (write_with(draw, &parts(), 7, append, &mut body).unwrap(), body)
     }
 
     #[test]
