@@ -68,6 +68,12 @@ pub fn plain(text: &str) -> String {
     }
 }
 
+/// A count and what is counted: "1 line", "2 lines".
+pub fn count_of(count: impl Into<u64>, one: &str, many: &str) -> String {
+    let count = count.into();
+    format!("{count} {}", if count == 1 { one } else { many })
+}
+
 /// An error with its context, on one line.
 pub fn causes(error: &anyhow::Error) -> String {
     let causes: Vec<_> = error.chain().map(|cause| plain(&cause.to_string())).collect();
@@ -134,6 +140,12 @@ mod tests {
         assert_eq!(plain("I/O failed"), "I/O failed");
         assert_eq!(plain("TLS: x"), "TLS: x");
         assert_eq!(plain(""), "");
+    }
+
+    #[test]
+    fn one_is_no_plural() {
+        let lines = [0u64, 1, 2].map(|count| count_of(count, "line is", "lines are"));
+        assert_eq!(lines, ["0 lines are", "1 line is", "2 lines are"]);
     }
 
     #[test]

@@ -34,7 +34,7 @@ use std::time::Instant;
 use anyhow::{Context, Result, anyhow};
 
 use crate::args::{Args, Command};
-use crate::diagnostic::{Secrets, causes, plain, say};
+use crate::diagnostic::{Secrets, causes, count_of, plain, say};
 use crate::input::{Cause, Input, InputError};
 use crate::job::{Answer, Fault};
 use crate::pipeline::{Answers, Settings};
@@ -269,7 +269,8 @@ fn lost(args: &Args, tally: &Tally, frame: u64) -> Ending {
 
 fn failed(args: &Args, tally: &Tally, cause: String) -> Ending {
     let next = args.skip + tally.lines;
-    Ending::failed(format!("{cause}; {} lines are out, go on with --skip {next}", tally.lines))
+    let lines = count_of(tally.lines, "line is", "lines are");
+    Ending::failed(format!("{cause}; {lines} out, go on with --skip {next}"))
 }
 
 fn bad_input(tally: &Tally, error: &InputError) -> Ending {

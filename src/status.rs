@@ -11,7 +11,7 @@ use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
-use crate::diagnostic;
+use crate::diagnostic::{self, count_of};
 use crate::pipeline::Counts;
 
 /// Between two redraws.
@@ -31,12 +31,12 @@ pub struct Tally {
 pub fn summary(tally: Tally, counts: &Counts, begin: Instant) -> String {
     let seconds = begin.elapsed().as_secs_f64();
     format!(
-        "{} frames, {} failed, {} retries, {} bytes read, {} bytes sent, {seconds:.3} s, {:.1} frames/s",
-        tally.lines,
+        "{}, {} failed, {}, {} read, {} sent, {seconds:.3} s, {:.1} frames/s",
+        count_of(tally.lines, "frame", "frames"),
         tally.failed,
-        counts.retries.load(Ordering::Relaxed),
-        counts.bytes_read.load(Ordering::Relaxed),
-        counts.bytes_sent.load(Ordering::Relaxed),
+        count_of(counts.retries.load(Ordering::Relaxed), "retry", "retries"),
+        count_of(counts.bytes_read.load(Ordering::Relaxed), "byte", "bytes"),
+        count_of(counts.bytes_sent.load(Ordering::Relaxed), "byte", "bytes"),
         rate(tally.lines, seconds),
     )
 }
@@ -113,12 +113,12 @@ impl Shared {
     fn text(&self, columns: usize) -> String {
         let load = |count: &AtomicU64| count.load(Ordering::Relaxed);
         let (answered, failed) = (load(&self.answered), load(&self.failed));
-        let retries = load(&self.counts.retries);
+        let retries = count_of(load(&self.counts.retries), "retry", "retries");
         let in_flight = self.counts.in_flight.load(Ordering::Relaxed);
         let rate = rate(answered, self.begin.elapsed().as_secs_f64());
         let long = format!(
             "pngpost: {answered} answered, {in_flight} in flight, {rate:.1} frames/s, \
-             {retries} retries, {failed} failed"
+             {retries}, {failed} failed"
         );
         if long.len() < columns {
             return long;
@@ -128,7 +128,7 @@ impl Shared {
             format!("{failed} failed"),
             format!("{in_flight} up"),
             format!("{rate:.1}/s"),
-            format!("{retries} retries"),
+            retries,
         ];
         fitting(&fields, columns)
     }

@@ -16,6 +16,7 @@ mod tests;
 use std::fmt;
 use std::io::{self, Read};
 
+use crate::diagnostic::count_of;
 use crate::frame::{Content, Frame, FrameSize, Layout, MAX_FRAME_BYTES, MAX_SIDE, PixelFormat};
 
 use raw::RawFrames;
@@ -46,9 +47,13 @@ impl fmt::Display for InputError {
             Cause::Truncated { got, expected, hint } => {
                 match expected {
                     Some(expected) => {
-                        write!(f, "frame {frame}: input ends after {got} of {expected} bytes")?;
+                        let bytes = count_of(*expected, "byte", "bytes");
+                        write!(f, "frame {frame}: input ends after {got} of {bytes}")?;
                     }
-                    None => write!(f, "frame {frame}: input ends after {got} bytes, inside it")?,
+                    None => {
+                        let bytes = count_of(*got, "byte", "bytes");
+                        write!(f, "frame {frame}: input ends after {bytes}, inside it")?;
+                    }
                 }
                 hint.iter().try_for_each(|hint| write!(f, "; {hint}"))
             }
@@ -176,8 +181,6 @@ fn promised_bytes(size: FrameSize, layout: Layout) -> Result<usize, Cause> {
 }
 
 fn over_the_limit(size: FrameSize, layout: Layout) -> String {
-    let bytes = layout.pixel_bytes();
-    format!(
-        "{size} with {bytes} bytes a pixel is over the limit of {MAX_FRAME_BYTES} bytes for a frame"
-    )
+    let bytes = count_of(layout.pixel_bytes() as u64, "byte", "bytes");
+    format!("{size} with {bytes} a pixel is over the limit of {MAX_FRAME_BYTES} bytes for a frame")
 }

@@ -6,7 +6,7 @@
 
 use std::io::Read;
 
-use crate::diagnostic::foreign;
+use crate::diagnostic::{count_of, foreign};
 use crate::frame::{ByteOrder, ChannelOrder, Color, Content, Layout, Samples};
 
 use super::source::Source;
@@ -180,8 +180,8 @@ fn pam_color(depth: u64, tuple_type: &str) -> Result<Color, Cause> {
     match color {
         Some(color) if color.channels() as u64 == depth => Ok(color),
         Some(color) => malformed(format!(
-            "PAM header: DEPTH is {depth}, but {tuple_type} has {} channels",
-            color.channels()
+            "PAM header: DEPTH is {depth}, but {tuple_type} has {}",
+            count_of(color.channels() as u64, "channel", "channels")
         )),
         None => malformed(format!("PAM header: DEPTH is {depth}; it must be from 1 to 4")),
     }

@@ -5,6 +5,8 @@
 
 use std::io::Read;
 
+use crate::diagnostic::count_of;
+
 use super::{Failure, Response};
 
 /// The longest response body that is taken.
@@ -90,7 +92,8 @@ fn check_body(head: &Head, got: usize, length: Option<u64>) -> Result<(), Failur
     }
     match length {
         Some(told) if told != got as u64 => {
-            Err(Failure::unknown(format!("response cut short: {got} of {told} bytes")))
+            let bytes = count_of(told, "byte", "bytes");
+            Err(Failure::unknown(format!("response cut short: {got} of {bytes}")))
         }
         // Every server sends some header; a reply without any was cut inside its head.
         None if head.headers.is_empty() => Err(Failure::unknown("response cut short: no header")),

@@ -78,7 +78,7 @@ fn the_summary_comes_after_what_ended_the_run() {
     let lines: Vec<_> = run.stderr.lines().collect();
     assert_eq!((run.status, lines.len()), (Some(3), 2));
     assert_eq!(lines[0], "pngpost: frame 1: input ends after 1 of 3 bytes");
-    assert!(lines[1].starts_with("pngpost: 1 frames, 0 failed, "), "{}", lines[1]);
+    assert!(lines[1].starts_with("pngpost: 1 frame, 0 failed, "), "{}", lines[1]);
 }
 
 #[test]

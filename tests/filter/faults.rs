@@ -163,7 +163,7 @@ fn a_retry_after_past_the_limit_is_not_waited_for(engine: Engine) {
     let run = engine.run(&["-s", "1x1", &server.url()], &tiny_frames(2));
     let message = "frame 0: upload: status 503 \
                    (Retry-After of 3600 s passes the limit of 600 s, --retry-max-time); \
-                   1 lines are out, go on with --skip 1";
+                   1 line is out, go on with --skip 1";
     assert_eq!(run.fails(1, message).stdout, b"later\n");
     assert_eq!(server.requests().len(), 1);
 }
@@ -243,7 +243,7 @@ fn an_early_413_is_a_line_unless_the_connection_is_reset(engine: Engine) {
         });
         engine.run(&["-s", "2000x1000", "-p", "gray", "-z", "none", &server.url()], &[9; BIG])
     };
-    let message = "frame 0: upload: status 413; 1 lines are out, go on with --skip 1";
+    let message = "frame 0: upload: status 413; 1 line is out, go on with --skip 1";
     assert_eq!(early(false).fails(1, message).stdout, b"too large\n");
     // Where the reset overtakes the answer, minreq loses it: a failure without a line.
     let run = early(true);
@@ -262,7 +262,7 @@ fn verbose_tells_of_each_retry(engine: Engine) {
     let lines: Vec<_> = run.stderr.lines().collect();
     assert_eq!(lines[0], "pngpost: frame 0: upload: status 503; attempt 2 of 4 in 0.0 s");
     assert_eq!(lines[1], "pngpost: frame 0: upload: status 429; attempt 3 of 4 in 0.0 s");
-    assert!(lines[2].starts_with("pngpost: 1 frames, 0 failed, 2 retries, "), "{}", lines[2]);
+    assert!(lines[2].starts_with("pngpost: 1 frame, 0 failed, 2 retries, "), "{}", lines[2]);
     assert_eq!(lines.len(), 3);
 }
 

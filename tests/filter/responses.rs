@@ -196,7 +196,7 @@ fn a_redirect_is_reported_and_not_followed(engine: Engine) {
         let code = &status[..3];
         let message = format!(
             "frame 0: upload: status {code}, redirect to {}a{escaped} not followed; \
-             1 lines are out, go on with --skip 1",
+             1 line is out, go on with --skip 1",
             elsewhere.url()
         );
         assert_eq!(run.fails(1, &message).stdout, b"moved\n");

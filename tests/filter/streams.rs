@@ -486,7 +486,7 @@ fn what_is_not_read_is_refused_by_name_after_the_images_before_it() {
         ),
         (
             b"P5 40000 40000 255 ".into(),
-            "40000x40000 with 1 bytes a pixel is over the limit of 1073741824 bytes for a frame"
+            "40000x40000 with 1 byte a pixel is over the limit of 1073741824 bytes for a frame"
                 .into(),
         ),
         (b"P5 0 1 255 ".into(), "size 0x1: width and height must be from 1 to 2147483647".into()),
@@ -566,6 +566,7 @@ fn an_image_cut_anywhere_is_bad_input_after_the_images_before_it() {
                 // The header of an array is not part of its images.
                 true if image[0] == 0x93 => format!("{} of {samples} bytes", cut - known),
                 true => format!("{cut} of {whole} bytes"),
+                false if cut == 1 => "1 byte, inside it".to_owned(),
                 false => format!("{cut} bytes, inside it"),
             };
             let run = run.fails(3, &format!("frame 1: input ends after {bytes}"));
