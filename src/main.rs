@@ -184,7 +184,7 @@ fn deliver(args: &Args, secrets: &Secrets, mut answers: Answers, begin: Instant)
         let Some(answer) = answers.next() else {
             break if tally.failed == 0 { Ending::Done } else { Ending::Failed(None) };
         };
-        let frame = args.skip + tally.lines;
+        let frame = args.skip + tally.frames;
         let tried = tried(&answer);
         let (response, failure) = match answer.result {
             Ok(response) if response.is_success() => (Some(response), None),
@@ -194,9 +194,10 @@ fn deliver(args: &Args, secrets: &Secrets, mut answers: Answers, begin: Instant)
             }
             Err(Fault::Upload(failure)) => (None, Some(format!("upload: {failure}{tried}"))),
             Err(Fault::Encode(error)) => (None, Some(causes(&error))),
-            Err(Fault::Lost) => break lost(args, &tally, frame),
+            Err(Fault::Lost) => break lost(args, &mut tally, frame),
             Err(Fault::Input(error)) => break bad_input(&tally, &error),
         };
+        tally.frames += 1;
         if response.is_some() || args.keep_going {
             let upload = Upload { frame, attempts: answer.attempts, elapsed: answer.elapsed };
             let line = line_of(args.ndjson, &upload, response, failure.as_deref());
@@ -263,7 +264,9 @@ fn tried(answer: &Answer) -> String {
     }
 }
 
-fn lost(args: &Args, tally: &Tally, frame: u64) -> Ending {
+fn lost(args: &Args, tally: &mut Tally, frame: u64) -> Ending {
+    tally.frames += 1;
+    tally.failed += 1;
     failed(args, tally, format!("frame {frame}: upload: its worker ended without an answer"))
 }
 

@@ -23,6 +23,8 @@ const USUAL_COLUMNS: usize = 80;
 /// What has become of the frames so far.
 #[derive(Clone, Copy, Default)]
 pub struct Tally {
+    /// Those that were answered and those that have failed, each once.
+    pub frames: u64,
     pub lines: u64,
     pub failed: u64,
 }
@@ -32,12 +34,12 @@ pub fn summary(tally: Tally, counts: &Counts, begin: Instant) -> String {
     let seconds = begin.elapsed().as_secs_f64();
     format!(
         "{}, {} failed, {}, {} read, {} sent, {seconds:.3} s, {:.1} frames/s",
-        count_of(tally.lines, "frame", "frames"),
+        count_of(tally.frames, "frame", "frames"),
         tally.failed,
         count_of(counts.retries.load(Ordering::Relaxed), "retry", "retries"),
         count_of(counts.bytes_read.load(Ordering::Relaxed), "byte", "bytes"),
         count_of(counts.bytes_sent.load(Ordering::Relaxed), "byte", "bytes"),
-        rate(tally.lines, seconds),
+        rate(tally.frames, seconds),
     )
 }
 

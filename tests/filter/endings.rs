@@ -7,7 +7,7 @@ use std::sync::atomic::Ordering;
 
 use crate::support::program::{Running, command, run, run_command};
 use crate::support::server::{Server, ok};
-use crate::support::{tiny, tiny_frames, wait_until};
+use crate::support::{tiny, tiny_frames, tiny_number, wait_until};
 
 #[test]
 fn a_full_disk_under_stdout_is_an_error() {
@@ -79,6 +79,22 @@ fn the_summary_comes_after_what_ended_the_run() {
     assert_eq!((run.status, lines.len()), (Some(3), 2));
     assert_eq!(lines[0], "pngpost: frame 1: input ends after 1 of 3 bytes");
     assert!(lines[1].starts_with("pngpost: 1 frame, 0 failed, "), "{}", lines[1]);
+}
+
+#[test]
+fn the_summary_counts_each_frame_that_was_answered_or_failed() {
+    let server = Server::answering(|_, request| match tiny_number(&request.body) {
+        2 => Vec::new(),
+        _ => ok("line"),
+    });
+    for (option, summary) in [
+        ("--raw", "3 frames, 1 failed, 0 retries, "),
+        ("--keep-going", "5 frames, 1 failed, 0 retries, "),
+    ] {
+        let run = run(&["-v", "--raw", "-s", "1x1", option, &server.url()], &tiny_frames(5));
+        let last = run.stderr.lines().last().unwrap();
+        assert!(last.starts_with(&format!("pngpost: {summary}")), "{last}");
+    }
 }
 
 #[test]
