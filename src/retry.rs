@@ -12,6 +12,9 @@ use crate::upload::Outcome;
 /// No pause of our own is longer.
 const PAUSE_AT_MOST: Duration = Duration::from_secs(60);
 
+/// No Retry-After is waited for longer, without a limit either: ten years.
+const FAR: Duration = Duration::from_secs(315_360_000);
+
 /// What the user asks for.
 #[derive(Clone, Debug)]
 pub struct Policy {
@@ -19,8 +22,8 @@ pub struct Policy {
     pub retries: u32,
     /// The first pause; it doubles from one round of failures to the next.
     pub delay: Duration,
-    /// How long an outage may last.
-    pub max_time: Duration,
+    /// How long an outage may last; `None`: without limit.
+    pub max_time: Option<Duration>,
     /// Whether a frame that may have arrived is sent again.
     pub all_errors: bool,
     /// The time between the starts of two attempts, at least.
@@ -126,10 +129,11 @@ impl<R: FnMut() -> f64> Retry<R> {
         if failed.attempts > self.policy.retries {
             return Next::GiveUp(None);
         }
-        let limit = self.policy.max_time;
-        if !self.given_up && resume.saturating_duration_since(down_since) <= limit {
+        let outage = resume.saturating_duration_since(down_since);
+        let passed = self.policy.max_time.filter(|&limit| self.given_up || outage > limit);
+        let Some(limit) = passed else {
             return Next::Again(resume.saturating_duration_since(now));
-        }
+        };
         self.given_up = true;
         Next::GiveUp(Some(match retry_after {
             Some(after) => format!(
@@ -148,7 +152,8 @@ impl<R: FnMut() -> f64> Retry<R> {
         let begins_round = level >= self.level;
         self.level = self.level.max(level.saturating_add(1));
         // A far-off Retry-After must not overflow the clock.
-        let after = retry_after.map(|after| after.min(self.policy.max_time * 2 + PAUSE_AT_MOST));
+        let far = self.policy.max_time.map_or(FAR, |limit| limit * 2 + PAUSE_AT_MOST);
+        let after = retry_after.map(|after| after.min(far));
         match after {
             Some(after) if begins_round => self.not_before = Some(now + after),
             Some(after) => self.not_before = self.not_before.max(Some(now + after)),
@@ -175,7 +180,7 @@ impl<R: FnMut() -> f64> Retry<R> {
 
     /// Whether the outage has lasted longer than it may.
     fn is_gone(&self, now: Instant) -> bool {
-        let limit = self.policy.max_time;
+        let Some(limit) = self.policy.max_time else { return false };
         let outlasted = |since| now.saturating_duration_since(since) >= limit;
         self.given_up || self.down_since.is_some_and(outlasted)
     }
@@ -201,7 +206,7 @@ mod tests {
         Policy {
             retries: 3,
             delay: SECOND,
-            max_time: 600 * SECOND,
+            max_time: Some(600 * SECOND),
             all_errors: false,
             spacing: Duration::ZERO,
         }
@@ -371,6 +376,19 @@ mod tests {
         assert!(matches!(retry.turn(now), Turn::Go(_)));
         retry.answered(u32::MAX);
         assert_eq!(retry.failed(&down(0, 1), now, SystemTime::now()), Next::Again(SECOND));
+    }
+
+    #[test]
+    fn without_a_limit_an_outage_may_last() {
+        let mut retry = retry(Policy { max_time: None, retries: 1000, ..policy() });
+        let begin = Instant::now();
+        retry.failed(&down(0, 1), begin, SystemTime::now());
+        let late = begin + 1_000_000 * SECOND;
+        let next = retry.failed(&down(1, 2), late, SystemTime::now());
+        assert_eq!(next, Next::Again(2 * SECOND));
+        assert_eq!(retry.turn(late), Turn::WaitUntil(late + 2 * SECOND));
+        let next = retry.failed(&busy("99999999999999999999999999"), late, SystemTime::now());
+        assert_eq!(next, Next::Again(FAR));
     }
 
     #[test]

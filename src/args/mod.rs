@@ -28,6 +28,10 @@ use value::{
 /// The most uploads in flight: each has a thread and a connection.
 pub const MAX_JOBS: usize = 1000;
 
+/// The first pause before a retry, and how long an outage may last, unless it is said.
+const RETRY_DELAY: Duration = Duration::from_secs(1);
+const RETRY_MAX_TIME: Duration = Duration::from_secs(600);
+
 /// The most retries of a frame.
 const MAX_RETRIES: u64 = 1_000_000;
 
@@ -60,7 +64,8 @@ pub struct Args {
     pub max_time: Duration,
     pub retries: u32,
     pub retry_delay: Duration,
-    pub retry_max_time: Duration,
+    /// `None`: without limit.
+    pub retry_max_time: Option<Duration>,
     pub retry_all_errors: bool,
     /// Between the starts of two attempts, at least.
     pub spacing: Duration,
@@ -304,8 +309,10 @@ impl Typed {
             jobs: self.jobs.unwrap_or(1),
             max_time: self.max_time.unwrap_or(Duration::from_secs(300)),
             retries: self.retries.unwrap_or(3),
-            retry_delay: self.retry_delay.unwrap_or(Duration::from_secs(1)),
-            retry_max_time: self.retry_max_time.unwrap_or(Duration::from_secs(600)),
+            // As in curl, 0 is the pause of the default, and no limit.
+            retry_delay: self.retry_delay.filter(|it| !it.is_zero()).unwrap_or(RETRY_DELAY),
+            retry_max_time: Some(self.retry_max_time.unwrap_or(RETRY_MAX_TIME))
+                .filter(|it| !it.is_zero()),
             retry_all_errors: self.retry_all_errors,
             spacing: self.spacing,
             keep_going: self.keep_going,
@@ -368,6 +375,21 @@ mod tests {
         let is_there = |long: &str| cfg!(feature = "keep-alive") || long != "keep-alive";
         let of_manual = manual.lines().filter_map(option).filter(|(_, long)| is_there(long));
         assert_eq!(names(of_manual), of_parser());
+    }
+
+    #[test]
+    fn zero_is_what_it_is_in_curl() {
+        let parsed = |seconds: &str| {
+            let line = ["http://h/", "--retry-delay", seconds, "--retry-max-time", seconds];
+            match parse(line.map(OsString::from)) {
+                Ok(Command::Post(args)) => (args.retry_delay, args.retry_max_time),
+                _ => panic!("{seconds}"),
+            }
+        };
+        let ms = Duration::from_millis;
+        assert_eq!(parsed("0.5"), (ms(500), Some(ms(500))));
+        assert_eq!(parsed("0"), (RETRY_DELAY, None));
+        assert_eq!(parsed("0.0"), (RETRY_DELAY, None));
     }
 
     #[test]

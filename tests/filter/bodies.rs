@@ -128,7 +128,7 @@ fn a_retry_sends_the_same_request_again() {
             _ => ok(""),
         });
         let url = format!("http://{}/{{{{n}}}}", server.address);
-        run(&[body, &["-s", "1x1", "--retry-delay", "0", &url]].concat(), &[1, 2, 3]).ok();
+        run(&[body, &["-s", "1x1", "--retry-delay", "0.001", &url]].concat(), &[1, 2, 3]).ok();
         let requests = server.requests();
         assert_eq!(requests.len(), 3);
         assert_eq!(requests[0].head[0], "POST /0 HTTP/1.1");

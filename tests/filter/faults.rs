@@ -70,12 +70,14 @@ fn a_refused_connection_is_tried_again_and_then_a_failure(engine: Engine) {
     let port = ClosedPort::new();
     let refused = |options: &[&str], cause: &str| {
         let url = port.url();
-        let arguments = [&["-s", "1x1", "--retry-delay", "0"], options, &[&url]].concat();
+        let arguments = [&["-s", "1x1", "--retry-delay", "0.001"], options, &[&url]].concat();
         let message = format!("frame 0: upload: {cause}; 0 lines are out, go on with --skip 0");
         engine.run(&arguments, &tiny_frames(3)).fails(1, &message);
     };
     refused(&[], "connection refused (4 attempts)");
     refused(&["--retry", "1"], "connection refused (2 attempts)");
+    // 0 is no limit.
+    refused(&["--retry", "1", "--retry-max-time", "0"], "connection refused (2 attempts)");
     refused(&["--retry", "0"], "connection refused");
 }
 
@@ -153,7 +155,7 @@ fn retry_after_is_waited_for(engine: Engine) {
             _ => ok(""),
         }
     });
-    engine.run(&["-s", "1x1", "--retry-delay", "0", &server.url()], &[0; 3]).ok();
+    engine.run(&["-s", "1x1", "--retry-delay", "0.001", &server.url()], &[0; 3]).ok();
     let times = times.lock().unwrap();
     assert!(times[1] - times[0] >= Duration::from_secs(1));
 }
@@ -205,13 +207,14 @@ fn faulty_once(fault: Fault) -> Server {
 fn what_may_have_arrived_is_sent_again_only_if_the_user_asks(engine: Engine) {
     for (name, fault) in UNKNOWN {
         let server = faulty_once(fault);
-        let arguments = ["-s", "1x1", "--raw", "-m", "1", "--retry-delay", "0", &server.url()];
+        let arguments = ["-s", "1x1", "--raw", "-m", "1", "--retry-delay", "0.001", &server.url()];
         let run_once = engine.run(&arguments, &tiny_frames(2));
         assert_eq!(run_once.status, Some(1), "{name}");
         assert_eq!(server.connections(), 1, "{name}");
 
         let server = faulty_once(fault);
-        let asked = ["-s", "1x1", "--raw", "-m", "1", "--retry-delay", "0", "--retry-all-errors"];
+        let asked =
+            ["-s", "1x1", "--raw", "-m", "1", "--retry-delay", "0.001", "--retry-all-errors"];
         let run = engine.run(&[&asked[..], &[&server.url()]].concat(), &tiny_frames(2)).ok();
         assert_eq!(run.lines(), answers(2), "{name}");
         assert_eq!(server.connections(), 3, "{name}");
@@ -224,7 +227,8 @@ fn what_is_refused_is_never_sent_again(engine: Engine) {
             "304 x" => b"HTTP/1.1 304 x\r\nDate: x\r\n\r\n".to_vec(),
             _ => response(status, "no"),
         });
-        let arguments = ["-s", "1x1", "--retry-all-errors", "--retry-delay", "0", &server.url()];
+        let arguments =
+            ["-s", "1x1", "--retry-all-errors", "--retry-delay", "0.001", &server.url()];
         let run = engine.run(&arguments, &[0; 3]);
         assert_eq!((run.status, server.connections()), (Some(1), 1), "{status}");
     }
@@ -257,7 +261,7 @@ fn verbose_tells_of_each_retry(engine: Engine) {
         1 => response_with("429 x", "Retry-After: 0\r\n", ""),
         _ => ok("fine"),
     });
-    let arguments = ["-v", "-s", "1x1", "--retry-delay", "0", &server.url()];
+    let arguments = ["-v", "-s", "1x1", "--retry-delay", "0.001", &server.url()];
     let run = engine.run(&arguments, &[0; 3]);
     let lines: Vec<_> = run.stderr.lines().collect();
     assert_eq!(lines[0], "pngpost: frame 0: upload: status 503; attempt 2 of 4 in 0.0 s");
@@ -366,7 +370,7 @@ fn run_over_tls(
         }
     });
     let url = format!("https://localhost:{}/", server.address.port());
-    let asked = ["-s", "1x1", "--raw", "--retry-all-errors", "--retry-delay", "0", &url];
+    let asked = ["-s", "1x1", "--raw", "--retry-all-errors", "--retry-delay", "0.001", &url];
     let mut command = engine.command(&asked);
     let other = Authority::new("stranger");
     command.env("SSL_CERT_FILE", if trust { &authority.file } else { &other.file });
@@ -434,7 +438,7 @@ fn a_send_that_stalls_ends_at_max_time(engine: Engine) {
 fn a_peer_that_speaks_no_tls_is_a_failure(engine: Engine) {
     let server = Server::answering(|_, _| ok("plain"));
     let url = format!("https://localhost:{}/", server.address.port());
-    let run = engine.run(&["-s", "1x1", "--retry-delay", "0", &url], &[0; 3]);
+    let run = engine.run(&["-s", "1x1", "--retry-delay", "0.001", &url], &[0; 3]);
     assert_eq!((run.status, run.stdout.as_slice()), (Some(1), &b""[..]));
     assert!(run.stderr.starts_with("pngpost: frame 0: upload: "), "{}", run.stderr);
 }

@@ -107,7 +107,7 @@ fn no_file_descriptor_for_a_connection_was_never_sent_and_is_tried_again() {
         return;
     }
     let (server, files) = (echoing(), Files::new("emfile", &tiny_frames(5)));
-    let arguments = ["-v", "-s", "1x1", "--raw", "--retry-delay", "0", &server.url()];
+    let arguments = ["-v", "-s", "1x1", "--raw", "--retry-delay", "0.001", &server.url()];
     let run = files.run("socket:error=EMFILE:when=2..3", None, &arguments);
     assert_eq!(String::from_utf8(run.stdout).unwrap(), answers(5));
     assert_eq!(run.status, Some(0));

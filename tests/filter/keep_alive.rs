@@ -153,7 +153,7 @@ fn a_connect_that_times_out_was_never_sent() {
     let _queue: Vec<_> =
         (0..2).map(|_| TcpStream::connect_timeout(&address, Duration::from_millis(200))).collect();
     let url = format!("http://{address}/");
-    let limits = ["-m", "0.3", "--retry", "2", "--retry-delay", "0"];
+    let limits = ["-m", "0.3", "--retry", "2", "--retry-delay", "0.001"];
     let run = Ureq.run(&[&["-s", "1x1"], &limits[..], &[&url]].concat(), &[0; 3]);
     let cause = "timed out (--max-time) (3 attempts)";
     run.fails(1, &format!("frame 0: upload: {cause}; 0 lines are out, go on with --skip 0"));
@@ -165,7 +165,7 @@ fn a_tls_handshake_that_fails_was_never_sent() {
         let _ = connection.read(&mut [0; 1024]);
     });
     let url = format!("https://localhost:{}/", server.address.port());
-    let run = Ureq.run(&["-s", "1x1", "--retry", "2", "--retry-delay", "0", &url], &[0; 3]);
+    let run = Ureq.run(&["-s", "1x1", "--retry", "2", "--retry-delay", "0.001", &url], &[0; 3]);
     assert_eq!((run.status, server.connections()), (Some(1), 3), "{}", run.stderr);
 }
 

@@ -156,7 +156,7 @@ fn attempts_are_counted_and_seconds_are_those_of_the_last_one() {
         }
         _ => ok("taken"),
     });
-    let run = run_with(&server, &["--retry-delay", "0"], 1).ok();
+    let run = run_with(&server, &["--retry-delay", "0.001"], 1).ok();
     let record: Value = serde_json::from_str(&run.lines()[0]).unwrap();
     assert_eq!((&record["attempts"], &record["body"]), (&json!(3), &json!("taken")));
     assert!(record["seconds"].as_f64().unwrap() < 1.5, "{record}");

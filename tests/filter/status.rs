@@ -181,7 +181,7 @@ fn a_diagnostic_takes_its_place_and_a_run_that_fails_clears_it() {
         0 => response("503 Service Unavailable", ""),
         _ => ok(""),
     });
-    let arguments = "-v --retry 1 --retry-delay 0";
+    let arguments = "-v --retry 1 --retry-delay 0.001";
     let Some(program) = on_terminal(80, arguments, "> /dev/null", 2, &server) else { return };
     let stream = watch(
         program,
