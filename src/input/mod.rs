@@ -36,6 +36,8 @@ pub enum Cause {
     Truncated { got: u64, expected: Option<u64>, hint: Option<String> },
     /// The bytes are no frame.
     Malformed(String),
+    /// There are fewer frames than are to be skipped.
+    TooFew { skip: u64 },
     /// Reading itself failed.
     Read(io::Error),
 }
@@ -58,6 +60,10 @@ impl fmt::Display for InputError {
                 hint.iter().try_for_each(|hint| write!(f, "; {hint}"))
             }
             Cause::Malformed(what) => write!(f, "frame {frame}: {what}"),
+            Cause::TooFew { skip } => {
+                let frames = count_of(frame, "frame", "frames");
+                write!(f, "--skip {skip}: the input has only {frames}")
+            }
             Cause::Read(error) => write!(f, "frame {frame}: stdin: {error}"),
         }
     }
@@ -96,13 +102,21 @@ impl<R: Read> Input<R> {
     }
 
     /// The next frame after those to skip, read straight into `bytes`; `None` at an end of input
-    /// between two frames.
+    /// between two frames, unless it comes before the last frame to skip.
     pub fn read(&mut self, mut bytes: Vec<u8>) -> Result<Option<Frame>, InputError> {
         loop {
             let number = self.next;
             let content = self.read_any(&mut bytes);
-            let content = content.map_err(|cause| InputError { frame: number, cause })?;
-            let Some(content) = content else { return Ok(None) };
+            let content = match content {
+                Ok(Some(content)) => content,
+                // Whoever goes on after the last frame has nothing left to do, and that is fine.
+                Ok(None) if number >= self.skip => return Ok(None),
+                Ok(None) => {
+                    let cause = Cause::TooFew { skip: self.skip };
+                    return Err(InputError { frame: number, cause });
+                }
+                Err(cause) => return Err(InputError { frame: number, cause }),
+            };
             self.next += 1;
             if number >= self.skip {
                 return Ok(Some(Frame { number, content, bytes }));

@@ -149,11 +149,31 @@ fn skip_drops_frames_and_goes_on_numbering() {
     assert_eq!(skip("0"), ["0", "1", "2", "3", "4", "5"]);
     assert_eq!(skip("4"), ["4", "5"]);
     assert_eq!(skip("6"), [""; 0]);
-    assert_eq!(skip("18446744073709551615"), [""; 0]);
     let mut cut = tiny_frames(3);
     cut.pop();
     let run = run(&["-s", "1x1", "--raw", "--skip", "7", &server.url()], &cut);
     run.fails(3, "frame 2: input ends after 2 of 3 bytes");
+}
+
+#[test]
+fn an_input_of_fewer_frames_than_are_skipped_is_bad_input() {
+    let server = Server::answering(|_, _| ok(""));
+    let skip = |options: &[&str], count, frames: &[u8]| {
+        let run = run(&[options, &["--skip", count, &server.url()]].concat(), frames);
+        assert!(run.stdout.is_empty());
+        run
+    };
+    let raw = ["-s", "1x1"];
+    skip(&raw, "3", &tiny_frames(3)).ok();
+    skip(&raw, "4", &tiny_frames(3)).fails(3, "--skip 4: the input has only 3 frames");
+    skip(&raw, "2", &tiny_frames(1)).fails(3, "--skip 2: the input has only 1 frame");
+    let longest = u64::MAX.to_string();
+    let message = format!("--skip {longest}: the input has only 0 frames");
+    skip(&raw, &longest, &[]).fails(3, &message);
+    let images = [&b"P5 1 1 255 a"[..], b"P6 1 1 255 rgb"].concat();
+    skip(&[], "2", &images).ok();
+    skip(&[], "3", &images).fails(3, "--skip 3: the input has only 2 frames");
+    assert_eq!(server.connections(), 0);
 }
 
 #[test]

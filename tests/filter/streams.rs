@@ -383,10 +383,10 @@ fn images_of_all_kinds_and_sizes_follow_each_other_and_can_be_skipped() {
     let kinds = every_kind();
     let stream: Vec<u8> = kinds.iter().flat_map(|kind| kind.0.clone()).collect();
     let expected: Vec<&Image> = kinds.iter().flat_map(|kind| &kind.1).collect();
-    for skip in 0..=expected.len() + 1 {
+    for skip in 0..=expected.len() {
         let range = ["--range", "0:1", "--skip", &skip.to_string()];
         let images = images(&range, &stream);
-        let kept = &expected[skip.min(expected.len())..];
+        let kept = &expected[skip..];
         assert!(images.iter().eq(kept.iter().copied()), "--skip {skip}");
     }
     // Skipped images are checked like others, and numbering goes on.
