@@ -3,7 +3,9 @@
 
 use std::env;
 use std::fs::File;
-use std::io::Read;
+use std::io::{self, Read};
+use std::os::fd::AsFd;
+use std::os::unix::fs::{FileTypeExt, MetadataExt};
 use std::path::Path;
 
 use anyhow::{Context, Result, anyhow, ensure};
@@ -187,6 +189,11 @@ fn user_info(args: &Args) -> Result<Option<UserInfo>> {
 }
 
 fn read_file(option: &str, path: &Path) -> Result<Vec<u8>> {
+    ensure!(
+        !is_stdin(path),
+        "{option}: {}: takes another file; standard input is for the frames",
+        path.display()
+    );
     let read = || {
         let mut bytes = Vec::new();
         File::open(path)?.take(MAX_FILE_BYTES + 1).read_to_end(&mut bytes)?;
@@ -200,6 +207,14 @@ fn read_file(option: &str, path: &Path) -> Result<Vec<u8>> {
         path.display()
     );
     Ok(bytes)
+}
+
+/// Whether it is what the frames come from, such as /dev/stdin: read here, it would take frames away,
+/// or send them as a value. Not so for devices: /dev/null has nothing to lose.
+fn is_stdin(path: &Path) -> bool {
+    let stdin = io::stdin().as_fd().try_clone_to_owned().and_then(|fd| File::from(fd).metadata());
+    let (Ok(stdin), Ok(file)) = (stdin, path.metadata()) else { return false };
+    (stdin.dev(), stdin.ino()) == (file.dev(), file.ino()) && !file.file_type().is_char_device()
 }
 
 fn without_line_end(mut text: Vec<u8>) -> Vec<u8> {

@@ -1,10 +1,14 @@
 //! Bad usage: exit status 2, one line on stderr, nothing read and nothing sent.
 
+use std::fs::File;
+use std::os::fd::OwnedFd;
+use std::os::unix::net::UnixStream;
 use std::process::Command;
 
 use crate::skipped::skip;
 use crate::support::program::{Running, command, run, run_command};
 use crate::support::server::{Server, ok};
+use crate::support::{file, tiny_frames};
 
 const URL: &str = "http://127.0.0.1:1/";
 
@@ -162,6 +166,57 @@ fn bad_usage_is_one_line_that_names_the_option_and_what_it_takes() {
         assert_eq!(run.stderr, format!("pngpost: {message}\n"), "{line}");
         assert_eq!((run.status, run.stdout.as_slice()), (Some(2), &b""[..]), "{line}");
     }
+}
+
+/// Each option that takes a file, given standard input in one of its names.
+#[test]
+fn a_file_that_is_standard_input_takes_no_frames_away() {
+    let server = Server::answering(|_, _| ok("line"));
+    let url = server.url();
+    let option = |option: &str, value: &str| {
+        let program = command(&["-s", "1x1", option, value, &url]);
+        let long = match option {
+            "-F" => "--form",
+            "-H" => "--header",
+            "-u" => "--user",
+            other => other,
+        };
+        let name = value.rsplit(['<', '@']).next().unwrap();
+        let is_for = "takes another file; standard input is for the frames";
+        (program, format!("{long}: {name}: {is_for}"))
+    };
+    for (name, value) in [
+        ("-F", "k=</dev/stdin"),
+        ("-F", "k=</dev/fd/0"),
+        ("-F", "k=</proc/self/fd/0"),
+        ("-H", "@/dev/stdin"),
+        ("-u", "@/dev/stdin"),
+        ("--json", "@/dev/stdin"),
+    ] {
+        let (program, message) = option(name, value);
+        run_command(program, &tiny_frames(2)).fails(2, &message);
+        // A socket cannot be opened by its name at all.
+        let (mut program, message) = option(name, value);
+        let (near, _far) = UnixStream::pair().unwrap();
+        program.stdin(OwnedFd::from(near));
+        Running::start(program).finish().fails(2, &message);
+    }
+    let frames = file("usage-frames", tiny_frames(2));
+    let (mut program, message) = option("-F", &format!("k=<{frames}"));
+    program.stdin(File::open(&frames).unwrap());
+    Running::start(program).finish().fails(2, &message);
+    assert_eq!(server.connections(), 0);
+
+    // Another file is fine, and so is /dev/null, in both places.
+    let posted = |value: &str, stdin: &str| {
+        let mut program = option("-F", value).0;
+        program.stdin(File::open(stdin).unwrap());
+        Running::start(program).finish().ok().lines().len()
+    };
+    let other = file("usage-other", tiny_frames(2));
+    assert_eq!(posted(&format!("k=<{other}"), &frames), 2);
+    assert_eq!(posted("k=</dev/null", &frames), 2);
+    assert_eq!(posted("k=</dev/null", "/dev/null"), 0);
 }
 
 #[test]
