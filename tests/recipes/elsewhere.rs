@@ -18,9 +18,23 @@ const ELSEWHERE: &[Elsewhere] = &[
         place: (".ci/run", &["sh tests/demo.sh", "cargo test --locked"]),
     },
     Elsewhere {
-        text: "cargo install --path .\nman ./man/pngpost.1\n",
-        reason: "a release is built, and written to the user's own folder",
-        place: (".ci/run", &["cargo install --locked --path . --root target/installed"]),
+        text: "cargo install --locked --path .\n\
+               install -Dm644 -t ~/.cargo/share/man/man1 man/pngpost.1\n\
+               install -Dm644 man/completions/pngpost.bash ~/.local/share/bash-completion/completions/pngpost\n\
+               install -Dm644 -t ~/.config/fish/completions man/completions/pngpost.fish\n\
+               install -Dm644 -t ~/.zsh man/completions/_pngpost\n",
+        reason: "a release is built; the script runs it with a home of its own",
+        place: (
+            "tests/install.sh",
+            &["from_readme 'cargo install --locked --path .' >\"$work/block\""],
+        ),
+    },
+    Elsewhere {
+        text: "cargo deb\n\
+               sudo dpkg -i target/debian/pngpost_*.deb\n\
+               sudo dpkg --purge pngpost    # removes it\n",
+        reason: "it wants root, and pngpost is another one then for the whole machine",
+        place: ("tests/install.sh", &["dpkg --install \"$package\"", "dpkg --purge pngpost"]),
     },
 ];
 

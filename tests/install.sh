@@ -1,0 +1,289 @@
+#!/bin/sh
+# install.sh: pngpost installed as its users install it, `sh tests/install.sh`, from any directory.
+#
+# From source, by the lines of README.md, into a temporary home; as a Debian package, which is held against the working tree,
+# installed with dpkg, tried, and purged. Whatever ends it, pngpost is then as little installed as before.
+#
+# It needs stable Rust and a C compiler; for the package also dpkg-dev and, to build cargo-deb once into
+# the target directory, crates.io. Only root can install with dpkg: for others the package is unpacked.
+# With CI set nothing that it uses may be missing.
+
+set -eu
+
+# The program that makes the package: its output is compared, so its version is told.
+cargo_deb_version=3.8.0
+
+# What the package holds, and the file of the working tree that it is; a .gz is compared unpacked.
+contents='usr/bin/pngpost -
+usr/share/bash-completion/completions/pngpost man/completions/pngpost.bash
+usr/share/doc/pngpost/README.md README.md
+usr/share/doc/pngpost/changelog.gz CHANGELOG.md
+usr/share/doc/pngpost/copyright LICENSE
+usr/share/fish/vendor_completions.d/pngpost.fish man/completions/pngpost.fish
+usr/share/man/man1/pngpost.1.gz man/pngpost.1
+usr/share/zsh/vendor-completions/_pngpost man/completions/_pngpost'
+
+say() { printf '%s\n' "$@"; }
+die() {
+    say "install.sh: $1" >&2
+    exit 1
+}
+# Whether the program is there; said where it is not.
+has() {
+    if command -v "$1" >/dev/null; then return 0; fi
+    case ${CI:-} in
+        '' | false) say "skipped: $1 is not installed" && return 1 ;;
+        *) die "$1 is not installed, and with CI set nothing is skipped" ;;
+    esac
+}
+
+receiver=
+work=
+is_installed=no
+
+clean_up() {
+    trap '' HUP INT PIPE TERM
+    if [ "$is_installed" = yes ]; then dpkg --purge pngpost >/dev/null; fi
+    if [ -n "$receiver" ]; then
+        kill "$receiver" 2>/dev/null || :
+        wait "$receiver" 2>/dev/null || :
+    fi
+    if [ -n "$work" ]; then rm -rf "$work"; fi
+}
+# Not every shell runs the EXIT trap on a signal.
+trap clean_up EXIT
+trap 'exit 129' HUP
+trap 'exit 130' INT
+trap 'exit 141' PIPE
+trap 'exit 143' TERM
+
+# cargo takes a relative CARGO_TARGET_DIR from where it is called: that is here, not the root.
+case ${CARGO_TARGET_DIR:-} in
+    '' | /*) ;;
+    *) CARGO_TARGET_DIR=$PWD/$CARGO_TARGET_DIR ;;
+esac
+root=$(CDPATH='' cd -- "$(dirname -- "$0")/.." && pwd)
+cd -- "$root"
+CARGO_TARGET_DIR=${CARGO_TARGET_DIR:-$root/target}
+# With another HOME, cargo would look for all that it has there.
+CARGO_HOME=${CARGO_HOME:-$HOME/.cargo}
+RUSTUP_HOME=${RUSTUP_HOME:-$HOME/.rustup}
+export CARGO_TARGET_DIR CARGO_HOME RUSTUP_HOME
+work=$(mktemp -d "${TMPDIR:-/tmp}/pngpost-install.XXXXXX")
+
+start_receiver() {
+    cargo build --quiet --locked --release --example receiver
+    : >"$work/receiver.out"
+    "$CARGO_TARGET_DIR/release/examples/receiver" >"$work/receiver.out" &
+    receiver=$!
+    tries=0
+    # The line counts from its line end on: read fails on one that is not whole.
+    until read -r listening <"$work/receiver.out"; do
+        kill -0 "$receiver" 2>/dev/null || die 'the server ended'
+        tries=$((tries + 1))
+        [ "$tries" -le 100 ] || die 'the server has not said where it listens'
+        sleep 0.1
+    done
+    url=${listening#listening on }
+}
+
+# One frame of a photograph through the program $1: the server has to have seen just these pixels.
+post_a_frame() {
+    head -c 12288 tests/data/astronaut-64x64.rgb >"$work/frame"
+    # gzip ends with the CRC-32 of what it holds, low byte first.
+    set -- "$1" "$(gzip -c "$work/frame" | tail -c 8 | head -c 4 | od -An -tu1)"
+    # shellcheck disable=SC2086
+    crc=$(set -- $2 && printf '%02x%02x%02x%02x' "$4" "$3" "$2" "$1")
+    line=$("$1" -s 64x64 -F key=installed "$url" <"$work/frame")
+    case $line in
+        '{"width":64,"height":64,"color_type":"rgb","bit_depth":8,"crc32":"'"$crc"'","fields":[["key","installed"]],'*) ;;
+        *) die "$1: the line is $line" ;;
+    esac
+    say "$1: a frame was posted, and answered with its line"
+}
+
+# The block of README.md that has these words.
+from_readme() {
+    awk -v words="$1" '
+        /^```/ && inside && index(block, words) { printf "%s", block }
+        /^```/ { inside = !inside; block = ""; next }
+        { block = block $0 "\n" }' README.md
+}
+
+from_source() {
+    from_readme 'cargo install --locked --path .' >"$work/block"
+    [ -s "$work/block" ] || die 'README.md does not say how to install'
+    home=$work/home
+    CARGO_INSTALL_ROOT=$home/.cargo HOME=$home sh -eu "$work/block" 2>"$work/cargo.err" ||
+        die "the lines of README.md fail: $(cat "$work/cargo.err")"
+    installed=$(ls "$home/.cargo/bin")
+    [ "$installed" = pngpost ] || die "cargo install installs $installed"
+    post_a_frame "$home/.cargo/bin/pngpost"
+    # man and fish go by the place of the program.
+    (
+        PATH=$home/.cargo/bin:$PATH
+        show_manual "$home/.cargo/share/man/man1/pngpost.1"
+        complete_in_bash "$home/.local/share/bash-completion/completions/pngpost"
+        # shellcheck disable=SC2016
+        complete_in_zsh 'fpath=(~/.zsh $fpath)'
+        complete_in_fish
+    ) || exit 1
+    cargo uninstall --quiet --root "$home/.cargo" pngpost
+    [ -z "$(ls "$home/.cargo/bin")" ] || die 'cargo uninstall leaves something'
+}
+
+cargo_deb() {
+    tool=$CARGO_TARGET_DIR/tools/bin/cargo-deb
+    if [ "$("$tool" --version 2>/dev/null)" != "$cargo_deb_version" ]; then
+        # Unoptimized, and with the system's xz: that is built three times as fast.
+        CARGO_PROFILE_DEV_DEBUG=0 cargo install --quiet --locked --debug --no-default-features \
+            --root "$CARGO_TARGET_DIR/tools" --version "$cargo_deb_version" cargo-deb
+    fi
+    "$tool" --quiet --locked "$@"
+}
+
+# The package twice, and both the same.
+build_package() {
+    package=$work/pngpost.deb
+    # Not yet with its date: a crate would be built again for that.
+    cargo_deb --output "$package"
+    SOURCE_DATE_EPOCH=$(git log -1 --format=%ct 2>/dev/null || say 0)
+    export SOURCE_DATE_EPOCH
+    cargo_deb --no-build --output "$package"
+    cargo_deb --no-build --output "$work/again.deb"
+    cmp "$package" "$work/again.deb" || die 'the package is another one each time'
+}
+
+check_contents() {
+    dpkg-deb --extract "$package" "$work/tree"
+    say "$contents" | cut -d ' ' -f 1 >"$work/expected"
+    (cd "$work/tree" && find . ! -type d | sed 's:^\./::' | LC_ALL=C sort) >"$work/found"
+    diff "$work/expected" "$work/found" || die 'the package holds other files than it should'
+    say "$contents" | while read -r path source; do
+        case $path in
+            usr/bin/pngpost) source=$CARGO_TARGET_DIR/release/pngpost mode=755 unpack=cat ;;
+            *.gz) mode=644 unpack='gzip -dc' ;;
+            *) mode=644 unpack=cat ;;
+        esac
+        $unpack "$work/tree/$path" | cmp - "$source" || die "$path is not $source"
+        [ "$(stat -c %a "$work/tree/$path")" = "$mode" ] || die "$path: its mode is not $mode"
+    done || exit 1
+    dpkg-deb --info "$package" control | sed 's/^/    /'
+    say 'the package holds what the working tree does'
+    if ! has lintian; then return; fi
+    # The changelog is the project's: one of Debian's own would repeat it.
+    unwanted=debian-changelog-file-missing-or-wrong-name,syntax-error-in-debian-changelog
+    lintian --allow-root --fail-on error,warning --suppress-tags "$unwanted" "$package" ||
+        die 'lintian has found something'
+    say 'lintian: nothing found'
+}
+
+# What of the package stands on the machine, directories too, and which packages are installed.
+machine() {
+    dpkg-deb --fsys-tarfile "$package" | tar -t | while read -r path; do
+        if [ -e "/$path" ]; then say "$path"; fi
+    done
+    dpkg-query -W -f '${Package} ${Version} ${db:Status-Abbrev}\n'
+}
+
+# Sets `prefix`: the package is installed below it.
+install_package() {
+    prefix=$work/tree
+    if [ "$(id -u)" -ne 0 ]; then
+        say 'only root can install with dpkg: the package is unpacked'
+        return
+    fi
+    if dpkg-query -W pngpost >/dev/null 2>&1 || [ -e /usr/bin/pngpost ]; then
+        say 'pngpost is installed here, and stays: the package is unpacked'
+        return
+    fi
+    prefix=
+    machine >"$work/before"
+    is_installed=yes
+    dpkg --install "$package"
+}
+
+# The page $1; man has to find it by itself where the package is installed.
+show_manual() {
+    if ! has man; then return; fi
+    if [ -z "${prefix:-}" ] && [ -e "$1" ]; then
+        [ "$(HOME=$home man -w pngpost)" = "$1" ] || die "man shows another page than $1"
+    fi
+    # groff warns of lines that it cannot break; mandoc's lint is in .ci/run.
+    MANWIDTH=80 man -P cat "$1" >"$work/manual" 2>/dev/null
+    for text in 'PNGPOST(1)' '--retry-max-time' 'CAVEATS'; do
+        grep -qF -- "$text" "$work/manual" || die "the manual is shown without $text"
+    done
+    say "the manual is shown: $(wc -l <"$work/manual") lines"
+}
+
+# What the shell $1 makes of --keep-g.
+completed() {
+    [ "$2" = --keep-going ] || die "$1 completes --keep-g to '$2'"
+    say "$1: --keep-g is completed"
+}
+
+# bash loads the file of the command's name where bash-completion is installed.
+complete_in_bash() {
+    if ! has bash; then return; fi
+    # shellcheck disable=SC2016
+    completed bash "$(bash --norc -ec '. "$1"
+        complete -p pngpost >/dev/null
+        COMP_WORDS=(pngpost --keep-g) COMP_CWORD=1
+        _pngpost
+        echo "${COMPREPLY[@]}"' bash "$1")"
+}
+
+# zsh finds the file by itself, after the line $1 of ~/.zshrc.
+complete_in_zsh() {
+    if ! has zsh; then return; fi
+    # shellcheck disable=SC2016
+    completed zsh "$(HOME=$home zsh -fc "$1"'
+        autoload -Uz compinit && compinit -D && autoload +X _pngpost &&
+        [[ $_comps[pngpost] = _pngpost && $functions[_pngpost] = *--keep-going* ]] &&
+        echo --keep-going' || :)"
+}
+
+# fish finds the file by itself.
+complete_in_fish() {
+    if ! has fish; then return; fi
+    completed fish "$(HOME=$home fish -c 'complete -C "pngpost --keep-g"' | cut -f 1)"
+}
+
+try_package() {
+    post_a_frame "$prefix/usr/bin/pngpost"
+    page=$prefix/usr/share/man/man1/pngpost.1.gz
+    if ! [ -e "$page" ]; then
+        say 'dpkg leaves manuals out here (path-exclude): shown from the package'
+        page=$work/tree$page
+    fi
+    show_manual "$page"
+    complete_in_bash "$prefix/usr/share/bash-completion/completions/pngpost"
+    if [ "$is_installed" = yes ]; then
+        home=$work/nobody
+        mkdir "$home"
+        complete_in_zsh ''
+        complete_in_fish
+    fi
+}
+
+remove_package() {
+    dpkg --purge pngpost
+    is_installed=no
+    machine >"$work/after"
+    diff "$work/before" "$work/after" || die 'something is left of the package'
+    say 'nothing is left of the package'
+}
+
+say '== From source'
+start_receiver
+from_source
+
+say '' '== As a Debian package'
+if has dpkg-shlibdeps; then
+    build_package
+    check_contents
+    install_package
+    try_package
+    if [ "$is_installed" = yes ]; then remove_package; fi
+fi
