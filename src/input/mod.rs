@@ -32,7 +32,7 @@ pub struct InputError {
 
 #[derive(Debug)]
 pub enum Cause {
-    /// The input ended inside the frame, its header included.
+    /// The input ended inside the frame. A header that stands before it counts.
     Truncated { got: u64, expected: Option<u64>, hint: Option<String> },
     /// The bytes are no frame.
     Malformed(String),
@@ -160,8 +160,12 @@ fn read_image<R: Read>(
             }
             [0x93, _] => {
                 // An array may hold no image at all: then another header follows.
-                *array = Some(npy::read_header(magic, source)?);
-                source.begin();
+                let read = npy::read_header(magic, source)?;
+                // The header counts with the array's first image.
+                if read.left == 0 {
+                    source.begin();
+                }
+                *array = Some(read);
             }
             _ => {
                 return malformed(format!(

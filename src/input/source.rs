@@ -56,7 +56,7 @@ impl<R: Read> Source<R> {
     pub fn fill(&mut self, place: &mut [u8]) -> Result<(), Cause> {
         match self.take(place)? == place.len() {
             true => Ok(()),
-            false => Err(self.truncated(None)),
+            false => Err(Cause::Truncated { got: self.taken, expected: None, hint: None }),
         }
     }
 
@@ -80,12 +80,14 @@ impl<R: Read> Source<R> {
     /// The last `count` bytes of the image, and nothing else, into `bytes`. What `bytes` holds is
     /// written over without being cleared first.
     pub fn samples(&mut self, bytes: &mut Vec<u8>, count: usize) -> Result<(), Cause> {
-        let expected = self.taken + count as u64;
+        let header = self.taken;
+        let expected = header + count as u64;
         bytes.truncate(count);
         let mut filled = 0;
         loop {
             if self.take(&mut bytes[filled..])? < bytes.len() - filled {
-                return Err(self.truncated(Some(expected)));
+                let hint = (header > 0).then(|| format!("its header has {header} of them"));
+                return Err(Cause::Truncated { got: self.taken, expected: Some(expected), hint });
             }
             filled = bytes.len();
             if filled == count {
@@ -93,10 +95,6 @@ impl<R: Read> Source<R> {
             }
             grow(bytes, count);
         }
-    }
-
-    fn truncated(&self, expected: Option<u64>) -> Cause {
-        Cause::Truncated { got: self.taken, expected, hint: None }
     }
 }
 

@@ -392,6 +392,12 @@ fn npy_of_many_images_is_many_frames() {
     assert_eq!(cut, "frame 1: input ends after 1 of 2 bytes");
     let cut = message(&many[..many.len() - 2]);
     assert_eq!(cut, "frame 2: input ends after 0 of 2 bytes");
+    // A header counts with the image after it; that of an array without images, with none.
+    let header = many.len() - 6;
+    let cut = message(&[&none[..], &many[..many.len() - 5]].concat());
+    let (got, expected) = (header + 1, header + 2);
+    let hint = format!("its header has {header} of them");
+    assert_eq!(cut, format!("frame 0: input ends after {got} of {expected} bytes; {hint}"));
 }
 
 #[test]
