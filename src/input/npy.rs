@@ -121,6 +121,7 @@ fn python(shape: &[u64]) -> String {
 /// What to do about a shape that is no image.
 fn advice(shape: &[u64]) -> &'static str {
     match shape {
+        [] => "it is a single number, without rows and columns",
         [1..=4, _, _] => "channels are the last axis: save a.transpose(1, 2, 0)",
         [_, 1..=4, _, _] => "channels are the last axis: save a.transpose(0, 2, 3, 1)",
         [_, _, _] => "1 to 4 channels are the last axis; N grey frames: save a[..., np.newaxis]",

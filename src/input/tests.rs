@@ -421,7 +421,7 @@ fn npy_that_is_not_read_says_what_to_do_in_numpy() {
             header("{'descr': '|u1', 'fortran_order': True, 'shape': (2, 1, 3)}"),
             ".npy is in Fortran order; save np.ascontiguousarray(a) instead",
         ),
-        (shape("()"), ".npy shape () is no image; save a.reshape(height, width)"),
+        (shape("()"), ".npy shape () is no image; it is a single number, without rows and columns"),
         (shape("(5,)"), ".npy shape (5,) is no image; save a.reshape(height, width)"),
         (
             shape("(3, 64, 64)"),
