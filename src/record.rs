@@ -3,13 +3,17 @@
 //! Names and meaning of its members are a contract, told in the manual: none is ever renamed or given
 //! another meaning. A string holds the body byte for byte, so nothing of it is folded or dropped.
 
-use std::io;
+use std::io::{self, Write};
 use std::time::Duration;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
 use crate::upload::Response;
+
+/// What JSON leaves as it is in a string, and some readers take for a line's end: Python's splitlines
+/// does. Escaped, the record is one line for them, too.
+const LINE_ENDS: [char; 3] = ['\u{85}', '\u{2028}', '\u{2029}'];
 
 /// What is known of a frame besides its response.
 pub struct Upload {
@@ -41,8 +45,16 @@ pub fn line(upload: &Upload, result: Result<&Response, &str>) -> io::Result<Vec<
 }
 
 fn member(name: &str, text: &str, line: &mut Vec<u8>) -> io::Result<()> {
-    line.extend_from_slice(format!("\"{name}\":").as_bytes());
-    Ok(serde_json::to_writer(line, text)?)
+    write!(line, "\"{name}\":")?;
+    if !text.contains(LINE_ENDS) {
+        return Ok(serde_json::to_writer(line, text)?);
+    }
+    for piece in serde_json::to_string(text)?.split_inclusive(LINE_ENDS) {
+        let before = piece.trim_end_matches(LINE_ENDS);
+        line.extend_from_slice(before.as_bytes());
+        piece[before.len()..].chars().try_for_each(|c| write!(line, "\\u{:04x}", u32::from(c)))?;
+    }
+    Ok(())
 }
 
 #[cfg(test)]
@@ -66,8 +78,11 @@ mod tests {
     fn members_stand_in_their_order_and_the_body_is_kept() {
         let head = "{\"frame\":7,\"status\":404,\"attempts\":2,\"seconds\":0.012345,";
         assert_eq!(record(Ok(b"")), format!("{head}\"body\":\"\"}}\n"));
-        let body = "{\"a\": \"\\ud800\"}\r\n\0\x1b\x7f\u{2028}";
-        let text = "{\\\"a\\\": \\\"\\\\ud800\\\"}\\r\\n\\u0000\\u001b\x7f\u{2028}";
+        let body = "{\"a\": \"\\ud800\"}\r\n\0\x1b\x7f\u{feff}";
+        let text = "{\\\"a\\\": \\\"\\\\ud800\\\"}\\r\\n\\u0000\\u001b\x7f\u{feff}";
+        assert_eq!(record(Ok(body.as_bytes())), format!("{head}\"body\":\"{text}\"}}\n"));
+        let body = "\u{2028}\u{2029}\"\n\u{85}\u{2027}\u{84}";
+        let text = "\\u2028\\u2029\\\"\\n\\u0085\u{2027}\u{84}";
         assert_eq!(record(Ok(body.as_bytes())), format!("{head}\"body\":\"{text}\"}}\n"));
         assert_eq!(record(Ok(b"\xff\0")), format!("{head}\"body_b64\":\"/wA=\"}}\n"));
     }

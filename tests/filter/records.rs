@@ -76,6 +76,9 @@ fn whatever_the_server_sends_is_in_the_record_byte_for_byte() {
     let server =
         Server::answering(move |_, request| ok(&sent[tiny_number(&request.body) as usize]));
     let run = run_with(&server, &["-j", "4"], count).ok();
+    // Some readers would end a line there.
+    let text = str::from_utf8(&run.stdout).unwrap();
+    assert!(!text.contains(['\u{85}', '\u{2028}', '\u{2029}']));
     let records = records(&run);
     assert_eq!(records.len(), bodies.len());
     for (number, (record, body)) in records.iter().zip(&bodies).enumerate() {
