@@ -104,9 +104,31 @@ impl Secrets {
 
     /// A server's text for a message.
     pub fn show(&self, text: &str) -> String {
-        let holds = |secret: &Vec<u8>| memchr::memmem::find(text.as_bytes(), secret).is_some();
+        let decoded = percent_decoded(text.as_bytes());
+        let forms = [text.as_bytes(), &decoded];
+        let holds = |secret: &Vec<u8>| {
+            forms.iter().any(|form| memchr::memmem::find(form, secret).is_some())
+        };
         if self.0.iter().any(holds) { "(withheld)".to_owned() } else { foreign(text) }
     }
+}
+
+/// What a URL's text stands for; a `%` that begins no escape stands for itself.
+fn percent_decoded(text: &[u8]) -> Vec<u8> {
+    let mut decoded = Vec::with_capacity(text.len());
+    let mut rest = text;
+    while let Some((&byte, after)) = rest.split_first() {
+        let digits = after.get(..2).filter(|digits| byte == b'%' && is_hex(digits));
+        let value = digits.and_then(|digits| str::from_utf8(digits).ok());
+        let value = value.and_then(|digits| u8::from_str_radix(digits, 16).ok());
+        decoded.push(value.unwrap_or(byte));
+        rest = if value.is_some() { &after[2..] } else { after };
+    }
+    decoded
+}
+
+fn is_hex(digits: &[u8]) -> bool {
+    digits.iter().all(u8::is_ascii_hexdigit)
 }
 
 /// Foreign text on one line: control characters escaped, cut at `MAX_SHOWN` characters.
@@ -159,7 +181,14 @@ mod tests {
         let mut secrets = Secrets::default();
         secrets.add(b"");
         secrets.add(b"hunter2");
-        assert_eq!(secrets.show("/a?hunter2"), "(withheld)");
-        assert_eq!(secrets.show("/a?hunter"), "/a?hunter");
+        secrets.add("k\u{e9}y 1%".as_bytes());
+        for text in
+            ["/a?hunter2", "/%68unter2", "%/hunter%32%", "/k%C3%a9y%201%25", "/k\u{e9}y%201%"]
+        {
+            assert_eq!(secrets.show(text), "(withheld)", "{text}");
+        }
+        for text in ["/a?hunter", "/hunter%3", "/%+8unter2", "/k%C3%A9y1%25"] {
+            assert_eq!(secrets.show(text), text);
+        }
     }
 }
