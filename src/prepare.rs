@@ -5,6 +5,7 @@ use std::env;
 use std::fs::File;
 use std::io::{self, Read};
 use std::os::fd::AsFd;
+use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::{FileTypeExt, MetadataExt};
 use std::path::Path;
 
@@ -181,6 +182,12 @@ fn user_info(args: &Args) -> Result<Option<UserInfo>> {
         None => Ok(args.url_user.clone()),
         Some(UserArg::UserInfo(user)) => Ok(Some(user.clone())),
         Some(UserArg::File(file)) => {
+            // It may be a user whose name begins with '@', and the password.
+            let may_be_secret = file.as_os_str().as_bytes().contains(&b':') && !file.exists();
+            ensure!(
+                !may_be_secret,
+                "--user: @FILE takes USER:PASSWORD from a file; there is no such file"
+            );
             let text = without_line_end(read_file("--user", file)?);
             let user = UserInfo::parse(&text);
             user.map(Some).map_err(|why| anyhow!("--user: {}: {why}", file.display()))

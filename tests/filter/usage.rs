@@ -18,7 +18,7 @@ const NO_IPV6: &str = match cfg!(feature = "keep-alive") {
 };
 
 /// Command lines, split at blanks (`URL` and `SIZE` stand for good ones), and the message of each.
-const BAD: [(&str, &str); 84] = [
+const BAD: [(&str, &str); 85] = [
     ("", "no URL given; usage: pngpost [-s WxH] [OPTION]... URL"),
     ("SIZE", "no URL given; usage: pngpost [-s WxH] [OPTION]... URL"),
     ("SIZE URL URL", "takes one URL, but 2 operands are given"),
@@ -136,6 +136,10 @@ const BAD: [(&str, &str); 84] = [
     ),
     ("SIZE URL -u me", "--user: takes USER:PASSWORD; there is no colon"),
     ("SIZE URL -u @/no/such", "--user: /no/such: no such file or directory"),
+    (
+        "SIZE URL -u @dm1n:hunter2",
+        "--user: @FILE takes USER:PASSWORD from a file; there is no such file",
+    ),
     ("SIZE -u a:b http://c:d@h/", "--user: the URL names a user already"),
     ("SIZE URL -X HEAD", "--request: HEAD: carries no upload"),
     ("SIZE URL -X P(T", "--request: P(T: takes an HTTP method, such as PUT"),
