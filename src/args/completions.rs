@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use super::OPTIONS;
+use super::option::OPTIONS;
 use crate::encode::Level;
 use crate::frame::PixelFormat;
 

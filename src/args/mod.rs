@@ -5,6 +5,7 @@
 
 #[cfg(test)]
 mod completions;
+mod option;
 mod together;
 mod value;
 
@@ -19,6 +20,8 @@ use crate::frame::{FrameSize, PixelFormat, SampleRange};
 use crate::request::ImagePart;
 use crate::template::Template;
 use crate::upload::{HeaderRule, Url, UserInfo};
+pub use option::help;
+use option::next_option;
 pub use together::BodyArg;
 use value::{
     one_of, parse_form, parse_header, parse_json, parse_method, parse_range, parse_rate,
@@ -34,14 +37,6 @@ const RETRY_MAX_TIME: Duration = Duration::from_secs(600);
 
 /// The most retries of a frame.
 const MAX_RETRIES: u64 = 1_000_000;
-
-const HELP: &str = include_str!("../help.txt");
-
-/// The help, without what this build has not.
-pub fn help() -> String {
-    let is_there = |line: &&str| cfg!(feature = "keep-alive") || !line.contains("--keep-alive");
-    HELP.split_inclusive('\n').filter(is_there).collect()
-}
 
 /// What the command line asks for.
 pub enum Command {
@@ -101,53 +96,6 @@ pub enum UserArg {
     File(PathBuf),
 }
 
-/// An option's names, and whether it takes a value.
-struct Opt {
-    short: Option<char>,
-    long: &'static str,
-    takes_value: bool,
-}
-
-const fn flag(short: Option<char>, long: &'static str) -> Opt {
-    Opt { short, long, takes_value: false }
-}
-
-const fn valued(short: Option<char>, long: &'static str) -> Opt {
-    Opt { short, long, takes_value: true }
-}
-
-/// Every option that there is: a test holds help and manual against it.
-const OPTIONS: &[Opt] = &[
-    valued(Some('s'), "size"),
-    valued(Some('p'), "pix-fmt"),
-    valued(None, "range"),
-    valued(None, "skip"),
-    valued(Some('z'), "compression"),
-    valued(Some('F'), "form"),
-    valued(None, "form-string"),
-    flag(None, "raw"),
-    valued(None, "json"),
-    flag(None, "body-b64"),
-    valued(Some('H'), "header"),
-    valued(Some('u'), "user"),
-    valued(Some('X'), "request"),
-    valued(Some('j'), "jobs"),
-    #[cfg(feature = "keep-alive")]
-    flag(None, "keep-alive"),
-    valued(None, "rate"),
-    valued(Some('m'), "max-time"),
-    valued(None, "retry"),
-    valued(None, "retry-delay"),
-    valued(None, "retry-max-time"),
-    flag(None, "retry-all-errors"),
-    flag(None, "keep-going"),
-    flag(None, "ndjson"),
-    flag(Some('v'), "verbose"),
-    flag(Some('q'), "quiet"),
-    flag(Some('h'), "help"),
-    flag(Some('V'), "version"),
-];
-
 /// What has been typed so far; an option given twice holds what was typed last.
 #[derive(Default)]
 struct Typed {
@@ -200,45 +148,6 @@ pub fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Command> {
         }
     }
     typed.check().map(|args| Command::Post(Box::new(args)))
-}
-
-/// The next option; operands on the way to it are gathered.
-fn next_option(
-    parser: &mut lexopt::Parser,
-    operands: &mut Vec<OsString>,
-) -> Result<Option<&'static Opt>> {
-    loop {
-        let argument = parser.next().map_err(|error| match error {
-            lexopt::Error::UnexpectedValue { option, .. } => anyhow!("{option}: takes no value"),
-            error => anyhow!("{error}"),
-        })?;
-        return Ok(match argument {
-            None => None,
-            Some(lexopt::Arg::Value(operand)) => {
-                operands.push(operand);
-                continue;
-            }
-            Some(lexopt::Arg::Short(short)) => Some(
-                OPTIONS
-                    .iter()
-                    .find(|option| option.short == Some(short))
-                    .ok_or_else(|| unknown(&format!("-{short}")))?,
-            ),
-            Some(lexopt::Arg::Long(long)) => Some(
-                OPTIONS
-                    .iter()
-                    .find(|option| option.long == long)
-                    .ok_or_else(|| unknown(&format!("--{long}")))?,
-            ),
-        });
-    }
-}
-
-fn unknown(option: &str) -> anyhow::Error {
-    // "--useradmin:secret" is an option with its value.
-    let is_name = option.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-');
-    let option = if is_name { option } else { "an option" };
-    anyhow!("{option}: no such option; 'pngpost --help' lists them")
 }
 
 impl Typed {
@@ -331,52 +240,6 @@ impl Typed {
 mod tests {
     use super::*;
 
-    /// `(-s, --size)` and so on, sorted.
-    fn names(options: impl Iterator<Item = (Option<char>, String)>) -> Vec<(Option<char>, String)> {
-        let mut names: Vec<_> = options.collect();
-        names.sort_by(|a, b| a.1.cmp(&b.1));
-        names.dedup();
-        names
-    }
-
-    fn of_parser() -> Vec<(Option<char>, String)> {
-        names(OPTIONS.iter().map(|option| (option.short, option.long.to_owned())))
-    }
-
-    #[test]
-    fn the_help_lists_exactly_the_options_that_there_are() {
-        let option = |line: &str| {
-            let line = line.strip_prefix("  ").filter(|line| line.trim_start().starts_with('-'))?;
-            let long = line.split("--").nth(1)?.split([' ', ',']).next()?.to_owned();
-            let short = line.strip_prefix('-').and_then(|rest| rest.split_once(", "));
-            Some((short.and_then(|(short, _)| short.chars().next()), long))
-        };
-        // "--form NAME=<FILE" and the like repeat an option that has its short name elsewhere.
-        let help = help();
-        let of_help =
-            names(help.lines().filter_map(option).filter(|(short, long)| {
-                short.is_some() || !help.contains(&format!(", --{long} "))
-            }));
-        assert_eq!(of_help, of_parser());
-    }
-
-    #[test]
-    fn the_manual_lists_exactly_the_options_that_there_are() {
-        // .It Fl s , Fl -size Ar WxH
-        let option = |line: &str| {
-            let flags = line.strip_prefix(".It Fl ")?;
-            let names: Vec<_> = flags.split_whitespace().filter(|&word| word != "Fl").collect();
-            let long = names.iter().find_map(|name| name.strip_prefix('-'))?.to_owned();
-            let short = names[0].chars().next().filter(|_| !names[0].starts_with('-'));
-            Some((short, long))
-        };
-        let manual = include_str!("../../man/pngpost.1");
-        // The manual is that of the whole program.
-        let is_there = |long: &str| cfg!(feature = "keep-alive") || long != "keep-alive";
-        let of_manual = manual.lines().filter_map(option).filter(|(_, long)| is_there(long));
-        assert_eq!(names(of_manual), of_parser());
-    }
-
     #[test]
     fn zero_is_what_it_is_in_curl() {
         let parsed = |seconds: &str| {
@@ -390,10 +253,5 @@ mod tests {
         assert_eq!(parsed("0.5"), (ms(500), Some(ms(500))));
         assert_eq!(parsed("0"), (RETRY_DELAY, None));
         assert_eq!(parsed("0.0"), (RETRY_DELAY, None));
-    }
-
-    #[test]
-    fn the_help_fits_80_columns() {
-        assert!(HELP.lines().all(|line| line.chars().count() <= 80));
     }
 }
