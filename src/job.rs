@@ -153,10 +153,11 @@ impl Job {
     fn run(mut self) -> Worker {
         loop {
             let uploads = Arc::clone(&self.uploads);
-            self.level = uploads.pace.wait_turn();
-            if !uploads.halt.allows(self.frame) {
+            let is_wanted = || uploads.halt.allows(self.frame);
+            let Some(level) = uploads.pace.wait_turn(is_wanted) else {
                 return Worker::GoesOn;
-            }
+            };
+            self.level = level;
             self.attempts += 1;
             self.begun = Some(Instant::now());
             let concluded = match self.next_body() {
@@ -244,6 +245,7 @@ impl Job {
         };
         if ends_run {
             self.uploads.halt.after(self.frame);
+            self.uploads.pace.ask_again();
         }
         let elapsed = self.begun.map_or(Duration::ZERO, |begun| begun.elapsed());
         if let Some(body) = self.body.and_then(Arc::into_inner) {

@@ -26,13 +26,17 @@ impl Pace {
         Pace { shared: Mutex::new(Shared { retry, waiting: 0 }), changed: Condvar::new() }
     }
 
-    /// Waits until an attempt may start, and takes the turn. Gives the level of `Turn::Go`.
-    pub fn wait_turn(&self) -> u32 {
+    /// Waits until an attempt may start, and takes the turn. Gives the level of `Turn::Go`; `None` where
+    /// the attempt is not wanted any more: no turn is taken then.
+    pub fn wait_turn(&self, is_wanted: impl Fn() -> bool) -> Option<u32> {
         let mut shared = self.lock();
         loop {
+            if !is_wanted() {
+                return None;
+            }
             let now = Instant::now();
             let later = match shared.retry.turn(now) {
-                Turn::Go(level) => return level,
+                Turn::Go(level) => return Some(level),
                 Turn::WaitUntil(later) => later,
             };
             shared.waiting += 1;
@@ -40,6 +44,11 @@ impl Pace {
             shared = waited.unwrap_or_else(PoisonError::into_inner).0;
             shared.waiting -= 1;
         }
+    }
+
+    /// Lets those who wait ask again whether they are wanted.
+    pub fn ask_again(&self) {
+        self.change(|_| ());
     }
 
     /// The level is that of `wait_turn`.
@@ -72,4 +81,38 @@ impl Pace {
 /// Numbers from 0 to 1 for jitter: hashes of nothing under keys that std draws from the system.
 fn random() -> impl FnMut() -> f64 {
     || RandomState::new().build_hasher().finish() as f64 / u64::MAX as f64
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    use std::sync::atomic::{AtomicBool, Ordering};
+    use std::sync::{Arc, mpsc};
+    use std::thread;
+    use std::time::Duration;
+
+    #[test]
+    fn who_is_not_wanted_any_more_takes_no_turn() {
+        let pace = Arc::new(Pace::new(Policy {
+            retries: 3,
+            delay: Duration::ZERO,
+            max_time: None,
+            all_errors: false,
+            spacing: Duration::from_secs(3600),
+        }));
+        assert_eq!(pace.wait_turn(|| true), Some(0));
+        let next = pace.lock().retry.turn(Instant::now());
+        let wanted = Arc::new(AtomicBool::new(true));
+        let (sender, turns) = mpsc::channel();
+        let (waiter, is_wanted) = (Arc::clone(&pace), Arc::clone(&wanted));
+        thread::spawn(move || sender.send(waiter.wait_turn(|| is_wanted.load(Ordering::Acquire))));
+        while pace.lock().waiting == 0 {
+            thread::yield_now();
+        }
+        wanted.store(false, Ordering::Release);
+        pace.ask_again();
+        assert_eq!(turns.recv_timeout(Duration::from_secs(60)), Ok(None));
+        assert_eq!(pace.lock().retry.turn(Instant::now()), next);
+    }
 }
