@@ -296,7 +296,8 @@ fn a_failed_frame_stops_the_run_and_every_line_before_it_is_out(engine: Engine) 
             no_response(engine)
         );
         assert_eq!(run.fails(1, &message).lines(), answers(12));
-        assert!(server.connections() < 13 + 16, "{} uploads", server.connections());
+        // Up to twice as many as jobs, as the manual says.
+        assert!(server.connections() <= 13 + 16, "{} uploads", server.connections());
     }
 }
 
