@@ -23,7 +23,8 @@ class Place:
         path = os.path.join(self.fast, f"{size}-{count}.rgb")
         if not os.path.exists(path):
             width, height = map(int, size.split("x"))
-            pictures.write_frames(path, pictures.photographs(width, height, min(count, 16 if width > 64 else 64)), count)
+            distinct = min(count, 64 if width == 64 else 16)
+            pictures.write_frames(path, pictures.photographs(width, height, distinct), count)
         return path
 
 
@@ -39,10 +40,11 @@ def dialogue(at):
         for _ in range(rounds):
             bares.append(bare(at, engine, count, frames))
             dialogues.append(talk(at, options, count, frames))
+        both, alone = statistics.median(dialogues), statistics.median(bares)
         ratio = statistics.median(d / b for d, b in zip(dialogues, bares))
-        results[engine] = {"dialogue_us": statistics.median(dialogues), "bare_us": statistics.median(bares), "ratio": ratio}
-        at.log(f"\ndialogue, 64x64, {' '.join(options)}: {results[engine]['dialogue_us']:.0f} us from last byte to line; "
-               f"{engine} alone {results[engine]['bare_us']:.0f} us; {ratio:.2f} times")
+        results[engine] = {"dialogue_us": both, "bare_us": alone, "ratio": ratio}
+        at.log(f"\ndialogue, 64x64, {' '.join(options)}: {both:.0f} us from last byte to line; "
+               f"{engine} alone {alone:.0f} us; {ratio:.2f} times")
     return results
 
 
@@ -174,7 +176,8 @@ def million(at):
     peak = fed(at, "64x64", ["--keep-alive", "-j", "8"], at.frames("64x64", 64), 1000000, watch)
     seconds = time.monotonic() - begin
     early, late = samples[50000], samples[950000]
-    at.log(f"a million frames in {seconds:.0f} s: {early:.1f} MB after 50000, {late:.1f} MB after 950000, peak {peak:.1f} MB")
+    at.log(f"a million frames in {seconds:.0f} s: {early:.1f} MB after 50000, {late:.1f} MB after 950000, "
+           f"peak {peak:.1f} MB")
     return {"seconds": seconds, "early_mb": early, "late_mb": late, "peak_mb": peak}
 
 
@@ -194,8 +197,8 @@ def pipeline(at):
             assert sink.requests == count, sink.requests
         rounds.append((megabytes / run.seconds, megabytes / alone, alone / run.seconds, run.cpu / used))
     speed, bare_speed, ratio, cpu = map(statistics.median, zip(*rounds))
-    at.log(f"\n1920x1080, -j 2: {speed:.0f} MB/s of pixels, the png crate alone on {cores} cores {bare_speed:.0f} MB/s: "
-           f"{ratio:.2f} times; CPU time {cpu:.2f} times")
+    at.log(f"\n1920x1080, -j 2: {speed:.0f} MB/s of pixels, the png crate alone on {cores} cores "
+           f"{bare_speed:.0f} MB/s: {ratio:.2f} times; CPU time {cpu:.2f} times")
     return {"mb_per_second": speed, "alone_mb_per_second": bare_speed, "ratio": ratio, "cpu_ratio": cpu}
 
 

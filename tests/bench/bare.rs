@@ -23,15 +23,22 @@ fn main() -> Result<()> {
     let frames = pixels.chunks_exact((SIDE * SIDE * 3) as usize);
     let bodies = frames.map(body).collect::<Result<Vec<_>>>()?;
     let content_type = format!("multipart/form-data; boundary={BOUNDARY}");
-    let post: Box<dyn Fn(&[u8]) -> Result<Vec<u8>>> = match engine.as_str() {
-        "minreq" => Box::new(|body| minreq(url, &content_type, body)),
+    let requests = bodies.iter().cycle().take(count.parse()?);
+    match engine.as_str() {
+        "minreq" => time_each(requests, |body| minreq(url, &content_type, body)),
         "ureq" => {
             let agent = ureq::Agent::new_with_defaults();
-            Box::new(move |body| ureq(&agent, url, &content_type, body))
+            time_each(requests, |body| ureq(&agent, url, &content_type, body))
         }
         _ => bail!("takes minreq or ureq"),
-    };
-    for body in bodies.iter().cycle().take(count.parse()?) {
+    }
+}
+
+fn time_each<'a>(
+    bodies: impl Iterator<Item = &'a Vec<u8>>,
+    post: impl Fn(&[u8]) -> Result<Vec<u8>>,
+) -> Result<()> {
+    for body in bodies {
         let begin = Instant::now();
         let answer = post(body)?;
         println!("{:.1}", begin.elapsed().as_secs_f64() * 1e6);

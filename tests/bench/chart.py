@@ -13,10 +13,12 @@ NUMBER = 40    # room for the number behind the longest bar
 
 STYLE = """
 .ground { fill: #ffffff; stroke: #d0d7de } .text { fill: #1f2328 } .small { fill: #59636e }
-.number { fill: #1f2328; stroke: #ffffff } .faster { fill: #2f6fd0 } .slower { fill: #b35900 } .grid { stroke: #d0d7de } .one { stroke: #59636e }
+.number { fill: #1f2328; stroke: #ffffff }
+.faster { fill: #2f6fd0 } .slower { fill: #b35900 } .grid { stroke: #d0d7de } .one { stroke: #59636e }
 @media (prefers-color-scheme: dark) {
 .ground { fill: #0d1117; stroke: #3d444d } .text { fill: #f0f6fc } .small { fill: #9198a1 }
-.number { fill: #f0f6fc; stroke: #0d1117 } .faster { fill: #4c8ef0 } .slower { fill: #d98032 } .grid { stroke: #3d444d } .one { stroke: #9198a1 }
+.number { fill: #f0f6fc; stroke: #0d1117 }
+.faster { fill: #4c8ef0 } .slower { fill: #d98032 } .grid { stroke: #3d444d } .one { stroke: #9198a1 }
 }
 text { font: 12px system-ui, -apple-system, "Segoe UI", "DejaVu Sans", sans-serif }
 .head { font-weight: 600 } .small { font-size: 10.5px }
@@ -36,7 +38,8 @@ def draw(results, path):
     width, height = 2 * MARGIN + LABELS + CELL * len(cases), TOP + ROW * len(peers) + BOTTOM
     out = [f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}" width="{width}" height="{height}" '
            f'role="img" aria-label="How many times as fast pngpost is as its peers">',
-           f"<style>{STYLE}</style>", f'<rect class="ground" x=".5" y=".5" width="{width - 1}" height="{height - 1}" rx="6"/>']
+           f"<style>{STYLE}</style>",
+           f'<rect class="ground" x=".5" y=".5" width="{width - 1}" height="{height - 1}" rx="6"/>']
 
     def text(x, y, words, kind="text", anchor="start"):
         out.append(f'<text class="{kind}" x="{x:.1f}" y="{y:.1f}" text-anchor="{anchor}">{escape(words)}</text>')

@@ -46,7 +46,8 @@ class Supply:
         return path
 
     def job(self, url, count):
-        return peers.Job(url, self.size, count, self._file(count), self.pngs, self.work, lambda: self._png_stream(count))
+        return peers.Job(url, self.size, count, self._file(count), self.pngs, self.work,
+                         lambda: self._png_stream(count))
 
 
 def round_number(count):
@@ -76,24 +77,24 @@ def race(supply, url, server, contestants, binary, shown, prefix, rounds, second
         return lambda count: peers.run(contestant, supply.job(url, count), server, prefix)
 
     ours = [peers.pngpost(binary, options) for options in peers.WAYS]
-    passing = peers.pngpost_ready(binary, shown)
-    everyone = [*contestants, *ours, passing]
+    passing = [peers.pngpost_ready(binary, shown)] if any(peer.ready for peer in contestants) else []
+    everyone = [*contestants, *ours, *passing]
     counts = {each.name: fitting_count(runner(each), supply, seconds * each.longer) for each in everyone}
     blocks = [contestants[n : n + BLOCK] for n in range(0, len(contestants), BLOCK)]
     speeds, ratios, connections = {}, {}, {}
     for turn in range(rounds):
         for block in blocks if turn % 2 == 0 else blocks[::-1]:
-            order = [*block, passing, *ours] if any(peer.ready for peer in block) else [*block, *ours]
-            now = {}
+            here = [*passing, *ours] if any(peer.ready for peer in block) else ours
+            order, now = [*block, *here], {}
             for contestant in order if turn % 2 == 0 else order[::-1]:
                 count = counts[contestant.name]
                 result = runner(contestant)(count)
                 now[contestant.name] = count / result.seconds
                 speeds.setdefault(contestant.name, []).append(count / result.seconds)
                 connections[contestant.name] = result.connections / count
-            for our in [*ours, passing]:
+            for our in here:
                 for peer in block:
-                    if our is not passing or peer.ready:
+                    if peer.ready or not our.ready:
                         ratio = now[our.name] / now[peer.name]
                         ratios.setdefault(our.name, {}).setdefault(peer.name, []).append(ratio)
     medians = {our: {peer: statistics.median(each) for peer, each in of.items()} for our, of in ratios.items()}

@@ -20,7 +20,8 @@ def speeds(result):
     lines = [f"\n{result['case']}{trip}", f"{'':{width}}  frames/s  frames" + "".join(f"{our:>26}" for our in ratios)]
     for name, what in names.items():
         cells = "".join(f"{number(of[name]) if name in of else '':>26}" for of in ratios.values())
-        lines.append(f"{what:{width}}  {result['frames_per_second'].get(name, 0):8.1f}  {result['counts'][name]:6}{cells}".rstrip())
+        speed, count = result["frames_per_second"][name], result["counts"][name]
+        lines.append(f"{what:{width}}  {speed:8.1f}  {count:6}{cells}".rstrip())
     return "\n".join(lines)
 
 
@@ -53,7 +54,8 @@ def targets(results):
         lines.append(f"{'met   ' if met else 'missed'}  {what}: {value:.3g} ({aim})")
 
     races = {(race["network"], race["size"]): race for race in results.get("races", [])}
-    small, large, far = races.get(("http", "64x64")), races.get(("http", "1920x1080")), races.get(("rtt-https", "64x64"))
+    small, large = races.get(("http", "64x64")), races.get(("http", "1920x1080"))
+    far = races.get(("rtt-https", "64x64"))
     if small:
         for way in ("-j 1", "--keep-alive -j 1"):
             for peer, least in (("seed", 20), ("opencv", 8), ("curl", 1)):
@@ -70,8 +72,8 @@ def targets(results):
     if "start" in results:
         target("start, ms", results["start"]["pngpost"], most=5)
     for result in results.get("memory", []):
-        most = 12 if result["size"] == "64x64" else round(result["bound_mb"])
-        target(f"memory, {result['size']}, {result['options']}, {result['frames']} frames, MB", result["peak_mb"], most=most)
+        what = f"memory, {result['size']}, {result['options']}, {result['frames']} frames, MB"
+        target(what, result["peak_mb"], most=12 if result["size"] == "64x64" else round(result["bound_mb"]))
     if "pipeline" in results:
         target("1920x1080, -j 2, over encoding alone", results["pipeline"]["ratio"], 0.85)
     if "million" in results:
@@ -90,7 +92,8 @@ def markdown(results):
         cells = "".join(f" | {number(ratios[peer])}" if peer in ratios else " | " for _, _, ratios, _ in cases)
         lines.append(f"| {first['names'][peer]}{cells} |")
     machine = results["machine"]
-    lines += ["", f"Measured {machine['date']} with {results['pngpost']} on {machine['cores']} cores ({machine['cpu']})."]
+    lines += ["", f"Measured {machine['date']} with {results['pngpost']} on {machine['cores']} cores "
+                  f"({machine['cpu']})."]
     return "\n".join(lines)
 
 

@@ -4,7 +4,7 @@ Two network namespaces of their own, joined by a relay that holds every packet f
 It needs nothing of the kernel but /dev/net/tun, so it runs where netem is missing. It ends with its
 `with` block: the relay lives as long as its standard input is open, and the namespaces are deleted.
 """
-import collections, ctypes, fcntl, os, select, statistics, struct, subprocess, sys, time
+import collections, ctypes, fcntl, os, select, shutil, statistics, struct, subprocess, sys, time
 
 CLIENT, SERVER = "10.78.0.1", "10.78.0.2"
 TUNSETIFF, IFF_TUN, IFF_NO_PI = 0x400454CA, 0x0001, 0x1000
@@ -17,6 +17,8 @@ def why_not():
         return "a round-trip time needs root"
     if not os.path.exists("/dev/net/tun"):
         return "a round-trip time needs /dev/net/tun"
+    if not shutil.which("ip"):
+        return "a round-trip time needs ip, of iproute2"
     return None
 
 

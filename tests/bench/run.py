@@ -34,14 +34,16 @@ def into_venv():
         print(f"making {VENV}", file=sys.stderr)
         shutil.rmtree(VENV, ignore_errors=True)
         subprocess.run([sys.executable, "-m", "venv", VENV], check=True)
-        subprocess.run([python, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", *PACKAGES], check=True)
+        pip = [python, "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
+        subprocess.run([*pip, *PACKAGES], check=True)
     os.execv(python, [python, *sys.argv])
 
 
 def options():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--rounds", type=int, default=5, help="rounds of each race; not more than 3 but on plain loopback [5]")
-    parser.add_argument("--seconds", type=float, default=0.5, help="how long a run takes, about; 2.5 times that far away [0.5]")
+    parser.add_argument("--rounds", type=int, default=5, help="rounds of each race; at most 3 but on plain loopback [5]")
+    parser.add_argument("--seconds", type=float, default=0.5,
+                        help="how long a run takes, about; 2.5 times that far away [0.5]")
     parser.add_argument("--quick", action="store_true", help="one round, short runs")
     parser.add_argument("--only", nargs="+", metavar="PEER", help="these peers, by name")
     parser.add_argument("--sizes", nargs="+", choices=SIZES, help="these sizes, on each network")
@@ -50,7 +52,7 @@ def options():
     parser.add_argument("--million", action="store_true", help="a million frames, too, watching the memory")
     parser.add_argument("--json", metavar="PATH", help="write the results to a file")
     parser.add_argument("--svg", metavar="PATH", help="draw the ratios")
-    parser.add_argument("--readme", action="store_true", help="write the table and tests/bench/ratios.svg of the README")
+    parser.add_argument("--readme", action="store_true", help="write the table of the README, and its picture")
     parser.add_argument("--from-json", metavar="PATH", help="measure nothing: take the results of --json")
     given = parser.parse_args()
     if given.quick:
@@ -68,6 +70,14 @@ def built():
             os.path.join(TARGET, "release/examples"))
 
 
+def memory():
+    """Where files are in memory, if there is room for all frames; else a folder on the disk."""
+    with contextlib.suppress(OSError):
+        if os.access("/dev/shm", os.W_OK) and shutil.disk_usage("/dev/shm").free > 4 << 30:
+            return "/dev/shm"
+    return TARGET
+
+
 def machine():
     with open("/proc/cpuinfo") as f:
         models = [line.split(":", 1)[1].strip() for line in f if line.startswith("model name")]
@@ -83,19 +93,18 @@ def cases(given):
 
 
 @contextlib.contextmanager
-def place(network, work):
+def place(network):
     """A server, and the command in front of a client, where the network is as it says."""
     import rtt
     from server import Nginx
-    folder = tempfile.mkdtemp(dir=work)
     with contextlib.ExitStack() as stack:
         if network.startswith("rtt"):
             trip = stack.enter_context(rtt.RoundTrip(ROUND_TRIP))
-            server = Nginx(folder, rtt.SERVER, trip.at_server)
+            server = Nginx(rtt.SERVER, trip.at_server)
             stack.callback(server.close)
             yield server, trip.at_client, trip.measured(server.port)
         else:
-            server = Nginx(folder)
+            server = Nginx()
             stack.callback(server.close)
             yield server, [], None
 
@@ -118,10 +127,11 @@ def races(given, binary, fast, work, log):
         # Far away, frames are few a second, and a run is longer for it.
         seconds = given.seconds * (2.5 if network.startswith("rtt") else 1)
         rounds = given.rounds if network == "http" else min(given.rounds, 3)
-        with place(network, work) as (server, prefix, trip), race.Supply(size, fast, work) as supply:
+        with place(network) as (server, prefix, trip), race.Supply(size, fast, work) as supply:
             url = server.urls[network.removeprefix("rtt-")]
             try:
-                result = race.race(supply, url, server, contestants, binary, shown(network, size), prefix, rounds, seconds)
+                result = race.race(supply, url, server, contestants, binary, shown(network, size), prefix,
+                                   rounds, seconds)
             except peers.Refused as refused:
                 log(f"\nFAILED: {size}, {NETWORKS[network]}: {refused}")
                 failed.append(network)
@@ -140,24 +150,29 @@ def shown(network, size):
     return "-j 1" if size == "64x64" else "-j 2"
 
 
+def name_missing(log):
+    """Says which tools to install. Peers whose tools are missing are skipped."""
+    missing = {package: program for program, package in TOOLS.items()
+               if not (shutil.which(program) or os.path.exists(f"/usr/sbin/{program}"))}
+    if missing:
+        log(f"missing: {', '.join(missing.values())}; apt-get install {' '.join(missing)}")
+    if "nginx" in missing or "openssl" in missing:
+        sys.exit("without nginx and openssl nothing can be measured")
+
+
 def measure(given, log):
     import alone, encoders, peers
     from server import Nginx
-    for program, package in TOOLS.items():
-        if not (shutil.which(program) or os.path.exists(f"/usr/sbin/{program}")):
-            log(f"missing: {program}; apt-get install {package}")
-            if program in ("nginx", "openssl"):
-                sys.exit("nothing can be measured without it")
+    name_missing(log)
     binary, examples = built()
     results = {"machine": machine(), "pngpost": subprocess.check_output([binary, "--version"], text=True).strip()}
-    log(f"{results['pngpost']}, {results['machine']['cores']} cores, {results['machine']['cpu']}, {results['machine']['date']}")
+    log("{}, {cores} cores, {cpu}, {date}".format(results["pngpost"], **results["machine"]))
     os.makedirs(TARGET, exist_ok=True)
-    shared = "/dev/shm" if os.access("/dev/shm", os.W_OK) else TARGET
     with tempfile.TemporaryDirectory(dir=TARGET, prefix="bench-") as work, \
-            tempfile.TemporaryDirectory(dir=shared, prefix="pngpost-bench-") as fast:
+            tempfile.TemporaryDirectory(dir=memory(), prefix="pngpost-bench-") as fast:
         if "race" in given.parts:
             results["races"], results["failed"] = races(given, binary, fast, work, log)
-        server = Nginx(tempfile.mkdtemp(dir=work))
+        server = Nginx()
         try:
             at = alone.Place(binary, examples, server, work, fast, given, log)
             for part in ("dialogue", "start", "memory", "pipeline", "overlap"):

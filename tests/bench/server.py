@@ -4,7 +4,7 @@ One worker, http and https on free ports of one address, and its counters on a U
 be read from outside a network namespace. It keeps connections as long as the client does, and no
 request body touches the disk: `return` discards it as it comes.
 """
-import os, re, shutil, socket, subprocess, sys, time
+import os, re, shutil, socket, subprocess, sys, tempfile, time
 
 ANSWER = '{"label": "cat"}'
 
@@ -18,7 +18,7 @@ http {
   uwsgi_temp_path uwsgi; scgi_temp_path scgi;
   server {
     listen %(address)s:%(http)d; listen %(address)s:%(https)d ssl;
-    ssl_certificate cert.pem; ssl_certificate_key key.pem;
+    ssl_certificate cert.pem; ssl_certificate_key key.pem; ssl_protocols TLSv1.2 TLSv1.3;
     location / { return 200 '%(answer)s'; }
   }
   server { listen unix:%(folder)s/status; location / { stub_status; } }
@@ -43,9 +43,12 @@ def make_certificate(folder, address):
 
 
 class Nginx:
-    def __init__(self, folder, address="127.0.0.1", prefix=()):
+    def __init__(self, address="127.0.0.1", prefix=()):
         """`prefix` is the command that runs another one where the server has to be."""
-        self.folder = folder
+        # Not below target: the path of a Unix socket has to be short.
+        self._holder = tempfile.TemporaryDirectory(prefix="bench-nginx-")
+        self.folder = folder = self._holder.name
+        self._asked = 0
         make_certificate(folder, address)
         ports = {"http": free_port(), "https": free_port()}
         user = "user root;" if os.geteuid() == 0 else ""
@@ -79,9 +82,10 @@ class Nginx:
             s.sendall(b"GET / HTTP/1.0\r\n\r\n")
             text = b"".join(iter(lambda: s.recv(4096), b"")).decode()
         accepted, _, requests = map(int, re.search(r"\n +(\d+) (\d+) (\d+)", text).groups())
-        self._asked = getattr(self, "_asked", 0) + 1
+        self._asked += 1
         return accepted - self._asked, requests - self._asked
 
     def close(self):
         self.process.terminate()
         self.process.wait()
+        self._holder.cleanup()
