@@ -3,12 +3,12 @@
 //!     encode WxH LEVEL THREADS FRAMES
 //!
 //! FRAMES is a file of rgb24 frames. All are in memory before the clock starts; each is encoded once, by
-//! whichever thread is free. Prints the seconds and the bytes of all PNGs. So what pngpost adds to encoding
-//! can be told from encoding.
+//! whichever thread is free. Prints the seconds, those that the threads were on a core, and the bytes of all
+//! PNGs. So what pngpost adds to encoding can be told from encoding.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, ensure};
 
@@ -27,21 +27,34 @@ fn main() -> Result<()> {
     let frames: Vec<&[u8]> = pixels.chunks_exact(frame_bytes).collect();
 
     let next = AtomicUsize::new(0);
-    let work = || -> Result<usize> {
-        let mut bytes = 0;
+    let work = || -> Result<(u64, usize)> {
+        let (on_core, mut bytes) = (nanoseconds_on_core()?, 0);
         while let Some(frame) = frames.get(next.fetch_add(1, Ordering::Relaxed)) {
             bytes += encoded(width, height, level, frame)?.len();
         }
-        Ok(bytes)
+        Ok((nanoseconds_on_core()? - on_core, bytes))
     };
     let begin = Instant::now();
-    let bytes = thread::scope(|scope| -> Result<usize> {
+    let (mut on_core, mut bytes) = (0, 0);
+    thread::scope(|scope| -> Result<()> {
         let workers: Vec<_> = (0..threads).map(|_| scope.spawn(work)).collect();
-        let ended = workers.into_iter().map(|worker| worker.join().expect("no panic"));
-        ended.sum()
+        for worker in workers {
+            let of_worker = worker.join().expect("no panic")?;
+            on_core += of_worker.0;
+            bytes += of_worker.1;
+        }
+        Ok(())
     })?;
-    println!("{} {bytes}", begin.elapsed().as_secs_f64());
+    println!("{} {} {bytes}", begin.elapsed().as_secs_f64(), on_core as f64 / 1e9);
     Ok(())
+}
+
+/// How long this thread has run: the first number of what Linux tells of it. It is up to date whenever the
+/// thread comes back to a core.
+fn nanoseconds_on_core() -> Result<u64> {
+    thread::sleep(Duration::from_micros(1));
+    let text = std::fs::read_to_string("/proc/thread-self/schedstat").context("schedstat")?;
+    Ok(text.split(' ').next().unwrap_or_default().parse()?)
 }
 
 fn compression(level: &str) -> Result<png::Compression> {

@@ -1,14 +1,16 @@
-"""Encoders alone, on one core: megabytes of pixels a second, and the PNG as a share of them.
+"""Encoders alone: megabytes of pixels a second, and the PNG as a share of them.
 
-What else runs on the machine can only make an encoder slower, so its best run counts.
+On one core, the seconds are those that the encoder had the core. What else runs on the machine can only
+make it slower, so its best run counts.
 """
-import io, os, shutil, subprocess, time
+import io, os, resource, shutil, subprocess, time
 import cv2
 from PIL import Image
 
 import pictures
 
 LEVELS = ["none", "fastest", "fast", "balanced", "high"]
+SLOW = ["balanced", "high"]    # they get a quarter of the frames
 PIXELS = 16_000_000    # in a run, about
 
 
@@ -18,7 +20,6 @@ def contents(given):
              ("photographs", pictures.photographs, (1920, 1080)), ("plots", pictures.plots, (640, 480)),
              ("screens", pictures.screens, (1920, 1080))]
     for name, make, (width, height) in kinds:
-        # Even, so that two cores have the same to do.
         count = max(4, min(1000, PIXELS // (4 if given.quick else 1) // (width * height) // 2 * 2))
         # Few of the large ones are drawn: it takes long.
         distinct = make(width, height, min(count, 64 if width == 64 else 8))
@@ -41,9 +42,9 @@ def opencv(level):
 
 def in_python(encode, frames):
     """Seconds and bytes."""
-    begin = time.perf_counter()
+    begin = time.process_time()
     size = sum(map(encode, frames))
-    return time.perf_counter() - begin, size
+    return time.process_time() - begin, size
 
 
 def ffmpeg(size, path):
@@ -51,9 +52,10 @@ def ffmpeg(size, path):
     def run(*output):
         command = ["ffmpeg", "-v", "error", "-nostdin", "-y", "-f", "rawvideo", "-pix_fmt", "rgb24", "-s", size,
                    "-i", path, "-threads", "1", *output]
-        begin = time.perf_counter()
+        before = resource.getrusage(resource.RUSAGE_CHILDREN)
         subprocess.run(command, check=True)
-        return time.perf_counter() - begin
+        now = resource.getrusage(resource.RUSAGE_CHILDREN)
+        return now.ru_utime + now.ru_stime - before.ru_utime - before.ru_stime
     pngs = path + ".png"
     run("-c:v", "png", "-f", "image2pipe", pngs)
     size_of = os.path.getsize(pngs)
@@ -63,44 +65,41 @@ def ffmpeg(size, path):
 
 def png_crate(examples, size, level, threads, path):
     command = [os.path.join(examples, "encode"), size, level, str(threads), path]
-    seconds, size_of = subprocess.run(command, check=True, capture_output=True).stdout.split()
-    return float(seconds), int(size_of)
+    seconds, on_core, size_of = subprocess.run(command, check=True, capture_output=True).stdout.split()
+    return float(on_core if threads == 1 else seconds), int(size_of)
 
 
 def compare(examples, folder, given, log):
     cv2.setNumThreads(1)
     cores = len(os.sched_getaffinity(0))
-    path = os.path.join(folder, "encoded.rgb")
     results = []
     for name, width, height, frames in contents(given):
-        size = f"{width}x{height}"
-        pictures.write_frames(path, frames, len(frames))
-        ways = {f"png crate, {level}":
-                lambda level=level: png_crate(examples, size, level, 1, path) for level in LEVELS}
-        if (name, width) == ("photographs", 1920):
-            ways |= {f"png crate, {level}, {cores} cores":
-                     lambda level=level: png_crate(examples, size, level, cores, path) for level in LEVELS}
-        ways |= {"Pillow": lambda: in_python(pillow(None), frames[:slow(frames)]),
-                 "Pillow, level 1": lambda: in_python(pillow(1), frames[:slow(frames)]),
-                 "OpenCV": lambda: in_python(opencv(None), frames),
-                 "OpenCV, level 1": lambda: in_python(opencv(1), frames)}
+        size, raw = f"{width}x{height}", frames[0].nbytes
+        log(f"\n{f'encoding {name}, {size}, one core':40}{'MB/s':>8}{'bytes':>10}")
+        with_all = [(threads, level) for threads in (1, cores) for level in LEVELS
+                    if threads == 1 or (name, width) == ("photographs", 1920)]
+        ways = [(f"png crate, {level}" + (f", {threads} cores" if threads > 1 else ""), level in SLOW,
+                 lambda some, path, level=level, threads=threads: png_crate(examples, size, level, threads, path))
+                for threads, level in with_all]
+        ways += [(f"Pillow{what}", True, lambda some, path, level=level: in_python(pillow(level), some))
+                 for what, level in (("", None), (", level 1", 1))]
+        ways += [(f"OpenCV{what}", False, lambda some, path, level=level: in_python(opencv(level), some))
+                 for what, level in (("", None), (", level 1", 1))]
         if shutil.which("ffmpeg"):
-            ways["ffmpeg"] = lambda: ffmpeg(size, path)
-        raw = frames[0].nbytes
-        log(f"\n{f'encoding {name}, {size}, one core':36}{'MB/s':>12}{'bytes':>10}")
-        for way, encode in ways.items():
-            taken = [encode()]
-            while not given.quick and len(taken) < 5 and sum(seconds for seconds, _ in taken) < 1:
-                taken.append(encode())
-            count = slow(frames) if way.startswith("Pillow") else len(frames)
-            speed = count * raw / 1e6 / min(seconds for seconds, _ in taken)
-            share = taken[0][1] / (count * raw)
+            ways.append(("ffmpeg", False, lambda some, path: ffmpeg(size, path)))
+        for way, is_slow, encode in ways:
+            # Even, so that two cores have the same to do.
+            some = frames[: max(2, len(frames) // 8 * 2)] if is_slow else frames
+            path = os.path.join(folder, f"{len(some)}.rgb")
+            if not os.path.exists(path):
+                pictures.write_frames(path, some, len(some))
+            taken = [encode(some, path)]
+            while not given.quick and len(taken) < 4 and sum(seconds for seconds, _ in taken) < 0.8:
+                taken.append(encode(some, path))
+            speed = len(some) * raw / 1e6 / min(seconds for seconds, _ in taken)
+            share = taken[0][1] / (len(some) * raw)
             log(f"{way:36}{speed:12.0f}{100 * share:9.1f} %")
             results.append({"content": name, "size": size, "encoder": way, "mb_per_second": speed, "share": share})
-    os.remove(path)
+        for path in {os.path.join(folder, entry) for entry in os.listdir(folder) if entry.endswith(".rgb")}:
+            os.remove(path)
     return results
-
-
-def slow(frames):
-    """How many of them Pillow gets: it takes ten times as long."""
-    return max(1, len(frames) // 4)

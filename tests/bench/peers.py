@@ -96,21 +96,23 @@ PEERS = [
 
 
 WAYS = ["-j 1", "-j 2", "--keep-alive -j 1", "--keep-alive -j 8"]
+# Where encoding takes the most time, also less of it.
+WAYS_LARGE = [*WAYS, "-j 2 -z fastest"]
 
 
-def pngpost(binary, options):
+def pngpost(binary, options, longer=1):
     """pngpost with frames to encode."""
     def command(job):
         return [binary, "-s", job.size, "-F", "key=demo", *options.split(), job.url]
-    return Contestant(options, f"pngpost {options}", command, stdin=lambda job: job.frames)
+    return Contestant(options, f"pngpost {options}", command, stdin=lambda job: job.frames, longer=longer)
 
 
-def pngpost_ready(binary, options):
+def pngpost_ready(binary, options, longer=1):
     """pngpost with PNGs to pass on."""
     def command(job):
         return [binary, "-F", "key=demo", *options.split(), job.url]
     return Contestant(f"{options}, ready", f"pngpost {options}, ready PNGs", command,
-                      stdin=lambda job: job.png_stream(), ready=True)
+                      stdin=lambda job: job.png_stream(), ready=True, longer=longer)
 
 
 def missing(contestant):

@@ -41,7 +41,8 @@ def into_venv():
 
 def options():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--rounds", type=int, default=5, help="rounds of each race; at most 3 but on plain loopback [5]")
+    parser.add_argument("--rounds", type=int, default=5,
+                        help="rounds of each race; at most 3 but on plain loopback [5]")
     parser.add_argument("--seconds", type=float, default=0.5,
                         help="how long a run takes, about; 2.5 times that far away [0.5]")
     parser.add_argument("--quick", action="store_true", help="one round, short runs")
