@@ -161,13 +161,18 @@ def settled(server, before, count):
         time.sleep(0.002)
 
 
+def surroundings(more):
+    """The environment, with these, and without certificates but these."""
+    return {name: value for name, value in {**os.environ, **more}.items() if name != "SSL_CERT_DIR"}
+
+
 def timed(command, environment, folder, stdin=os.devnull, stdout=os.devnull, own_clock=False):
     """Runs a command to its end: how long it took, and its processes' CPU time."""
     errors = os.path.join(folder, "errors")
     with open(stdin, "rb") as i, open(stdout, "wb") as o, open(errors, "wb") as e:
         used = resource.getrusage(resource.RUSAGE_CHILDREN)
         begin = time.perf_counter()
-        child = subprocess.Popen(command, stdin=i, stdout=o, stderr=e, cwd=folder, env={**os.environ, **environment})
+        child = subprocess.Popen(command, stdin=i, stdout=o, stderr=e, cwd=folder, env=surroundings(environment))
         overdue = threading.Timer(LIMIT, child.kill)
         overdue.start()
         child.wait()

@@ -87,7 +87,7 @@ def race(supply, url, server, contestants, binary, shown, prefix, rounds, second
     speeds, ratios, connections = {}, {}, {}
     for turn in range(rounds):
         for block in blocks if turn % 2 == 0 else blocks[::-1]:
-            here = [*passing, *ours] if any(peer.ready for peer in block) else ours
+            here = [*ours, *passing] if any(peer.ready for peer in block) else ours
             order, now = [*block, *here], {}
             for contestant in order if turn % 2 == 0 else order[::-1]:
                 count = counts[contestant.name]

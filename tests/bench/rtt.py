@@ -58,6 +58,10 @@ class RoundTrip:
         ip("-n", namespace, "link", "set", "lo", "up")
         ip("-n", namespace, "addr", "add", f"{address}/24", "dev", device)
         ip("-n", namespace, "link", "set", device, "up", "mtu", "1500", "txqueuelen", "10000")
+        # Every system has it, and without losses it does as the usual cubic does. bbr would spread the packets
+        # of a request over milliseconds.
+        setting = "/proc/sys/net/ipv4/tcp_congestion_control"
+        subprocess.run(["ip", "netns", "exec", namespace, "sh", "-c", f"echo reno > {setting}"], check=True)
         return tun
 
     @property
