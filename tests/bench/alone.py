@@ -178,7 +178,7 @@ def million(at):
     early, late = samples[50000], samples[950000]
     at.log(f"a million frames in {seconds:.0f} s: {early:.1f} MB after 50000, {late:.1f} MB after 950000, "
            f"peak {peak:.1f} MB")
-    return {"seconds": seconds, "early_mb": early, "late_mb": late, "peak_mb": peak}
+    return {"seconds": seconds, "early_mb": early, "late_mb": late, "peak_mb": peak, "after": samples}
 
 
 # The whole over encoding alone
