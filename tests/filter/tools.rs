@@ -465,7 +465,7 @@ fn numpy_arrays_that_are_refused_are_taken_once_the_advice_is_followed() {
              1 to 4 channels are the last axis; N grey frames: save a[..., np.newaxis]",
         ),
         ("flat", "shape (24,) is no image; save a.reshape(height, width)"),
-        ("scalar", "shape () is no image; save a.reshape(height, width)"),
+        ("scalar", "shape () is no image; it is a single number, without rows and columns"),
         (
             "five_axes",
             "shape (2, 2, 4, 6, 3) is no image; save a.reshape(-1, height, width, channels)",
