@@ -36,6 +36,16 @@ const ELSEWHERE: &[Elsewhere] = &[
         reason: "it wants root, and pngpost is another one then for the whole machine",
         place: ("tests/install.sh", &["dpkg --install \"$package\"", "dpkg --purge pngpost"]),
     },
+    Elsewhere {
+        text: "python3 tests/bench/run.py    # all of it, in about ten minutes; --help has the rest\n",
+        reason: "it takes ten minutes, and wants the machine for itself; a small part of it runs",
+        place: (
+            ".ci/run",
+            &[
+                "python3 tests/bench/run.py --quick --networks http --sizes 64x64 --parts race start",
+            ],
+        ),
+    },
 ];
 
 pub fn has(block: &Block) -> bool {
