@@ -66,9 +66,10 @@ impl Connector for Dialer {
 impl Dialer {
     fn dial(&self, to: &ConnectionDetails) -> Result<Connection, Error> {
         let deadline = deadline(&to.timeout);
+        // The first time, certificates are read: no server is kept waiting for that.
+        let config = to.needs_tls().then(|| TLS.clone()).transpose().map_err(io::Error::other)?;
         let mut socket = Socket::new(connect(&self.look_up(to)?, deadline)?, deadline);
-        let wire = if to.needs_tls() {
-            let config = TLS.clone().map_err(io::Error::other)?;
+        let wire = if let Some(config) = config {
             let host = bare_host(to.uri).to_owned();
             let name = ServerName::try_from(host).map_err(io::Error::other)?;
             let mut session = ClientConnection::new(config, name).map_err(io::Error::other)?;

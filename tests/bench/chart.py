@@ -8,7 +8,7 @@ from xml.sax.saxutils import escape
 
 import report
 
-LABELS, CELL, ROW, TOP, BOTTOM, MARGIN = 222, 164, 25, 70, 46, 16
+LABELS, CELL, ROW, TOP, BOTTOM, MARGIN = 222, 150, 25, 70, 46, 16
 NUMBER = 40    # room for the number behind the longest bar
 
 STYLE = """

@@ -80,7 +80,9 @@ def race(supply, url, server, contestants, binary, shown, prefix, rounds, second
     ways = peers.WAYS if supply.size == "64x64" else peers.WAYS_LARGE
     longer = {options: 2 if prefix and "--keep-alive" in options else 1 for options in ways}
     ours = [peers.pngpost(binary, options, longer[options]) for options in ways]
-    passing = [peers.pngpost_ready(binary, shown, longer[shown])] if any(peer.ready for peer in contestants) else []
+    passing = [peers.pngpost_ready(binary, options, longer[options]) for options in shown]
+    if not any(peer.ready for peer in contestants):
+        passing = []
     everyone = [*contestants, *ours, *passing]
     counts = {each.name: fitting_count(runner(each), supply, seconds * each.longer) for each in everyone}
     blocks = [contestants[n : n + BLOCK] for n in range(0, len(contestants), BLOCK)]

@@ -25,9 +25,8 @@ def speeds(result):
     return "\n".join(lines)
 
 
-def shown_ratios(result):
-    """Each peer's ratio, with the options that fit the case; like with like where PNGs are ready."""
-    shown = result["shown"]
+def shown_ratios(result, shown):
+    """Each peer's ratio, with these options; like with like where PNGs are ready."""
     ways = {peer: f"{shown}, ready" if peer in result["ready"] else shown for peer in result["peers"]}
     return {peer: result["ratios"][way][peer] for peer, way in ways.items() if peer in result["ratios"].get(way, {})}
 
@@ -36,12 +35,13 @@ def columns(results):
     """Heading, options and ratios of each column that was measured."""
     races = {(race["network"], race["size"]): race for race in results.get("races", [])}
     found = [(heading, races[network, size]) for network, size, heading in COLUMNS if (network, size) in races]
-    return [(heading, options(race), shown_ratios(race), race) for heading, race in found]
+    return [(heading, options(race, shown), shown_ratios(race, shown), race)
+            for heading, race in found for shown in race["shown"]]
 
 
-def options(race):
+def options(race, shown):
     """What stands below a column's heading."""
-    return ("https, " if race["network"].endswith("https") else "") + race["shown"]
+    return ("https, " if race["network"].endswith("https") else "") + shown
 
 
 def targets(results):
