@@ -31,35 +31,36 @@ class Place:
 # One frame, its line
 
 def dialogue(at):
-    """From a frame's last byte in to its line out, over the bare crate's time for the same request."""
+    """From a frame's last byte in to its line out, beside the simplest filter over the same crate.
+
+    One such filter posts bodies that are ready, another one encodes, too.
+    """
     count, rounds = (200, 1) if at.given.quick else (1000, at.given.rounds)
-    frames = at.frames("64x64", 64)
+    frames, url = at.frames("64x64", 64), at.server.urls["http"]
     results = {}
     for engine, options in ENGINES.items():
-        dialogues, bares = [], []
+        bare = [os.path.join(at.examples, "bare"), engine, url]
+        commands = {"pngpost": [at.binary, "-s", "64x64", "-F", "key=demo", *options, url],
+                    "ready": [*bare, frames], "encoding": bare}
+        times = {name: [] for name in commands}
         for _ in range(rounds):
-            bares.append(bare(at, engine, count, frames))
-            dialogues.append(talk(at, options, count, frames))
-        both, alone = statistics.median(dialogues), statistics.median(bares)
-        ratio = statistics.median(d / b for d, b in zip(dialogues, bares))
-        results[engine] = {"dialogue_us": both, "bare_us": alone, "ratio": ratio}
-        at.log(f"\ndialogue, 64x64, {' '.join(options)}: {both:.0f} us from last byte to line; "
-               f"{engine} alone {alone:.0f} us; {ratio:.2f} times")
+            for name, command in commands.items():
+                before = at.server.counters()[1]
+                times[name].append(talk(command, count, frames))
+                assert at.server.counters()[1] - before == count
+        medians = {name: statistics.median(each) for name, each in times.items()}
+        over = {name: statistics.median(p / b for p, b in zip(times["pngpost"], times[name]))
+                for name in ("ready", "encoding")}
+        results[engine] = {"us": medians, "ratio": over["ready"], "ratio_encoding": over["encoding"]}
+        at.log(f"\ndialogue, 64x64, {' '.join(options)}: {medians['pngpost']:.0f} us from last byte to line; "
+               f"{engine} alone {medians['ready']:.0f} us, {over['ready']:.2f} times; "
+               f"encoding, too, {medians['encoding']:.0f} us, {over['encoding']:.2f} times")
     return results
 
 
-def bare(at, engine, count, frames):
-    command = [os.path.join(at.examples, "bare"), engine, at.server.urls["http"], str(count), frames]
-    before = at.server.counters()[1]
-    out = subprocess.run(command, check=True, capture_output=True, timeout=peers.LIMIT).stdout
-    assert at.server.counters()[1] - before == count
-    return statistics.median(map(float, out.split()))
-
-
-def talk(at, options, count, frames):
+def talk(command, count, frames):
     with open(frames, "rb") as f:
         frames = [f.read(64 * 64 * 3) for _ in range(64)]
-    command = [at.binary, "-s", "64x64", "-F", "key=demo", *options, at.server.urls["http"]]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as child:
         to, of = child.stdin.fileno(), child.stdout.fileno()
         times = []

@@ -1,50 +1,61 @@
-//! bare: the two HTTP crates alone, as fast as they post a form that is ready.
+//! bare: the simplest filter over each HTTP crate: a frame in, its form posted, the answer out as a line.
 //!
-//!     bare minreq|ureq URL COUNT FRAMES
+//!     bare minreq|ureq URL [FRAMES]
 //!
-//! FRAMES is a file of 64x64 rgb24 frames; their bodies are made before the first request, and are what
-//! pngpost sends. Prints the time of each request in microseconds, from its first byte to the
-//! answer's last. So what pngpost adds to a request can be told from the request.
+//! Reads 64x64 rgb24 frames and posts the bodies that pngpost sends, one after the other, on one thread.
+//! With FRAMES, a file of such frames, the bodies are made of those before the first one is read, so that
+//! there is nothing left to encode. So what pngpost adds to a request can be told from the request.
 
-use std::io::Read;
-use std::time::Instant;
+use std::io::{ErrorKind, Read, Write};
 
 use anyhow::{Context, Result, bail, ensure};
 
 const BOUNDARY: &str = "pngpost-0123456789abcdef0123456789abcdef";
 const SIDE: u32 = 64;
+const FRAME_BYTES: usize = (SIDE * SIDE * 3) as usize;
 
 fn main() -> Result<()> {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
-    let [engine, url, count, path] = &arguments[..] else {
-        bail!("takes minreq|ureq URL COUNT FRAMES");
+    let (engine, url, path) = match &arguments[..] {
+        [engine, url] => (engine, url, None),
+        [engine, url, path] => (engine, url, Some(path)),
+        _ => bail!("takes minreq|ureq URL [FRAMES]"),
     };
-    let pixels = std::fs::read(path).context("read the frames")?;
-    let frames = pixels.chunks_exact((SIDE * SIDE * 3) as usize);
-    let bodies = frames.map(body).collect::<Result<Vec<_>>>()?;
+    let ready = path.map(|path| bodies(path)).transpose()?.unwrap_or_default();
     let content_type = format!("multipart/form-data; boundary={BOUNDARY}");
-    let requests = bodies.iter().cycle().take(count.parse()?);
     match engine.as_str() {
-        "minreq" => time_each(requests, |body| minreq(url, &content_type, body)),
+        "minreq" => filter(&ready, |body| minreq(url, &content_type, body)),
         "ureq" => {
             let agent = ureq::Agent::new_with_defaults();
-            time_each(requests, |body| ureq(&agent, url, &content_type, body))
+            filter(&ready, |body| ureq(&agent, url, &content_type, body))
         }
         _ => bail!("takes minreq or ureq"),
     }
 }
 
-fn time_each<'a>(
-    bodies: impl Iterator<Item = &'a Vec<u8>>,
-    post: impl Fn(&[u8]) -> Result<Vec<u8>>,
-) -> Result<()> {
-    for body in bodies {
-        let begin = Instant::now();
-        let answer = post(body)?;
-        println!("{:.1}", begin.elapsed().as_secs_f64() * 1e6);
-        ensure!(!answer.is_empty(), "an empty answer");
+/// Posts a body for each frame on stdin: those that are ready in turn, or that of the frame.
+fn filter(ready: &[Vec<u8>], post: impl Fn(&[u8]) -> Result<Vec<u8>>) -> Result<()> {
+    let (mut stdin, mut stdout) = (std::io::stdin().lock(), std::io::stdout().lock());
+    let mut frame = vec![0; FRAME_BYTES];
+    let mut next = ready.iter().cycle();
+    loop {
+        match stdin.read_exact(&mut frame) {
+            Err(error) if error.kind() == ErrorKind::UnexpectedEof => return Ok(()),
+            result => result?,
+        }
+        let mut line = match next.next() {
+            Some(body) => post(body)?,
+            None => post(&body(&frame)?)?,
+        };
+        line.push(b'\n');
+        stdout.write_all(&line)?;
+        stdout.flush()?;
     }
-    Ok(())
+}
+
+fn bodies(path: &str) -> Result<Vec<Vec<u8>>> {
+    let pixels = std::fs::read(path).context("read the frames")?;
+    pixels.chunks_exact(FRAME_BYTES).map(body).collect()
 }
 
 /// A connection for each request, as minreq has it.
