@@ -154,7 +154,7 @@ impl Job {
         loop {
             let uploads = Arc::clone(&self.uploads);
             let is_wanted = || uploads.halt.allows(self.frame);
-            let Some(level) = uploads.pace.wait_turn(is_wanted) else {
+            let Some(level) = uploads.pace.wait_turn(self.frame, is_wanted) else {
                 return Worker::GoesOn;
             };
             self.level = level;

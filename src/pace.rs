@@ -1,5 +1,8 @@
 //! The run's `Retry`, shared by all uploads, on the real clock. Only here does a retry wait.
+//!
+//! Where several frames wait, the turn is the lowest one's: its line is the one that is waited for.
 
+use std::collections::BTreeSet;
 use std::collections::hash_map::RandomState;
 use std::hash::{BuildHasher, Hasher};
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
@@ -16,34 +19,41 @@ pub struct Pace {
 
 struct Shared {
     retry: Retry<Random>,
-    /// Who waits for a turn: almost always nobody, and then nobody is woken.
-    waiting: usize,
+    /// The frames that wait for a turn: almost always none, and then nobody is woken.
+    waiting: BTreeSet<u64>,
 }
 
 impl Pace {
     pub fn new(policy: Policy) -> Self {
         let retry = Retry::new(policy, Box::new(random()) as Random);
-        Pace { shared: Mutex::new(Shared { retry, waiting: 0 }), changed: Condvar::new() }
+        let shared = Shared { retry, waiting: BTreeSet::new() };
+        Pace { shared: Mutex::new(shared), changed: Condvar::new() }
     }
 
-    /// Waits until an attempt may start, and takes the turn. Gives the level of `Turn::Go`; `None` where
-    /// the attempt is not wanted any more: no turn is taken then.
-    pub fn wait_turn(&self, is_wanted: impl Fn() -> bool) -> Option<u32> {
+    /// Waits until an attempt for this frame may start, and takes the turn. Gives the level of `Turn::Go`;
+    /// `None` where the attempt is not wanted any more: no turn is taken then.
+    pub fn wait_turn(&self, frame: u64, is_wanted: impl Fn() -> bool) -> Option<u32> {
         let mut shared = self.lock();
-        loop {
+        shared.waiting.insert(frame);
+        let level = loop {
             if !is_wanted() {
-                return None;
+                break None;
+            }
+            if shared.waiting.first() != Some(&frame) {
+                shared = self.changed.wait(shared).unwrap_or_else(PoisonError::into_inner);
+                continue;
             }
             let now = Instant::now();
             let later = match shared.retry.turn(now) {
-                Turn::Go(level) => return Some(level),
+                Turn::Go(level) => break Some(level),
                 Turn::WaitUntil(later) => later,
             };
-            shared.waiting += 1;
             let waited = self.changed.wait_timeout(shared, later.saturating_duration_since(now));
             shared = waited.unwrap_or_else(PoisonError::into_inner).0;
-            shared.waiting -= 1;
-        }
+        };
+        shared.waiting.remove(&frame);
+        self.unlock(shared);
+        level
     }
 
     /// Lets those who wait ask again whether they are wanted.
@@ -65,12 +75,17 @@ impl Pace {
     fn change<T>(&self, change: impl FnOnce(&mut Retry<Random>) -> T) -> T {
         let mut shared = self.lock();
         let result = change(&mut shared.retry);
-        let anybody = shared.waiting > 0;
+        self.unlock(shared);
+        result
+    }
+
+    /// Something has changed: those who wait ask again.
+    fn unlock(&self, shared: MutexGuard<'_, Shared>) {
+        let anybody = !shared.waiting.is_empty();
         drop(shared);
         if anybody {
             self.changed.notify_all();
         }
-        result
     }
 
     fn lock(&self) -> MutexGuard<'_, Shared> {
@@ -86,6 +101,7 @@ fn random() -> impl FnMut() -> f64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::upload::Outcome;
 
     use std::sync::atomic::{AtomicBool, Ordering};
     use std::sync::{Arc, mpsc};
@@ -101,18 +117,54 @@ mod tests {
             all_errors: false,
             spacing: Duration::from_secs(3600),
         }));
-        assert_eq!(pace.wait_turn(|| true), Some(0));
+        assert_eq!(pace.wait_turn(0, || true), Some(0));
         let next = pace.lock().retry.turn(Instant::now());
         let wanted = Arc::new(AtomicBool::new(true));
         let (sender, turns) = mpsc::channel();
         let (waiter, is_wanted) = (Arc::clone(&pace), Arc::clone(&wanted));
-        thread::spawn(move || sender.send(waiter.wait_turn(|| is_wanted.load(Ordering::Acquire))));
-        while pace.lock().waiting == 0 {
+        thread::spawn(move || {
+            sender.send(waiter.wait_turn(1, || is_wanted.load(Ordering::Acquire)))
+        });
+        while pace.lock().waiting.is_empty() {
             thread::yield_now();
         }
         wanted.store(false, Ordering::Release);
         pace.ask_again();
         assert_eq!(turns.recv_timeout(Duration::from_secs(60)), Ok(None));
         assert_eq!(pace.lock().retry.turn(Instant::now()), next);
+    }
+
+    #[test]
+    fn the_turn_is_the_lowest_frames() {
+        let policy = Policy {
+            retries: 3,
+            delay: Duration::ZERO,
+            max_time: None,
+            all_errors: false,
+            spacing: Duration::from_micros(1),
+        };
+        let pace = Arc::new(Pace::new(policy));
+        let level = pace.wait_turn(0, || true).unwrap();
+        let (outcome, is_response, attempts) = (Outcome::RefusedForNow, true, 1);
+        let retry_after = Some("3600");
+        pace.failed(&Failed { outcome, is_response, level, attempts, retry_after });
+        let frames = [7, 3, 9, 1, 5, 8, 2, 6, 4];
+        let threads = frames.map(|frame| {
+            let pace = Arc::clone(&pace);
+            thread::spawn(move || {
+                pace.wait_turn(frame, || true).unwrap();
+                // All waited before the first one got its turn.
+                let lowest = pace.lock().waiting.first().copied();
+                assert!(
+                    lowest.is_none_or(|lowest| lowest > frame),
+                    "{lowest:?} waits, {frame} goes"
+                );
+            })
+        });
+        while pace.lock().waiting.len() < frames.len() {
+            thread::yield_now();
+        }
+        pace.answered(u32::MAX);
+        threads.into_iter().for_each(|thread| thread.join().unwrap());
     }
 }
