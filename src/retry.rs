@@ -126,15 +126,16 @@ impl<R: FnMut() -> f64> Retry<R> {
         let resume = self.back_off(failed.level, retry_after, now);
         // The rate may hold the next attempt back for longer than the pause.
         let resume = self.next_start.map_or(resume, |start| resume.max(start));
+        let outage = resume.saturating_duration_since(down_since);
+        let passed = self.policy.max_time.filter(|&limit| self.given_up || outage > limit);
+        // After a last attempt, too: no other frame waits for so long either.
+        self.given_up = passed.is_some();
         if failed.attempts > self.policy.retries {
             return Next::GiveUp(None);
         }
-        let outage = resume.saturating_duration_since(down_since);
-        let passed = self.policy.max_time.filter(|&limit| self.given_up || outage > limit);
         let Some(limit) = passed else {
             return Next::Again(resume.saturating_duration_since(now));
         };
-        self.given_up = true;
         Next::GiveUp(Some(match retry_after {
             Some(after) => format!(
                 "Retry-After of {} s passes the limit of {} s, --retry-max-time",
@@ -286,6 +287,15 @@ mod tests {
         let now = Instant::now();
         assert_ne!(retry.failed(&down(0, 3), now, SystemTime::now()), Next::GiveUp(None));
         assert_eq!(retry.failed(&down(0, 4), now, SystemTime::now()), Next::GiveUp(None));
+    }
+
+    #[test]
+    fn nobody_waits_beyond_the_limit_after_a_last_attempt_either() {
+        let mut retry = retry(policy());
+        let now = Instant::now();
+        let last = Failed { attempts: 4, ..busy("601") };
+        assert_eq!(retry.failed(&last, now, SystemTime::now()), Next::GiveUp(None));
+        assert_eq!(retry.turn(now), Turn::Go(1));
     }
 
     #[test]
