@@ -84,8 +84,10 @@ pub fn causes(error: &anyhow::Error) -> String {
 /// since an option that took the next one for its value may have taken a secret.
 pub fn shown(value: &OsStr) -> String {
     let value = value.to_string_lossy();
-    // Neither an option, nor a URL or user-info.
-    if value.starts_with('-') || value.contains(['=', '@']) || value.contains("://") {
+    let is_number = |text: &str| text.bytes().all(|byte| b"0123456789.x".contains(&byte));
+    // Neither an option, unless a number is below 0, nor a URL or user-info.
+    let is_option = value.strip_prefix('-').is_some_and(|rest| !is_number(rest));
+    if is_option || value.contains(['=', '@']) || value.contains("://") {
         return "this value".to_owned();
     }
     if value.is_empty() { "''".to_owned() } else { one_line(&value) }

@@ -198,7 +198,10 @@ impl Typed {
         let [operand] =
             <[OsString; 1]>::try_from(self.operands).map_err(|operands| match operands.len() {
                 0 => anyhow!("no URL given; usage: pngpost [-s WxH] [OPTION]... URL"),
-                count => anyhow!("takes one URL, but {count} operands are given"),
+                count => anyhow!(
+                    "takes one URL, but {count} operands are given; \
+                     frames come on standard input: < FILE"
+                ),
             })?;
         let url = operand.to_str().ok_or_else(|| anyhow!("URL: is not UTF-8"))?;
         let (url, url_user) = Url::parse(url).map_err(|why| anyhow!("URL: {why}"))?;

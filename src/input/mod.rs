@@ -167,6 +167,9 @@ fn read_image<R: Read>(
                 }
                 *array = Some(read);
             }
+            [0xff, 0xd8] => {
+                return malformed("is a JPEG, which is not read; convert it, to PPM for one");
+            }
             _ => {
                 return malformed(format!(
                     "begins with '{}', which is no magic number of PGM, PPM, PAM, PNG or .npy; \

@@ -13,6 +13,10 @@ const MAX_HINTS: usize = 3;
 /// Frames of fewer pixels than that fit by chance: nothing is to be learned from it.
 const MIN_PIXELS: u64 = 64;
 
+/// What begins images that bring their size. No frame begins so by chance.
+const HEADERS: [(&[u8], &str); 2] =
+    [(b"\x89PNG\r\n\x1a\n", "a PNG"), (b"\x93NUMPY", "a .npy file")];
+
 pub struct RawFrames {
     size: FrameSize,
     format: PixelFormat,
@@ -33,7 +37,14 @@ impl RawFrames {
         number: u64,
         bytes: &mut Vec<u8>,
     ) -> Result<Option<Content>, Cause> {
-        match source.samples(bytes, self.frame_bytes) {
+        let read = source.samples(bytes, self.frame_bytes);
+        let got = bytes.len().min(usize::try_from(source.taken()).unwrap_or(usize::MAX));
+        if number == 0
+            && let Some(kind) = kind_of_header(&bytes[..got])
+        {
+            return super::malformed(format!("begins as {kind} does; leave --size out"));
+        }
+        match read {
             Ok(()) => Ok(Some(Content::Pixels { size: self.size, layout: self.format.layout() })),
             Err(Cause::Truncated { got: 0, .. }) => Ok(None),
             Err(Cause::Truncated { got, expected, .. }) => {
@@ -70,4 +81,9 @@ impl RawFrames {
         (!list.is_empty())
             .then(|| format!("all {total} bytes would be whole {size} frames: {list}"))
     }
+}
+
+/// The kind of image that these bytes begin, where it is certain.
+fn kind_of_header(bytes: &[u8]) -> Option<&'static str> {
+    HEADERS.iter().find(|(magic, _)| bytes.starts_with(magic)).map(|&(_, kind)| kind)
 }

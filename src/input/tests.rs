@@ -106,6 +106,21 @@ fn a_raw_frame_that_is_cut_says_what_the_input_would_fit() {
 }
 
 #[test]
+fn images_with_headers_are_no_raw_frames() {
+    let npy = npy("|u1", "(4, 3)", &[0; 12]);
+    for (bytes, kind) in [(png(4, 3, &[0; 36]), "a PNG"), (npy, "a .npy file")] {
+        let refused = format!("frame 0: begins as {kind} does; leave --size out");
+        for length in [8, 35, 36, bytes.len()] {
+            let (frames, error) = raw(&bytes[..length], "rgb24", 0);
+            assert_eq!((frames.len(), error.as_ref()), (0, Some(&refused)), "{length}");
+        }
+        // Later on it may be chance.
+        assert_eq!(raw(&[&[0; 12], &bytes[..12]].concat(), "gray", 0).0.len(), 2);
+    }
+    assert_eq!(raw(b"\x89PNG\r\n\x1a.....", "gray", 0).0.len(), 1);
+}
+
+#[test]
 fn a_spare_allocation_is_taken_whatever_it_holds() {
     let bytes = [[1; 12], [2; 12]].concat();
     let size = FrameSize::new(4, 3).unwrap();
@@ -473,10 +488,14 @@ fn other_bytes_are_no_image() {
     let text =
         "which is no magic number of PGM, PPM, PAM, PNG or .npy; headerless frames need --size";
     for (bytes, shown) in
-        [(&b"\xff\xd8\xff"[..], "\\xff\\xd8"), (b"\n", "\\n"), (b"P8", "P8"), (b"PF\n", "PF")]
+        [(&b"\xff\xd9\xff"[..], "\\xff\\xd9"), (b"\n", "\\n"), (b"P8", "P8"), (b"PF\n", "PF")]
     {
         assert_eq!(message(bytes), format!("frame 0: begins with '{shown}', {text}"));
     }
+    assert_eq!(
+        message(b"\xff\xd8\xff"),
+        "frame 0: is a JPEG, which is not read; convert it, to PPM for one"
+    );
     let (frames, error) = images(b"P5 1 1 255 x\n");
     assert_eq!(frames.len(), 1);
     assert_eq!(error.unwrap(), format!("frame 1: begins with '\\n', {text}"));

@@ -528,8 +528,8 @@ fn what_is_not_read_is_refused_by_name_after_the_images_before_it() {
         ),
         (shape("(5,)"), ".npy shape (5,) is no image; save a.reshape(height, width)".into()),
         (
-            b"\xff\xd8\xff\xe0".into(),
-            "begins with '\\xff\\xd8', which is no magic number of PGM, PPM, PAM, PNG or .npy; \
+            b"GIF89a".into(),
+            "begins with 'GI', which is no magic number of PGM, PPM, PAM, PNG or .npy; \
              headerless frames need --size"
                 .into(),
         ),

@@ -21,7 +21,10 @@ const NO_IPV6: &str = match cfg!(feature = "keep-alive") {
 const BAD: [(&str, &str); 85] = [
     ("", "no URL given; usage: pngpost [-s WxH] [OPTION]... URL"),
     ("SIZE", "no URL given; usage: pngpost [-s WxH] [OPTION]... URL"),
-    ("SIZE URL URL", "takes one URL, but 2 operands are given"),
+    (
+        "SIZE URL URL",
+        "takes one URL, but 2 operands are given; frames come on standard input: < FILE",
+    ),
     ("URL -p gray", "--pix-fmt: is the layout of headerless frames; needs --size"),
     ("SIZE URL --range 0:1", "--range: is for float samples; rgb24 has none"),
     ("URL --range 1:0", "--range: 1:0: takes MIN:MAX, such as 0:1, finite and MIN below MAX"),
@@ -67,10 +70,7 @@ const BAD: [(&str, &str); 85] = [
         "SIZE URL --pix-fmt=",
         "--pix-fmt: '': takes one of rgb24 bgr24 rgba bgra argb abgr gray ya8 rgb48le rgb48be rgba64le rgba64be gray16le gray16be ya16le ya16be gbrp grayf32le rgbf32le rgbf64le",
     ),
-    (
-        "SIZE URL --skip -1",
-        "--skip: this value: takes a whole number from 0 to 18446744073709551615",
-    ),
+    ("SIZE URL --skip -1", "--skip: -1: takes a whole number from 0 to 18446744073709551615"),
     ("SIZE URL --skip 1.5", "--skip: 1.5: takes a whole number from 0 to 18446744073709551615"),
     (
         "SIZE URL --skip 18446744073709551616",
@@ -90,7 +90,7 @@ const BAD: [(&str, &str); 85] = [
     ("SIZE URL --rate 0/s", "--rate: 0/s: takes N/UNIT, N from 1 to 1000000, UNIT s, m or h"),
     ("SIZE URL --rate 5/d", "--rate: 5/d: takes N/UNIT, N from 1 to 1000000, UNIT s, m or h"),
     ("SIZE URL --rate 0.5/s", "--rate: 0.5/s: takes N/UNIT, N from 1 to 1000000, UNIT s, m or h"),
-    ("SIZE URL --retry -1", "--retry: this value: takes a whole number from 0 to 1000000"),
+    ("SIZE URL --retry -1", "--retry: -1: takes a whole number from 0 to 1000000"),
     ("SIZE URL --retry 1000001", "--retry: 1000001: takes a whole number from 0 to 1000000"),
     ("SIZE URL --retry some", "--retry: some: takes a whole number from 0 to 1000000"),
     ("SIZE URL --retry-delay x", "--retry-delay: x: takes seconds from 0 to 31536000"),
