@@ -68,6 +68,7 @@ recipes! {
     first_look: shell::first_look, README, "frames | pngpost", [];
     receiver: servers::receiver, README, "cargo run --example receiver\n", [];
     receiver_slow_and_busy: servers::slow_receiver, README, "--delay 0.5 --fail 0.25", [];
+    files: shell::files, README, "echo my-key > key.txt", ["ffmpeg"];
     numpy_one_way: python::rgb, README, "python3 frames.py |", ["python numpy"];
     numpy_floats: python::floats, README, "python3 floats.py |", ["python numpy"];
     numpy_channels_first: python::channels, README, "python3 channels.py |", ["python numpy"];

@@ -17,6 +17,19 @@ pub fn first_look(block: &Block) {
     assert_eq!(seen["fields"], json!([["key", "the key"]]));
 }
 
+/// Files for the other recipes.
+pub fn files(block: &Block) {
+    let trial = Trial::new(block);
+    trial.run().ok();
+    assert_eq!(trial.read("key.txt"), b"my-key\n");
+    assert_eq!(trial.read("token.txt"), b"Authorization: Bearer my-token\n");
+    let frames = trial.run_script("pngpost -s 64x64 http://127.0.0.1:9/ --skip 20 < frames.rgb");
+    assert_eq!((frames.status, frames.stderr.as_str()), (Some(0), ""));
+    let film = "ffmpeg -v error -i film.mp4 -f rawvideo -pix_fmt gray - | wc -c";
+    let pixels = trial.run_script(film).ok().lines()[0].parse::<usize>().unwrap();
+    assert!(pixels > 0 && pixels.is_multiple_of(320 * 240), "{pixels}");
+}
+
 /// Some files of several sizes, beside cat.png; what they hold, in the order in which the shell names them.
 fn pngs(trial: &Trial) -> Vec<Picture> {
     fs::remove_file(trial.folder.join("cat.png")).unwrap();
