@@ -81,9 +81,10 @@ pub fn noise(seed: u64, count: usize) -> Vec<u8> {
     (0..count).map(|_| next()).collect()
 }
 
-/// A file of this name in a folder of the test run's own.
+/// A file of this name in a folder of the test run's own, below the target directory.
 pub fn file(name: &str, bytes: impl AsRef<[u8]>) -> String {
-    let folder = std::env::temp_dir().join(format!("pngpost-filter-{}", std::process::id()));
+    let run = format!("filter-{}", std::process::id());
+    let folder = std::path::Path::new(env!("CARGO_TARGET_TMPDIR")).join(run);
     std::fs::create_dir_all(&folder).unwrap();
     let path = folder.join(name);
     std::fs::write(&path, bytes).unwrap();
