@@ -99,7 +99,7 @@ impl<T> Window<T> {
     /// Unlocks, and wakes one of those who wait for the turn, if it is free.
     fn offer_turn(&self, mut state: MutexGuard<'_, State<T>>) {
         let is_free = !state.turn_is_taken && state.places.len() < self.limit;
-        let wakes = is_free && state.waiting > 0 && !mem::replace(&mut state.one_is_woken, is_free);
+        let wakes = is_free && state.waiting > 0 && !mem::replace(&mut state.one_is_woken, true);
         drop(state);
         if wakes {
             self.turn_is_free.notify_one();

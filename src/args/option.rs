@@ -76,20 +76,19 @@ pub fn next_option(
                 operands.push(operand);
                 continue;
             }
-            Some(lexopt::Arg::Short(short)) => Some(
-                OPTIONS
-                    .iter()
-                    .find(|option| option.short == Some(short))
-                    .ok_or_else(|| unknown(&format!("-{short}")))?,
-            ),
-            Some(lexopt::Arg::Long(long)) => Some(
-                OPTIONS
-                    .iter()
-                    .find(|option| option.long == long)
-                    .ok_or_else(|| unknown(&format!("--{long}")))?,
-            ),
+            Some(lexopt::Arg::Short(short)) => {
+                Some(known(&format!("-{short}"), |option| option.short == Some(short))?)
+            }
+            Some(lexopt::Arg::Long(long)) => {
+                Some(known(&format!("--{long}"), |option| option.long == long)?)
+            }
         });
     }
+}
+
+/// The option that was typed so.
+fn known(typed: &str, is_it: impl Fn(&Opt) -> bool) -> Result<&'static Opt> {
+    OPTIONS.iter().find(|option| is_it(option)).ok_or_else(|| unknown(typed))
 }
 
 fn unknown(option: &str) -> anyhow::Error {

@@ -13,6 +13,9 @@ use crate::frame::{ByteOrder, ChannelOrder, Color, FrameSize, Layout, Samples};
 use super::source::Source;
 use super::{Cause, frame_size, malformed, promised_bytes};
 
+/// How every array begins.
+pub const MAGIC: [u8; 6] = *b"\x93NUMPY";
+
 /// The longest header, in bytes: what version 1.0 can say.
 pub const MAX_HEADER_BYTES: usize = 65535;
 
@@ -30,7 +33,7 @@ pub struct Array {
 pub fn read_header<R: Read>(magic: [u8; 2], source: &mut Source<R>) -> Result<Array, Cause> {
     let mut head = [0; 8];
     source.fill(&mut head)?;
-    if magic != *b"\x93N" || head[..4] != *b"UMPY" {
+    if magic[..] != MAGIC[..2] || head[..4] != MAGIC[2..] {
         return malformed("begins like .npy, but its magic number is broken");
     }
     let length = match (head[4], head[5]) {

@@ -12,7 +12,7 @@ use crate::frame::MAX_FRAME_BYTES;
 use super::source::Source;
 use super::{Cause, frame_size, malformed};
 
-const SIGNATURE: [u8; 8] = *b"\x89PNG\r\n\x1a\n";
+pub const SIGNATURE: [u8; 8] = *b"\x89PNG\r\n\x1a\n";
 
 /// Length and type before a chunk's data.
 const HEAD: usize = 8;

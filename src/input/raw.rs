@@ -5,7 +5,7 @@ use std::io::Read;
 use crate::frame::{Content, FrameSize, PixelFormat};
 
 use super::source::Source;
-use super::{Cause, over_the_limit};
+use super::{Cause, malformed, npy, over_the_limit, png};
 
 /// How many layouts are named where the input does not fit the one given.
 const MAX_HINTS: usize = 3;
@@ -14,8 +14,7 @@ const MAX_HINTS: usize = 3;
 const MIN_PIXELS: u64 = 64;
 
 /// What begins images that bring their size. No frame begins so by chance.
-const HEADERS: [(&[u8], &str); 2] =
-    [(b"\x89PNG\r\n\x1a\n", "a PNG"), (b"\x93NUMPY", "a .npy file")];
+const HEADERS: [(&[u8], &str); 2] = [(&png::SIGNATURE, "a PNG"), (&npy::MAGIC, "a .npy file")];
 
 pub struct RawFrames {
     size: FrameSize,
@@ -39,10 +38,9 @@ impl RawFrames {
     ) -> Result<Option<Content>, Cause> {
         let read = source.samples(bytes, self.frame_bytes);
         let got = bytes.len().min(usize::try_from(source.taken()).unwrap_or(usize::MAX));
-        if number == 0
-            && let Some(kind) = kind_of_header(&bytes[..got])
-        {
-            return super::malformed(format!("begins as {kind} does; leave --size out"));
+        let kind = kind_of_header(&bytes[..got]);
+        if let Some(kind) = kind.filter(|_| number == 0) {
+            return malformed(format!("begins as {kind} does; leave --size out"));
         }
         match read {
             Ok(()) => Ok(Some(Content::Pixels { size: self.size, layout: self.format.layout() })),
