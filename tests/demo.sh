@@ -7,40 +7,10 @@
 
 set -eu
 
-# Each argument is a line.
-say() { printf '%s\n' "$@"; }
-die() {
-    say "demo.sh: $1" >&2
-    exit 1
-}
-
-receiver=
-work=
-
-clean_up() {
-    trap '' HUP INT PIPE TERM
-    if [ -n "$receiver" ]; then
-        kill "$receiver" 2>/dev/null || :
-        wait "$receiver" 2>/dev/null || :
-    fi
-    if [ -n "$work" ]; then rm -rf "$work"; fi
-}
-# Not every shell runs the EXIT trap on a signal.
-trap clean_up EXIT
-trap 'exit 129' HUP
-trap 'exit 130' INT
-trap 'exit 141' PIPE
-trap 'exit 143' TERM
-
-# cargo takes a relative CARGO_TARGET_DIR from where it is called: that is here, not the root.
-case ${CARGO_TARGET_DIR:-} in
-    '' | /*) ;;
-    *) CARGO_TARGET_DIR=$PWD/$CARGO_TARGET_DIR ;;
-esac
+script=demo.sh
 root=$(CDPATH='' cd -- "$(dirname -- "$0")/.." && pwd)
-cd -- "$root"
-target=${CARGO_TARGET_DIR:-$root/target}
-work=$(mktemp -d "${TMPDIR:-/tmp}/pngpost-demo.XXXXXX")
+# shellcheck source=tests/receiver/started.sh
+. "$root/tests/receiver/started.sh"
 
 say '== 1. Build: pngpost, and "receiver", a small server to post to'
 command -v cargo >/dev/null || die 'cargo not found: install stable Rust, https://rustup.rs'
@@ -48,20 +18,8 @@ cargo build --release --target-dir "$target"
 cargo build --release --target-dir "$target" --example receiver
 
 say '' '== 2. Start the server on a free port of this machine'
-: >"$work/receiver.out"
-"$target/release/examples/receiver" >"$work/receiver.out" 2>"$work/receiver.err" &
-receiver=$!
-tries=0
-# The line counts from its line end on: read fails on one that is not whole.
-until read -r listening <"$work/receiver.out"; do
-    kill -0 "$receiver" 2>/dev/null || die "the server ended: $(cat "$work/receiver.err")"
-    tries=$((tries + 1))
-    [ "$tries" -le 100 ] || die 'the server has not said where it listens'
-    # A sleep that knows whole seconds only is fine, too.
-    sleep 0.1 2>/dev/null || sleep 1
-done
+start_receiver
 say "receiver: $listening"
-url=${listening#listening on }
 
 frames_file=tests/data/astronaut-64x64.rgb
 frames=$(($(wc -c <"$frames_file") / (64 * 64 * 3)))

@@ -1,14 +1,25 @@
 #!/bin/sh
 # install.sh: pngpost installed as its users install it, `sh tests/install.sh`, from any directory.
 #
-# From source, by the lines of README.md, into a temporary home; as a Debian package, which is held against the working tree,
-# installed with dpkg, tried, and purged. Whatever ends it, pngpost is then as little installed as before.
+# From source, by the lines of README.md, into a temporary home; as a Debian package, which is held against
+# the working tree, installed with dpkg, tried, and purged. Whatever ends it, pngpost is then as little
+# installed as before.
 #
 # It needs stable Rust and a C compiler; for the package also dpkg-dev and, to build cargo-deb once into
 # the target directory, crates.io. Only root can install with dpkg: for others the package is unpacked.
 # With CI set nothing that it uses may be missing.
 
 set -eu
+
+script=install.sh
+root=$(CDPATH='' cd -- "$(dirname -- "$0")/.." && pwd)
+# shellcheck source=tests/receiver/started.sh
+. "$root/tests/receiver/started.sh"
+
+is_installed=no
+undo() {
+    if [ "$is_installed" = yes ]; then dpkg --purge pngpost >/dev/null; fi
+}
 
 # The program that makes the package: its output is compared, so its version is told.
 cargo_deb_version=3.8.0
@@ -23,11 +34,6 @@ usr/share/fish/vendor_completions.d/pngpost.fish man/completions/pngpost.fish
 usr/share/man/man1/pngpost.1.gz man/pngpost.1
 usr/share/zsh/vendor-completions/_pngpost man/completions/_pngpost'
 
-say() { printf '%s\n' "$@"; }
-die() {
-    say "install.sh: $1" >&2
-    exit 1
-}
 # Whether the program is there; said where it is not.
 has() {
     if command -v "$1" >/dev/null; then return 0; fi
@@ -37,55 +43,11 @@ has() {
     esac
 }
 
-receiver=
-work=
-is_installed=no
-
-clean_up() {
-    trap '' HUP INT PIPE TERM
-    if [ "$is_installed" = yes ]; then dpkg --purge pngpost >/dev/null; fi
-    if [ -n "$receiver" ]; then
-        kill "$receiver" 2>/dev/null || :
-        wait "$receiver" 2>/dev/null || :
-    fi
-    if [ -n "$work" ]; then rm -rf "$work"; fi
-}
-# Not every shell runs the EXIT trap on a signal.
-trap clean_up EXIT
-trap 'exit 129' HUP
-trap 'exit 130' INT
-trap 'exit 141' PIPE
-trap 'exit 143' TERM
-
-# cargo takes a relative CARGO_TARGET_DIR from where it is called: that is here, not the root.
-case ${CARGO_TARGET_DIR:-} in
-    '' | /*) ;;
-    *) CARGO_TARGET_DIR=$PWD/$CARGO_TARGET_DIR ;;
-esac
-root=$(CDPATH='' cd -- "$(dirname -- "$0")/.." && pwd)
-cd -- "$root"
-CARGO_TARGET_DIR=${CARGO_TARGET_DIR:-$root/target}
 # With another HOME, cargo would look for all that it has there.
 CARGO_HOME=${CARGO_HOME:-$HOME/.cargo}
 RUSTUP_HOME=${RUSTUP_HOME:-$HOME/.rustup}
+CARGO_TARGET_DIR=$target
 export CARGO_TARGET_DIR CARGO_HOME RUSTUP_HOME
-work=$(mktemp -d "${TMPDIR:-/tmp}/pngpost-install.XXXXXX")
-
-start_receiver() {
-    cargo build --quiet --locked --release --example receiver
-    : >"$work/receiver.out"
-    "$CARGO_TARGET_DIR/release/examples/receiver" >"$work/receiver.out" &
-    receiver=$!
-    tries=0
-    # The line counts from its line end on: read fails on one that is not whole.
-    until read -r listening <"$work/receiver.out"; do
-        kill -0 "$receiver" 2>/dev/null || die 'the server ended'
-        tries=$((tries + 1))
-        [ "$tries" -le 100 ] || die 'the server has not said where it listens'
-        sleep 0.1
-    done
-    url=${listening#listening on }
-}
 
 # One frame of a photograph through the program $1: the server has to have seen just these pixels.
 post_a_frame() {
@@ -276,6 +238,7 @@ remove_package() {
 }
 
 say '== From source'
+cargo build --quiet --locked --release --example receiver
 start_receiver
 from_source
 
