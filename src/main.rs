@@ -5,24 +5,17 @@
 
 mod args;
 mod deadline;
-mod diagnostic;
 mod encode;
 mod frame;
+mod http;
 mod input;
-mod job;
-mod line;
-mod pace;
+mod messages;
+mod output;
 mod pipeline;
-mod prepare;
-mod record;
+mod progress;
 mod request;
-mod retry;
-mod spare;
-mod stage;
-mod status;
-mod template;
+mod setup;
 mod upload;
-mod window;
 
 use std::fs::File;
 use std::io::{self, ErrorKind, IsTerminal};
@@ -34,14 +27,15 @@ use std::time::Instant;
 use anyhow::{Context, Result, anyhow};
 
 use crate::args::{Args, Command};
-use crate::diagnostic::{Secrets, causes, count_of, plain, say};
+use crate::http::{Client, Response};
 use crate::input::{Cause, Input, InputError};
-use crate::job::{Answer, Fault};
+use crate::messages::{Secrets, causes, count_of, plain, say};
+use crate::output::record::Upload;
+use crate::output::{line, record};
 use crate::pipeline::{Answers, Settings};
-use crate::record::Upload;
-use crate::retry::Policy;
-use crate::status::{StatusLine, Tally};
-use crate::upload::{Client, Response};
+use crate::progress::{ProgressLine, Tally};
+use crate::upload::retry::Policy;
+use crate::upload::{Answer, Fault};
 
 /// How a run ends.
 enum Ending {
@@ -123,15 +117,15 @@ fn post(args: &Args) -> Ending {
         return Ending::BadUsage("standard input is a terminal: pipe frames into it".into());
     }
     let begin = Instant::now();
-    let request = match prepare::request(args) {
-        Ok(request) => request,
+    let setup = match setup::setup(args) {
+        Ok(setup) => setup,
         Err(error) => return Ending::BadUsage(causes(&error)),
     };
-    if let Some(name) = prepare::unused_proxy(&args.url) {
+    if let Some(name) = setup::unused_proxy(&args.url) {
         say(args.quiet, format!("{name} is set; pngpost uses no proxy and connects directly"));
     }
-    match start(args, request.shape, request.client) {
-        Ok(answers) => deliver(args, &request.secrets, answers, begin),
+    match start(args, setup.shape, setup.client) {
+        Ok(answers) => deliver(args, &setup.secrets, answers, begin),
         Err(error) => Ending::failed(causes(&error)),
     }
 }
@@ -177,10 +171,10 @@ fn start(args: &Args, shape: request::Shape, client: Client) -> Result<Answers> 
 /// Writes the line of every answer, in order, until the run ends.
 fn deliver(args: &Args, secrets: &Secrets, mut answers: Answers, begin: Instant) -> Ending {
     let mut tally = Tally::default();
-    let status = StatusLine::start(args.quiet, &answers.counts, begin);
+    let progress = ProgressLine::start(args.quiet, &answers.counts, begin);
     let mut out = io::stdout().lock();
     let ending = loop {
-        status.iter().for_each(|status| status.update(tally));
+        progress.iter().for_each(|line| line.update(tally));
         let Some(answer) = answers.next() else {
             break if tally.failed == 0 { Ending::Done } else { Ending::Failed(None) };
         };
@@ -215,12 +209,12 @@ fn deliver(args: &Args, secrets: &Secrets, mut answers: Answers, begin: Instant)
             say(args.quiet, format!("frame {frame}: {cause}"));
         }
     };
-    drop(status);
+    drop(progress);
     if !args.verbose || matches!(ending, Ending::ReaderGone) {
         return ending;
     }
     let ending = ending.said();
-    say(false, status::summary(tally, &answers.counts, begin));
+    say(false, progress::summary(tally, &answers.counts, begin));
     ending
 }
 

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use super::option::OPTIONS;
+use super::options::OPTIONS;
 use crate::encode::Level;
 use crate::frame::PixelFormat;
 

@@ -5,9 +5,9 @@
 
 #[cfg(test)]
 mod completions;
-mod option;
-mod together;
-mod value;
+mod conflicts;
+mod options;
+mod values;
 
 use std::ffi::OsString;
 use std::path::PathBuf;
@@ -18,12 +18,12 @@ use anyhow::{Result, anyhow, ensure};
 use crate::encode::Level;
 use crate::frame::{FrameSize, PixelFormat, SampleRange};
 use crate::request::ImagePart;
-use crate::template::Template;
-use crate::upload::{HeaderRule, Url, UserInfo};
-pub use option::help;
-use option::next_option;
-pub use together::BodyArg;
-use value::{
+use crate::request::template::Template;
+use crate::request::{HeaderRule, Url, UserInfo};
+pub use conflicts::BodyArg;
+pub use options::help;
+use options::next_option;
+use values::{
     one_of, parse_form, parse_header, parse_json, parse_method, parse_range, parse_rate,
     parse_seconds, parse_size, parse_user, parse_whole, split_field,
 };
@@ -205,10 +205,10 @@ impl Typed {
             })?;
         let url = operand.to_str().ok_or_else(|| anyhow!("URL: is not UTF-8"))?;
         let (url, url_user) = Url::parse(url).map_err(|why| anyhow!("URL: {why}"))?;
-        let headerless = together::headerless(self.size, self.format, self.range.is_some())?;
+        let headerless = conflicts::headerless(self.size, self.format, self.range.is_some())?;
         ensure!(url_user.is_none() || self.user.is_none(), "--user: the URL names a user already");
         ensure!(!(self.verbose && self.quiet), "--verbose: cannot go with --quiet");
-        let body = together::body(self.form, self.raw, self.json, self.base64)?;
+        let body = conflicts::body(self.form, self.raw, self.json, self.base64)?;
         Ok(Args {
             headerless,
             range: self.range.unwrap_or_default(),

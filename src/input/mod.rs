@@ -16,8 +16,8 @@ mod tests;
 use std::fmt;
 use std::io::{self, Read};
 
-use crate::diagnostic::count_of;
 use crate::frame::{Content, Frame, FrameSize, Layout, MAX_FRAME_BYTES, MAX_SIDE, PixelFormat};
+use crate::messages::count_of;
 
 use raw::RawFrames;
 use source::Source;

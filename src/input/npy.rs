@@ -7,8 +7,8 @@ use std::io::Read;
 
 use byteorder::{ByteOrder as _, LE};
 
-use crate::diagnostic::foreign;
 use crate::frame::{ByteOrder, ChannelOrder, Color, FrameSize, Layout, Samples};
+use crate::messages::foreign;
 
 use super::source::Source;
 use super::{Cause, frame_size, malformed, promised_bytes};

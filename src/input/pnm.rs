@@ -6,8 +6,8 @@
 
 use std::io::Read;
 
-use crate::diagnostic::{count_of, foreign};
 use crate::frame::{ByteOrder, ChannelOrder, Color, Content, Layout, Samples};
+use crate::messages::{count_of, foreign};
 
 use super::source::Source;
 use super::{Cause, frame_size, malformed, promised_bytes};

@@ -11,7 +11,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::Value;
 
-use crate::template::{Piece, Template};
+use crate::request::template::{Piece, Template};
 
 /// How every PNG begins in base64. As long as `{{png:b64}}`, so that columns in errors are the user's.
 const SAMPLE_IMAGE: &str = "iVBORw0KGgo";

@@ -3,14 +3,19 @@
 //! The PNG is written once, straight into the body that is uploaded; where it goes out in base64, it
 //! is turned into that in its place. A frame's body is made once: a retry sends the same bytes.
 
+mod header;
 mod json;
 mod multipart;
+pub mod template;
+mod url;
 
 use anyhow::Result;
 
-use crate::template::Template;
+use template::Template;
 
+pub use header::{Header, HeaderRule, is_token};
 pub use json::Json;
+pub use url::{Url, UserInfo};
 
 /// How the PNG goes into a body. `content_type` is `None` where the user left the header out.
 pub enum Shape {

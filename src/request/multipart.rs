@@ -145,7 +145,7 @@ fn random_boundary() -> String {
 mod tests {
     use super::super::ImagePart;
     use super::*;
-    use crate::template::Template;
+    use crate::request::template::Template;
 
     fn parts() -> Vec<Part> {
         vec![

@@ -99,7 +99,7 @@ fn the_summary_counts_each_frame_that_was_answered_or_failed() {
 
 #[test]
 fn help_and_version_go_to_stdout() {
-    let whole = include_str!("../../src/help.txt");
+    let whole = include_str!("../../src/args/help.txt");
     let is_there = |line: &&str| cfg!(feature = "keep-alive") || !line.contains("--keep-alive");
     let expected: String = whole.split_inclusive('\n').filter(is_there).collect();
     for option in ["-h", "--help"] {

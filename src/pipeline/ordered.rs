@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 
-use crate::window::{self, Answers, Ticket, Window};
+use crate::pipeline::window::{self, Results, Ticket, Window};
 
 /// What becomes of a worker after an item.
 #[derive(PartialEq, Eq)]
@@ -42,7 +42,7 @@ impl<T: Send + 'static, U: Send + 'static> Stage<T, U> {
         limit: usize,
         source: impl FnMut() -> Option<T> + Send + 'static,
         work: impl Fn(&Arc<Stage<T, U>>, T, Ticket<U>) -> Worker + Send + Sync + 'static,
-    ) -> io::Result<Answers<U>> {
+    ) -> io::Result<Results<U>> {
         let (window, answers) = window::open(limit);
         let stage = Arc::new(Stage {
             name,

@@ -5,14 +5,14 @@
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-pub struct Spare {
+pub struct Buffers {
     limit: usize,
     kept: Mutex<Vec<Vec<u8>>>,
 }
 
-impl Spare {
+impl Buffers {
     pub fn new(limit: usize) -> Self {
-        Spare { limit, kept: Mutex::default() }
+        Buffers { limit, kept: Mutex::default() }
     }
 
     pub fn keep(&self, bytes: Vec<u8>) {

@@ -27,7 +27,7 @@ const MAX_IDLE: Duration = Duration::from_millis(1500);
 const NO_HEAD: &str = "no response: closed before there was one";
 const NO_END: &str = "response cut short: closed before its end";
 
-pub struct KeepAlive {
+pub struct Kept {
     agent: Agent,
     target: Target,
     /// The request of frame 0, but for what belongs to its body.
@@ -36,7 +36,7 @@ pub struct KeepAlive {
     jobs: usize,
 }
 
-impl KeepAlive {
+impl Kept {
     /// The error says what is wrong with the URL: all else has been checked.
     pub fn new(target: Target, jobs: usize, max_time: Duration) -> Result<Self, String> {
         let config = Agent::config_builder()
@@ -61,7 +61,7 @@ impl KeepAlive {
             request = request.header(&header.name, header.value.as_bytes());
         }
         let request = request.body(()).map_err(|error| error.to_string())?;
-        Ok(KeepAlive { agent, target, request, jobs })
+        Ok(Kept { agent, target, request, jobs })
     }
 
     pub fn attempt(&self, body: &Body) -> Result<Response, Failure> {

@@ -7,7 +7,7 @@
 
 use std::time::{Duration, Instant, SystemTime};
 
-use crate::upload::Outcome;
+use crate::http::Outcome;
 
 /// No pause of our own is longer.
 const PAUSE_AT_MOST: Duration = Duration::from_secs(60);
@@ -32,9 +32,9 @@ pub struct Policy {
 
 /// Whether an attempt may start.
 #[derive(Debug, PartialEq, Eq)]
-pub enum Turn {
-    /// It starts now. The level is to be handed back with its failure.
-    Go(u32),
+pub enum Start {
+    /// It starts now. The round is to be handed back with its failure.
+    Now(u32),
     /// Ask again then, or after the next answer.
     WaitUntil(Instant),
 }
@@ -53,8 +53,8 @@ pub struct Failed<'a> {
     pub outcome: Outcome,
     /// Whether the server has answered, if only with an error.
     pub is_response: bool,
-    /// The level that `Turn::Go` gave.
-    pub level: u32,
+    /// The round that `Start::Now` gave.
+    pub round: u32,
     /// Attempts of this frame so far, this one included.
     pub attempts: u32,
     /// The response's Retry-After, if it has one.
@@ -67,7 +67,7 @@ pub struct Retry<R> {
     /// Numbers from 0 to 1, for jitter.
     random: R,
     /// Rounds of failures since the last answer: attempts that were under way together count once.
-    level: u32,
+    round: u32,
     /// The first failure since the last answer.
     down_since: Option<Instant>,
     /// The outage would outlast its limit before the next attempt may start.
@@ -81,32 +81,32 @@ pub struct Retry<R> {
 impl<R: FnMut() -> f64> Retry<R> {
     pub fn new(policy: Policy, random: R) -> Self {
         let (down_since, given_up, not_before, next_start) = (None, false, None, None);
-        Retry { policy, random, level: 0, down_since, given_up, not_before, next_start }
+        Retry { policy, random, round: 0, down_since, given_up, not_before, next_start }
     }
 
-    /// Asks to start an attempt. `Go` takes the turn.
-    pub fn turn(&mut self, now: Instant) -> Turn {
+    /// Asks to start an attempt. `Now` takes it.
+    pub fn start(&mut self, now: Instant) -> Start {
         let pause = self.not_before.filter(|_| !self.is_gone(now));
         if let Some(later) = pause.max(self.next_start).filter(|&later| later > now) {
-            return Turn::WaitUntil(later);
+            return Start::WaitUntil(later);
         }
         if self.policy.spacing > Duration::ZERO {
             self.next_start = Some(now + self.policy.spacing);
         }
-        if self.level > 0 && !self.is_gone(now) {
+        if self.round > 0 && !self.is_gone(now) {
             // One at a time: the next attempt, of whichever job, is a pause away.
             self.not_before = Some(now + self.pause());
         }
-        Turn::Go(self.level)
+        Start::Now(self.round)
     }
 
-    /// The server has answered a frame whose attempt went at this level: whatever was down is up again.
+    /// The server has answered a frame whose attempt went at this round: whatever was down is up again.
     /// An attempt that began before the latest round of failures says nothing of it.
-    pub fn answered(&mut self, level: u32) {
-        if level < self.level {
+    pub fn answered(&mut self, round: u32) {
+        if round < self.round {
             return;
         }
-        self.level = 0;
+        self.round = 0;
         self.down_since = None;
         self.given_up = false;
         self.not_before = None;
@@ -117,13 +117,13 @@ impl<R: FnMut() -> f64> Retry<R> {
         // Without retries there is no back-off either: frames after this one don't wait.
         if self.policy.retries == 0 || !self.may_repeat(failed.outcome) {
             if failed.is_response {
-                self.answered(failed.level);
+                self.answered(failed.round);
             }
             return Next::GiveUp(None);
         }
         let down_since = *self.down_since.get_or_insert(now);
         let retry_after = failed.retry_after.and_then(|value| parse_retry_after(value, wall));
-        let resume = self.back_off(failed.level, retry_after, now);
+        let resume = self.back_off(failed.round, retry_after, now);
         // The rate may hold the next attempt back for longer than the pause.
         let resume = self.next_start.map_or(resume, |start| resume.max(start));
         let outage = resume.saturating_duration_since(down_since);
@@ -149,9 +149,9 @@ impl<R: FnMut() -> f64> Retry<R> {
     }
 
     /// Moves the pause on, and gives the time when it ends.
-    fn back_off(&mut self, level: u32, retry_after: Option<Duration>, now: Instant) -> Instant {
-        let begins_round = level >= self.level;
-        self.level = self.level.max(level.saturating_add(1));
+    fn back_off(&mut self, round: u32, retry_after: Option<Duration>, now: Instant) -> Instant {
+        let begins_round = round >= self.round;
+        self.round = self.round.max(round.saturating_add(1));
         // A far-off Retry-After must not overflow the clock.
         let far = self.policy.max_time.map_or(FAR, |limit| limit * 2 + PAUSE_AT_MOST);
         let after = retry_after.map(|after| after.min(far));
@@ -166,7 +166,7 @@ impl<R: FnMut() -> f64> Retry<R> {
 
     /// Full jitter: anything up to the delay, doubled for each round, up to the cap.
     fn pause(&mut self) -> Duration {
-        let doublings = self.level.saturating_sub(1).min(31);
+        let doublings = self.round.saturating_sub(1).min(31);
         let longest = self.policy.delay.saturating_mul(1 << doublings).min(PAUSE_AT_MOST);
         longest.mul_f64((self.random)().clamp(0.0, 1.0))
     }
@@ -218,11 +218,11 @@ mod tests {
         Retry::new(policy, || 1.0)
     }
 
-    fn down(level: u32, attempts: u32) -> Failed<'static> {
+    fn down(round: u32, attempts: u32) -> Failed<'static> {
         Failed {
             outcome: Outcome::NeverSent,
             is_response: false,
-            level,
+            round,
             attempts,
             retry_after: None,
         }
@@ -233,7 +233,7 @@ mod tests {
         Failed {
             outcome: Outcome::RefusedForNow,
             is_response: true,
-            level: 0,
+            round: 0,
             attempts: 1,
             retry_after,
         }
@@ -245,12 +245,12 @@ mod tests {
         let mut now = Instant::now();
         let mut pauses = Vec::new();
         for attempts in 1..=9 {
-            let Turn::Go(level) = retry.turn(now) else { panic!("the pause is over") };
-            let Next::Again(pause) = retry.failed(&down(level, attempts), now, SystemTime::now())
+            let Start::Now(round) = retry.start(now) else { panic!("the pause is over") };
+            let Next::Again(pause) = retry.failed(&down(round, attempts), now, SystemTime::now())
             else {
                 panic!("there are retries left")
             };
-            assert_eq!(retry.turn(now), Turn::WaitUntil(now + pause));
+            assert_eq!(retry.start(now), Start::WaitUntil(now + pause));
             pauses.push(pause.as_secs());
             now += pause;
         }
@@ -269,16 +269,16 @@ mod tests {
         let mut retry = retry(policy());
         let now = Instant::now();
         for _ in 0..8 {
-            assert_eq!(retry.turn(now), Turn::Go(0));
+            assert_eq!(retry.start(now), Start::Now(0));
         }
         for _ in 0..8 {
             assert_eq!(retry.failed(&down(0, 1), now, SystemTime::now()), Next::Again(SECOND));
         }
-        assert_eq!(retry.turn(now + SECOND), Turn::Go(1));
-        assert_eq!(retry.turn(now + SECOND), Turn::WaitUntil(now + 2 * SECOND));
+        assert_eq!(retry.start(now + SECOND), Start::Now(1));
+        assert_eq!(retry.start(now + SECOND), Start::WaitUntil(now + 2 * SECOND));
         retry.answered(1);
-        assert_eq!(retry.turn(now + SECOND), Turn::Go(0));
-        assert_eq!(retry.turn(now + SECOND), Turn::Go(0));
+        assert_eq!(retry.start(now + SECOND), Start::Now(0));
+        assert_eq!(retry.start(now + SECOND), Start::Now(0));
     }
 
     #[test]
@@ -295,20 +295,20 @@ mod tests {
         let now = Instant::now();
         let last = Failed { attempts: 4, ..busy("601") };
         assert_eq!(retry.failed(&last, now, SystemTime::now()), Next::GiveUp(None));
-        assert_eq!(retry.turn(now), Turn::Go(1));
+        assert_eq!(retry.start(now), Start::Now(1));
     }
 
     #[test]
     fn an_answer_to_an_older_attempt_ends_no_pause() {
         let mut retry = retry(policy());
         let now = Instant::now();
-        assert_eq!((retry.turn(now), retry.turn(now)), (Turn::Go(0), Turn::Go(0)));
+        assert_eq!((retry.start(now), retry.start(now)), (Start::Now(0), Start::Now(0)));
         retry.failed(&busy("7"), now, SystemTime::now());
         retry.answered(0);
-        assert_eq!(retry.turn(now), Turn::WaitUntil(now + 7 * SECOND));
-        assert_eq!(retry.turn(now + 7 * SECOND), Turn::Go(1));
+        assert_eq!(retry.start(now), Start::WaitUntil(now + 7 * SECOND));
+        assert_eq!(retry.start(now + 7 * SECOND), Start::Now(1));
         retry.answered(1);
-        assert_eq!(retry.turn(now + 7 * SECOND), Turn::Go(0));
+        assert_eq!(retry.start(now + 7 * SECOND), Start::Now(0));
     }
 
     #[test]
@@ -318,9 +318,9 @@ mod tests {
         retry.failed(&down(0, 1), now, SystemTime::now());
         let outcome = Outcome::Unknown;
         let failed =
-            Failed { outcome, is_response: true, level: 1, attempts: 1, retry_after: None };
+            Failed { outcome, is_response: true, round: 1, attempts: 1, retry_after: None };
         assert_eq!(retry.failed(&failed, now, SystemTime::now()), Next::GiveUp(None));
-        assert_eq!(retry.turn(now), Turn::Go(0));
+        assert_eq!(retry.start(now), Start::Now(0));
     }
 
     #[test]
@@ -328,14 +328,14 @@ mod tests {
         let mut retry = retry(Policy { retries: 0, ..policy() });
         let now = Instant::now();
         assert_eq!(retry.failed(&busy("30"), now, SystemTime::now()), Next::GiveUp(None));
-        assert_eq!(retry.turn(now), Turn::Go(0));
+        assert_eq!(retry.start(now), Start::Now(0));
     }
 
     #[test]
     fn only_what_is_safe_is_repeated_unless_the_user_asks() {
         let next = |outcome, all_errors| {
             let failed =
-                Failed { outcome, is_response: false, level: 0, attempts: 1, retry_after: None };
+                Failed { outcome, is_response: false, round: 0, attempts: 1, retry_after: None };
             retry(Policy { all_errors, ..policy() }).failed(
                 &failed,
                 Instant::now(),
@@ -381,9 +381,9 @@ mod tests {
             assert!(why.ends_with("passes the limit of 600 s, --retry-max-time"), "{why}");
         }
         // Frames after it get one attempt each, without a pause.
-        assert_eq!(retry.turn(now), Turn::Go(1));
+        assert_eq!(retry.start(now), Start::Now(1));
         assert!(matches!(retry.failed(&down(1, 1), now, SystemTime::now()), Next::GiveUp(_)));
-        assert!(matches!(retry.turn(now), Turn::Go(_)));
+        assert!(matches!(retry.start(now), Start::Now(_)));
         retry.answered(u32::MAX);
         assert_eq!(retry.failed(&down(0, 1), now, SystemTime::now()), Next::Again(SECOND));
     }
@@ -396,7 +396,7 @@ mod tests {
         let late = begin + 1_000_000 * SECOND;
         let next = retry.failed(&down(1, 2), late, SystemTime::now());
         assert_eq!(next, Next::Again(2 * SECOND));
-        assert_eq!(retry.turn(late), Turn::WaitUntil(late + 2 * SECOND));
+        assert_eq!(retry.start(late), Start::WaitUntil(late + 2 * SECOND));
         let next = retry.failed(&busy("99999999999999999999999999"), late, SystemTime::now());
         assert_eq!(next, Next::Again(FAR));
     }
@@ -410,7 +410,7 @@ mod tests {
         let next = retry.failed(&down(1, 2), late, SystemTime::now());
         let why = "no retry within the limit of 600 s, --retry-max-time".to_owned();
         assert_eq!(next, Next::GiveUp(Some(why)));
-        assert!(matches!(retry.turn(late), Turn::Go(_)));
+        assert!(matches!(retry.start(late), Start::Now(_)));
         // Hours without a frame are no outage.
         retry.answered(u32::MAX);
         let later = late + 10_000 * SECOND;
@@ -421,10 +421,10 @@ mod tests {
     fn a_rate_spaces_all_starts() {
         let mut retry = retry(Policy { spacing: 2 * SECOND, ..policy() });
         let now = Instant::now();
-        assert_eq!(retry.turn(now), Turn::Go(0));
-        assert_eq!(retry.turn(now + SECOND), Turn::WaitUntil(now + 2 * SECOND));
+        assert_eq!(retry.start(now), Start::Now(0));
+        assert_eq!(retry.start(now + SECOND), Start::WaitUntil(now + 2 * SECOND));
         // What was not used is not made up for.
-        assert_eq!(retry.turn(now + 9 * SECOND), Turn::Go(0));
-        assert_eq!(retry.turn(now + 10 * SECOND), Turn::WaitUntil(now + 11 * SECOND));
+        assert_eq!(retry.start(now + 9 * SECOND), Start::Now(0));
+        assert_eq!(retry.start(now + 10 * SECOND), Start::WaitUntil(now + 11 * SECOND));
     }
 }

@@ -3,7 +3,7 @@
 //! Whatever a message holds, it stays one line, and no byte of a server or of a file name reaches the
 //! terminal as a control character. A stderr that can't be written to changes nothing.
 //!
-//! A status line, where there is one, stands below them: it is wiped before each, and nothing else
+//! A progress line, where there is one, stands below them: it is wiped before each, and nothing else
 //! writes to stderr. Only then does an escape code go out.
 
 use std::ffi::OsStr;
@@ -14,8 +14,8 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 /// The longest piece of foreign text that is shown.
 const MAX_SHOWN: usize = 120;
 
-/// Whether a status line stands on the terminal. Locked while anything is written there.
-static STATUS_STANDS: Mutex<bool> = Mutex::new(false);
+/// Whether a progress line stands on the terminal. Locked while anything is written there.
+static PROGRESS_STANDS: Mutex<bool> = Mutex::new(false);
 
 /// To the first column, and wipe the line.
 const WIPE: &str = "\r\x1b[K";
@@ -24,28 +24,28 @@ const WIPE: &str = "\r\x1b[K";
 pub fn say(quiet: bool, message: impl std::fmt::Display) {
     if !quiet {
         let message = one_line(&message.to_string());
-        let mut stands = status_stands();
+        let mut stands = progress_stands();
         let wipe = if take(&mut *stands) { WIPE } else { "" };
         write(&format!("{wipe}pngpost: {message}\n"));
     }
 }
 
-/// Draws the status line over the one before. The cursor is left at its begin, so that whatever
+/// Draws the progress line over the one before. The cursor is left at its begin, so that whatever
 /// another program writes there takes its place.
-pub fn draw_status(text: &str) {
-    let mut stands = status_stands();
+pub fn draw_progress(text: &str) {
+    let mut stands = progress_stands();
     write(&format!("\r{text}\x1b[K\r"));
     *stands = true;
 }
 
-pub fn clear_status() {
-    if take(&mut *status_stands()) {
+pub fn clear_progress() {
+    if take(&mut *progress_stands()) {
         write(WIPE);
     }
 }
 
-fn status_stands() -> MutexGuard<'static, bool> {
-    STATUS_STANDS.lock().unwrap_or_else(PoisonError::into_inner)
+fn progress_stands() -> MutexGuard<'static, bool> {
+    PROGRESS_STANDS.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 fn write(text: &str) {

@@ -5,7 +5,7 @@
 
 use std::io::Read;
 
-use crate::diagnostic::count_of;
+use crate::messages::count_of;
 
 use super::{Failure, Response};
 

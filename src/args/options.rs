@@ -5,7 +5,7 @@ use std::ffi::OsString;
 
 use anyhow::{Result, anyhow};
 
-const HELP: &str = include_str!("../help.txt");
+const HELP: &str = include_str!("help.txt");
 
 /// The help, without what this build has not.
 pub fn help() -> String {

@@ -8,11 +8,11 @@ use std::time::Duration;
 use anyhow::{Result, anyhow, bail, ensure};
 
 use super::{FormArg, HeaderArg, JsonArg, UserArg};
-use crate::diagnostic::shown;
 use crate::frame::{FrameSize, MAX_SIDE, SampleRange};
+use crate::messages::shown;
 use crate::request::ImagePart;
-use crate::template::Template;
-use crate::upload::{HeaderRule, UserInfo, is_token};
+use crate::request::template::Template;
+use crate::request::{HeaderRule, UserInfo, is_token};
 
 /// The longest limit of one attempt, in seconds: a year.
 const MAX_SECONDS: f64 = 31_536_000.0;

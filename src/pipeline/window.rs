@@ -19,7 +19,7 @@ pub struct Window<T> {
 }
 
 /// The way out. Once it is dropped there are no more turns.
-pub struct Answers<T>(Arc<Window<T>>);
+pub struct Results<T>(Arc<Window<T>>);
 
 /// The right to fill one place.
 pub struct Ticket<T> {
@@ -53,7 +53,7 @@ enum Place<T> {
 }
 
 /// A window of `limit` places.
-pub fn open<T>(limit: usize) -> (Arc<Window<T>>, Answers<T>) {
+pub fn open<T>(limit: usize) -> (Arc<Window<T>>, Results<T>) {
     let window = Arc::new(Window {
         limit,
         state: Mutex::new(State {
@@ -68,7 +68,7 @@ pub fn open<T>(limit: usize) -> (Arc<Window<T>>, Answers<T>) {
         turn_is_free: Condvar::new(),
         first_is_done: Condvar::new(),
     });
-    (Arc::clone(&window), Answers(window))
+    (Arc::clone(&window), Results(window))
 }
 
 impl<T> Window<T> {
@@ -158,7 +158,7 @@ impl<T> Drop for Ticket<T> {
     }
 }
 
-impl<T> Answers<T> {
+impl<T> Results<T> {
     /// The next answer, once it is in; `None` after the last one. Only one thread at a time may ask.
     pub fn fetch(&self) -> Option<Result<T, Lost>> {
         let window = &self.0;
@@ -180,7 +180,7 @@ impl<T> Answers<T> {
     }
 }
 
-impl<T> Drop for Answers<T> {
+impl<T> Drop for Results<T> {
     fn drop(&mut self) {
         self.0.close();
     }

@@ -8,11 +8,11 @@ use std::hash::{BuildHasher, Hasher};
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Instant, SystemTime};
 
-use crate::retry::{Failed, Next, Policy, Retry, Turn};
+use super::retry::{Failed, Next, Policy, Retry, Start};
 
 type Random = Box<dyn FnMut() -> f64 + Send>;
 
-pub struct Pace {
+pub struct Gate {
     shared: Mutex<Shared>,
     changed: Condvar,
 }
@@ -23,19 +23,19 @@ struct Shared {
     waiting: BTreeSet<u64>,
 }
 
-impl Pace {
+impl Gate {
     pub fn new(policy: Policy) -> Self {
         let retry = Retry::new(policy, Box::new(random()) as Random);
         let shared = Shared { retry, waiting: BTreeSet::new() };
-        Pace { shared: Mutex::new(shared), changed: Condvar::new() }
+        Gate { shared: Mutex::new(shared), changed: Condvar::new() }
     }
 
-    /// Waits until an attempt for this frame may start, and takes the turn. Gives the level of `Turn::Go`;
+    /// Waits until an attempt for this frame may start, and takes the turn. Gives the round of `Start::Now`;
     /// `None` where the attempt is not wanted any more: no turn is taken then.
-    pub fn wait_turn(&self, frame: u64, is_wanted: impl Fn() -> bool) -> Option<u32> {
+    pub fn wait(&self, frame: u64, is_wanted: impl Fn() -> bool) -> Option<u32> {
         let mut shared = self.lock();
         shared.waiting.insert(frame);
-        let level = loop {
+        let round = loop {
             if !is_wanted() {
                 break None;
             }
@@ -44,16 +44,16 @@ impl Pace {
                 continue;
             }
             let now = Instant::now();
-            let later = match shared.retry.turn(now) {
-                Turn::Go(level) => break Some(level),
-                Turn::WaitUntil(later) => later,
+            let later = match shared.retry.start(now) {
+                Start::Now(round) => break Some(round),
+                Start::WaitUntil(later) => later,
             };
             let waited = self.changed.wait_timeout(shared, later.saturating_duration_since(now));
             shared = waited.unwrap_or_else(PoisonError::into_inner).0;
         };
         shared.waiting.remove(&frame);
         self.unlock(shared);
-        level
+        round
     }
 
     /// Lets those who wait ask again whether they are wanted.
@@ -61,9 +61,9 @@ impl Pace {
         self.change(|_| ());
     }
 
-    /// The level is that of `wait_turn`.
-    pub fn answered(&self, level: u32) {
-        self.change(|retry| retry.answered(level));
+    /// The round is that of `wait`.
+    pub fn answered(&self, round: u32) {
+        self.change(|retry| retry.answered(round));
     }
 
     pub fn failed(&self, failed: &Failed) -> Next {
@@ -101,7 +101,7 @@ fn random() -> impl FnMut() -> f64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::upload::Outcome;
+    use crate::http::Outcome;
 
     use std::sync::atomic::{AtomicBool, Ordering};
     use std::sync::{Arc, mpsc};
@@ -110,28 +110,26 @@ mod tests {
 
     #[test]
     fn who_is_not_wanted_any_more_takes_no_turn() {
-        let pace = Arc::new(Pace::new(Policy {
+        let gate = Arc::new(Gate::new(Policy {
             retries: 3,
             delay: Duration::ZERO,
             max_time: None,
             all_errors: false,
             spacing: Duration::from_secs(3600),
         }));
-        assert_eq!(pace.wait_turn(0, || true), Some(0));
-        let next = pace.lock().retry.turn(Instant::now());
+        assert_eq!(gate.wait(0, || true), Some(0));
+        let next = gate.lock().retry.start(Instant::now());
         let wanted = Arc::new(AtomicBool::new(true));
         let (sender, turns) = mpsc::channel();
-        let (waiter, is_wanted) = (Arc::clone(&pace), Arc::clone(&wanted));
-        thread::spawn(move || {
-            sender.send(waiter.wait_turn(1, || is_wanted.load(Ordering::Acquire)))
-        });
-        while pace.lock().waiting.is_empty() {
+        let (waiter, is_wanted) = (Arc::clone(&gate), Arc::clone(&wanted));
+        thread::spawn(move || sender.send(waiter.wait(1, || is_wanted.load(Ordering::Acquire))));
+        while gate.lock().waiting.is_empty() {
             thread::yield_now();
         }
         wanted.store(false, Ordering::Release);
-        pace.ask_again();
+        gate.ask_again();
         assert_eq!(turns.recv_timeout(Duration::from_secs(60)), Ok(None));
-        assert_eq!(pace.lock().retry.turn(Instant::now()), next);
+        assert_eq!(gate.lock().retry.start(Instant::now()), next);
     }
 
     #[test]
@@ -143,28 +141,28 @@ mod tests {
             all_errors: false,
             spacing: Duration::from_micros(1),
         };
-        let pace = Arc::new(Pace::new(policy));
-        let level = pace.wait_turn(0, || true).unwrap();
+        let gate = Arc::new(Gate::new(policy));
+        let round = gate.wait(0, || true).unwrap();
         let (outcome, is_response, attempts) = (Outcome::RefusedForNow, true, 1);
         let retry_after = Some("3600");
-        pace.failed(&Failed { outcome, is_response, level, attempts, retry_after });
+        gate.failed(&Failed { outcome, is_response, round, attempts, retry_after });
         let frames = [7, 3, 9, 1, 5, 8, 2, 6, 4];
         let threads = frames.map(|frame| {
-            let pace = Arc::clone(&pace);
+            let gate = Arc::clone(&gate);
             thread::spawn(move || {
-                pace.wait_turn(frame, || true).unwrap();
+                gate.wait(frame, || true).unwrap();
                 // All waited before the first one got its turn.
-                let lowest = pace.lock().waiting.first().copied();
+                let lowest = gate.lock().waiting.first().copied();
                 assert!(
                     lowest.is_none_or(|lowest| lowest > frame),
                     "{lowest:?} waits, {frame} goes"
                 );
             })
         });
-        while pace.lock().waiting.len() < frames.len() {
+        while gate.lock().waiting.len() < frames.len() {
             thread::yield_now();
         }
-        pace.answered(u32::MAX);
+        gate.answered(u32::MAX);
         threads.into_iter().for_each(|thread| thread.join().unwrap());
     }
 }

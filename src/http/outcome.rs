@@ -7,7 +7,7 @@ use std::io::{self, ErrorKind};
 use std::sync::LazyLock;
 use std::time::Duration;
 
-use crate::diagnostic;
+use crate::messages;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Outcome {
@@ -81,7 +81,7 @@ pub fn text(error: &(dyn Error + 'static)) -> String {
             None => innermost.to_string(),
         }
     });
-    diagnostic::plain(&text)
+    messages::plain(&text)
 }
 
 /// The error and all below it.

@@ -9,7 +9,7 @@ use std::time::Duration;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
-use crate::upload::Response;
+use crate::http::Response;
 
 /// What JSON leaves as it is in a string, and some readers take for a line's end: Python's splitlines
 /// does. Escaped, the record is one line for them, too.

@@ -1,8 +1,8 @@
-//! How far the run is: a status line on the terminal while it goes on, and the closing summary.
+//! How far the run is: a progress line on the terminal while it goes on, and the closing summary.
 //!
-//! The status line is drawn only where stderr is a terminal and stdout is not, at most five times a
+//! The progress line is drawn only where stderr is a terminal and stdout is not, at most five times a
 //! second, and never as long as the terminal is wide. It is drawn and cleared by `diagnostic` alone,
-//! and is gone, with its thread, before a `StatusLine` is.
+//! and is gone, with its thread, before a `ProgressLine` is.
 
 use std::fmt::Write as _;
 use std::io::{self, IsTerminal};
@@ -11,7 +11,7 @@ use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
-use crate::diagnostic::{self, count_of};
+use crate::messages::{self, count_of};
 use crate::pipeline::Counts;
 
 /// Between two redraws.
@@ -47,8 +47,8 @@ fn rate(frames: u64, seconds: f64) -> f64 {
     frames as f64 / seconds.max(0.001)
 }
 
-/// The status line, until it is dropped.
-pub struct StatusLine {
+/// The progress line, until it is dropped.
+pub struct ProgressLine {
     shared: Arc<Shared>,
     thread: Option<JoinHandle<()>>,
 }
@@ -62,9 +62,9 @@ struct Shared {
     over: Condvar,
 }
 
-impl StatusLine {
+impl ProgressLine {
     /// `None` where there is no place for one, or no thread.
-    pub fn start(quiet: bool, counts: &Arc<Counts>, begin: Instant) -> Option<StatusLine> {
+    pub fn start(quiet: bool, counts: &Arc<Counts>, begin: Instant) -> Option<ProgressLine> {
         let dumb = std::env::var_os("TERM").is_none_or(|term| term.is_empty() || term == "dumb");
         if quiet || dumb || !io::stderr().is_terminal() || io::stdout().is_terminal() {
             return None;
@@ -78,8 +78,8 @@ impl StatusLine {
             over: Condvar::new(),
         });
         let drawn = Arc::clone(&shared);
-        let thread = thread::Builder::new().name("status".into()).spawn(move || drawn.redraw());
-        Some(StatusLine { shared, thread: Some(thread.ok()?) })
+        let thread = thread::Builder::new().name("progress".into()).spawn(move || drawn.redraw());
+        Some(ProgressLine { shared, thread: Some(thread.ok()?) })
     }
 
     pub fn update(&self, tally: Tally) {
@@ -88,14 +88,14 @@ impl StatusLine {
     }
 }
 
-impl Drop for StatusLine {
+impl Drop for ProgressLine {
     fn drop(&mut self) {
         *self.shared.is_over.lock().unwrap_or_else(PoisonError::into_inner) = true;
         self.shared.over.notify_all();
         if let Some(thread) = self.thread.take() {
             let _ = thread.join();
         }
-        diagnostic::clear_status();
+        messages::clear_progress();
     }
 }
 
@@ -108,7 +108,7 @@ impl Shared {
             if *is_over {
                 return;
             }
-            diagnostic::draw_status(&self.text(columns()));
+            messages::draw_progress(&self.text(columns()));
         }
     }
 

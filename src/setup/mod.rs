@@ -14,12 +14,13 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
 use crate::args::{Args, BodyArg, FormArg, HeaderArg, JsonArg, UserArg};
-use crate::diagnostic::{Secrets, plain};
-use crate::request::{ImagePart, Json, Part, Shape};
-use crate::template::Template;
 #[cfg(feature = "keep-alive")]
-use crate::upload::KeepAlive;
-use crate::upload::{Client, Header, HeaderRule, Target, Url, UserInfo};
+use crate::http::Kept;
+use crate::http::{Client, Target};
+use crate::messages::{Secrets, plain};
+use crate::request::template::Template;
+use crate::request::{Header, HeaderRule, Url, UserInfo};
+use crate::request::{ImagePart, Json, Part, Shape};
 
 /// The longest file that is taken for a field's value or for headers.
 const MAX_FILE_BYTES: u64 = 16 << 20;
@@ -27,13 +28,13 @@ const MAX_FILE_BYTES: u64 = 16 << 20;
 const USER_AGENT: &str = concat!("pngpost/", env!("CARGO_PKG_VERSION"));
 
 /// All that the arguments say of the requests.
-pub struct Request {
+pub struct Setup {
     pub shape: Shape,
     pub client: Client,
     pub secrets: Secrets,
 }
 
-pub fn request(args: &Args) -> Result<Request> {
+pub fn setup(args: &Args) -> Result<Setup> {
     let rules = header_rules(&args.headers)?;
     let mut secrets = Secrets::default();
     let accept = match args.body {
@@ -70,7 +71,7 @@ pub fn request(args: &Args) -> Result<Request> {
     let path = Template::with_number(args.url.target.as_bytes());
     let path = path.map_err(|why| anyhow!("URL: {why}; '{{{{' itself is %7B%7B"))?;
     let target = Target { url: args.url.clone(), path, method: args.method.clone(), headers };
-    Ok(Request { shape, client: client(args, target)?, secrets })
+    Ok(Setup { shape, client: client(args, target)?, secrets })
 }
 
 #[cfg(feature = "keep-alive")]
@@ -79,8 +80,8 @@ fn client(args: &Args, target: Target) -> Result<Client> {
         ensure!(!target.url.is_ipv6(), "URL: IPv6 addresses need --keep-alive; or use a host name");
         return Ok(Client::Minreq(target));
     }
-    let client = KeepAlive::new(target, args.jobs, args.max_time);
-    client.map(|client| Client::Ureq(Box::new(client))).map_err(|why| anyhow!("URL: {why}"))
+    let client = Kept::new(target, args.jobs, args.max_time);
+    client.map(|client| Client::Kept(Box::new(client))).map_err(|why| anyhow!("URL: {why}"))
 }
 
 #[cfg(not(feature = "keep-alive"))]

@@ -4,6 +4,10 @@
 //! and uploading, with as many as jobs. So encoding overlaps uploading even with one job, and where
 //! answers are not fetched, uploads stop, then encoding, and in the end no frame is read.
 
+pub mod buffers;
+pub mod ordered;
+pub mod window;
+
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
@@ -12,15 +16,15 @@ use std::time::Duration;
 
 use crate::deadline::Deadlines;
 use crate::frame::Frame;
+use crate::http::{Failure, Response};
 use crate::input::InputError;
-use crate::job::{Answer, Encoded, Fault, Halt, Job, Uploads};
-use crate::pace::Pace;
 use crate::request::Body;
-use crate::retry::Policy;
-use crate::spare::Spare;
-use crate::stage::{Stage, Worker};
-use crate::upload::{Failure, Response};
-use crate::window::{self, Ticket};
+use crate::upload::gate::Gate;
+use crate::upload::retry::Policy;
+use crate::upload::{Answer, Encoded, Fault, Halt, Job, Uploads};
+use buffers::Buffers;
+use ordered::{Stage, Worker};
+use window::Ticket;
 
 pub struct Settings {
     /// Uploads in flight, at most.
@@ -48,7 +52,7 @@ pub struct Counts {
 
 /// The answers in the order of the frames. Each comes as soon as it and all earlier ones are in.
 pub struct Answers {
-    answers: window::Answers<Answer>,
+    answers: window::Results<Answer>,
     fetched: u64,
     pub counts: Arc<Counts>,
 }
@@ -90,7 +94,7 @@ pub fn start(
     let read = counted(read, Arc::clone(&halt), Arc::clone(&counts));
     // Besides the body that is waited for, as many as are wanted next.
     let window = 1 + settings.encoders.max(settings.jobs);
-    let bodies = Arc::new(Spare::new(settings.encoders));
+    let bodies = Arc::new(Buffers::new(settings.encoders));
     let spare = Arc::clone(&bodies);
     let encode = move |frame: &mut Frame| encode(frame, spare.take());
     let encoded = start_encoding(settings.encoders, window, read, encode)?;
@@ -99,7 +103,7 @@ pub fn start(
         report: Box::new(report),
         deadlines: Deadlines::watch(settings.deadline, Job::expire)?,
         retries: settings.retry.retries,
-        pace: Pace::new(settings.retry),
+        gate: Gate::new(settings.retry),
         keep_going: settings.keep_going,
         halt: Arc::clone(&halt),
         abandoned: AtomicIsize::new(0),
@@ -150,8 +154,8 @@ fn start_encoding(
     window: usize,
     mut read: impl FnMut(Vec<u8>) -> Option<Result<Frame, InputError>> + Send + 'static,
     encode: impl Fn(&mut Frame) -> anyhow::Result<Body> + Send + Sync + 'static,
-) -> io::Result<window::Answers<Encoded>> {
-    let used = Arc::new(Spare::new(encoders));
+) -> io::Result<window::Results<Encoded>> {
+    let used = Arc::new(Buffers::new(encoders));
     let spare = Arc::clone(&used);
     let source = move || read(spare.take());
     let work = move |_: &Arc<_>, frame: Result<Frame, InputError>, ticket: Ticket<Encoded>| {

@@ -1,0 +1,4 @@
+//! An answer into a line on standard output.
+
+pub mod line;
+pub mod record;
