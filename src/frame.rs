@@ -218,6 +218,8 @@ pub struct SampleRange {
 }
 
 impl SampleRange {
+    pub const DEFAULT: SampleRange = SampleRange { min: 0.0, max: 255.0 };
+
     pub fn new(min: f64, max: f64) -> Option<Self> {
         (min < max && (max - min).is_finite()).then_some(SampleRange { min, max })
     }
@@ -233,7 +235,7 @@ impl SampleRange {
 
 impl Default for SampleRange {
     fn default() -> Self {
-        SampleRange { min: 0.0, max: 255.0 }
+        SampleRange::DEFAULT
     }
 }
 

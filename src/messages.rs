@@ -1,33 +1,60 @@
-//! Messages for people: one line each on standard error, `pngpost: ` before it.
+//! What people are told: one line each on standard error, `pngpost: ` before it.
 //!
-//! Whatever a message holds, it stays one line, and no byte of a server or of a file name reaches the
-//! terminal as a control character. A stderr that can't be written to changes nothing.
+//! A message stays one line, and no byte of a server or of a file name reaches the terminal as a control
+//! character. A stderr that can't be written to changes nothing. How much is said is set once.
 //!
-//! A progress line, where there is one, stands below them: it is wiped before each, and nothing else
-//! writes to stderr. Only then does an escape code go out.
+//! If a progress line is on the screen, it is wiped before each message. Nothing else writes to stderr, and
+//! escape codes go out for the progress line alone.
 
 use std::ffi::OsStr;
+use std::fmt::Display;
 use std::io::Write;
 use std::mem::take;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 /// The longest piece of foreign text that is shown.
 const MAX_SHOWN: usize = 120;
 
-/// Whether a progress line stands on the terminal. Locked while anything is written there.
-static PROGRESS_STANDS: Mutex<bool> = Mutex::new(false);
-
 /// To the first column, and wipe the line.
 const WIPE: &str = "\r\x1b[K";
 
-/// Writes the line, unless `quiet`.
-pub fn say(quiet: bool, message: impl std::fmt::Display) {
-    if !quiet {
-        let message = one_line(&message.to_string());
-        let mut stands = progress_stands();
-        let wipe = if take(&mut *stands) { WIPE } else { "" };
-        write(&format!("{wipe}pngpost: {message}\n"));
+static QUIET: AtomicBool = AtomicBool::new(false);
+static VERBOSE: AtomicBool = AtomicBool::new(false);
+
+/// Whether a progress line is on the screen. Locked while anything is written there.
+static PROGRESS_STANDS: Mutex<bool> = Mutex::new(false);
+
+/// Sets how much is said from here on.
+pub fn set(quiet: bool, verbose: bool) {
+    QUIET.store(quiet, Ordering::Relaxed);
+    VERBOSE.store(verbose, Ordering::Relaxed);
+}
+
+pub fn is_quiet() -> bool {
+    QUIET.load(Ordering::Relaxed)
+}
+
+/// Says it, unless --quiet.
+pub fn say(message: impl Display) {
+    if !is_quiet() {
+        say_anyway(message);
     }
+}
+
+/// Says it if --verbose.
+pub fn say_more(message: impl Display) {
+    if VERBOSE.load(Ordering::Relaxed) {
+        say_anyway(message);
+    }
+}
+
+/// Says it even if --quiet: a mistake in the command line, or in this program.
+pub fn say_anyway(message: impl Display) {
+    let message = one_line(&message.to_string());
+    let mut stands = progress_stands();
+    let wipe = if take(&mut *stands) { WIPE } else { "" };
+    write(&format!("{wipe}pngpost: {message}\n"));
 }
 
 /// Draws the progress line over the one before. The cursor is left at its begin, so that whatever

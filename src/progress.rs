@@ -1,8 +1,8 @@
-//! How far the run is: a progress line on the terminal while it goes on, and the closing summary.
+//! What has been done so far: the counts of a run, the progress line, the closing summary.
 //!
-//! The progress line is drawn only where stderr is a terminal and stdout is not, at most five times a
-//! second, and never as long as the terminal is wide. It is drawn and cleared by `diagnostic` alone,
-//! and is gone, with its thread, before a `ProgressLine` is.
+//! Every stage counts here, and nothing is decided by it. The progress line is drawn only if stderr is a
+//! terminal and stdout is not, at most five times a second, and never as long as the terminal is wide. It is
+//! drawn and wiped by `messages` alone, and is gone, with its thread, before a `ProgressLine` is.
 
 use std::fmt::Write as _;
 use std::io::{self, IsTerminal};
@@ -11,8 +11,8 @@ use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
+use crate::ending::Ending;
 use crate::messages::{self, count_of};
-use crate::pipeline::Counts;
 
 /// Between two redraws.
 const PAUSE: Duration = Duration::from_millis(200);
@@ -20,27 +20,66 @@ const PAUSE: Duration = Duration::from_millis(200);
 /// The width of a terminal that does not tell its own.
 const USUAL_COLUMNS: usize = 80;
 
-/// What has become of the frames so far.
-#[derive(Clone, Copy, Default)]
-pub struct Tally {
-    /// Those that were answered and those that have failed, each once.
-    pub frames: u64,
-    pub lines: u64,
-    pub failed: u64,
+#[derive(Default)]
+pub struct Counts {
+    pub bytes_read: AtomicU64,
+    /// Those of the bodies of all attempts.
+    pub bytes_sent: AtomicU64,
+    pub retries: AtomicU64,
+    /// Attempts under way.
+    pub in_flight: AtomicU64,
+    /// Frames that were answered and those that have failed, each once.
+    pub frames: AtomicU64,
+    pub lines: AtomicU64,
+    pub failed: AtomicU64,
 }
 
-/// The closing summary.
-pub fn summary(tally: Tally, counts: &Counts, begin: Instant) -> String {
+impl Counts {
+    pub fn add_read(&self, bytes: usize) {
+        self.bytes_read.fetch_add(bytes as u64, Ordering::Relaxed);
+    }
+}
+
+/// What a run tells of itself.
+pub struct Progress {
+    counts: Arc<Counts>,
+    begin: Instant,
+    line: Option<ProgressLine>,
+}
+
+impl Progress {
+    /// Draws the progress line from here on, if there is a place for one.
+    pub fn start(counts: Arc<Counts>, begin: Instant) -> Self {
+        let line = ProgressLine::start(&counts, begin);
+        Progress { counts, begin, line }
+    }
+
+    /// Wipes the progress line, and says the summary if --verbose. Nobody is there to read it after
+    /// `ReaderGone`.
+    pub fn end(self, ending: Ending) {
+        drop(self.line);
+        if ending != Ending::ReaderGone {
+            messages::say_more(summary(&self.counts, self.begin));
+        }
+    }
+}
+
+fn summary(counts: &Counts, begin: Instant) -> String {
     let seconds = begin.elapsed().as_secs_f64();
+    let frames = load(&counts.frames);
     format!(
         "{}, {} failed, {}, {} read, {} sent, {seconds:.3} s, {:.1} frames/s",
-        count_of(tally.frames, "frame", "frames"),
-        tally.failed,
-        count_of(counts.retries.load(Ordering::Relaxed), "retry", "retries"),
-        count_of(counts.bytes_read.load(Ordering::Relaxed), "byte", "bytes"),
-        count_of(counts.bytes_sent.load(Ordering::Relaxed), "byte", "bytes"),
-        rate(tally.frames, seconds),
+        count_of(frames, "frame", "frames"),
+        load(&counts.failed),
+        count_of(load(&counts.retries), "retry", "retries"),
+        count_of(load(&counts.bytes_read), "byte", "bytes"),
+        count_of(load(&counts.bytes_sent), "byte", "bytes"),
+        rate(frames, seconds),
     )
+}
+
+fn load(count: &AtomicU64) -> u64 {
+    count.load(Ordering::Relaxed)
 }
 
 fn rate(frames: u64, seconds: f64) -> f64 {
@@ -48,14 +87,12 @@ fn rate(frames: u64, seconds: f64) -> f64 {
 }
 
 /// The progress line, until it is dropped.
-pub struct ProgressLine {
+struct ProgressLine {
     shared: Arc<Shared>,
     thread: Option<JoinHandle<()>>,
 }
 
 struct Shared {
-    answered: AtomicU64,
-    failed: AtomicU64,
     counts: Arc<Counts>,
     begin: Instant,
     is_over: Mutex<bool>,
@@ -63,15 +100,14 @@ struct Shared {
 }
 
 impl ProgressLine {
-    /// `None` where there is no place for one, or no thread.
-    pub fn start(quiet: bool, counts: &Arc<Counts>, begin: Instant) -> Option<ProgressLine> {
+    /// `None` if there is no place for one, or no thread.
+    fn start(counts: &Arc<Counts>, begin: Instant) -> Option<ProgressLine> {
         let dumb = std::env::var_os("TERM").is_none_or(|term| term.is_empty() || term == "dumb");
-        if quiet || dumb || !io::stderr().is_terminal() || io::stdout().is_terminal() {
+        if messages::is_quiet() || dumb || !io::stderr().is_terminal() || io::stdout().is_terminal()
+        {
             return None;
         }
         let shared = Arc::new(Shared {
-            answered: AtomicU64::new(0),
-            failed: AtomicU64::new(0),
             counts: Arc::clone(counts),
             begin,
             is_over: Mutex::new(false),
@@ -80,11 +116,6 @@ impl ProgressLine {
         let drawn = Arc::clone(&shared);
         let thread = thread::Builder::new().name("progress".into()).spawn(move || drawn.redraw());
         Some(ProgressLine { shared, thread: Some(thread.ok()?) })
-    }
-
-    pub fn update(&self, tally: Tally) {
-        self.shared.answered.store(tally.lines, Ordering::Relaxed);
-        self.shared.failed.store(tally.failed, Ordering::Relaxed);
     }
 }
 
@@ -113,10 +144,9 @@ impl Shared {
     }
 
     fn text(&self, columns: usize) -> String {
-        let load = |count: &AtomicU64| count.load(Ordering::Relaxed);
-        let (answered, failed) = (load(&self.answered), load(&self.failed));
+        let (answered, failed) = (load(&self.counts.lines), load(&self.counts.failed));
         let retries = count_of(load(&self.counts.retries), "retry", "retries");
-        let in_flight = self.counts.in_flight.load(Ordering::Relaxed);
+        let in_flight = load(&self.counts.in_flight);
         let rate = rate(answered, self.begin.elapsed().as_secs_f64());
         let long = format!(
             "pngpost: {answered} answered, {in_flight} in flight, {rate:.1} frames/s, \
@@ -162,10 +192,11 @@ mod tests {
 
     #[test]
     fn no_terminal_is_too_narrow() {
+        let counts = Counts::default();
+        counts.lines.store(1234, Ordering::Relaxed);
+        counts.failed.store(5, Ordering::Relaxed);
         let shared = Shared {
-            answered: AtomicU64::new(1234),
-            failed: AtomicU64::new(5),
-            counts: Arc::default(),
+            counts: Arc::new(counts),
             begin: Instant::now() - Duration::from_secs(10),
             is_over: Mutex::new(false),
             over: Condvar::new(),

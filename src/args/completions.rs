@@ -12,7 +12,7 @@ const FISH: &str = include_str!("../../man/completions/pngpost.fish");
 
 /// `-s` and `--size` of each option that `is_meant`.
 fn names(is_meant: impl Fn(bool) -> bool) -> BTreeSet<String> {
-    let meant = OPTIONS.iter().filter(|option| is_meant(option.takes_value));
+    let meant = OPTIONS.iter().filter(|option| is_meant(option.takes_value()));
     let both = meant.flat_map(|option| {
         [option.short.map(|short| format!("-{short}")), Some(format!("--{}", option.long))]
     });

@@ -17,19 +17,14 @@ use anyhow::{Result, anyhow, ensure};
 
 use crate::encode::Level;
 use crate::frame::{FrameSize, PixelFormat, SampleRange};
-use crate::request::ImagePart;
 use crate::request::template::Template;
-use crate::request::{HeaderRule, Url, UserInfo};
+use crate::request::{HeaderRule, ImagePart, Url, UserInfo};
 pub use conflicts::BodyArg;
 pub use options::help;
-use options::next_option;
-use values::{
-    one_of, parse_form, parse_header, parse_json, parse_method, parse_range, parse_rate,
-    parse_seconds, parse_size, parse_user, parse_whole, split_field,
-};
+use options::{Action, next_option};
 
 /// The most uploads in flight: each has a thread and a connection.
-pub const MAX_JOBS: usize = 1000;
+const MAX_JOBS: u64 = 1000;
 
 /// The first pause before a retry, and how long an outage may last, unless it is said.
 const RETRY_DELAY: Duration = Duration::from_secs(1);
@@ -102,7 +97,7 @@ struct Typed {
     size: Option<FrameSize>,
     format: Option<PixelFormat>,
     range: Option<SampleRange>,
-    skip: u64,
+    skip: Option<u64>,
     level: Option<Level>,
     raw: bool,
     json: Option<JsonArg>,
@@ -111,13 +106,13 @@ struct Typed {
     headers: Vec<HeaderArg>,
     user: Option<UserArg>,
     method: Option<String>,
-    jobs: Option<usize>,
+    jobs: Option<u64>,
     max_time: Option<Duration>,
-    retries: Option<u32>,
+    retries: Option<u64>,
     retry_delay: Option<Duration>,
     retry_max_time: Option<Duration>,
     retry_all_errors: bool,
-    spacing: Duration,
+    spacing: Option<Duration>,
     keep_going: bool,
     #[cfg(feature = "keep-alive")]
     keep_alive: bool,
@@ -132,67 +127,25 @@ pub fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Command> {
     let mut parser = lexopt::Parser::from_args(arguments);
     let mut typed = Typed::default();
     while let Some(option) = next_option(&mut parser, &mut typed.operands)? {
-        match option.long {
-            // "-hide_banner" asks for no help.
-            "help" | "version" if parser.optional_value().is_some() => {
-                return Err(anyhow!("--{}: takes no value", option.long));
+        let long = option.long;
+        match option.action {
+            // "-hide_banner" parses as -h with the value "ide_banner". It asks for no help.
+            Action::Help | Action::Version if parser.optional_value().is_some() => {
+                return Err(anyhow!("--{long}: takes no value"));
             }
-            "help" => return Ok(Command::Help),
-            "version" => return Ok(Command::Version),
-            _ if option.takes_value => {
-                let value =
-                    parser.value().map_err(|_| anyhow!("--{}: no value given", option.long))?;
-                typed.set(option.long, value)?;
+            Action::Help => return Ok(Command::Help),
+            Action::Version => return Ok(Command::Version),
+            Action::Flag(set) => set(&mut typed),
+            Action::Value(set) => {
+                let value = parser.value().map_err(|_| anyhow!("--{long}: no value given"))?;
+                set(&mut typed, long, &value)?;
             }
-            _ => typed.switch(option.long),
         }
     }
     typed.check().map(|args| Command::Post(Box::new(args)))
 }
 
 impl Typed {
-    fn switch(&mut self, long: &str) {
-        match long {
-            "raw" => self.raw = true,
-            #[cfg(feature = "keep-alive")]
-            "keep-alive" => self.keep_alive = true,
-            "body-b64" => self.base64 = true,
-            "retry-all-errors" => self.retry_all_errors = true,
-            "keep-going" => self.keep_going = true,
-            "ndjson" => self.ndjson = true,
-            "verbose" => self.verbose = true,
-            _ => self.quiet = true,
-        }
-    }
-
-    fn set(&mut self, long: &str, value: OsString) -> Result<()> {
-        match long {
-            "size" => self.size = Some(parse_size(&value)?),
-            "pix-fmt" => {
-                self.format = Some(one_of(long, &value, &PixelFormat::ALL, PixelFormat::name)?)
-            }
-            "range" => self.range = Some(parse_range(&value)?),
-            "compression" => self.level = Some(one_of(long, &value, &Level::ALL, Level::name)?),
-            "skip" => self.skip = parse_whole(long, &value, 0, u64::MAX)?,
-            "jobs" => self.jobs = Some(parse_whole(long, &value, 1, MAX_JOBS as u64)? as usize),
-            "rate" => self.spacing = parse_rate(&value)?,
-            "max-time" => self.max_time = Some(parse_seconds(long, &value, 0.001)?),
-            "retry" => self.retries = Some(parse_whole(long, &value, 0, MAX_RETRIES)? as u32),
-            "retry-delay" => self.retry_delay = Some(parse_seconds(long, &value, 0.0)?),
-            "retry-max-time" => self.retry_max_time = Some(parse_seconds(long, &value, 0.0)?),
-            "form" => self.form.push(parse_form(&value)?),
-            "form-string" => {
-                let (name, value) = split_field(long, &value)?;
-                self.form.push(FormArg::Field { name, value: Template::literal(value) });
-            }
-            "json" => self.json = Some(parse_json(&value)?),
-            "header" => self.headers.push(parse_header(&value)?),
-            "user" => self.user = Some(parse_user(&value)?),
-            _ => self.method = Some(parse_method(long, &value)?),
-        }
-        Ok(())
-    }
-
     /// What the options mean together.
     fn check(self) -> Result<Args> {
         let [operand] =
@@ -212,21 +165,21 @@ impl Typed {
         Ok(Args {
             headerless,
             range: self.range.unwrap_or_default(),
-            skip: self.skip,
+            skip: self.skip.unwrap_or(0),
             level: self.level.unwrap_or(Level::Fast),
             body,
             headers: self.headers,
             user: self.user,
             method: self.method.unwrap_or_else(|| "POST".to_owned()),
-            jobs: self.jobs.unwrap_or(1),
+            jobs: self.jobs.unwrap_or(1) as usize,
             max_time: self.max_time.unwrap_or(Duration::from_secs(300)),
-            retries: self.retries.unwrap_or(3),
+            retries: self.retries.unwrap_or(3) as u32,
             // As in curl, 0 is the pause of the default, and no limit.
             retry_delay: self.retry_delay.filter(|it| !it.is_zero()).unwrap_or(RETRY_DELAY),
             retry_max_time: Some(self.retry_max_time.unwrap_or(RETRY_MAX_TIME))
                 .filter(|it| !it.is_zero()),
             retry_all_errors: self.retry_all_errors,
-            spacing: self.spacing,
+            spacing: self.spacing.unwrap_or_default(),
             keep_going: self.keep_going,
             #[cfg(feature = "keep-alive")]
             keep_alive: self.keep_alive,

@@ -1,9 +1,18 @@
-//! The options that there are, and the help that tells of them. Tests hold help, manual and completions
-//! against the one table; what an option's value means is `value`'s.
+//! The options that there are: one row says an option's names and what it sets. Tests hold help, manual
+//! and completions against this table; `values` turns an option's text into a value.
 
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 
 use anyhow::{Result, anyhow};
+
+use super::values::{
+    one_of, parse_form, parse_header, parse_json, parse_method, parse_range, parse_rate,
+    parse_seconds, parse_size, parse_user, parse_whole, split_field,
+};
+use super::{FormArg, MAX_JOBS, MAX_RETRIES, Typed};
+use crate::encode::Level;
+use crate::frame::PixelFormat;
+use crate::request::template::Template;
 
 const HELP: &str = include_str!("help.txt");
 
@@ -13,51 +22,107 @@ pub fn help() -> String {
     HELP.split_inclusive('\n').filter(is_there).collect()
 }
 
-/// An option's names, and whether it takes a value.
+/// An option's names, and what it does.
 pub struct Opt {
     pub short: Option<char>,
     pub long: &'static str,
-    pub takes_value: bool,
+    pub action: Action,
 }
 
-const fn flag(short: Option<char>, long: &'static str) -> Opt {
-    Opt { short, long, takes_value: false }
+pub enum Action {
+    /// Asks for the help in the place of a run.
+    Help,
+    /// Asks for the version in the place of a run.
+    Version,
+    /// Sets something by its presence.
+    Flag(fn(&mut Typed)),
+    /// Sets something to the value that follows it. It is handed its long name, for its errors.
+    Value(fn(&mut Typed, &str, &OsStr) -> Result<()>),
 }
 
-const fn valued(short: Option<char>, long: &'static str) -> Opt {
-    Opt { short, long, takes_value: true }
+impl Opt {
+    #[cfg(test)]
+    pub fn takes_value(&self) -> bool {
+        matches!(self.action, Action::Value(_))
+    }
 }
 
-/// Every option that there is: a test holds help and manual against it.
+const fn flag(short: Option<char>, long: &'static str, set: fn(&mut Typed)) -> Opt {
+    Opt { short, long, action: Action::Flag(set) }
+}
+
+const fn valued(
+    short: Option<char>,
+    long: &'static str,
+    set: fn(&mut Typed, &str, &OsStr) -> Result<()>,
+) -> Opt {
+    Opt { short, long, action: Action::Value(set) }
+}
+
+/// Puts a value that may be wrong into its place.
+fn put<T>(place: &mut Option<T>, value: Result<T>) -> Result<()> {
+    *place = Some(value?);
+    Ok(())
+}
+
+/// Appends a value that may be wrong.
+fn add<T>(list: &mut Vec<T>, value: Result<T>) -> Result<()> {
+    list.push(value?);
+    Ok(())
+}
+
+/// Every option that there is, in the order of the help.
 pub const OPTIONS: &[Opt] = &[
-    valued(Some('s'), "size"),
-    valued(Some('p'), "pix-fmt"),
-    valued(None, "range"),
-    valued(None, "skip"),
-    valued(Some('z'), "compression"),
-    valued(Some('F'), "form"),
-    valued(None, "form-string"),
-    flag(None, "raw"),
-    valued(None, "json"),
-    flag(None, "body-b64"),
-    valued(Some('H'), "header"),
-    valued(Some('u'), "user"),
-    valued(Some('X'), "request"),
-    valued(Some('j'), "jobs"),
+    valued(Some('s'), "size", |typed, _, value| put(&mut typed.size, parse_size(value))),
+    valued(Some('p'), "pix-fmt", |typed, long, value| {
+        put(&mut typed.format, one_of(long, value, &PixelFormat::ALL, PixelFormat::name))
+    }),
+    valued(None, "range", |typed, _, value| put(&mut typed.range, parse_range(value))),
+    valued(None, "skip", |typed, long, value| {
+        put(&mut typed.skip, parse_whole(long, value, 0, u64::MAX))
+    }),
+    valued(Some('z'), "compression", |typed, long, value| {
+        put(&mut typed.level, one_of(long, value, &Level::ALL, Level::name))
+    }),
+    valued(Some('F'), "form", |typed, _, value| add(&mut typed.form, parse_form(value))),
+    valued(None, "form-string", |typed, long, value| {
+        let (name, value) = split_field(long, value)?;
+        typed.form.push(FormArg::Field { name, value: Template::literal(value) });
+        Ok(())
+    }),
+    flag(None, "raw", |typed| typed.raw = true),
+    valued(None, "json", |typed, _, value| put(&mut typed.json, parse_json(value))),
+    flag(None, "body-b64", |typed| typed.base64 = true),
+    valued(Some('H'), "header", |typed, _, value| add(&mut typed.headers, parse_header(value))),
+    valued(Some('u'), "user", |typed, _, value| put(&mut typed.user, parse_user(value))),
+    valued(Some('X'), "request", |typed, long, value| {
+        put(&mut typed.method, parse_method(long, value))
+    }),
+    valued(Some('j'), "jobs", |typed, long, value| {
+        put(&mut typed.jobs, parse_whole(long, value, 1, MAX_JOBS))
+    }),
     #[cfg(feature = "keep-alive")]
-    flag(None, "keep-alive"),
-    valued(None, "rate"),
-    valued(Some('m'), "max-time"),
-    valued(None, "retry"),
-    valued(None, "retry-delay"),
-    valued(None, "retry-max-time"),
-    flag(None, "retry-all-errors"),
-    flag(None, "keep-going"),
-    flag(None, "ndjson"),
-    flag(Some('v'), "verbose"),
-    flag(Some('q'), "quiet"),
-    flag(Some('h'), "help"),
-    flag(Some('V'), "version"),
+    flag(None, "keep-alive", |typed| typed.keep_alive = true),
+    valued(None, "rate", |typed, _, value| put(&mut typed.spacing, parse_rate(value))),
+    valued(Some('m'), "max-time", |typed, long, value| {
+        put(&mut typed.max_time, parse_seconds(long, value, 0.001))
+    }),
+    valued(None, "retry", |typed, long, value| {
+        put(&mut typed.retries, parse_whole(long, value, 0, MAX_RETRIES))
+    }),
+    valued(None, "retry-delay", |typed, long, value| {
+        put(&mut typed.retry_delay, parse_seconds(long, value, 0.0))
+    }),
+    valued(None, "retry-max-time", |typed, long, value| {
+        put(&mut typed.retry_max_time, parse_seconds(long, value, 0.0))
+    }),
+    flag(None, "retry-all-errors", |typed| typed.retry_all_errors = true),
+    flag(None, "keep-going", |typed| typed.keep_going = true),
+    flag(None, "ndjson", |typed| typed.ndjson = true),
+    flag(Some('v'), "verbose", |typed| typed.verbose = true),
+    flag(Some('q'), "quiet", |typed| typed.quiet = true),
+    Opt { short: Some('h'), long: "help", action: Action::Help },
+    Opt { short: Some('V'), long: "version", action: Action::Version },
 ];
 
 /// The next option; operands on the way to it are gathered.

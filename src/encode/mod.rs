@@ -10,7 +10,7 @@ use std::fmt;
 
 use anyhow::{Context, Result};
 
-use crate::frame::{Color, Content, Frame, SampleRange};
+use crate::frame::{Color, Content, Frame, FrameSize, Layout, SampleRange};
 
 use samples::Bad;
 
@@ -74,38 +74,50 @@ pub fn max_png_bytes(frame: &Frame) -> usize {
     stored + stored / 1000 + 1024
 }
 
-/// Appends the frame's PNG to `out`; floats of `range` fill it. An error is a `BadSample` where the
-/// frame is to blame. What is left in the frame's bytes is of no use any more.
-pub fn append_png(
-    frame: &mut Frame,
-    level: Level,
-    range: SampleRange,
-    out: &mut Vec<u8>,
-) -> Result<()> {
-    let Content::Pixels { size, layout } = frame.content else {
-        out.extend_from_slice(&frame.bytes);
-        return Ok(());
-    };
-    let samples =
-        samples::for_png(layout, range, &mut frame.bytes).map_err(|Bad { at, what }| {
+/// Makes PNGs.
+#[derive(Clone, Copy)]
+pub struct Encoder {
+    pub level: Level,
+    /// Which floats become 0 and 255.
+    pub range: SampleRange,
+}
+
+impl Encoder {
+    /// Appends the frame's PNG to `out`. An error is a `BadSample` if the frame is to blame. The frame's
+    /// bytes are garbage afterwards.
+    pub fn append_png(&self, frame: &mut Frame, out: &mut Vec<u8>) -> Result<()> {
+        let Content::Pixels { size, layout } = frame.content else {
+            out.extend_from_slice(&frame.bytes);
+            return Ok(());
+        };
+        let samples = samples::for_png(layout, self.range, &mut frame.bytes);
+        let samples = samples.map_err(|Bad { at, what }| {
             let pixel = at / layout.color.channels();
             let width = size.width() as usize;
             BadSample { row: pixel / width, column: pixel % width, what }
         })?;
-    let write = || {
+        self.write(size, layout, samples, out).context("encode")
+    }
+
+    fn write(
+        &self,
+        size: FrameSize,
+        layout: Layout,
+        samples: &[u8],
+        out: &mut Vec<u8>,
+    ) -> Result<(), png::EncodingError> {
         let mut encoder = png::Encoder::new(out, size.width(), size.height());
         encoder.set_color(color_type(layout.color));
         encoder.set_depth(match layout.samples.png_bytes() {
             2 => png::BitDepth::Sixteen,
             _ => png::BitDepth::Eight,
         });
-        encoder.set_compression(level.compression());
+        encoder.set_compression(self.level.compression());
         encoder.validate_sequence(true);
         let mut writer = encoder.write_header()?;
         writer.write_image_data(samples)?;
         writer.finish()
-    };
-    write().context("encode")
+    }
 }
 
 fn color_type(color: Color) -> png::ColorType {

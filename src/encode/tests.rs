@@ -4,6 +4,8 @@ use super::*;
 use crate::frame::{ByteOrder, ChannelOrder, FrameSize, Layout, PixelFormat, Samples};
 use proptest::prelude::*;
 
+const ENCODER: Encoder = Encoder { level: Level::Fast, range: SampleRange::DEFAULT };
+
 /// Encodes a frame and decodes its PNG.
 fn through(
     size: (u32, u32),
@@ -17,7 +19,7 @@ fn through(
     let mut frame = Frame { number: 0, content, bytes: bytes.to_vec() };
     let mut out = b"before".to_vec();
     let most = max_png_bytes(&frame);
-    append_png(&mut frame, Level::Fast, range, &mut out)?;
+    Encoder { level: Level::Fast, range }.append_png(&mut frame, &mut out)?;
     assert!(frame.bytes.len() >= bytes.len(), "the allocation would be cleared again");
     assert!(out.len() - 6 <= most, "{} of {most}", out.len());
     let decoder = png::Decoder::new(std::io::Cursor::new(&out[6..]));
@@ -195,7 +197,7 @@ fn a_png_goes_through_as_it_is() {
     let bytes = b"whatever it is".to_vec();
     let mut frame = Frame { number: 0, content: Content::Png, bytes };
     let mut out = b"before ".to_vec();
-    append_png(&mut frame, Level::Fast, SampleRange::default(), &mut out).unwrap();
+    ENCODER.append_png(&mut frame, &mut out).unwrap();
     assert_eq!(out, b"before whatever it is");
 }
 
@@ -357,7 +359,7 @@ fn costs_of_every_layout() {
             frame.bytes.copy_from_slice(&bytes);
             out.clear();
             let begin = Instant::now();
-            append_png(&mut frame, Level::Fast, SampleRange::default(), &mut out).unwrap();
+            ENCODER.append_png(&mut frame, &mut out).unwrap();
             begin.elapsed()
         });
         let (encode, share) = (whole - order, (read + order) / (whole - order));

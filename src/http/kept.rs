@@ -6,17 +6,18 @@
 
 use std::error;
 use std::io::ErrorKind;
+use std::sync::Arc;
 use std::time::Duration;
 
 use ureq::http::{Method, Request, Uri, Version};
 use ureq::{Agent, Error};
 
+use super::Response;
 use super::connection::{Dialer, Later};
-use super::outcome::{self, Outcome};
+use super::outcome::{self, Failure, Outcome, TIMED_OUT};
 use super::reply::{self, Head, MAX_HEADER_BYTES};
 use super::socket::Unsent;
-use super::{Failure, Response, TIMED_OUT, Target};
-use crate::request::Body;
+use crate::request::{self, Body};
 
 /// A connection that has been idle for longer is not used again. Servers close idle ones without a word,
 /// the commonest after 2 s (gunicorn) or 5 s (uvicorn, Node.js, Apache): a request that crosses that
@@ -29,7 +30,7 @@ const NO_END: &str = "response cut short: closed before its end";
 
 pub struct Kept {
     agent: Agent,
-    target: Target,
+    target: Arc<request::Request>,
     /// The request of frame 0, but for what belongs to its body.
     request: Request<()>,
     /// Connections in the pool, at most.
@@ -38,7 +39,11 @@ pub struct Kept {
 
 impl Kept {
     /// The error says what is wrong with the URL: all else has been checked.
-    pub fn new(target: Target, jobs: usize, max_time: Duration) -> Result<Self, String> {
+    pub fn new(
+        target: Arc<request::Request>,
+        jobs: usize,
+        max_time: Duration,
+    ) -> Result<Self, String> {
         let config = Agent::config_builder()
             .http_status_as_error(false)
             .max_redirects(0)
@@ -74,18 +79,18 @@ impl Kept {
             }
         };
         let (parts, body) = reply.into_parts();
-        let headers = parts.headers.iter().map(|(name, value)| {
-            (name.as_str().to_owned(), String::from_utf8_lossy(value.as_bytes()).into_owned())
-        });
-        let head = Head { status: parts.status.as_u16(), headers: headers.collect() };
         if parts.version == Version::HTTP_10 && parts.headers.contains_key("transfer-encoding") {
             // Only HTTP/1.1 has it (RFC 9112, 6.1): ureq would take the chunks' framing for text.
             return Err(Failure::unknown("malformed response: Transfer-Encoding in HTTP/1.0"));
         }
+        let headers = parts.headers.iter().map(|(name, value)| (name.as_str(), value.as_bytes()));
+        let head = Head::new(parts.status.as_u16(), headers)
+            .map_err(|error| Failure::unknown(outcome::text(&error)))?;
         // Once there is a head, something was sent.
-        let cut =
-            |error| Failure { outcome: Outcome::Unknown, ..failure(&Error::from(error), NO_END) };
-        reply::response(head, body.into_reader(), cut)
+        reply::read(head, body.into_reader()).map_err(|error| Failure {
+            outcome: Outcome::Unknown,
+            ..failure(&Error::from(error), NO_END)
+        })
     }
 
     fn request<'a>(&self, body: &'a Body) -> Result<Request<&'a [u8]>, Failure> {
@@ -105,7 +110,7 @@ impl Kept {
     }
 }
 
-fn uri(target: &Target, frame: u64) -> Result<Uri, String> {
+fn uri(target: &request::Request, frame: u64) -> Result<Uri, String> {
     target.url(frame).to_string().parse().map_err(|_| {
         "holds a character that --keep-alive cannot send; percent-encode it".to_owned()
     })
@@ -132,8 +137,8 @@ fn failure(error: &Error, closed: &str) -> Failure {
         Error::Other(error) => &**error,
         error => error,
     };
-    let outcome = match outcome::of_error(below, Duration::ZERO) {
-        Outcome::Refused => Outcome::Refused,
+    let outcome = match () {
+        _ if outcome::is_final(below) => Outcome::Refused,
         _ if matches!(error, Error::HostNotFound) => Outcome::Refused,
         _ if unsent.is_some() => Outcome::NeverSent,
         _ => Outcome::Unknown,

@@ -1,53 +1,282 @@
-//! Uploads over the minreq crate: one connection for each request.
+//! A connection for each request, by the minreq crate.
 //!
-//! minreq is written for well-behaved servers, so nothing that it says is believed unchecked: it never
-//! follows a redirect, and never reads without bound.
+//! minreq is written for well-behaved servers, and each of its weaknesses stays in this file. It can't be
+//! told to stop, and it may panic: so it is called on a thread of its own, the upload gives up at --max-time,
+//! and leaves that thread behind. It can't tell what was sent: so a connection's errors are sorted by what
+//! `connect` alone can report. Nothing that it says is believed unchecked: it never follows a redirect here,
+//! and never reads without bound. It counts header bytes with unchecked subtraction: so the release profile
+//! has overflow checks, and a panic unwinds.
 
+use std::any::Any;
+use std::error::Error;
+use std::io::{self, ErrorKind};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
+use std::sync::{Arc, LazyLock, Mutex, PoisonError};
+use std::thread;
 use std::time::{Duration, Instant};
 
-use super::outcome::{self, Outcome};
-use super::reply::{self, Head, MAX_HEADER_BYTES};
-use super::{Failure, Response, Target};
-use crate::request::Body;
+use crate::request::{Body, Request};
 
-/// What minreq reports, with status 503, where the first line was none of HTTP, or there was none.
+use super::Response;
+use super::outcome::{self, Failure, Outcome, TIMED_OUT};
+use super::reply::{self, Head, MAX_HEADER_BYTES};
+
+/// minreq returns Ok with status 503 and this reason if the server closes, or sends something other than an
+/// HTTP status line.
 const NO_STATUS_LINE: &str = "Server did not provide a status line";
 
-pub fn attempt(target: &Target, body: Body) -> Result<Response, Failure> {
+/// Calls that outlasted --max-time and still run, at most. Each holds a thread, a connection and a body.
+const MAX_HANGING: usize = 16;
+
+pub struct Minreq {
+    request: Arc<Request>,
+    max_time: Duration,
+    idle: Mutex<Vec<Caller>>,
+    hanging: Arc<AtomicUsize>,
+}
+
+impl Minreq {
+    pub fn new(request: Arc<Request>, max_time: Duration) -> Self {
+        Minreq { request, max_time, idle: Mutex::default(), hanging: Arc::default() }
+    }
+
+    pub fn attempt(&self, body: &Body) -> Result<Response, Failure> {
+        let caller = self.caller()?;
+        let result = caller.call(self.request(body), self.max_time);
+        match result {
+            Some(result) => {
+                self.lock().push(caller);
+                result
+            }
+            None => {
+                caller.leave_behind();
+                Err(Failure::unknown(TIMED_OUT))
+            }
+        }
+    }
+
+    fn caller(&self) -> Result<Caller, Failure> {
+        if self.hanging.load(Ordering::Acquire) >= MAX_HANGING {
+            let cause = format!("not sent: {MAX_HANGING} uploads that timed out still hang");
+            return Err(Failure { outcome: Outcome::Hopeless, cause });
+        }
+        match self.lock().pop() {
+            Some(caller) => Ok(caller),
+            None => Caller::start(&self.hanging).map_err(|error| {
+                let cause = format!("cannot start a thread: {}", outcome::text(&error));
+                Failure { outcome: Outcome::NeverSent, cause }
+            }),
+        }
+    }
+
+    fn request(&self, body: &Body) -> minreq::Request {
+        let method = minreq::Method::Custom(self.request.method.clone());
+        let url = self.request.url(body.frame).to_string();
+        let mut request = minreq::Request::new(method, url)
+            .with_follow_redirects(false)
+            // Its own limit of 8 KiB is short for servers that send policies and cookies.
+            .with_max_headers_size(MAX_HEADER_BYTES);
+        if let Some(content_type) = &body.content_type {
+            request = request.with_header("Content-Type", content_type);
+        }
+        for header in &self.request.headers {
+            request = request.with_header(&header.name, &header.value);
+        }
+        // minreq never uses a connection twice. We say so, and the server closes first: then the port that
+        // waits out TIME_WAIT is the server's, not one of ours.
+        request.with_header("Connection", "close").with_body(body.bytes.clone())
+    }
+
+    fn lock(&self) -> std::sync::MutexGuard<'_, Vec<Caller>> {
+        self.idle.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// A thread that calls minreq, and can be left behind.
+struct Caller {
+    requests: Sender<minreq::Request>,
+    replies: Receiver<Result<Response, Failure>>,
+    is_left: Arc<AtomicBool>,
+    hanging: Arc<AtomicUsize>,
+}
+
+impl Caller {
+    fn start(hanging: &Arc<AtomicUsize>) -> io::Result<Caller> {
+        let (requests, next_request) = channel();
+        let (reply, replies) = channel();
+        let is_left = Arc::new(AtomicBool::new(false));
+        let caller = Caller {
+            requests,
+            replies,
+            is_left: Arc::clone(&is_left),
+            hanging: Arc::clone(hanging),
+        };
+        let hanging = Arc::clone(hanging);
+        thread::Builder::new().name("minreq".into()).spawn(move || {
+            while let Ok(request) = next_request.recv() {
+                // If this thread was left behind, nobody hears.
+                let _ = reply.send(send(request));
+            }
+            if is_left.load(Ordering::Acquire) {
+                hanging.fetch_sub(1, Ordering::AcqRel);
+            }
+        })?;
+        Ok(caller)
+    }
+
+    /// `None`: the call has outlasted the limit, and runs on.
+    fn call(
+        &self,
+        request: minreq::Request,
+        max_time: Duration,
+    ) -> Option<Result<Response, Failure>> {
+        let ended = || Some(Err(Failure::unknown("minreq's thread has ended")));
+        if self.requests.send(request).is_err() {
+            return ended();
+        }
+        match self.replies.recv_timeout(max_time) {
+            Ok(result) => Some(result),
+            Err(RecvTimeoutError::Timeout) => None,
+            Err(RecvTimeoutError::Disconnected) => ended(),
+        }
+    }
+
+    /// Its thread ends when its call does, and counts as hanging until then.
+    fn leave_behind(self) {
+        self.hanging.fetch_add(1, Ordering::AcqRel);
+        self.is_left.store(true, Ordering::Release);
+    }
+}
+
+/// Sends the request and reads its response. A panic inside minreq is a failure.
+fn send(request: minreq::Request) -> Result<Response, Failure> {
+    catch_unwind(AssertUnwindSafe(|| send_unguarded(request))).unwrap_or_else(|panic| {
+        Err(Failure::unknown(format!("minreq panicked: {}", panic_text(&*panic))))
+    })
+}
+
+fn panic_text(panic: &(dyn Any + Send)) -> &str {
+    let text = panic.downcast_ref::<&str>().copied();
+    text.or_else(|| panic.downcast_ref::<String>().map(String::as_str)).unwrap_or("no message")
+}
+
+fn send_unguarded(request: minreq::Request) -> Result<Response, Failure> {
     let begin = Instant::now();
-    let failed = |error: minreq::Error| failure(&error, begin.elapsed());
-    let reply = request(target, body).send_lazy().map_err(failed)?;
+    let reply = request.send_lazy().map_err(|error| failure(&error, begin.elapsed()))?;
     if reply.status_code == 503 && reply.reason_phrase == NO_STATUS_LINE {
         return Err(Failure::unknown("no response: closed, or no HTTP status line"));
     }
-    let head = Head { status: reply.status_code, headers: reply.headers.clone() };
-    // Once there is a head, something was sent: no error while reading the body says otherwise.
-    let cut =
-        |error| Failure { outcome: Outcome::Unknown, ..failed(minreq::Error::IoError(error)) };
-    reply::response(head, reply, cut)
-}
-
-fn request(target: &Target, body: Body) -> minreq::Request {
-    let method = minreq::Method::Custom(target.method.clone());
-    let mut request = minreq::Request::new(method, target.url(body.frame).to_string())
-        .with_follow_redirects(false)
-        // Its own limit of 8 KiB is short for servers that send policies and cookies.
-        .with_max_headers_size(MAX_HEADER_BYTES);
-    if let Some(content_type) = body.content_type {
-        request = request.with_header("Content-Type", content_type);
+    let status = reply.status_code;
+    let headers: Vec<_> = reply.headers.clone().into_iter().collect();
+    let pairs = headers.iter().map(|(name, value)| (name.as_str(), value.as_bytes()));
+    // Once there is a head, something was sent: no error from here on says otherwise.
+    let unknown = |error: io::Error| Failure::unknown(outcome::text(&error));
+    let head = Head::new(status, pairs).map_err(unknown)?;
+    // A reply without any header may have been cut inside its head: every server sends some header.
+    if headers.is_empty() && head.has_body() {
+        return Err(Failure::unknown("response cut short: no header"));
     }
-    for header in &target.headers {
-        request = request.with_header(&header.name, &header.value);
-    }
-    // minreq never uses a connection twice. Said so, the server closes first, and the port that waits
-    // out TIME_WAIT is its own, not one of ours.
-    request.with_header("Connection", "close").with_body(body.bytes)
+    reply::read(head, reply).map_err(unknown)
 }
 
 fn failure(error: &minreq::Error, elapsed: Duration) -> Failure {
     let outcome = match error {
         minreq::Error::AddressNotFound => Outcome::Refused,
-        error => outcome::of_error(error, elapsed),
+        error if outcome::is_final(error) => Outcome::Refused,
+        error if is_of_connect(error, elapsed) => Outcome::NeverSent,
+        _ => Outcome::Unknown,
     };
     Failure { outcome, cause: outcome::text(error) }
+}
+
+/// TCP gives up an established connection no sooner than this (RFC 1122, 4.2.3.5, R2). Linux then may
+/// report an old ICMP error, such as "no route to host", for a connection that has carried data.
+/// Only before can such an error be that of `connect`.
+const CONNECT_AT_MOST: Duration = Duration::from_secs(100);
+
+/// The same for this system: Linux gives up after `tcp_retries2` retransmissions, the first after 200 ms
+/// at least, each later one after twice as long. If that can't be read there, nothing is certain.
+static GIVES_UP_AFTER: LazyLock<Duration> = LazyLock::new(|| {
+    if !cfg!(target_os = "linux") {
+        return CONNECT_AT_MOST;
+    }
+    let setting = std::fs::read_to_string("/proc/sys/net/ipv4/tcp_retries2");
+    let retries = setting.ok().and_then(|text| text.trim().parse::<u32>().ok());
+    retries.map_or(Duration::ZERO, gives_up_after)
+});
+
+fn gives_up_after(retries: u32) -> Duration {
+    let first = Duration::from_millis(200);
+    first.saturating_mul((2 << retries.min(15)) - 1).min(CONNECT_AT_MOST)
+}
+
+/// ENFILE and EMFILE, on Linux and on the BSDs: no file descriptor, so no socket.
+const NO_FILE_DESCRIPTOR: [i32; 2] = [23, 24];
+
+/// Whether only the look-up, or `connect`, can have failed so, `elapsed` since the call began.
+fn is_of_connect(error: &(dyn Error + 'static), elapsed: Duration) -> bool {
+    let Some(error) = outcome::innermost::<io::Error>(error) else { return false };
+    if outcome::is_of_look_up(error) {
+        return true;
+    }
+    match error.kind() {
+        ErrorKind::AddrNotAvailable => true,
+        ErrorKind::ConnectionRefused
+        | ErrorKind::HostUnreachable
+        | ErrorKind::NetworkUnreachable
+        | ErrorKind::NetworkDown => elapsed < *GIVES_UP_AFTER,
+        _ => error.raw_os_error().is_some_and(|number| NO_FILE_DESCRIPTOR.contains(&number)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SOON: Duration = Duration::from_secs(1);
+
+    fn of(error: io::Error) -> Outcome {
+        failure(&minreq::Error::IoError(error), SOON).outcome
+    }
+
+    #[test]
+    fn what_connect_reports_was_never_sent() {
+        // EMFILE, ENFILE, EADDRNOTAVAIL, ENETUNREACH, ECONNREFUSED, EHOSTUNREACH of Linux.
+        for number in [24, 23, 99, 101, 111, 113] {
+            assert_eq!(of(io::Error::from_raw_os_error(number)), Outcome::NeverSent, "{number}");
+        }
+    }
+
+    #[test]
+    fn what_a_connection_with_data_may_report_is_unknown() {
+        // EPIPE, ECONNABORTED, ECONNRESET, ETIMEDOUT: the last one is connect's as well as write's.
+        for number in [32, 103, 104, 110] {
+            assert_eq!(of(io::Error::from_raw_os_error(number)), Outcome::Unknown, "{number}");
+        }
+        let late = minreq::Error::IoError(io::Error::from_raw_os_error(113));
+        assert_eq!(failure(&late, CONNECT_AT_MOST).outcome, Outcome::Unknown);
+    }
+
+    #[test]
+    fn a_system_that_gives_up_early_is_believed_for_less_long() {
+        assert_eq!(gives_up_after(3), Duration::from_secs(3));
+        assert_eq!(gives_up_after(15), CONNECT_AT_MOST);
+        assert_eq!(gives_up_after(u32::MAX), CONNECT_AT_MOST);
+    }
+
+    #[test]
+    fn a_look_up_may_pass_or_not() {
+        let look_up = "failed to lookup address information";
+        let look_up = |text: &str| of(io::Error::other(format!("{look_up}: {text}")));
+        assert_eq!(look_up("Temporary failure in name resolution"), Outcome::NeverSent);
+        assert_eq!(look_up("Name or service not known"), Outcome::Refused);
+    }
+
+    #[test]
+    fn an_error_is_found_however_deep_it_is_wrapped() {
+        let inner = io::Error::other(rustls::Error::NoCertificatesPresented);
+        assert_eq!(of(io::Error::other(inner)), Outcome::Refused);
+    }
 }

@@ -1,13 +1,11 @@
-//! What any HTTP crate's reply has to pass before it is a `Response`.
-//!
-//! The crate hands over status, headers and a reader of the body; here it is checked that the status
-//! is a final one, that the length is told without contradiction, and that the body has that length.
+//! What any reply must pass before it is a `Response`: a final status, a length that is told without
+//! contradiction, and a body of that length. All errors here leave the outcome unknown.
 
-use std::io::Read;
+use std::io::{self, ErrorKind, Read};
 
 use crate::messages::count_of;
 
-use super::{Failure, Response};
+use super::Response;
 
 /// The longest response body that is taken.
 pub const MAX_RESPONSE_BYTES: usize = 64 << 20;
@@ -15,92 +13,109 @@ pub const MAX_RESPONSE_BYTES: usize = 64 << 20;
 /// The most bytes that all headers of a response may take.
 pub const MAX_HEADER_BYTES: usize = 64 << 10;
 
-/// The head of a reply. Header names are in lower case.
+/// The head of a reply, once it has passed.
 pub struct Head {
-    pub status: u16,
-    pub headers: Vec<(String, String)>,
+    status: u16,
+    /// The Content-Length, at most `MAX_RESPONSE_BYTES`.
+    pub length: Option<usize>,
+    is_chunked: bool,
+    location: Option<String>,
+    retry_after: Option<String>,
 }
 
 impl Head {
-    fn values<'a>(&'a self, name: &'a str) -> impl Iterator<Item = &'a str> {
-        let named = move |(key, _): &&(String, String)| key.trim() == name;
-        self.headers.iter().filter(named).map(|(_, value)| value.trim())
+    /// `headers`: each header line's name, in any case, and its value.
+    pub fn new<'a>(
+        status: u16,
+        headers: impl IntoIterator<Item = (&'a str, &'a [u8])>,
+    ) -> io::Result<Head> {
+        check_status(status)?;
+        let (location, retry_after) = (None, None);
+        let mut head = Head { status, length: None, is_chunked: false, location, retry_after };
+        for (name, value) in headers {
+            let is = |known: &str| name.trim().eq_ignore_ascii_case(known);
+            let text = || String::from_utf8_lossy(value).trim().to_owned();
+            if is("content-length") {
+                head.set_length(&text())?;
+            } else if is("transfer-encoding") {
+                head.set_coding(&text())?;
+            } else if is("location") {
+                head.location.get_or_insert_with(text);
+            } else if is("retry-after") {
+                head.retry_after.get_or_insert_with(text);
+            }
+        }
+        if head.length.is_some_and(|length| length > MAX_RESPONSE_BYTES) {
+            return Err(too_long());
+        }
+        Ok(head)
+    }
+
+    /// Told twice is fine as long as both are the same (RFC 9110, 8.6).
+    fn set_length(&mut self, value: &str) -> io::Result<()> {
+        let is_number = value.bytes().all(|byte| byte.is_ascii_digit());
+        let told = value.parse::<usize>().ok().filter(|_| is_number);
+        let told = told.ok_or_else(|| malformed("Content-Length"))?;
+        if self.length.is_some_and(|before| before != told) {
+            return Err(malformed("two Content-Lengths"));
+        }
+        self.length = Some(told);
+        Ok(())
+    }
+
+    fn set_coding(&mut self, value: &str) -> io::Result<()> {
+        if self.is_chunked || !value.eq_ignore_ascii_case("chunked") {
+            return Err(malformed("Transfer-Encoding other than chunked"));
+        }
+        self.is_chunked = true;
+        Ok(())
+    }
+
+    /// RFC 9110, 15.3.5 and 15.4.5.
+    pub fn has_body(&self) -> bool {
+        !matches!(self.status, 204 | 304)
+    }
+
+    pub fn into_response(self, body: Vec<u8>) -> Response {
+        let Head { status, location, retry_after, .. } = self;
+        Response { status, location, retry_after, body }
     }
 }
 
-/// Checks `head`, reads the body and checks that it is whole. An error while reading is turned into a
-/// `Failure` by `read_failure`.
-pub fn response<R: Read>(
-    head: Head,
-    body: R,
-    read_failure: impl FnOnce(std::io::Error) -> Failure,
-) -> Result<Response, Failure> {
-    check_status(head.status)?;
-    let length = content_length(&head)?;
-    let chunked = is_chunked(&head)?;
-    // The length has been held against the limit; what is only reserved takes no memory.
-    let mut bytes = Vec::with_capacity(length.unwrap_or_default() as usize);
-    if !matches!(head.status, 204 | 304) {
-        body.take(MAX_RESPONSE_BYTES as u64 + 1).read_to_end(&mut bytes).map_err(read_failure)?;
-        check_body(&head, bytes.len(), length.filter(|_| !chunked))?;
+/// Reads the body and checks that it is whole, for a crate that does not.
+pub fn read(head: Head, body: impl Read) -> io::Result<Response> {
+    // What is only reserved takes no memory.
+    let mut bytes = Vec::with_capacity(head.length.unwrap_or_default());
+    if head.has_body() {
+        body.take(MAX_RESPONSE_BYTES as u64 + 1).read_to_end(&mut bytes)?;
+        if bytes.len() > MAX_RESPONSE_BYTES {
+            return Err(too_long());
+        }
+        let (got, told) = (bytes.len(), head.length.filter(|_| !head.is_chunked));
+        if let Some(told) = told.filter(|&told| told != got) {
+            let bytes = count_of(told as u64, "byte", "bytes");
+            return Err(refused(format!("response cut short: {got} of {bytes}")));
+        }
     }
-    let header = |name| head.values(name).next().map(str::to_owned);
-    let (location, retry_after) = (header("location"), header("retry-after"));
-    Ok(Response { status: head.status, location, retry_after, body: bytes })
+    Ok(head.into_response(bytes))
 }
 
-fn check_status(status: u16) -> Result<(), Failure> {
+fn check_status(status: u16) -> io::Result<()> {
     match status {
         200..=599 => Ok(()),
-        100..=199 => {
-            Err(Failure::unknown(format!("interim response {status} in place of a final one")))
-        }
-        _ => Err(Failure::unknown(format!("malformed response: status {status}"))),
+        100..=199 => Err(refused(format!("interim response {status} in place of a final one"))),
+        _ => Err(malformed(format!("status {status}"))),
     }
 }
 
-/// Told twice is fine as long as both are the same (RFC 9110, 8.6).
-fn content_length(head: &Head) -> Result<Option<u64>, Failure> {
-    let mut length = None;
-    for value in head.values("content-length") {
-        let digits = value.bytes().all(|byte| byte.is_ascii_digit());
-        let told = value.parse::<u64>().ok().filter(|_| digits);
-        let told = told.ok_or_else(|| Failure::unknown("malformed response: Content-Length"))?;
-        if length.is_some_and(|before| before != told) {
-            return Err(Failure::unknown("malformed response: two Content-Lengths"));
-        }
-        length = Some(told);
-    }
-    if length.is_some_and(|told| told > MAX_RESPONSE_BYTES as u64) {
-        return Err(too_long());
-    }
-    Ok(length)
+pub fn too_long() -> io::Error {
+    refused(format!("response over the limit of {} MiB", MAX_RESPONSE_BYTES >> 20))
 }
 
-fn is_chunked(head: &Head) -> Result<bool, Failure> {
-    let mut codings = head.values("transfer-encoding");
-    match (codings.next(), codings.next()) {
-        (None, _) => Ok(false),
-        (Some(coding), None) if coding.eq_ignore_ascii_case("chunked") => Ok(true),
-        _ => Err(Failure::unknown("malformed response: Transfer-Encoding other than chunked")),
-    }
+pub fn malformed(what: impl std::fmt::Display) -> io::Error {
+    refused(format!("malformed response: {what}"))
 }
 
-fn check_body(head: &Head, got: usize, length: Option<u64>) -> Result<(), Failure> {
-    if got > MAX_RESPONSE_BYTES {
-        return Err(too_long());
-    }
-    match length {
-        Some(told) if told != got as u64 => {
-            let bytes = count_of(told, "byte", "bytes");
-            Err(Failure::unknown(format!("response cut short: {got} of {bytes}")))
-        }
-        // Every server sends some header; a reply without any was cut inside its head.
-        None if head.headers.is_empty() => Err(Failure::unknown("response cut short: no header")),
-        _ => Ok(()),
-    }
-}
-
-fn too_long() -> Failure {
-    Failure::unknown(format!("response over the limit of {} MiB", MAX_RESPONSE_BYTES >> 20))
+pub fn refused(cause: impl Into<String>) -> io::Error {
+    io::Error::new(ErrorKind::InvalidData, cause.into())
 }

@@ -17,7 +17,7 @@ use std::fmt;
 use std::io::{self, Read};
 
 use crate::frame::{Content, Frame, FrameSize, Layout, MAX_FRAME_BYTES, MAX_SIDE, PixelFormat};
-use crate::messages::count_of;
+use crate::messages::{count_of, plain};
 
 use raw::RawFrames;
 use source::Source;
@@ -25,7 +25,7 @@ use source::Source;
 /// Why the input gave no further frame. Frames before `frame` are whole.
 #[derive(Debug)]
 pub struct InputError {
-    /// The number of the frame that there is not.
+    /// The number of the frame that could not be read.
     pub frame: u64,
     pub cause: Cause,
 }
@@ -64,7 +64,9 @@ impl fmt::Display for InputError {
                 let frames = count_of(frame, "frame", "frames");
                 write!(f, "--skip {skip}: the input has only {frames}")
             }
-            Cause::Read(error) => write!(f, "frame {frame}: stdin: {error}"),
+            Cause::Read(error) => {
+                write!(f, "frame {frame}: stdin: {}", plain(&error.to_string()))
+            }
         }
     }
 }

@@ -1,4 +1,195 @@
-//! An answer into a line on standard output.
+//! Answers into lines on standard output.
+//!
+//! An answer's line is written whole and flushed before the next answer is looked at (promises 1 and 2), and
+//! what is wrong with it is said behind its line. stdout carries lines and nothing else.
 
-pub mod line;
-pub mod record;
+mod line;
+mod record;
+
+use std::io::{self, ErrorKind, Write};
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use crate::ending::Ending;
+use crate::http::{Outcome, Response};
+use crate::input::{Cause, InputError};
+use crate::messages::{Secrets, causes, count_of, plain, say};
+use crate::pipeline::{Answer, Answers, Unsent};
+use crate::progress::Counts;
+use crate::upload::Upload;
+
+/// Writes the lines of a run.
+pub struct Lines {
+    /// Whether a line is a record (--ndjson).
+    pub records: bool,
+    pub keep_going: bool,
+    /// The number of the first frame.
+    pub skip: u64,
+    pub secrets: Secrets,
+    pub counts: Arc<Counts>,
+}
+
+/// What is told of a frame.
+struct Told {
+    attempts: u32,
+    /// What the last attempt took.
+    elapsed: Duration,
+    response: Option<Response>,
+    /// Why the frame has failed.
+    failure: Option<String>,
+    /// Whether it is the last one that is told of.
+    ends_run: bool,
+}
+
+impl Lines {
+    /// Writes the line of every answer, in order, until the run ends.
+    pub fn write(self, answers: Answers) -> Ending {
+        let mut out = io::stdout().lock();
+        for answer in answers {
+            if let Err(ending) = self.write_one(answer, &mut out) {
+                return ending;
+            }
+        }
+        if self.failed() == 0 { Ending::Done } else { Ending::Failed }
+    }
+
+    fn write_one(&self, answer: Answer, out: &mut impl Write) -> Result<(), Ending> {
+        let frame = self.skip + self.counts.frames.load(Ordering::Relaxed);
+        let told = match answer {
+            Answer::Uploaded(upload) => self.tell(upload),
+            Answer::Unsent(Unsent::NotEncoded { error, .. }) => self.untried(causes(&error), false),
+            Answer::Unsent(Unsent::Lost) => {
+                self.untried("its worker ended without an answer".into(), true)
+            }
+            Answer::Unsent(Unsent::NotRead(error)) => return Err(self.not_read(&error)),
+        };
+        self.counts.frames.fetch_add(1, Ordering::Relaxed);
+        let (failure, ends_run) = (told.failure.clone(), told.ends_run);
+        // Each response is a line, and so is each failure that the run goes on after.
+        if told.response.is_some() || !ends_run {
+            self.put(frame, told, out)?;
+        }
+        match failure {
+            Some(cause) => self.fail(frame, &cause, ends_run),
+            None => Ok(()),
+        }
+    }
+
+    fn tell(&self, upload: Upload) -> Told {
+        let tried = tried(&upload);
+        let Upload { attempts, elapsed, result, .. } = upload;
+        let (response, cause, must_end) = match result {
+            Ok(response) if response.is_success() => (Some(response), None, false),
+            Ok(response) => {
+                let refusal = self.refusal(&response);
+                (Some(response), Some(refusal), false)
+            }
+            Err(failure) => (None, Some(failure.cause), failure.outcome == Outcome::Hopeless),
+        };
+        let ends_run = cause.is_some() && (must_end || !self.keep_going);
+        let failure = cause.map(|cause| format!("upload: {cause}{tried}"));
+        Told { attempts, elapsed, response, failure, ends_run }
+    }
+
+    /// A frame that was never tried.
+    fn untried(&self, cause: String, must_end: bool) -> Told {
+        let ends_run = must_end || !self.keep_going;
+        let (attempts, elapsed) = (0, Duration::ZERO);
+        Told { attempts, elapsed, response: None, failure: Some(cause), ends_run }
+    }
+
+    /// Writes the frame's line.
+    fn put(&self, frame: u64, told: Told, out: &mut impl Write) -> Result<(), Ending> {
+        let Told { attempts, elapsed, response, failure, .. } = told;
+        let line = if self.records {
+            let result = response.as_ref().ok_or(failure.as_deref().unwrap_or_default());
+            record::line(frame, attempts, elapsed, result)
+        } else {
+            Ok(line::from_body(response.map_or_else(Vec::new, |response| response.body)))
+        };
+        match line.and_then(|line| line::write(out, &line)) {
+            Ok(()) => {
+                self.counts.lines.fetch_add(1, Ordering::Relaxed);
+                Ok(())
+            }
+            Err(error) if error.kind() == ErrorKind::BrokenPipe => Err(Ending::ReaderGone),
+            Err(error) => Err(self.stop(frame, &stdout_failed(&error))),
+        }
+    }
+
+    /// Says why the frame has failed. The error is the run's ending.
+    fn fail(&self, frame: u64, cause: &str, ends_run: bool) -> Result<(), Ending> {
+        self.counts.failed.fetch_add(1, Ordering::Relaxed);
+        if ends_run {
+            return Err(self.stop(frame, cause));
+        }
+        say(format!("frame {frame}: {cause}"));
+        Ok(())
+    }
+
+    /// Says why the run ends at this frame, and how to go on.
+    fn stop(&self, frame: u64, cause: &str) -> Ending {
+        let lines = self.counts.lines.load(Ordering::Relaxed);
+        let out = count_of(lines, "line is", "lines are");
+        say(format!("frame {frame}: {cause}; {out} out, go on with --skip {}", self.skip + lines));
+        Ending::Failed
+    }
+
+    fn not_read(&self, error: &InputError) -> Ending {
+        say(error);
+        match error.cause {
+            Cause::Read(_) => Ending::Failed,
+            // A frame that failed before came first.
+            _ if self.failed() > 0 => Ending::Failed,
+            _ => Ending::BadInput,
+        }
+    }
+
+    /// What a response whose status is not 2xx says.
+    fn refusal(&self, response: &Response) -> String {
+        match &response.location {
+            Some(location) => {
+                let place = self.secrets.show(without_secrets(location));
+                format!("{}, redirect to {place} not followed", response.cause())
+            }
+            None => response.cause(),
+        }
+    }
+
+    fn failed(&self) -> u64 {
+        self.counts.failed.load(Ordering::Relaxed)
+    }
+}
+
+/// A URL without user-info, query and fragment: there a server may repeat what it was sent.
+fn without_secrets(location: &str) -> &str {
+    let end = location.find(['?', '#']).unwrap_or(location.len());
+    location[..end].rsplit_once('@').map_or(&location[..end], |(_, rest)| rest)
+}
+
+/// How often a frame was tried, and why not once more; empty if there is nothing to say.
+fn tried(upload: &Upload) -> String {
+    match (upload.attempts, &upload.given_up) {
+        (0 | 1, None) => String::new(),
+        (1, Some(why)) => format!(" ({why})"),
+        (count, None) => format!(" ({count} attempts)"),
+        (count, Some(why)) => format!(" ({count} attempts; {why})"),
+    }
+}
+
+/// Writes this text, for --help and --version.
+pub fn print(text: &str) -> Ending {
+    match line::write(&mut io::stdout().lock(), text.as_bytes()) {
+        Ok(()) => Ending::Done,
+        Err(error) if error.kind() == ErrorKind::BrokenPipe => Ending::ReaderGone,
+        Err(error) => {
+            say(stdout_failed(&error));
+            Ending::Failed
+        }
+    }
+}
+
+fn stdout_failed(error: &io::Error) -> String {
+    format!("stdout: {}", plain(&error.to_string()))
+}

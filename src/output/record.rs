@@ -15,18 +15,15 @@ use crate::http::Response;
 /// does. Escaped, the record is one line for them, too.
 const LINE_ENDS: [char; 3] = ['\u{85}', '\u{2028}', '\u{2029}'];
 
-/// What is known of a frame besides its response.
-pub struct Upload {
-    pub frame: u64,
-    pub attempts: u32,
-    /// What the last attempt took.
-    pub elapsed: Duration,
-}
-
-/// The record with its line end; `result` is the response or the reason why there is none.
-pub fn line(upload: &Upload, result: Result<&Response, &str>) -> io::Result<Vec<u8>> {
+/// The record with its line end. `elapsed`: what the last attempt took; `result`: the response, or the reason
+/// why there is none.
+pub fn line(
+    frame: u64,
+    attempts: u32,
+    elapsed: Duration,
+    result: Result<&Response, &str>,
+) -> io::Result<Vec<u8>> {
     let status = result.map_or("null".to_owned(), |response| response.status.to_string());
-    let Upload { frame, attempts, elapsed } = upload;
     let seconds = elapsed.as_secs_f64();
     let mut line = Vec::with_capacity(128 + result.map_or(0, |response| response.body.len()));
     line.extend_from_slice(
@@ -62,7 +59,6 @@ mod tests {
     use super::*;
 
     fn record(result: Result<&[u8], &str>) -> String {
-        let upload = Upload { frame: 7, attempts: 2, elapsed: Duration::from_micros(12_345) };
         let response = |body: &[u8]| Response {
             status: 404,
             location: None,
@@ -70,7 +66,9 @@ mod tests {
             body: body.to_vec(),
         };
         let response = result.map(response);
-        let line = line(&upload, response.as_ref().map_err(|error| *error)).unwrap();
+        let line =
+            line(7, 2, Duration::from_micros(12_345), response.as_ref().map_err(|error| *error))
+                .unwrap();
         String::from_utf8(line).unwrap()
     }
 

@@ -1,7 +1,7 @@
-//! Allocations that have been used and will be used again: a large one anew means pages anew, each of
-//! which the system clears first.
+//! Allocations that are used again. A large new one means new pages, and the system clears each of them
+//! first.
 //!
-//! There are never more than the limit; what they hold is of no use.
+//! Keeps at most `limit` buffers. Their contents are garbage.
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 

@@ -1,26 +1,18 @@
-//! The ordered parallel map: items from a source, in order, into answers, in the same order.
+//! The ordered parallel map: items from a source, in order, into results, in the same order.
 //!
 //! A worker that has the turn takes the next item, and with it a ticket; then it passes the turn on and
-//! works. So items are taken one after the other, and the window gives the answers out in the order of
-//! their tickets. It is bounded: where answers are not fetched, no items are taken.
+//! works. So items are taken one after the other, and the window gives the results out in the order of
+//! their tickets. It is bounded: if results are not fetched, no items are taken.
 
 use std::io;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 
-use crate::pipeline::window::{self, Results, Ticket, Window};
+use super::window::{self, Results, Ticket, Window};
 
-/// What becomes of a worker after an item.
-#[derive(PartialEq, Eq)]
-pub enum Worker {
-    GoesOn,
-    /// Another one has taken its place: it ends.
-    IsReplaced,
-}
-
-/// `T` from a source into `U` behind tickets.
-pub struct Stage<T, U> {
+struct Stage<T, U> {
     name: &'static str,
     workers: usize,
     started: AtomicUsize,
@@ -31,31 +23,31 @@ pub struct Stage<T, U> {
 }
 
 type Source<T> = Box<dyn FnMut() -> Option<T> + Send>;
-type Work<T, U> = dyn Fn(&Arc<Stage<T, U>>, T, Ticket<U>) -> Worker + Send + Sync;
+type Work<T, U> = dyn Fn(T) -> U + Send + Sync;
+
+/// Starts a stage. `workers` at most work at a time; `limit` items at most have been taken, and their
+/// results not been fetched. A panic of `work` leaves its result lost.
+pub fn map<T: Send + 'static, U: Send + 'static>(
+    name: &'static str,
+    workers: usize,
+    limit: usize,
+    source: impl FnMut() -> Option<T> + Send + 'static,
+    work: impl Fn(T) -> U + Send + Sync + 'static,
+) -> io::Result<Results<U>> {
+    let (window, results) = window::open(limit);
+    let stage = Arc::new(Stage {
+        name,
+        workers,
+        started: AtomicUsize::new(0),
+        source: Mutex::new(Box::new(source)),
+        window,
+        work: Box::new(work),
+    });
+    stage.start_worker()?;
+    Ok(results)
+}
 
 impl<T: Send + 'static, U: Send + 'static> Stage<T, U> {
-    /// `workers` at most work at a time; `limit` items at most have been taken, and their answers not
-    /// been fetched.
-    pub fn start(
-        name: &'static str,
-        workers: usize,
-        limit: usize,
-        source: impl FnMut() -> Option<T> + Send + 'static,
-        work: impl Fn(&Arc<Stage<T, U>>, T, Ticket<U>) -> Worker + Send + Sync + 'static,
-    ) -> io::Result<Results<U>> {
-        let (window, answers) = window::open(limit);
-        let stage = Arc::new(Stage {
-            name,
-            workers,
-            started: AtomicUsize::new(0),
-            source: Mutex::new(Box::new(source)),
-            window,
-            work: Box::new(work),
-        });
-        stage.start_worker()?;
-        Ok(answers)
-    }
-
     /// Starts one more worker, unless there are enough.
     fn start_worker(self: &Arc<Self>) -> io::Result<()> {
         let one_more = |started| (started < self.workers).then_some(started + 1);
@@ -70,43 +62,58 @@ impl<T: Send + 'static, U: Send + 'static> Stage<T, U> {
         spawned.map(drop)
     }
 
-    /// A worker hangs and counts no longer: another one takes its place, and does `first` before it goes
-    /// on. Where no thread is to be had, and no worker is left, the window is closed.
-    pub fn replace_worker(self: &Arc<Self>, first: impl FnOnce() -> Worker + Send + 'static) {
-        let stage = Arc::clone(self);
-        let work = move || match first() {
-            Worker::GoesOn => stage.run(),
-            Worker::IsReplaced => {}
-        };
-        let spawned = thread::Builder::new().name(self.name.into()).spawn(work);
-        if spawned.is_err() && self.started.fetch_sub(1, Ordering::AcqRel) == 1 {
-            self.window.close();
-        }
-    }
-
     fn run(self: Arc<Self>) {
         while let Some((item, ticket)) = self.take() {
-            // Workers come as items come. Where no thread is to be had, those that run are enough.
+            // Workers come as items come. If there is no thread to be had, those that run are enough.
             let _ = self.start_worker();
-            if (self.work)(&self, item, ticket) == Worker::IsReplaced {
-                return;
+            if let Ok(result) = catch_unwind(AssertUnwindSafe(|| (self.work)(item))) {
+                ticket.fill(result);
             }
         }
     }
 
-    /// The next item and its ticket.
+    /// The next item and its ticket. A source that panics has no further item, and its place is lost.
     fn take(&self) -> Option<(T, Ticket<U>)> {
         let mut ticket = self.window.turn()?;
-        let item = self.source.lock().unwrap_or_else(PoisonError::into_inner)();
+        let mut source = self.source.lock().unwrap_or_else(PoisonError::into_inner);
+        let item = catch_unwind(AssertUnwindSafe(&mut *source));
+        drop(source);
         match item {
-            Some(item) => {
+            Ok(Some(item)) => {
                 ticket.pass_turn();
                 Some((item, ticket))
             }
-            None => {
+            Ok(None) => {
                 ticket.give_back();
                 None
             }
+            Err(_) => {
+                self.window.close();
+                None
+            }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::window::Lost;
+    use super::*;
+
+    #[test]
+    fn results_come_in_the_order_of_the_items_and_a_panic_loses_one_of_them() {
+        let mut items = 0..100;
+        let work = |item: u32| if item == 17 { panic!("a test's") } else { 2 * item };
+        let results = map("test", 4, 9, move || items.next(), work).unwrap();
+        let expected = (0..100).map(|item| if item == 17 { Err(Lost) } else { Ok(2 * item) });
+        assert!(results.eq(expected));
+    }
+
+    #[test]
+    fn a_source_that_panics_ends_the_results_with_a_lost_one() {
+        let mut items = 0..3;
+        let source = move || Some(items.next().expect("a test's panic"));
+        let results = map("test", 2, 9, source, |item| item).unwrap();
+        assert!(results.eq([Ok(0), Ok(1), Ok(2), Err(Lost)]));
     }
 }

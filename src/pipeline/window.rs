@@ -1,10 +1,10 @@
-//! The window of a stage: places for answers, given out in input order, filled in any order, and
+//! The window of a stage: places for results, given out in input order, filled in any order, and
 //! emptied in input order.
 //!
-//! Whoever has the turn has the next place, and takes the item that belongs to it; then the turn goes
-//! on. There are never more places than the limit: without room there is no turn. A ticket fills its
-//! place once; dropped unused, it leaves the place lost, so nobody waits for ever. A thread is woken
-//! only where it can go on: for small frames, wake-ups cost more than all the rest that is done here.
+//! The thread that has the turn has the next place, and takes the item that belongs to it; then it passes
+//! the turn on. There are never more places than the limit: without room there is no turn. A ticket fills
+//! its place once; dropped unused, it leaves the place lost, so nobody waits for ever. A thread is woken
+//! only if it can go on: for small frames, wake-ups cost more than all the rest that is done here.
 
 use std::collections::VecDeque;
 use std::mem;
@@ -29,12 +29,12 @@ pub struct Ticket<T> {
     window: Arc<Window<T>>,
 }
 
-/// There is no answer: its ticket was dropped.
+/// There is no result: its ticket was dropped.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Lost;
 
 struct State<T> {
-    /// From the first answer on that has not been fetched.
+    /// From the first result on that has not been fetched.
     places: VecDeque<Place<T>>,
     /// The number of the first of them.
     first: u64,
@@ -106,11 +106,11 @@ impl<T> Window<T> {
         }
     }
 
-    fn put(&self, place: u64, answer: Result<T, Lost>) {
+    fn put(&self, place: u64, result: Result<T, Lost>) {
         let mut state = self.lock();
         // It has not been fetched, because it was open.
         let index = (place - state.first) as usize;
-        state.places[index] = Place::Done(answer);
+        state.places[index] = Place::Done(result);
         let wakes = index == 0 && mem::take(&mut state.fetcher_waits);
         drop(state);
         if wakes {
@@ -142,9 +142,9 @@ impl<T> Ticket<T> {
         self.window.close();
     }
 
-    pub fn fill(mut self, answer: T) {
+    pub fn fill(mut self, result: T) {
         if let Some(place) = self.place.take() {
-            self.window.put(place, Ok(answer));
+            self.window.put(place, Ok(result));
         }
     }
 }
@@ -158,17 +158,19 @@ impl<T> Drop for Ticket<T> {
     }
 }
 
-impl<T> Results<T> {
-    /// The next answer, once it is in; `None` after the last one. Only one thread at a time may ask.
-    pub fn fetch(&self) -> Option<Result<T, Lost>> {
+impl<T> Iterator for Results<T> {
+    type Item = Result<T, Lost>;
+
+    /// The next result, once it is in; `None` after the last one.
+    fn next(&mut self) -> Option<Result<T, Lost>> {
         let window = &self.0;
         let mut state = window.lock();
         loop {
             match state.places.pop_front() {
-                Some(Place::Done(answer)) => {
+                Some(Place::Done(result)) => {
                     state.first += 1;
                     window.offer_turn(state);
-                    return Some(answer);
+                    return Some(result);
                 }
                 Some(Place::Open) => state.places.push_front(Place::Open),
                 None if state.is_closed => return None,
@@ -199,41 +201,41 @@ mod tests {
     }
 
     #[test]
-    fn answers_come_out_in_the_order_of_their_tickets() {
-        let (window, answers) = open(3);
+    fn results_come_out_in_the_order_of_their_tickets() {
+        let (window, results) = open(3);
         let tickets: Vec<_> = iter::from_fn(|| ticket(&window)).take(3).collect();
-        for (answer, ticket) in tickets.into_iter().enumerate().rev() {
-            ticket.fill(answer);
+        for (result, ticket) in tickets.into_iter().enumerate().rev() {
+            ticket.fill(result);
         }
         window.close();
-        let fetched: Vec<_> = iter::from_fn(|| answers.fetch()).collect();
+        let fetched: Vec<_> = results.collect();
         assert_eq!(fetched, [Ok(0), Ok(1), Ok(2)]);
     }
 
     #[test]
-    fn an_unused_ticket_is_a_lost_answer_and_passes_the_turn_on() {
-        let (window, answers) = open(2);
+    fn an_unused_ticket_is_a_lost_result_and_passes_the_turn_on() {
+        let (window, mut results) = open(2);
         drop(window.turn());
         ticket(&window).unwrap().fill(2);
-        assert_eq!(answers.fetch(), Some(Err(Lost)));
-        assert_eq!(answers.fetch(), Some(Ok(2)));
+        assert_eq!(results.next(), Some(Err(Lost)));
+        assert_eq!(results.next(), Some(Ok(2)));
     }
 
     #[test]
-    fn a_ticket_without_an_item_leaves_no_answer() {
-        let (window, answers) = open(2);
+    fn a_ticket_without_an_item_leaves_no_result() {
+        let (window, mut results) = open(2);
         let first = ticket(&window).unwrap();
         window.turn().unwrap().give_back();
         assert!(window.turn().is_none());
         first.fill(1);
-        assert_eq!(answers.fetch(), Some(Ok(1)));
-        assert_eq!(answers.fetch(), None);
+        assert_eq!(results.next(), Some(Ok(1)));
+        assert_eq!(results.next(), None);
     }
 
     /// Many threads for few places: a wake-up that is missing would show as a test that hangs.
     #[test]
     fn there_are_never_more_places_than_the_limit_and_nobody_is_forgotten() {
-        let (window, answers) = open(2);
+        let (window, results) = open(2);
         let items = Arc::new(Mutex::new(0..20_000));
         let worker = || {
             let (window, items) = (Arc::clone(&window), Arc::clone(&items));
@@ -249,20 +251,20 @@ mod tests {
             })
         };
         let workers: Vec<_> = iter::repeat_with(worker).take(8).collect();
-        let fetched = iter::from_fn(|| answers.fetch()).map(|answer| answer.unwrap());
+        let fetched = results.map(|result| result.unwrap());
         assert!(fetched.eq(0..20_000));
         workers.into_iter().for_each(|worker| worker.join().unwrap());
     }
 
     #[test]
     fn nobody_waits_for_a_turn_once_nobody_fetches() {
-        let (window, answers) = open::<()>(1);
+        let (window, results) = open::<()>(1);
         let ticket = ticket(&window);
         let waiting = {
             let window = Arc::clone(&window);
             thread::spawn(move || window.turn().is_none())
         };
-        drop(answers);
+        drop(results);
         assert!(waiting.join().unwrap());
         drop(ticket);
     }

@@ -4,14 +4,12 @@
 //! every number in it, or it is no `Json`. No copy of the PNG is made: it is written into the body, and
 //! spread into base64 there, from its end.
 
-use std::ops::Range;
-
 use anyhow::{Context, Result};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::Value;
 
-use crate::request::template::{Piece, Template};
+use super::template::{Piece, Template};
 
 /// How every PNG begins in base64. As long as `{{png:b64}}`, so that columns in errors are the user's.
 const SAMPLE_IMAGE: &str = "iVBORw0KGgo";
@@ -52,7 +50,7 @@ impl Json {
 
     fn sample(&self, frame: u64) -> serde_json::Result<Value> {
         let mut text = Vec::new();
-        for piece in self.template.pieces() {
+        for piece in self.pieces() {
             match piece {
                 Piece::Image => text.extend_from_slice(SAMPLE_IMAGE.as_bytes()),
                 piece => piece.append(frame, &mut text),
@@ -61,56 +59,41 @@ impl Json {
         serde_json::from_slice(&text)
     }
 
-    /// Writes the JSON with the PNG in it into `body`, which is empty.
-    pub fn write(
-        &self,
-        frame: u64,
-        room: usize,
-        append_png: impl FnOnce(&mut Vec<u8>) -> Result<()>,
-        body: &mut Vec<u8>,
-    ) -> Result<()> {
-        let pieces = self.template.pieces();
-        let images = pieces.iter().filter(|&piece| *piece == Piece::Image).count();
-        let most = self.template.max_text_bytes() + images * base64_bytes(room);
-        body.reserve_exact(most);
-        let mut append_png = Some(append_png);
-        let mut image = 0..0;
-        for piece in pieces {
-            match (piece, append_png.take_if(|_| *piece == Piece::Image)) {
-                (Piece::Image, Some(append_png)) => image = append_base64(body, append_png)?,
-                (Piece::Image, None) => body.extend_from_within(image.clone()),
-                (piece, _) => piece.append(frame, body),
+    /// Writes the text before the first image into `body`. `room`: the bytes that the PNG may have.
+    pub fn begin(&self, frame: u64, room: usize, body: &mut Vec<u8>) {
+        let images = self.pieces().filter(|&piece| *piece == Piece::Image).count();
+        body.reserve_exact(self.template.max_text_bytes() + images * base64_bytes(room));
+        let before = self.pieces().take_while(|&piece| *piece != Piece::Image);
+        before.for_each(|piece| piece.append(frame, body));
+    }
+
+    /// Turns the PNG, which begins at `start`, into base64, and writes all that comes behind it.
+    pub fn finish(&self, frame: u64, start: usize, body: &mut Vec<u8>) -> Result<()> {
+        into_base64(start, body)?;
+        let image = start..body.len();
+        for piece in self.pieces().skip_while(|&piece| *piece != Piece::Image).skip(1) {
+            match piece {
+                Piece::Image => body.extend_from_within(image.clone()),
+                piece => piece.append(frame, body),
             }
         }
         Ok(())
     }
+
+    fn pieces(&self) -> impl Iterator<Item = &Piece> {
+        self.template.pieces().iter()
+    }
 }
 
-/// Writes the PNG in base64, and nothing else, into `body`, which is empty.
-pub fn write_base64(
-    room: usize,
-    append_png: impl FnOnce(&mut Vec<u8>) -> Result<()>,
-    body: &mut Vec<u8>,
-) -> Result<()> {
-    body.reserve_exact(base64_bytes(room));
-    append_base64(body, append_png).map(drop)
-}
-
-fn base64_bytes(bytes: usize) -> usize {
+pub fn base64_bytes(bytes: usize) -> usize {
     bytes.div_ceil(3) * 4
 }
 
-/// Appends the PNG in base64; gives its place.
-fn append_base64(
-    body: &mut Vec<u8>,
-    append_png: impl FnOnce(&mut Vec<u8>) -> Result<()>,
-) -> Result<Range<usize>> {
-    let start = body.len();
-    append_png(body)?;
+/// Turns the PNG at the end of `body`, which begins at `start`, into base64.
+pub fn into_base64(start: usize, body: &mut Vec<u8>) -> Result<()> {
     let png_bytes = body.len() - start;
     body.resize(start + base64_bytes(png_bytes), 0);
-    spread(&mut body[start..], png_bytes)?;
-    Ok(start..body.len())
+    spread(&mut body[start..], png_bytes)
 }
 
 /// Turns the first `count` bytes into base64 that fills `bytes`. From the end: base64 is the longer one,
@@ -148,12 +131,11 @@ mod tests {
 
     fn body(template: &str, frame: u64, png: &[u8]) -> String {
         let json = Json::parse(template.as_bytes()).unwrap();
-        let append = |body: &mut Vec<u8>| {
-            body.extend_from_slice(png);
-            Ok(())
-        };
         let mut body = Vec::new();
-        json.write(frame, png.len(), append, &mut body).unwrap();
+        json.begin(frame, png.len(), &mut body);
+        let start = body.len();
+        body.extend_from_slice(png);
+        json.finish(frame, start, &mut body).unwrap();
         String::from_utf8(body).unwrap()
     }
 
@@ -170,12 +152,9 @@ mod tests {
         let bytes: Vec<u8> = (0..4 * BLOCK_BYTES).map(|n| (n * 7 + n / 256) as u8).collect();
         let around = [0, 1, BLOCK_BYTES, 2 * BLOCK_BYTES, 3 * BLOCK_BYTES];
         for length in around.iter().flat_map(|&n| n.saturating_sub(4)..n + 5) {
-            let append = |body: &mut Vec<u8>| {
-                body.extend_from_slice(&bytes[..length]);
-                Ok(())
-            };
-            let mut text = Vec::new();
-            write_base64(length, append, &mut text).unwrap();
+            let mut text = Vec::with_capacity(base64_bytes(length));
+            text.extend_from_slice(&bytes[..length]);
+            into_base64(0, &mut text).unwrap();
             assert_eq!(text, STANDARD.encode(&bytes[..length]).into_bytes(), "{length}");
             assert_eq!(text.capacity(), base64_bytes(length), "{length}");
         }

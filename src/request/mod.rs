@@ -1,7 +1,8 @@
-//! PNG bytes into a request body. Pure: nothing is opened, nothing is sent.
+//! What is sent for a frame: the request, and the body that is written round its PNG. Pure: nothing is
+//! opened, nothing is sent.
 //!
-//! The PNG is written once, straight into the body that is uploaded; where it goes out in base64, it
-//! is turned into that in its place. A frame's body is made once: a retry sends the same bytes.
+//! The PNG is written once, straight into the body that is uploaded; a body in base64 turns it into that in
+//! its place. A frame's body is made once: a retry sends the same bytes.
 
 mod header;
 mod json;
@@ -11,13 +12,25 @@ mod url;
 
 use anyhow::Result;
 
+use multipart::Form;
 use template::Template;
 
 pub use header::{Header, HeaderRule, is_token};
 pub use json::Json;
 pub use url::{Url, UserInfo};
 
-/// How the PNG goes into a body. `content_type` is `None` where the user left the header out.
+/// What all requests of a run have in common.
+pub struct Request {
+    pub method: String,
+    pub url: Url,
+    /// The URL's path and query.
+    pub path: Template,
+    /// All but those of the body (Content-Type, Content-Length) and of the connection.
+    pub headers: Vec<Header>,
+    pub shape: Shape,
+}
+
+/// How the PNG goes into a body. `content_type` is `None` if the user left the header out.
 pub enum Shape {
     /// The parts in their order, exactly one of them the frame. `content_type` is without boundary.
     Multipart { parts: Vec<Part>, content_type: String },
@@ -64,47 +77,84 @@ impl Default for ImagePart {
     }
 }
 
-/// What is uploaded.
-#[derive(Clone)]
+/// A body that is whole.
 pub struct Body {
     /// The frame's number: the URL may hold it.
     pub frame: u64,
-    /// `None` where the user left the header out.
+    /// `None` if the user left the header out.
     pub content_type: Option<String>,
     pub bytes: Vec<u8>,
 }
 
-impl Shape {
-    /// A body around the PNG that `append_png` writes; `room` is how many bytes that may be. It is made
-    /// in the allocation of `spare`.
-    pub fn body(
-        &self,
-        frame: u64,
-        spare: Vec<u8>,
-        room: usize,
-        append_png: impl FnOnce(&mut Vec<u8>) -> Result<()>,
-    ) -> Result<Body> {
-        let mut bytes = spare;
+/// A body up to the place of its PNG.
+pub struct BegunBody<'a> {
+    frame: u64,
+    content_type: Option<&'a str>,
+    bytes: Vec<u8>,
+    /// Where the PNG begins.
+    start: usize,
+    rest: Rest<'a>,
+}
+
+/// What is left to do once the PNG is there.
+enum Rest<'a> {
+    Nothing,
+    Base64,
+    Json(&'a Json),
+    Parts(Form<'a>),
+}
+
+impl Request {
+    /// The URL for this frame. Only digits are filled in, so it is as valid as the user's.
+    pub fn url(&self, frame: u64) -> Url {
+        let target = String::from_utf8_lossy(&self.path.fill(frame)).into_owned();
+        Url { target, ..self.url.clone() }
+    }
+
+    /// Begins the body of this frame in the allocation `bytes`. `room`: the bytes that its PNG may have.
+    pub fn begin(&self, frame: u64, mut bytes: Vec<u8>, room: usize) -> BegunBody<'_> {
         bytes.clear();
-        let content_type = match self {
+        let (content_type, rest) = match &self.shape {
             Shape::Multipart { parts, content_type } => {
-                let boundary = multipart::write(parts, frame, room, append_png, &mut bytes)?;
-                Some(format!("{content_type}; boundary={boundary}"))
+                let form = Form::begin(parts, frame, room, &mut bytes);
+                (Some(content_type.as_str()), Rest::Parts(form))
             }
             Shape::Raw { content_type } => {
                 bytes.reserve_exact(room);
-                append_png(&mut bytes)?;
-                content_type.clone()
+                (content_type.as_deref(), Rest::Nothing)
             }
             Shape::Json { json, content_type } => {
-                json.write(frame, room, append_png, &mut bytes)?;
-                content_type.clone()
+                json.begin(frame, room, &mut bytes);
+                (content_type.as_deref(), Rest::Json(json))
             }
             Shape::Base64 { content_type } => {
-                json::write_base64(room, append_png, &mut bytes)?;
-                content_type.clone()
+                bytes.reserve_exact(json::base64_bytes(room));
+                (content_type.as_deref(), Rest::Base64)
             }
         };
+        BegunBody { frame, content_type, start: bytes.len(), bytes, rest }
+    }
+}
+
+impl BegunBody<'_> {
+    /// The PNG is appended here, once.
+    pub fn bytes(&mut self) -> &mut Vec<u8> {
+        &mut self.bytes
+    }
+
+    /// Writes the rest of the body behind the PNG.
+    pub fn finish(self) -> Result<Body> {
+        let BegunBody { frame, content_type, mut bytes, start, rest } = self;
+        let mut content_type = content_type.map(str::to_owned);
+        match rest {
+            Rest::Nothing => {}
+            Rest::Base64 => json::into_base64(start, &mut bytes)?,
+            Rest::Json(json) => json.finish(frame, start, &mut bytes)?,
+            Rest::Parts(form) => {
+                let boundary = form.finish(&mut bytes);
+                content_type = content_type.map(|it| format!("{it}; boundary={boundary}"));
+            }
+        }
         Ok(Body { frame, content_type, bytes })
     }
 }

@@ -4,74 +4,84 @@
 use std::collections::hash_map::RandomState;
 use std::hash::{BuildHasher, Hasher};
 
-use anyhow::Result;
 use memchr::memmem;
 
 use super::Part;
 
-/// Writes the body of this frame into `body`, which is empty; gives its boundary. `room` is how many bytes
-/// `append_png` may write.
-pub fn write(
-    parts: &[Part],
+/// The form round a frame's PNG, from its first delimiter to its last.
+pub struct Form<'a> {
     frame: u64,
-    room: usize,
-    append_png: impl FnOnce(&mut Vec<u8>) -> Result<()>,
-    body: &mut Vec<u8>,
-) -> Result<String> {
-    body.reserve_exact(room + written_around(parts));
-    write_with(random_boundary, parts, frame, append_png, body)
+    /// Those behind the frame.
+    rest: &'a [Part],
+    boundary: String,
+    /// Where it stands in the body.
+    places: Vec<usize>,
 }
 
-/// Writes the body with boundaries from `draw` until one is found nowhere inside a part.
-fn write_with(
-    mut draw: impl FnMut() -> String,
-    parts: &[Part],
-    frame: u64,
-    append_png: impl FnOnce(&mut Vec<u8>) -> Result<()>,
-    body: &mut Vec<u8>,
-) -> Result<String> {
-    let mut boundary = draw();
-    write_parts(parts, frame, &boundary, body, append_png)?;
-    if delimits(&boundary, parts, body) {
-        return Ok(boundary);
+impl<'a> Form<'a> {
+    /// Writes the parts before the PNG, and its head, into `body`. `room`: the bytes that the PNG may have.
+    pub fn begin(parts: &'a [Part], frame: u64, room: usize, body: &mut Vec<u8>) -> Self {
+        body.reserve_exact(room + max_bytes_around(parts));
+        Form::begin_with(random_boundary(), parts, frame, body)
     }
-    let png = png_of(&boundary, parts, frame, body);
-    loop {
-        boundary = draw();
-        body.clear();
-        write_parts(parts, frame, &boundary, body, |body| {
-            body.extend_from_slice(&png);
-            Ok(())
-        })?;
-        if delimits(&boundary, parts, body) {
-            return Ok(boundary);
+
+    fn begin_with(boundary: String, parts: &'a [Part], frame: u64, body: &mut Vec<u8>) -> Self {
+        let image = parts.iter().position(|part| matches!(part, Part::Image(_)));
+        let (before, rest) = parts.split_at(image.map_or(parts.len(), |image| image + 1));
+        let mut form = Form { frame, rest, boundary, places: Vec::with_capacity(parts.len() + 1) };
+        form.write_parts(before, body);
+        form
+    }
+
+    /// Writes the parts behind the PNG, and gives the boundary.
+    pub fn finish(mut self, body: &mut Vec<u8>) -> String {
+        body.extend_from_slice(b"\r\n");
+        let rest = self.rest;
+        self.write_parts(rest, body);
+        if !rest.is_empty() {
+            body.extend_from_slice(b"\r\n");
         }
+        self.write_delimiter(body);
+        body.extend_from_slice(b"--\r\n");
+        while !self.delimits(body) {
+            self.draw_again(body);
+        }
+        self.boundary
     }
-}
 
-fn write_parts(
-    parts: &[Part],
-    frame: u64,
-    boundary: &str,
-    body: &mut Vec<u8>,
-    append_png: impl FnOnce(&mut Vec<u8>) -> Result<()>,
-) -> Result<()> {
-    let mut append_png = Some(append_png);
-    for part in parts {
-        body.extend_from_slice(format!("--{boundary}\r\n").as_bytes());
-        write_part_head(part, frame, body);
-        match part {
-            Part::Field { value, .. } => value.append(frame, body),
-            Part::Image(_) => {
-                if let Some(append_png) = append_png.take() {
-                    append_png(body)?;
-                }
+    /// Writes these parts, the last one without the line end behind it.
+    fn write_parts(&mut self, parts: &[Part], body: &mut Vec<u8>) {
+        for (index, part) in parts.iter().enumerate() {
+            if index > 0 {
+                body.extend_from_slice(b"\r\n");
+            }
+            self.write_delimiter(body);
+            body.extend_from_slice(b"\r\n");
+            write_part_head(part, self.frame, body);
+            if let Part::Field { value, .. } = part {
+                value.append(self.frame, body);
             }
         }
-        body.extend_from_slice(b"\r\n");
     }
-    body.extend_from_slice(format!("--{boundary}--\r\n").as_bytes());
-    Ok(())
+
+    fn write_delimiter(&mut self, body: &mut Vec<u8>) {
+        body.extend_from_slice(b"--");
+        self.places.push(body.len());
+        body.extend_from_slice(self.boundary.as_bytes());
+    }
+
+    /// Whether the boundary stands before each part and after the last one, and nowhere else.
+    fn delimits(&self, body: &[u8]) -> bool {
+        memmem::find_iter(body, self.boundary.as_bytes()).count() == self.places.len()
+    }
+
+    /// Puts another boundary in its place. All boundaries are of one length.
+    fn draw_again(&mut self, body: &mut [u8]) {
+        self.boundary = random_boundary();
+        for &place in &self.places {
+            body[place..place + self.boundary.len()].copy_from_slice(self.boundary.as_bytes());
+        }
+    }
 }
 
 fn write_part_head(part: &Part, frame: u64, body: &mut Vec<u8>) {
@@ -103,8 +113,8 @@ fn write_escaped(name: &[u8], body: &mut Vec<u8>) {
     }
 }
 
-/// An upper bound of the bytes that `write_parts` writes besides the PNG.
-fn written_around(parts: &[Part]) -> usize {
+/// An upper bound of a form's bytes besides its PNG.
+fn max_bytes_around(parts: &[Part]) -> usize {
     let each = |part: &Part| match part {
         Part::Field { name, value } => 3 * name.len() + value.max_text_bytes() + 256,
         Part::Image(image) => {
@@ -113,26 +123,6 @@ fn written_around(parts: &[Part]) -> usize {
         }
     };
     parts.iter().map(each).sum::<usize>() + 256
-}
-
-/// Whether the boundary stands before each part and after the last one, and nowhere else.
-fn delimits(boundary: &str, parts: &[Part], body: &[u8]) -> bool {
-    memmem::find_iter(body, boundary.as_bytes()).count() == parts.len() + 1
-}
-
-/// The PNG inside a body that `write_parts` has written.
-fn png_of(boundary: &str, parts: &[Part], frame: u64, body: &[u8]) -> Vec<u8> {
-    let image = parts.iter().position(|part| matches!(part, Part::Image(_))).unwrap_or(0);
-    let around = |parts: &[Part]| {
-        let mut bytes = Vec::new();
-        let _ = write_parts(parts, frame, boundary, &mut bytes, |_| Ok(()));
-        bytes.len()
-    };
-    // Both measures hold the closing delimiter, "--boundary--" and CR LF.
-    let closing = boundary.len() + 6;
-    let before = around(&parts[..=image]) - closing - 2;
-    let after = around(&parts[image + 1..]) + 2;
-    body[before..body.len() - after].to_vec()
 }
 
 /// 128 random bits: hashes of nothing under keys that std draws from the system.
@@ -144,8 +134,8 @@ fn random_boundary() -> String {
 #[cfg(test)]
 mod tests {
     use super::super::ImagePart;
+    use super::super::template::Template;
     use super::*;
-    use crate::request::template::Template;
 
     fn parts() -> Vec<Part> {
         vec![
@@ -155,37 +145,34 @@ mod tests {
         ]
     }
 
-    fn written(png: &[u8], mut boundaries: Vec<&str>) -> (String, Vec<u8>) {
-        let append = |body: &mut Vec<u8>| {
-            body.extend_from_slice(png);
-            Ok(())
-        };
-        let draw = || boundaries.remove(0).to_owned();
-        let mut body = Vec::new();
-        (write_with(draw, &parts(), 7, append, &mut body).unwrap(), body)
+    fn written(png: &[u8], boundary: &str) -> (String, Vec<u8>) {
+        let (parts, mut body) = (parts(), Vec::new());
+        let form = Form::begin_with(boundary.to_owned(), &parts, 7, &mut body);
+        body.extend_from_slice(png);
+        (form.finish(&mut body), body)
     }
 
     #[test]
     fn the_body_is_what_browsers_send() {
-        let (_, body) = written(b"PNG", vec!["B"]);
-        let expected = "--B\r\n\
+        let (_, body) = written(b"PNG", "BOUNDARY");
+        let expected = "--BOUNDARY\r\n\
             Content-Disposition: form-data; name=\"k%22%0D%0A\"\r\n\r\nv;\r\n\"\r\n\
-            --B\r\n\
+            --BOUNDARY\r\n\
             Content-Disposition: form-data; name=\"image\"; filename=\"image.png\"\r\n\
             Content-Type: image/png\r\n\r\nPNG\r\n\
-            --B\r\n\
+            --BOUNDARY\r\n\
             Content-Disposition: form-data; name=\"z\"\r\n\r\n007\r\n\
-            --B--\r\n";
-        // "B" alone is no boundary that could be told from the text: only the layout is looked at.
+            --BOUNDARY--\r\n";
         assert_eq!(String::from_utf8(body).unwrap(), expected);
     }
 
     #[test]
     fn a_boundary_that_the_image_holds_is_drawn_again() {
-        let png = b"..first..second..";
-        let (boundary, body) = written(png, vec!["first", "second", "third"]);
-        assert_eq!(boundary, "third");
-        assert_eq!(body, written(png, vec!["third"]).1);
+        let first = random_boundary();
+        let png = format!("..{first}..");
+        let (boundary, body) = written(png.as_bytes(), &first);
+        assert_ne!(boundary, first);
+        assert_eq!((boundary.clone(), body), written(png.as_bytes(), &boundary));
     }
 
     #[test]

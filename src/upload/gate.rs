@@ -1,12 +1,16 @@
-//! The run's `Retry`, shared by all uploads, on the real clock. Only here does a retry wait.
+//! Where uploads wait until they may start. All jobs share one gate, and with it the run's `Retry`, on the
+//! real clock. Only here does a retry wait.
 //!
-//! Where several frames wait, the turn is the lowest one's: its line is the one that is waited for.
+//! If several frames wait, the lowest one goes first: its line is the one that is waited for.
 
 use std::collections::BTreeSet;
 use std::collections::hash_map::RandomState;
 use std::hash::{BuildHasher, Hasher};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Instant, SystemTime};
+
+use crate::http::{Failure, Outcome, Response};
 
 use super::retry::{Failed, Next, Policy, Retry, Start};
 
@@ -15,11 +19,13 @@ type Random = Box<dyn FnMut() -> f64 + Send>;
 pub struct Gate {
     shared: Mutex<Shared>,
     changed: Condvar,
+    /// No later frame passes: the first one that has failed, once there is one.
+    last: AtomicU64,
 }
 
 struct Shared {
     retry: Retry<Random>,
-    /// The frames that wait for a turn: almost always none, and then nobody is woken.
+    /// The frames that wait to start: almost always none, and then no thread is woken.
     waiting: BTreeSet<u64>,
 }
 
@@ -27,16 +33,17 @@ impl Gate {
     pub fn new(policy: Policy) -> Self {
         let retry = Retry::new(policy, Box::new(random()) as Random);
         let shared = Shared { retry, waiting: BTreeSet::new() };
-        Gate { shared: Mutex::new(shared), changed: Condvar::new() }
+        let last = AtomicU64::new(u64::MAX);
+        Gate { shared: Mutex::new(shared), changed: Condvar::new(), last }
     }
 
-    /// Waits until an attempt for this frame may start, and takes the turn. Gives the round of `Start::Now`;
-    /// `None` where the attempt is not wanted any more: no turn is taken then.
-    pub fn wait(&self, frame: u64, is_wanted: impl Fn() -> bool) -> Option<u32> {
+    /// Waits until an attempt for this frame may start. Gives the round of `Start::Now`; `None` if the gate
+    /// is closed for this frame.
+    pub fn wait(&self, frame: u64) -> Option<u32> {
         let mut shared = self.lock();
         shared.waiting.insert(frame);
         let round = loop {
-            if !is_wanted() {
+            if !self.lets_pass(frame) {
                 break None;
             }
             if shared.waiting.first() != Some(&frame) {
@@ -46,7 +53,7 @@ impl Gate {
             let now = Instant::now();
             let later = match shared.retry.start(now) {
                 Start::Now(round) => break Some(round),
-                Start::WaitUntil(later) => later,
+                Start::At(later) => later,
             };
             let waited = self.changed.wait_timeout(shared, later.saturating_duration_since(now));
             shared = waited.unwrap_or_else(PoisonError::into_inner).0;
@@ -56,34 +63,51 @@ impl Gate {
         round
     }
 
-    /// Lets those who wait ask again whether they are wanted.
-    pub fn ask_again(&self) {
-        self.change(|_| ());
-    }
-
-    /// The round is that of `wait`.
-    pub fn answered(&self, round: u32) {
-        self.change(|retry| retry.answered(round));
-    }
-
-    pub fn failed(&self, failed: &Failed) -> Next {
-        // It may be found that the server is gone: then nobody waits any more.
-        self.change(|retry| retry.failed(failed, Instant::now(), SystemTime::now()))
-    }
-
-    /// Makes the change, after which those who wait ask again.
-    fn change<T>(&self, change: impl FnOnce(&mut Retry<Random>) -> T) -> T {
+    /// Reports an attempt's result. `round` is that of `wait`; `attempts` counts those of this frame.
+    pub fn report(&self, round: u32, attempts: u32, result: &Result<Response, Failure>) -> Next {
+        let (outcome, retry_after) = match result {
+            Ok(response) => (response.outcome(), response.retry_after.as_deref()),
+            Err(failure) => (Some(failure.outcome), None),
+        };
+        let is_response = result.is_ok();
         let mut shared = self.lock();
-        let result = change(&mut shared.retry);
+        // A refusal that another attempt would bring again is an answer: the server is up.
+        let failed = outcome.filter(|&outcome| !is_response || outcome != Outcome::Refused);
+        let next = match failed {
+            None => {
+                shared.retry.answered(round);
+                Next::Done(None)
+            }
+            Some(outcome) => {
+                let failed = Failed { outcome, is_response, round, attempts, retry_after };
+                shared.retry.failed(&failed, Instant::now(), SystemTime::now())
+            }
+        };
+        // This failure may exhaust --retry-max-time. Then the threads that wait must give up as well.
         self.unlock(shared);
-        result
+        next
     }
 
-    /// Something has changed: those who wait ask again.
+    /// Closes the gate for all frames after this one.
+    pub fn close_after(&self, frame: u64) {
+        self.last.fetch_min(frame, Ordering::AcqRel);
+        self.unlock(self.lock());
+    }
+
+    pub fn lets_pass(&self, frame: u64) -> bool {
+        frame <= self.last.load(Ordering::Acquire)
+    }
+
+    /// Whether it is closed after some frame.
+    pub fn is_closing(&self) -> bool {
+        self.last.load(Ordering::Acquire) != u64::MAX
+    }
+
+    /// Unlocks after a change: the threads that wait look again.
     fn unlock(&self, shared: MutexGuard<'_, Shared>) {
-        let anybody = !shared.waiting.is_empty();
+        let is_awaited = !shared.waiting.is_empty();
         drop(shared);
-        if anybody {
+        if is_awaited {
             self.changed.notify_all();
         }
     }
@@ -101,57 +125,50 @@ fn random() -> impl FnMut() -> f64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::http::Outcome;
 
-    use std::sync::atomic::{AtomicBool, Ordering};
     use std::sync::{Arc, mpsc};
     use std::thread;
     use std::time::Duration;
 
+    fn gate(spacing: Duration) -> Arc<Gate> {
+        let delay = Duration::ZERO;
+        let policy = Policy { retries: 3, delay, max_time: None, all_errors: false, spacing };
+        Arc::new(Gate::new(policy))
+    }
+
     #[test]
-    fn who_is_not_wanted_any_more_takes_no_turn() {
-        let gate = Arc::new(Gate::new(Policy {
-            retries: 3,
-            delay: Duration::ZERO,
-            max_time: None,
-            all_errors: false,
-            spacing: Duration::from_secs(3600),
-        }));
-        assert_eq!(gate.wait(0, || true), Some(0));
+    fn a_frame_that_is_not_wanted_any_more_takes_no_start() {
+        let gate = gate(Duration::from_secs(3600));
+        assert_eq!(gate.wait(0), Some(0));
         let next = gate.lock().retry.start(Instant::now());
-        let wanted = Arc::new(AtomicBool::new(true));
-        let (sender, turns) = mpsc::channel();
-        let (waiter, is_wanted) = (Arc::clone(&gate), Arc::clone(&wanted));
-        thread::spawn(move || sender.send(waiter.wait(1, || is_wanted.load(Ordering::Acquire))));
+        let (sender, starts) = mpsc::channel();
+        let waiter = Arc::clone(&gate);
+        thread::spawn(move || sender.send(waiter.wait(1)));
         while gate.lock().waiting.is_empty() {
             thread::yield_now();
         }
-        wanted.store(false, Ordering::Release);
-        gate.ask_again();
-        assert_eq!(turns.recv_timeout(Duration::from_secs(60)), Ok(None));
+        gate.close_after(0);
+        assert_eq!(starts.recv_timeout(Duration::from_secs(60)), Ok(None));
         assert_eq!(gate.lock().retry.start(Instant::now()), next);
     }
 
     #[test]
-    fn the_turn_is_the_lowest_frames() {
-        let policy = Policy {
-            retries: 3,
-            delay: Duration::ZERO,
-            max_time: None,
-            all_errors: false,
-            spacing: Duration::from_micros(1),
+    fn the_lowest_frame_goes_first() {
+        let gate = gate(Duration::from_micros(1));
+        let round = gate.wait(0).unwrap();
+        let busy = Response {
+            status: 503,
+            location: None,
+            retry_after: Some("3600".into()),
+            body: Vec::new(),
         };
-        let gate = Arc::new(Gate::new(policy));
-        let round = gate.wait(0, || true).unwrap();
-        let (outcome, is_response, attempts) = (Outcome::RefusedForNow, true, 1);
-        let retry_after = Some("3600");
-        gate.failed(&Failed { outcome, is_response, round, attempts, retry_after });
+        gate.report(round, 1, &Ok(busy));
         let frames = [7, 3, 9, 1, 5, 8, 2, 6, 4];
         let threads = frames.map(|frame| {
             let gate = Arc::clone(&gate);
             thread::spawn(move || {
-                gate.wait(frame, || true).unwrap();
-                // All waited before the first one got its turn.
+                gate.wait(frame).unwrap();
+                // All waited before the first one went.
                 let lowest = gate.lock().waiting.first().copied();
                 assert!(
                     lowest.is_none_or(|lowest| lowest > frame),
@@ -162,7 +179,9 @@ mod tests {
         while gate.lock().waiting.len() < frames.len() {
             thread::yield_now();
         }
-        gate.answered(u32::MAX);
+        let mut shared = gate.lock();
+        shared.retry.answered(u32::MAX);
+        gate.unlock(shared);
         threads.into_iter().for_each(|thread| thread.join().unwrap());
     }
 }

@@ -36,16 +36,16 @@ pub enum Start {
     /// It starts now. The round is to be handed back with its failure.
     Now(u32),
     /// Ask again then, or after the next answer.
-    WaitUntil(Instant),
+    At(Instant),
 }
 
-/// What follows a failure.
+/// What follows an attempt.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Next {
     /// Another attempt, after a pause of about this length.
     Again(Duration),
-    /// None; and why not, where it is not plain from the failure.
-    GiveUp(Option<String>),
+    /// None; and why not, if that is not plain from the result.
+    Done(Option<String>),
 }
 
 /// A failed attempt.
@@ -88,7 +88,7 @@ impl<R: FnMut() -> f64> Retry<R> {
     pub fn start(&mut self, now: Instant) -> Start {
         let pause = self.not_before.filter(|_| !self.is_gone(now));
         if let Some(later) = pause.max(self.next_start).filter(|&later| later > now) {
-            return Start::WaitUntil(later);
+            return Start::At(later);
         }
         if self.policy.spacing > Duration::ZERO {
             self.next_start = Some(now + self.policy.spacing);
@@ -119,7 +119,7 @@ impl<R: FnMut() -> f64> Retry<R> {
             if failed.is_response {
                 self.answered(failed.round);
             }
-            return Next::GiveUp(None);
+            return Next::Done(None);
         }
         let down_since = *self.down_since.get_or_insert(now);
         let retry_after = failed.retry_after.and_then(|value| parse_retry_after(value, wall));
@@ -131,12 +131,12 @@ impl<R: FnMut() -> f64> Retry<R> {
         // After a last attempt, too: no other frame waits for so long either.
         self.given_up = passed.is_some();
         if failed.attempts > self.policy.retries {
-            return Next::GiveUp(None);
+            return Next::Done(None);
         }
         let Some(limit) = passed else {
             return Next::Again(resume.saturating_duration_since(now));
         };
-        Next::GiveUp(Some(match retry_after {
+        Next::Done(Some(match retry_after {
             Some(after) => format!(
                 "Retry-After of {} s passes the limit of {} s, --retry-max-time",
                 after.as_secs(),
@@ -175,7 +175,7 @@ impl<R: FnMut() -> f64> Retry<R> {
         match outcome {
             Outcome::NeverSent | Outcome::RefusedForNow => true,
             Outcome::Unknown => self.policy.all_errors,
-            Outcome::Refused => false,
+            Outcome::Refused | Outcome::Hopeless => false,
         }
     }
 
@@ -250,7 +250,7 @@ mod tests {
             else {
                 panic!("there are retries left")
             };
-            assert_eq!(retry.start(now), Start::WaitUntil(now + pause));
+            assert_eq!(retry.start(now), Start::At(now + pause));
             pauses.push(pause.as_secs());
             now += pause;
         }
@@ -275,7 +275,7 @@ mod tests {
             assert_eq!(retry.failed(&down(0, 1), now, SystemTime::now()), Next::Again(SECOND));
         }
         assert_eq!(retry.start(now + SECOND), Start::Now(1));
-        assert_eq!(retry.start(now + SECOND), Start::WaitUntil(now + 2 * SECOND));
+        assert_eq!(retry.start(now + SECOND), Start::At(now + 2 * SECOND));
         retry.answered(1);
         assert_eq!(retry.start(now + SECOND), Start::Now(0));
         assert_eq!(retry.start(now + SECOND), Start::Now(0));
@@ -285,8 +285,8 @@ mod tests {
     fn the_number_of_retries_is_the_users() {
         let mut retry = retry(policy());
         let now = Instant::now();
-        assert_ne!(retry.failed(&down(0, 3), now, SystemTime::now()), Next::GiveUp(None));
-        assert_eq!(retry.failed(&down(0, 4), now, SystemTime::now()), Next::GiveUp(None));
+        assert_ne!(retry.failed(&down(0, 3), now, SystemTime::now()), Next::Done(None));
+        assert_eq!(retry.failed(&down(0, 4), now, SystemTime::now()), Next::Done(None));
     }
 
     #[test]
@@ -294,7 +294,7 @@ mod tests {
         let mut retry = retry(policy());
         let now = Instant::now();
         let last = Failed { attempts: 4, ..busy("601") };
-        assert_eq!(retry.failed(&last, now, SystemTime::now()), Next::GiveUp(None));
+        assert_eq!(retry.failed(&last, now, SystemTime::now()), Next::Done(None));
         assert_eq!(retry.start(now), Start::Now(1));
     }
 
@@ -305,7 +305,7 @@ mod tests {
         assert_eq!((retry.start(now), retry.start(now)), (Start::Now(0), Start::Now(0)));
         retry.failed(&busy("7"), now, SystemTime::now());
         retry.answered(0);
-        assert_eq!(retry.start(now), Start::WaitUntil(now + 7 * SECOND));
+        assert_eq!(retry.start(now), Start::At(now + 7 * SECOND));
         assert_eq!(retry.start(now + 7 * SECOND), Start::Now(1));
         retry.answered(1);
         assert_eq!(retry.start(now + 7 * SECOND), Start::Now(0));
@@ -319,7 +319,7 @@ mod tests {
         let outcome = Outcome::Unknown;
         let failed =
             Failed { outcome, is_response: true, round: 1, attempts: 1, retry_after: None };
-        assert_eq!(retry.failed(&failed, now, SystemTime::now()), Next::GiveUp(None));
+        assert_eq!(retry.failed(&failed, now, SystemTime::now()), Next::Done(None));
         assert_eq!(retry.start(now), Start::Now(0));
     }
 
@@ -327,7 +327,7 @@ mod tests {
     fn without_retries_nothing_waits() {
         let mut retry = retry(Policy { retries: 0, ..policy() });
         let now = Instant::now();
-        assert_eq!(retry.failed(&busy("30"), now, SystemTime::now()), Next::GiveUp(None));
+        assert_eq!(retry.failed(&busy("30"), now, SystemTime::now()), Next::Done(None));
         assert_eq!(retry.start(now), Start::Now(0));
     }
 
@@ -346,9 +346,9 @@ mod tests {
         for all_errors in [false, true] {
             assert_eq!(next(Outcome::NeverSent, all_errors), again);
             assert_eq!(next(Outcome::RefusedForNow, all_errors), again);
-            assert_eq!(next(Outcome::Refused, all_errors), Next::GiveUp(None));
+            assert_eq!(next(Outcome::Refused, all_errors), Next::Done(None));
         }
-        assert_eq!(next(Outcome::Unknown, false), Next::GiveUp(None));
+        assert_eq!(next(Outcome::Unknown, false), Next::Done(None));
         assert_eq!(next(Outcome::Unknown, true), again);
     }
 
@@ -377,12 +377,12 @@ mod tests {
         let now = Instant::now();
         for far in ["601", "99999999999999999999999999"] {
             let next = retry.failed(&busy(far), now, SystemTime::now());
-            let Next::GiveUp(Some(why)) = next else { panic!("{next:?}") };
+            let Next::Done(Some(why)) = next else { panic!("{next:?}") };
             assert!(why.ends_with("passes the limit of 600 s, --retry-max-time"), "{why}");
         }
         // Frames after it get one attempt each, without a pause.
         assert_eq!(retry.start(now), Start::Now(1));
-        assert!(matches!(retry.failed(&down(1, 1), now, SystemTime::now()), Next::GiveUp(_)));
+        assert!(matches!(retry.failed(&down(1, 1), now, SystemTime::now()), Next::Done(_)));
         assert!(matches!(retry.start(now), Start::Now(_)));
         retry.answered(u32::MAX);
         assert_eq!(retry.failed(&down(0, 1), now, SystemTime::now()), Next::Again(SECOND));
@@ -396,7 +396,7 @@ mod tests {
         let late = begin + 1_000_000 * SECOND;
         let next = retry.failed(&down(1, 2), late, SystemTime::now());
         assert_eq!(next, Next::Again(2 * SECOND));
-        assert_eq!(retry.start(late), Start::WaitUntil(late + 2 * SECOND));
+        assert_eq!(retry.start(late), Start::At(late + 2 * SECOND));
         let next = retry.failed(&busy("99999999999999999999999999"), late, SystemTime::now());
         assert_eq!(next, Next::Again(FAR));
     }
@@ -409,7 +409,7 @@ mod tests {
         let late = begin + 601 * SECOND;
         let next = retry.failed(&down(1, 2), late, SystemTime::now());
         let why = "no retry within the limit of 600 s, --retry-max-time".to_owned();
-        assert_eq!(next, Next::GiveUp(Some(why)));
+        assert_eq!(next, Next::Done(Some(why)));
         assert!(matches!(retry.start(late), Start::Now(_)));
         // Hours without a frame are no outage.
         retry.answered(u32::MAX);
@@ -422,9 +422,9 @@ mod tests {
         let mut retry = retry(Policy { spacing: 2 * SECOND, ..policy() });
         let now = Instant::now();
         assert_eq!(retry.start(now), Start::Now(0));
-        assert_eq!(retry.start(now + SECOND), Start::WaitUntil(now + 2 * SECOND));
+        assert_eq!(retry.start(now + SECOND), Start::At(now + 2 * SECOND));
         // What was not used is not made up for.
         assert_eq!(retry.start(now + 9 * SECOND), Start::Now(0));
-        assert_eq!(retry.start(now + 10 * SECOND), Start::WaitUntil(now + 11 * SECOND));
+        assert_eq!(retry.start(now + 10 * SECOND), Start::At(now + 11 * SECOND));
     }
 }

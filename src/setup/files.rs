@@ -1,0 +1,68 @@
+//! The files that options name: read whole, up to a limit, and never standard input, which is for the frames.
+
+use std::fs::File;
+use std::io::{self, Read};
+use std::os::fd::AsFd;
+use std::os::unix::fs::{FileTypeExt, MetadataExt};
+use std::path::Path;
+
+use anyhow::{Context, Result, anyhow, ensure};
+
+use crate::messages::plain;
+use crate::request::HeaderRule;
+
+/// The longest file that is taken for a value, a template, headers or certificates.
+const MAX_FILE_BYTES: u64 = 16 << 20;
+
+pub fn read(option: &str, path: &Path) -> Result<Vec<u8>> {
+    ensure!(
+        !is_stdin(path),
+        "{option}: {}: takes another file; standard input is for the frames",
+        path.display()
+    );
+    let read = || {
+        let mut bytes = Vec::new();
+        File::open(path)?.take(MAX_FILE_BYTES + 1).read_to_end(&mut bytes)?;
+        Ok::<_, std::io::Error>(bytes)
+    };
+    let bytes = read().map_err(|error| anyhow!(plain(&error.to_string())));
+    let bytes = bytes.with_context(|| format!("{option}: {}", path.display()))?;
+    ensure!(
+        bytes.len() as u64 <= MAX_FILE_BYTES,
+        "{option}: {}: over the limit of {MAX_FILE_BYTES} bytes",
+        path.display()
+    );
+    Ok(bytes)
+}
+
+/// Whether the frames come from this file, such as /dev/stdin: read here, it would take frames away, or send
+/// them as a value. A device is no such file: /dev/null has nothing to lose.
+fn is_stdin(path: &Path) -> bool {
+    let stdin = io::stdin().as_fd().try_clone_to_owned().and_then(|fd| File::from(fd).metadata());
+    let (Ok(stdin), Ok(file)) = (stdin, path.metadata()) else { return false };
+    (stdin.dev(), stdin.ino()) == (file.dev(), file.ino()) && !file.file_type().is_char_device()
+}
+
+pub fn without_line_end(mut text: Vec<u8>) -> Vec<u8> {
+    if text.last() == Some(&b'\n') {
+        text.pop();
+        if text.last() == Some(&b'\r') {
+            text.pop();
+        }
+    }
+    text
+}
+
+/// One header from each line that is not empty.
+pub fn header_rules(file: &Path) -> Result<Vec<HeaderRule>> {
+    let text = read("--header", file)?;
+    let mut rules = Vec::new();
+    for (index, line) in text.split(|&byte| byte == b'\n').enumerate() {
+        let line = line.strip_suffix(b"\r").unwrap_or(line);
+        if !line.is_empty() {
+            let place = |why| anyhow!("--header: {}: line {}: {why}", file.display(), index + 1);
+            rules.push(HeaderRule::parse(line).map_err(place)?);
+        }
+    }
+    Ok(rules)
+}
