@@ -1,254 +1,295 @@
-//! A connection that stays: TCP, or TLS over it, made and used as ureq says.
+//! A connection to the server, TCP or TLS over it: how it is made, and how a request goes out and bytes of its
+//! response come in.
 //!
-//! ureq has connections of its own, but they keep to themselves what promises 4 and 5 need to know:
-//! whether anything of a request has left, and whether a stream has ended properly: ureq takes a reset,
-//! or TLS without close_notify, for the end of a body without length. These tell it by their errors.
-//! They also look a name up only to connect, and send a head and what follows of its body in one piece.
+//! It sends and receives at the same time, so an answer that comes while the body is still going out is read.
+//! It tells apart how a stream ends: a reset, or TLS without close_notify, is an error and not the end.
 
-use std::fmt;
-use std::io::{self, ErrorKind, Read, Write};
-use std::net::{IpAddr, SocketAddr, TcpStream};
-use std::sync::{Arc, LazyLock};
+use std::io::{self, ErrorKind, IoSlice, Read, Write};
+use std::net::{SocketAddr, TcpStream};
+use std::ops::Range;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use rustls::pki_types::ServerName;
-use rustls::{ClientConfig, ClientConnection, StreamOwned};
+use rustls::{ClientConfig, ClientConnection};
 use rustls_platform_verifier::ConfigVerifierExt;
-use ureq::Error;
-use ureq::config::Config;
-use ureq::http::Uri;
-use ureq::unversioned::resolver::{DefaultResolver, ResolvedSocketAddrs, Resolver};
-use ureq::unversioned::transport::{
-    Buffers, ConnectionDetails, Connector, LazyBuffers, NextTimeout, Transport, time,
-};
 
-use super::reply::MAX_HEADER_BYTES;
-use super::socket::{Socket, left_until, unsent};
+use crate::request::Url;
 
-/// Bytes on their way in. All headers of a response have to fit.
-const INPUT_BYTES: usize = MAX_HEADER_BYTES + (16 << 10);
+use super::look_up::LookUp;
+use super::socket::{Ready, Socket, timed_out};
 
-/// Bytes on their way out. More are sent in several pieces.
-const OUTPUT_BYTES: usize = 64 << 10;
+/// The room for bytes that come in: at first, and at most for one receive.
+const INPUT_BYTES: usize = 16 << 10;
+const MAX_INPUT_BYTES: usize = 256 << 10;
 
-/// Where less room than this is left, what is held back is sent.
-const ROOM_BYTES: usize = 4 << 10;
-
-static TLS: LazyLock<Result<Arc<ClientConfig>, rustls::Error>> =
-    LazyLock::new(|| ClientConfig::with_platform_verifier().map(Arc::new));
-
-/// Makes connections.
-#[derive(Debug, Default)]
-pub struct Dialer {
-    names: DefaultResolver,
+/// Makes connections to one server.
+pub struct Connector {
+    look_up: LookUp,
+    tls: Option<(Arc<ClientConfig>, ServerName<'static>)>,
 }
 
-/// ureq asks for addresses before it looks into its pool. So early there are none: `Dialer` looks a
-/// name up, where there is a connection to make.
-#[derive(Debug)]
-pub struct Later;
-
-impl Resolver for Later {
-    fn resolve(&self, _: &Uri, _: &Config, _: NextTimeout) -> Result<ResolvedSocketAddrs, Error> {
-        Ok(self.empty())
-    }
-}
-
-impl Connector for Dialer {
-    type Out = Connection;
-
-    fn connect(&self, to: &ConnectionDetails, _: Option<()>) -> Result<Option<Connection>, Error> {
-        // A request leaves only when its connection is made, TLS and all.
-        self.dial(to).map(Some).map_err(|error| unsent(error, false))
-    }
-}
-
-impl Dialer {
-    fn dial(&self, to: &ConnectionDetails) -> Result<Connection, Error> {
-        let deadline = deadline(&to.timeout);
-        // The first time, certificates are read: no server is kept waiting for that.
-        let config = to.needs_tls().then(|| TLS.clone()).transpose().map_err(io::Error::other)?;
-        let mut socket = Socket::new(connect(&self.look_up(to)?, deadline)?, deadline);
-        let wire = if let Some(config) = config {
-            let host = bare_host(to.uri).to_owned();
-            let name = ServerName::try_from(host).map_err(io::Error::other)?;
-            let mut session = ClientConnection::new(config, name).map_err(io::Error::other)?;
-            session.complete_io(&mut socket)?;
-            Wire::Tls(Box::new(StreamOwned::new(session, socket)))
-        } else {
-            Wire::Plain(socket)
+impl Connector {
+    /// The error: there are no certificates to trust, or the host's name can't be in one.
+    pub fn new(url: &Url) -> anyhow::Result<Self> {
+        let host = url.bare_host();
+        let tls = match url.https {
+            false => None,
+            true => Some((
+                Arc::new(ClientConfig::with_platform_verifier()?),
+                ServerName::try_from(host.to_owned())?,
+            )),
         };
-        let buffers = LazyBuffers::new(INPUT_BYTES, OUTPUT_BYTES);
-        Ok(Connection { wire, buffers: Held { buffers, count: 0 } })
+        Ok(Connector { look_up: LookUp::new(host, url.port_or_default()), tls })
     }
 
-    fn look_up(&self, to: &ConnectionDetails) -> Result<ResolvedSocketAddrs, Error> {
-        // With a limit, ureq takes a thread for it. An address needs no such thing.
-        let after = match bare_host(to.uri).parse::<IpAddr>() {
-            Ok(_) => time::Duration::NotHappening,
-            Err(_) => to.timeout.after,
+    /// A new connection, TLS and all. No byte of a request has left, whatever the error.
+    pub fn connect(&self, deadline: Instant) -> io::Result<Connection> {
+        let addresses = self.look_up.addresses(deadline)?;
+        let mut socket = Socket::new(connect_to_any(&addresses, deadline)?, deadline);
+        let wire = match &self.tls {
+            None => Wire::Plain(socket),
+            Some((config, name)) => {
+                let session = ClientConnection::new(Arc::clone(config), name.clone());
+                let mut session = session.map_err(io::Error::other)?;
+                shake_hands(&mut session, &mut socket)?;
+                Wire::Tls(Box::new(session), socket)
+            }
         };
-        self.names.resolve(to.uri, to.config, NextTimeout { after, ..to.timeout })
+        Ok(Connection { wire, input: vec![0; INPUT_BYTES], unread: 0..0 })
     }
-}
-
-/// The host, an IPv6 address without its brackets.
-fn bare_host(uri: &Uri) -> &str {
-    uri.host().unwrap_or_default().trim_start_matches('[').trim_end_matches(']')
 }
 
 /// The first address that answers; each gets an equal share of the time that is left.
-fn connect(addresses: &[SocketAddr], deadline: Instant) -> Result<TcpStream, Error> {
-    let mut last = Error::HostNotFound;
+fn connect_to_any(addresses: &[SocketAddr], deadline: Instant) -> io::Result<TcpStream> {
+    let mut last = timed_out();
     for (index, address) in addresses.iter().enumerate() {
-        let share = left_until(deadline)? / (addresses.len() - index) as u32;
+        let left = deadline.saturating_duration_since(Instant::now());
+        if left.is_zero() {
+            return Err(timed_out());
+        }
+        let share = left / (addresses.len() - index) as u32;
         match TcpStream::connect_timeout(address, share.max(Duration::from_millis(1))) {
             Ok(stream) => {
                 stream.set_nodelay(true)?;
                 return Ok(stream);
             }
-            Err(error) => last = error.into(),
+            Err(error) => last = error,
         }
     }
-    left_until(deadline)?;
-    Err(last)
+    // Without an error number it is our limit that has passed, in std's words.
+    let is_ours = last.kind() == ErrorKind::TimedOut && last.raw_os_error().is_none();
+    Err(if is_ours { timed_out() } else { last })
 }
 
-fn deadline(timeout: &NextTimeout) -> Instant {
-    let now = Instant::now();
-    // Without a limit, far off.
-    now.checked_add(*timeout.after).unwrap_or(now + Duration::from_secs(1 << 30))
+fn shake_hands(session: &mut ClientConnection, socket: &mut Socket) -> io::Result<()> {
+    while session.is_handshaking() || session.wants_write() {
+        if session.wants_write() {
+            match session.write_tls(socket) {
+                Err(error) if error.kind() == ErrorKind::WouldBlock => drop(socket.wait()?),
+                result => drop(result?),
+            }
+        } else {
+            receive_tls(session, socket)?;
+        }
+    }
+    Ok(())
 }
 
-/// What `Dialer` makes.
+/// Receives bytes for the session. The end of the stream is for the session to judge, but in a handshake.
+fn receive_tls(session: &mut ClientConnection, socket: &mut Socket) -> io::Result<()> {
+    if session.read_tls(socket)? == 0 && session.is_handshaking() {
+        return Err(io::Error::new(ErrorKind::UnexpectedEof, "closed in the TLS handshake"));
+    }
+    session.process_new_packets().map(drop).map_err(|error| {
+        // The server is told why, if it still listens.
+        let _ = session.write_tls(socket);
+        io::Error::other(error)
+    })
+}
+
+/// What is still to be sent of a request: its head and its body, from where they lie.
+pub struct Outgoing<'a> {
+    head: &'a [u8],
+    body: &'a [u8],
+    /// Whether a part of it was dropped.
+    is_cut: bool,
+    /// Why sending failed.
+    failure: Option<io::Error>,
+}
+
+impl<'a> Outgoing<'a> {
+    pub fn new(head: &'a [u8], body: &'a [u8]) -> Self {
+        Outgoing { head, body, is_cut: false, failure: None }
+    }
+
+    /// Drops what has not been sent: nobody wants it.
+    pub fn cut(&mut self) {
+        self.is_cut |= !self.is_empty();
+        (self.head, self.body) = (&[], &[]);
+    }
+
+    /// Why sending failed, once: it explains why no answer comes.
+    pub fn take_failure(&mut self) -> Option<io::Error> {
+        self.failure.take()
+    }
+
+    fn is_empty(&self) -> bool {
+        self.head.is_empty() && self.body.is_empty()
+    }
+
+    fn pieces(&self) -> [IoSlice<'a>; 2] {
+        [IoSlice::new(self.head), IoSlice::new(self.body)]
+    }
+
+    fn advance(&mut self, count: usize) {
+        let of_head = count.min(self.head.len());
+        self.head = &self.head[of_head..];
+        self.body = &self.body[count - of_head..];
+    }
+}
+
+/// A connection that is made.
 pub struct Connection {
     wire: Wire,
-    buffers: Held,
+    input: Vec<u8>,
+    /// Where the bytes lie in `input` that have come and have not been used.
+    unread: Range<usize>,
 }
 
 enum Wire {
     Plain(Socket),
-    Tls(Box<StreamOwned<ClientConnection, Socket>>),
+    Tls(Box<ClientConnection>, Socket),
+}
+
+impl Connection {
+    /// Begins a request: none of it has been sent.
+    pub fn begin(&mut self, deadline: Instant) {
+        self.wire.socket_mut().begin(deadline);
+    }
+
+    /// Whether a byte has left since `begin`.
+    pub fn has_sent(&self) -> bool {
+        self.wire.socket().has_sent()
+    }
+
+    /// Whether the connection is open and nothing has come on it.
+    pub fn is_idle(&mut self) -> bool {
+        let session_is_idle = match &mut self.wire {
+            Wire::Plain(_) => true,
+            Wire::Tls(session, _) => {
+                !session.wants_write() && session.reader().read(&mut [0]).is_err()
+            }
+        };
+        session_is_idle && self.unread.is_empty() && self.wire.socket().is_idle()
+    }
+
+    /// Whether the request has gone out whole, and nothing has come behind its response.
+    pub fn is_between_requests(&self, outgoing: &Outgoing) -> bool {
+        !outgoing.is_cut && !self.wire.is_sending(outgoing) && self.unread.is_empty()
+    }
+
+    /// The bytes that have come and have not been used.
+    pub fn unread(&self) -> &[u8] {
+        &self.input[self.unread.clone()]
+    }
+
+    pub fn use_up(&mut self, count: usize) {
+        self.unread.start += count;
+    }
+
+    /// Receives more; 0 is the end of the stream. Sends until there is something to receive. If sending fails
+    /// once a byte has left, the answer may be in the socket nevertheless: it is looked for there.
+    pub fn receive(&mut self, outgoing: &mut Outgoing) -> io::Result<usize> {
+        while self.wire.is_sending(outgoing) {
+            match self.wire.send(outgoing) {
+                Ok(()) => {}
+                Err(error) if error.kind() == ErrorKind::WouldBlock => {
+                    if self.wire.socket().wait()? == Ready::Input {
+                        break;
+                    }
+                }
+                Err(error) if self.has_sent() => {
+                    outgoing.cut();
+                    outgoing.failure = Some(error);
+                    break;
+                }
+                Err(error) => return Err(error),
+            }
+        }
+        self.make_room();
+        let count = self.wire.receive(&mut self.input[self.unread.end..])?;
+        self.unread.end += count;
+        Ok(count)
+    }
+
+    /// Makes room behind the unread bytes. What filled all of it gets twice as much.
+    fn make_room(&mut self) {
+        if self.unread.is_empty() {
+            if self.unread.end == self.input.len() && self.input.len() < MAX_INPUT_BYTES {
+                self.input.resize(2 * self.input.len(), 0);
+            }
+            self.unread = 0..0;
+        } else if self.unread.end == self.input.len() {
+            self.input.copy_within(self.unread.clone(), 0);
+            self.unread = 0..self.unread.len();
+            if self.unread.end > self.input.len() / 2 {
+                self.input.resize(2 * self.input.len(), 0);
+            }
+        }
+    }
 }
 
 impl Wire {
-    fn socket(&mut self) -> &mut Socket {
+    fn socket(&self) -> &Socket {
         match self {
-            Wire::Plain(socket) => socket,
-            Wire::Tls(stream) => &mut stream.sock,
+            Wire::Plain(socket) | Wire::Tls(_, socket) => socket,
         }
     }
 
-    fn send(&mut self, bytes: &[u8]) -> io::Result<()> {
+    fn socket_mut(&mut self) -> &mut Socket {
         match self {
-            Wire::Plain(socket) => socket.write_all(bytes),
-            // What `write_all` leaves unsaid of an error, `flush` says.
-            Wire::Tls(stream) => stream.write_all(bytes).and_then(|()| stream.flush()),
+            Wire::Plain(socket) | Wire::Tls(_, socket) => socket,
         }
+    }
+
+    fn is_sending(&self, outgoing: &Outgoing) -> bool {
+        let session_is = match self {
+            Wire::Plain(_) => false,
+            Wire::Tls(session, _) => session.wants_write() && outgoing.failure.is_none(),
+        };
+        session_is || !outgoing.is_empty()
+    }
+
+    /// Sends a part of it. `WouldBlock`: there is no room.
+    fn send(&mut self, outgoing: &mut Outgoing) -> io::Result<()> {
+        match self {
+            Wire::Plain(socket) => {
+                let count = socket.send(&outgoing.pieces())?;
+                outgoing.advance(count);
+            }
+            Wire::Tls(session, socket) => {
+                if !session.wants_write() {
+                    let count = session.writer().write_vectored(&outgoing.pieces())?;
+                    outgoing.advance(count);
+                }
+                session.write_tls(socket)?;
+            }
+        }
+        Ok(())
     }
 
     fn receive(&mut self, bytes: &mut [u8]) -> io::Result<usize> {
         match self {
-            Wire::Plain(socket) => socket.read(bytes),
-            Wire::Tls(stream) => stream.read(bytes),
+            Wire::Plain(socket) => socket.receive(bytes),
+            Wire::Tls(session, socket) => loop {
+                match session.reader().read(bytes) {
+                    Err(error) if error.kind() == ErrorKind::WouldBlock => {
+                        receive_tls(session, socket)?;
+                    }
+                    result => return result,
+                }
+            },
         }
-    }
-}
-
-impl Connection {
-    fn send_held(&mut self) -> Result<(), Error> {
-        let count = std::mem::take(&mut self.buffers.count);
-        self.wire.send(&self.buffers.buffers.output()[..count])?;
-        Ok(())
-    }
-}
-
-impl Transport for Connection {
-    fn buffers(&mut self) -> &mut dyn Buffers {
-        &mut self.buffers
-    }
-
-    fn transmit_output(&mut self, count: usize, timeout: NextTimeout) -> Result<(), Error> {
-        self.wire.socket().deadline = deadline(&timeout);
-        self.buffers.count += count;
-        if self.buffers.output().len() < ROOM_BYTES { self.send_held() } else { Ok(()) }
-    }
-
-    fn await_input(&mut self, timeout: NextTimeout) -> Result<bool, Error> {
-        self.wire.socket().deadline = deadline(&timeout);
-        if self.buffers.count > 0 {
-            self.send_held()?;
-        }
-        let count = self.wire.receive(self.buffers.input_append_buf()).map_err(not_an_end)?;
-        self.buffers.input_appended(count);
-        Ok(count > 0)
-    }
-
-    /// ureq asks this between two requests, and only then.
-    fn is_open(&mut self) -> bool {
-        let unread = match &mut self.wire {
-            Wire::Plain(_) => false,
-            Wire::Tls(stream) => {
-                stream.conn.wants_write() || stream.conn.reader().read(&mut [0]).is_ok()
-            }
-        };
-        !unread && self.buffers.count == 0 && self.wire.socket().is_idle()
-    }
-
-    fn is_tls(&self) -> bool {
-        matches!(self.wire, Wire::Tls(_))
-    }
-}
-
-/// ureq passes over errors of these kinds in the middle of a body. As `Other` they get through.
-fn not_an_end(error: io::Error) -> Error {
-    match error.kind() {
-        ErrorKind::UnexpectedEof | ErrorKind::ConnectionAborted | ErrorKind::ConnectionReset => {
-            Error::Other(Box::new(error))
-        }
-        _ => error.into(),
-    }
-}
-
-impl fmt::Debug for Connection {
-    fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
-        f.write_str("Connection")
-    }
-}
-
-/// ureq's buffers, of which the first `count` bytes of output wait to be sent.
-struct Held {
-    buffers: LazyBuffers,
-    count: usize,
-}
-
-impl Buffers for Held {
-    fn output(&mut self) -> &mut [u8] {
-        &mut self.buffers.output()[self.count..]
-    }
-
-    fn tmp_and_output(&mut self) -> (&mut [u8], &mut [u8]) {
-        let (tmp, output) = self.buffers.tmp_and_output();
-        (tmp, &mut output[self.count..])
-    }
-
-    fn input(&self) -> &[u8] {
-        self.buffers.input()
-    }
-
-    fn input_append_buf(&mut self) -> &mut [u8] {
-        self.buffers.input_append_buf()
-    }
-
-    fn input_appended(&mut self, count: usize) {
-        self.buffers.input_appended(count);
-    }
-
-    fn input_consume(&mut self, count: usize) {
-        self.buffers.input_consume(count);
-    }
-
-    fn can_use_input(&self) -> bool {
-        self.buffers.can_use_input()
     }
 }

@@ -4,19 +4,17 @@
 //! response that may be cut, doubled or made up is never taken for whole. Nothing here tries twice what may
 //! have arrived.
 
-#[cfg(feature = "keep-alive")]
 mod connection;
-#[cfg(feature = "keep-alive")]
+mod exchange;
 mod kept;
+mod look_up;
 mod minreq;
 mod outcome;
 mod reply;
-#[cfg(feature = "keep-alive")]
 mod socket;
 
 use crate::request::Body;
 
-#[cfg(feature = "keep-alive")]
 pub use kept::Kept;
 pub use minreq::Minreq;
 pub use outcome::{Failure, Outcome};
@@ -50,7 +48,6 @@ impl Response {
 /// How requests are sent. All jobs share it.
 pub enum Client {
     /// On connections that stay.
-    #[cfg(feature = "keep-alive")]
     Kept(Box<Kept>),
     /// On a connection each.
     Minreq(Minreq),
@@ -60,7 +57,6 @@ impl Client {
     /// Sends one request and reads its response.
     pub fn attempt(&self, body: &Body) -> Result<Response, Failure> {
         match self {
-            #[cfg(feature = "keep-alive")]
             Client::Kept(kept) => kept.attempt(body),
             Client::Minreq(minreq) => minreq.attempt(body),
         }

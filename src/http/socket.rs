@@ -1,114 +1,160 @@
-//! A TCP stream with two things that std's does not know: a deadline, which no read or write outlasts
-//! however many calls it takes, and whether a byte has left since the stream was idle.
+//! A TCP stream with a deadline, which knows whether it has sent.
+//!
+//! Sending never waits: if there is no room, the caller waits for room or for an answer, whichever comes
+//! first. Receiving waits until the deadline, and then still takes the bytes that are in the socket already:
+//! a process that was stopped for a while finds its answer there.
 
-use std::fmt;
-use std::io::{self, ErrorKind, Read, Write};
+use std::io::{self, ErrorKind, IoSlice, Read, Write};
 use std::net::TcpStream;
 use std::time::{Duration, Instant};
 
-use rustix::io::Errno;
-use rustix::net::{RecvFlags, recv};
-use ureq::{Error, Timeout};
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::io::{Errno, ioctl_fionread};
+use rustix::net::{RecvFlags, SendAncillaryBuffer, SendFlags, recv, sendmsg};
 
-/// No byte of the request has left.
-#[derive(Debug)]
-pub struct Unsent {
-    pub error: Error,
-    /// The connection had been used before: a new one may do better, at once.
-    pub stale: bool,
+use super::outcome::TIMED_OUT;
+
+/// What a socket is ready for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Ready {
+    /// There is something to receive: bytes, the end of the stream, or an error.
+    Input,
+    /// There is room to send.
+    Room,
 }
 
-impl fmt::Display for Unsent {
-    fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
-        self.error.fmt(f)
-    }
-}
-
-impl std::error::Error for Unsent {}
-
-pub fn unsent(error: Error, stale: bool) -> Error {
-    match error {
-        Error::Other(known) if known.is::<Unsent>() => Error::Other(known),
-        error => Error::Other(Box::new(Unsent { error, stale })),
-    }
-}
-
-/// The time left. None is an error, which ureq tells from others.
-pub fn left_until(deadline: Instant) -> io::Result<Duration> {
-    let left = deadline.saturating_duration_since(Instant::now());
-    if left.is_zero() { Err(Error::Timeout(Timeout::Global).into_io()) } else { Ok(left) }
-}
-
-/// A TCP stream that keeps to a deadline, and knows whether it has sent anything since it was idle.
 pub struct Socket {
     stream: TcpStream,
-    pub deadline: Instant,
+    deadline: Instant,
     read_timeout: Duration,
-    write_timeout: Duration,
     has_sent: bool,
-    /// It has been idle before.
-    is_reused: bool,
+    /// Once the deadline has passed: the bytes that were there by then and have not been received.
+    late: Option<u64>,
 }
 
 impl Socket {
     pub fn new(stream: TcpStream, deadline: Instant) -> Self {
-        let (read_timeout, write_timeout) = (Duration::ZERO, Duration::ZERO);
-        Socket { stream, deadline, read_timeout, write_timeout, has_sent: false, is_reused: false }
+        let read_timeout = Duration::ZERO;
+        Socket { stream, deadline, read_timeout, has_sent: false, late: None }
     }
 
-    /// Whether nothing has come, not even the end of the stream. From here on, nothing has been sent.
-    pub fn is_idle(&mut self) -> bool {
-        (self.has_sent, self.is_reused) = (false, true);
-        // std's own peek would have to make the stream non-blocking first, and blocking again.
-        let peek = RecvFlags::PEEK | RecvFlags::DONTWAIT;
-        matches!(recv(&self.stream, &mut [0; 1], peek), Err(Errno::WOULDBLOCK))
+    /// Begins a request: none of it has been sent.
+    pub fn begin(&mut self, deadline: Instant) {
+        (self.deadline, self.has_sent, self.late) = (deadline, false, None);
+    }
+
+    /// Whether a byte has left since `begin`.
+    pub fn has_sent(&self) -> bool {
+        self.has_sent
+    }
+
+    /// Whether the stream is open and nothing has come.
+    pub fn is_idle(&self) -> bool {
+        self.peek() == Err(Errno::WOULDBLOCK)
+    }
+
+    /// Sends a part of it. `WouldBlock`: there is no room.
+    pub fn send(&mut self, pieces: &[IoSlice]) -> io::Result<usize> {
+        let mut control = SendAncillaryBuffer::default();
+        loop {
+            match sendmsg(&self.stream, pieces, &mut control, SendFlags::DONTWAIT) {
+                Ok(count) => {
+                    self.has_sent = true;
+                    return Ok(count);
+                }
+                Err(Errno::INTR) => {}
+                Err(error) => return Err(error.into()),
+            }
+        }
+    }
+
+    /// Waits until there is input or room, and prefers input. At the deadline it is an error.
+    pub fn wait(&self) -> io::Result<Ready> {
+        loop {
+            let left = self.deadline.saturating_duration_since(Instant::now());
+            let mut socket = [PollFd::new(&self.stream, PollFlags::IN | PollFlags::OUT)];
+            let timeout = Timespec::try_from(left).map_err(io::Error::other)?;
+            match poll(&mut socket, Some(&timeout)) {
+                Ok(_) | Err(Errno::INTR) => {}
+                Err(error) => return Err(error.into()),
+            }
+            let ready = socket[0].revents();
+            if ready.intersects(PollFlags::IN | PollFlags::HUP | PollFlags::ERR) {
+                return Ok(Ready::Input);
+            }
+            if left.is_zero() {
+                return Err(timed_out());
+            }
+            if ready.contains(PollFlags::OUT) {
+                return Ok(Ready::Room);
+            }
+        }
+    }
+
+    /// Receives into `bytes`, which are not empty; 0 is the end of the stream.
+    pub fn receive(&mut self, bytes: &mut [u8]) -> io::Result<usize> {
+        loop {
+            let left = self.deadline.saturating_duration_since(Instant::now());
+            if left.is_zero() {
+                return self.receive_late(bytes);
+            }
+            // Changing the timeout costs a system call, so we keep the last one if it is within 2 %. If it
+            // fires too early, we loop.
+            if self.read_timeout.abs_diff(left) > left / 64 {
+                self.stream.set_read_timeout(Some(left))?;
+                self.read_timeout = left;
+            }
+            match (&self.stream).read(bytes) {
+                Err(error)
+                    if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::Interrupted) => {}
+                result => return result,
+            }
+        }
+    }
+
+    /// Receives what was in the socket when the deadline was found to have passed, and no more: a server that
+    /// goes on sending must not keep an attempt alive.
+    fn receive_late(&mut self, bytes: &mut [u8]) -> io::Result<usize> {
+        let late = match self.late {
+            Some(late) => late,
+            None => ioctl_fionread(&self.stream)?,
+        };
+        if late == 0 {
+            // The end of the stream may be there, too.
+            return if self.peek() == Ok(0) { Ok(0) } else { Err(timed_out()) };
+        }
+        let most = bytes.len().min(usize::try_from(late).unwrap_or(usize::MAX));
+        let (_, count) = recv(&self.stream, &mut bytes[..most], RecvFlags::DONTWAIT)?;
+        self.late = Some(late - count as u64);
+        Ok(count)
+    }
+
+    /// How many bytes there are to receive, at most 1. std's own peek would have to make the stream
+    /// non-blocking first, and blocking again.
+    fn peek(&self) -> rustix::io::Result<usize> {
+        let flags = RecvFlags::PEEK | RecvFlags::DONTWAIT;
+        recv(&self.stream, &mut [0; 1], flags).map(|(_, count)| count)
     }
 }
 
-/// Tries until the deadline, with a time limit set by `set` on each try.
-fn in_time(
-    deadline: Instant,
-    limit: &mut Duration,
-    set: impl Fn(Option<Duration>) -> io::Result<()>,
-    mut call: impl FnMut() -> io::Result<usize>,
-) -> io::Result<usize> {
-    loop {
-        let left = left_until(deadline)?;
-        // About right is good enough: too short is tried again, and most calls need no other limit.
-        if limit.abs_diff(left) > left / 64 {
-            set(Some(left))?;
-            *limit = left;
-        }
-        match call() {
-            Err(error)
-                if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::Interrupted) => {}
-            result => return result,
-        }
-    }
+pub fn timed_out() -> io::Error {
+    io::Error::new(ErrorKind::TimedOut, TIMED_OUT)
 }
 
+/// For rustls, which reads and writes a stream.
 impl Read for Socket {
     fn read(&mut self, bytes: &mut [u8]) -> io::Result<usize> {
-        let mut stream = &self.stream;
-        let set = |limit| stream.set_read_timeout(limit);
-        in_time(self.deadline, &mut self.read_timeout, set, || stream.read(bytes))
+        self.receive(bytes)
     }
 }
 
 impl Write for Socket {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        let mut stream = &self.stream;
-        let set = |limit| stream.set_write_timeout(limit);
-        match in_time(self.deadline, &mut self.write_timeout, set, || stream.write(bytes)) {
-            Err(error) if !self.has_sent => {
-                let stale = self.is_reused && error.kind() != ErrorKind::Other;
-                Err(unsent(error.into(), stale).into_io())
-            }
-            result => {
-                self.has_sent = true;
-                result
-            }
-        }
+        self.send(&[IoSlice::new(bytes)])
+    }
+
+    fn write_vectored(&mut self, pieces: &[IoSlice]) -> io::Result<usize> {
+        self.send(pieces)
     }
 
     fn flush(&mut self) -> io::Result<()> {

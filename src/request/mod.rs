@@ -111,6 +111,16 @@ impl Request {
         Url { target, ..self.url.clone() }
     }
 
+    /// Whether there is a Content-Type header.
+    pub fn has_content_type(&self) -> bool {
+        match &self.shape {
+            Shape::Multipart { .. } => true,
+            Shape::Raw { content_type }
+            | Shape::Json { content_type, .. }
+            | Shape::Base64 { content_type } => content_type.is_some(),
+        }
+    }
+
     /// Begins the body of this frame in the allocation `bytes`. `room`: the bytes that its PNG may have.
     pub fn begin(&self, frame: u64, mut bytes: Vec<u8>, room: usize) -> BegunBody<'_> {
         bytes.clear();

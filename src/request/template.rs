@@ -41,7 +41,6 @@ impl Template {
         &self.0
     }
 
-    #[cfg(feature = "keep-alive")]
     pub fn has_number(&self) -> bool {
         self.0.iter().any(|piece| matches!(piece, Piece::Number(_)))
     }

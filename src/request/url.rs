@@ -64,6 +64,24 @@ impl Url {
     pub fn is_ipv6(&self) -> bool {
         self.host.starts_with('[')
     }
+
+    /// The host, an IPv6 address without its brackets.
+    pub fn bare_host(&self) -> &str {
+        self.host.trim_start_matches('[').trim_end_matches(']')
+    }
+
+    /// As the Host header says it: without a port that is the scheme's own (RFC 9110, 4.2.3).
+    pub fn host_and_port(&self) -> String {
+        let own = if self.https { 443 } else { 80 };
+        match self.port.filter(|&port| port != own) {
+            Some(port) => format!("{}:{port}", self.host),
+            None => self.host.clone(),
+        }
+    }
+
+    pub fn port_or_default(&self) -> u16 {
+        self.port.unwrap_or(if self.https { 443 } else { 80 })
+    }
 }
 
 impl fmt::Display for Url {

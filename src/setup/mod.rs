@@ -16,7 +16,7 @@ use base64::engine::general_purpose::STANDARD;
 
 use crate::args::{Args, BodyArg, FormArg, HeaderArg, JsonArg, UserArg};
 use crate::encode::Encoder;
-use crate::http::{Client, Minreq};
+use crate::http::{Client, Kept, Minreq};
 use crate::input::Input;
 use crate::messages::{Secrets, say};
 use crate::output::Lines;
@@ -79,24 +79,13 @@ fn input(args: &Args) -> Result<Input<File>> {
     }
 }
 
-#[cfg(feature = "keep-alive")]
 fn client(args: &Args, request: &Arc<Request>) -> Result<Client> {
-    use crate::http::Kept;
-    if !args.keep_alive {
-        return minreq(args, request);
+    let request = Arc::clone(request);
+    if args.keep_alive {
+        return Ok(Client::Kept(Box::new(Kept::new(request, args.max_time)?)));
     }
-    let kept = Kept::new(Arc::clone(request), args.jobs, args.max_time);
-    kept.map(|kept| Client::Kept(Box::new(kept))).map_err(|why| anyhow!("URL: {why}"))
-}
-
-#[cfg(not(feature = "keep-alive"))]
-fn client(args: &Args, request: &Arc<Request>) -> Result<Client> {
-    minreq(args, request)
-}
-
-fn minreq(args: &Args, request: &Arc<Request>) -> Result<Client> {
     ensure!(!request.url.is_ipv6(), "URL: IPv6 addresses need --keep-alive; or use a host name");
-    Ok(Client::Minreq(Minreq::new(Arc::clone(request), args.max_time)))
+    Ok(Client::Minreq(Minreq::new(request, args.max_time)))
 }
 
 /// The request, and what no message may show of it.

@@ -124,7 +124,7 @@ fn a_kept_connection_that_dies_before_anything_is_sent_is_quietly_replaced() {
     }
     let (server, files) = (echoing(), Files::new("stale", &tiny_frames(5)));
     let arguments = ["--keep-alive", "-s", "1x1", "--raw", "--retry", "0", &server.url()];
-    let run = files.run("sendto:error=ECONNRESET:when=3", None, &arguments).ok();
+    let run = files.run("sendmsg:error=ECONNRESET:when=3", None, &arguments).ok();
     assert_eq!(String::from_utf8(run.stdout).unwrap(), answers(5));
     assert_eq!((server.connections(), server.requests().len()), (2, 5));
 }

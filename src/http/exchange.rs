@@ -1,0 +1,232 @@
+//! One request and its response over a connection.
+//!
+//! ureq-proto is HTTP/1.1 without input and output: it writes the head, finds the end of the response, and says
+//! whether the connection can carry another request. Sending and receiving is done here. An error leaves the
+//! connection unfit for another request.
+
+use std::io::{self, ErrorKind};
+use std::time::Duration;
+
+use ureq_proto::client::state::{RecvBody, RecvResponse};
+use ureq_proto::client::{
+    Call, MAX_RESPONSE_HEADERS, RecvBodyResult, RecvResponseResult, SendRequestResult,
+};
+use ureq_proto::http::{Request, Response as Parsed, Version};
+use ureq_proto::{BodyMode, Error};
+
+use super::Response;
+use super::connection::{Connection, Outgoing};
+use super::reply::{self, Head, MAX_HEADER_BYTES, MAX_RESPONSE_BYTES, malformed, refused};
+
+/// The room for a request's head at first.
+const HEAD_BYTES: usize = 1 << 10;
+
+const NO_HEAD: &str = "no response: closed before there was one";
+const NO_END: &str = "response cut short: closed before its end";
+
+pub struct Exchanged {
+    pub response: Response,
+    /// Whether the connection can carry another request.
+    pub is_reusable: bool,
+    /// How long the server keeps the connection while it is idle, if it says so.
+    pub keeps_idle: Option<Duration>,
+}
+
+/// `request` is complete, with the Content-Length of `body`.
+pub fn exchange(
+    connection: &mut Connection,
+    request: Request<()>,
+    body: &[u8],
+) -> io::Result<Exchanged> {
+    let (head, call) = request_head(request, body.len())?;
+    let mut outgoing = Outgoing::new(&head, body);
+    let (parsed, call) = receive_head(connection, call, &mut outgoing)?;
+    let head = check(&parsed)?;
+    // Servers refuse a body before they have read it. They read no more of it then, as curl expects, too.
+    if parsed.status().as_u16() >= 400 {
+        outgoing.cut();
+    }
+    let (body, must_close) = match call {
+        RecvResponseResult::RecvBody(call) => receive_body(connection, call, &head, &mut outgoing)?,
+        RecvResponseResult::Redirect(call) => (Vec::new(), call.must_close_connection()),
+        RecvResponseResult::Cleanup(call) => (Vec::new(), call.must_close_connection()),
+    };
+    Ok(Exchanged {
+        response: head.into_response(body),
+        is_reusable: !must_close && connection.is_between_requests(&outgoing),
+        keeps_idle: keeps_idle(&parsed),
+    })
+}
+
+/// The bytes of the head, and the call that waits for the response.
+fn request_head(
+    request: Request<()>,
+    body_bytes: usize,
+) -> io::Result<(Vec<u8>, Call<RecvResponse>)> {
+    let mut call = Call::new(request).map_err(not_sent)?;
+    call.allow_non_standard_methods(true);
+    call.force_send_body();
+    let mut call = call.proceed();
+    let (mut head, mut filled) = (vec![0; HEAD_BYTES], 0);
+    while !call.can_proceed() {
+        match call.write(&mut head[filled..]) {
+            Ok(count) => filled += count,
+            Err(Error::OutputOverflow) => head.resize(2 * head.len(), 0),
+            Err(error) => return Err(not_sent(error)),
+        }
+    }
+    head.truncate(filled);
+    match call.proceed().map_err(not_sent)? {
+        Some(SendRequestResult::SendBody(mut call)) => {
+            // We send it ourselves, from where it lies.
+            call.consume_direct_write(body_bytes).map_err(not_sent)?;
+            let call = call.proceed().ok_or_else(|| refused("the body is not complete"))?;
+            Ok((head, call))
+        }
+        _ => Err(refused("the request has no body")),
+    }
+}
+
+fn not_sent(error: Error) -> io::Error {
+    refused(format!("request not sent: {error}"))
+}
+
+fn receive_head(
+    connection: &mut Connection,
+    mut call: Call<RecvResponse>,
+    outgoing: &mut Outgoing,
+) -> io::Result<(Parsed<()>, RecvResponseResult)> {
+    loop {
+        let used = match call.try_response(connection.unread(), false) {
+            Ok((used, Some(parsed))) => {
+                check_head_bytes(used)?;
+                connection.use_up(used);
+                let call = call.proceed().ok_or_else(|| malformed("no head"))?;
+                return Ok((parsed, call));
+            }
+            // An interim response, or no whole head yet.
+            Ok((used, None)) => used,
+            // ureq-proto takes no header in a 100 (RFC 9110, 15.2 allows them).
+            Err(Error::HeadersWith100) => head_bytes(connection.unread()),
+            Err(error) => return Err(malformed_by(&error)),
+        };
+        connection.use_up(used);
+        if used == 0 {
+            check_head_bytes(connection.unread().len())?;
+            if !receive(connection, outgoing, NO_HEAD)? {
+                return Err(cut_short(NO_HEAD));
+            }
+        }
+    }
+}
+
+/// Where the first head in `bytes` ends, line ends before it included. It is there.
+fn head_bytes(bytes: &[u8]) -> usize {
+    let is_line_end = |byte: &u8| matches!(byte, b'\r' | b'\n');
+    let begin = bytes.iter().position(|byte| !is_line_end(byte)).unwrap_or(0);
+    let ends = [&b"\n\r\n"[..], b"\n\n"].map(|end| {
+        memchr::memmem::find(&bytes[begin..], end).map(|place| begin + place + end.len())
+    });
+    ends.into_iter().flatten().min().unwrap_or(bytes.len())
+}
+
+fn check_head_bytes(count: usize) -> io::Result<()> {
+    if count > MAX_HEADER_BYTES {
+        let limit = MAX_HEADER_BYTES >> 10;
+        return Err(refused(format!("response headers over the limit of {limit} KiB")));
+    }
+    Ok(())
+}
+
+fn check(parsed: &Parsed<()>) -> io::Result<Head> {
+    let headers = parsed.headers();
+    if parsed.version() == Version::HTTP_10 && headers.contains_key("transfer-encoding") {
+        // Only HTTP/1.1 has it (RFC 9112, 6.1): ureq-proto would take the chunks' framing for text.
+        return Err(malformed("Transfer-Encoding in HTTP/1.0"));
+    }
+    let headers = headers.iter().map(|(name, value)| (name.as_str(), value.as_bytes()));
+    Head::new(parsed.status().as_u16(), headers)
+}
+
+/// The body, and whether the connection must be closed.
+fn receive_body(
+    connection: &mut Connection,
+    mut call: Call<RecvBody>,
+    head: &Head,
+    outgoing: &mut Outgoing,
+) -> io::Result<(Vec<u8>, bool)> {
+    let ends_with_stream = call.body_mode() == BodyMode::CloseDelimited;
+    // What is only reserved takes no memory.
+    let mut body = Vec::with_capacity(head.length.unwrap_or_default());
+    let mut filled = 0;
+    loop {
+        let unread = connection.unread();
+        body.resize(filled + unread.len(), 0);
+        let (used, count) =
+            call.read(unread, &mut body[filled..]).map_err(|error| malformed_by(&error))?;
+        filled += count;
+        if filled > MAX_RESPONSE_BYTES {
+            return Err(reply::too_long());
+        }
+        connection.use_up(used);
+        if call.can_proceed() && !ends_with_stream {
+            break;
+        }
+        // Without progress the line of a chunk is not complete yet.
+        if used == 0 || connection.unread().is_empty() {
+            check_head_bytes(connection.unread().len())?;
+            match receive(connection, outgoing, NO_END)? {
+                true => {}
+                false if ends_with_stream => break,
+                false => return Err(cut_short(NO_END)),
+            }
+        }
+    }
+    body.truncate(filled);
+    let must_close = match call.proceed() {
+        Some(RecvBodyResult::Redirect(call)) => call.must_close_connection(),
+        Some(RecvBodyResult::Cleanup(call)) => call.must_close_connection(),
+        None => true,
+    };
+    Ok((body, must_close))
+}
+
+/// Receives more; `false` at the end of the stream. `closed`: the words for a stream that just breaks off.
+fn receive(
+    connection: &mut Connection,
+    outgoing: &mut Outgoing,
+    closed: &'static str,
+) -> io::Result<bool> {
+    let ended = match connection.receive(outgoing) {
+        Ok(1..) => return Ok(true),
+        Ok(0) => Ok(false),
+        Err(error) if error.kind() == ErrorKind::UnexpectedEof => {
+            Err(cut_short(format!("{closed}, and without TLS close_notify")))
+        }
+        Err(error) => Err(error),
+    };
+    // If sending failed, that is why no answer comes.
+    outgoing.take_failure().map_or(ended, Err)
+}
+
+fn cut_short(cause: impl Into<String>) -> io::Error {
+    io::Error::new(ErrorKind::UnexpectedEof, cause.into())
+}
+
+fn malformed_by(error: &Error) -> io::Error {
+    if *error == Error::HttpParseTooManyHeaders {
+        return refused(format!("response of more than {MAX_RESPONSE_HEADERS} headers"));
+    }
+    let text = error.to_string();
+    let text = text.strip_prefix("http parse fail: ").unwrap_or(&text);
+    // After another colon there may be text of the server's.
+    malformed(text.split(':').next().unwrap_or_default())
+}
+
+/// `Keep-Alive: timeout=5, max=100` (RFC 2068, 19.7.1.1).
+fn keeps_idle(parsed: &Parsed<()>) -> Option<Duration> {
+    let value = parsed.headers().get("keep-alive")?.to_str().ok()?;
+    let mut settings = value.split(',').filter_map(|setting| setting.split_once('='));
+    let (_, seconds) = settings.find(|(name, _)| name.trim().eq_ignore_ascii_case("timeout"))?;
+    seconds.trim().parse().ok().map(Duration::from_secs)
+}
