@@ -36,7 +36,7 @@ fn main() -> ExitCode {
     silence_worker_panics();
     let ending = match args::parse(std::env::args_os().skip(1)) {
         Ok(Command::Post(args)) => post(&args),
-        Ok(Command::Help) => output::print(&args::help()),
+        Ok(Command::Help) => output::print(args::HELP),
         Ok(Command::Version) => output::print(concat!("pngpost ", env!("CARGO_PKG_VERSION"), "\n")),
         Err(error) => bad_usage(causes(&error)),
     };

@@ -51,7 +51,7 @@ _pngpost() {
             -H --header -u --user -X --request
             -j --jobs --rate -m --max-time
             --retry --retry-delay --retry-max-time --retry-all-errors
-            --keep-alive --keep-going --ndjson -v --verbose -q --quiet
+            --no-http-keep-alive --keep-going --ndjson -v --verbose -q --quiet
             -h --help -V --version' -- "$word")
     fi
 }

@@ -19,13 +19,8 @@ fn names(is_meant: impl Fn(bool) -> bool) -> BTreeSet<String> {
     both.flatten().collect()
 }
 
-/// The completions are those of the whole program.
-fn is_there(word: &str) -> bool {
-    cfg!(feature = "keep-alive") || word != "--keep-alive"
-}
-
 fn set<'a>(words: impl IntoIterator<Item = &'a str>) -> BTreeSet<String> {
-    let options = words.into_iter().filter(|word| word.starts_with('-') && is_there(word));
+    let options = words.into_iter().filter(|word| word.starts_with('-'));
     options.map(str::to_owned).collect()
 }
 
@@ -78,7 +73,7 @@ fn fish_knows_the_options_and_which_take_a_value() {
         let after = |name| words.iter().position(|word| *word == name).map(|at| words[at + 1]);
         let known = if words.contains(&"-x") { &mut valued } else { &mut flags };
         known.extend(after("-s").map(|short| format!("-{short}")));
-        known.extend(after("-l").map(|long| format!("--{long}")).filter(|long| is_there(long)));
+        known.extend(after("-l").map(|long| format!("--{long}")));
     }
     assert_eq!(valued, names(|takes_value| takes_value));
     assert_eq!(flags, names(|takes_value| !takes_value));

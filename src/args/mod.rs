@@ -20,7 +20,7 @@ use crate::frame::{FrameSize, PixelFormat, SampleRange};
 use crate::request::template::Template;
 use crate::request::{HeaderRule, ImagePart, Url, UserInfo};
 pub use conflicts::BodyArg;
-pub use options::help;
+pub use options::HELP;
 use options::{Action, next_option};
 
 /// The most uploads in flight: each has a thread and a connection.
@@ -60,8 +60,8 @@ pub struct Args {
     /// Between the starts of two attempts, at least.
     pub spacing: Duration,
     pub keep_going: bool,
-    #[cfg(feature = "keep-alive")]
-    pub keep_alive: bool,
+    /// Whether connections are kept between uploads.
+    pub keeps_connections: bool,
     pub ndjson: bool,
     pub verbose: bool,
     pub quiet: bool,
@@ -114,8 +114,7 @@ struct Typed {
     retry_all_errors: bool,
     spacing: Option<Duration>,
     keep_going: bool,
-    #[cfg(feature = "keep-alive")]
-    keep_alive: bool,
+    no_keep_alive: bool,
     ndjson: bool,
     verbose: bool,
     quiet: bool,
@@ -181,8 +180,7 @@ impl Typed {
             retry_all_errors: self.retry_all_errors,
             spacing: self.spacing.unwrap_or_default(),
             keep_going: self.keep_going,
-            #[cfg(feature = "keep-alive")]
-            keep_alive: self.keep_alive,
+            keeps_connections: !self.no_keep_alive,
             ndjson: self.ndjson,
             verbose: self.verbose,
             quiet: self.quiet,

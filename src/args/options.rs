@@ -14,13 +14,7 @@ use crate::encode::Level;
 use crate::frame::PixelFormat;
 use crate::request::template::Template;
 
-const HELP: &str = include_str!("help.txt");
-
-/// The help, without what this build has not.
-pub fn help() -> String {
-    let is_there = |line: &&str| cfg!(feature = "keep-alive") || !line.contains("--keep-alive");
-    HELP.split_inclusive('\n').filter(is_there).collect()
-}
+pub const HELP: &str = include_str!("help.txt");
 
 /// An option's names, and what it does.
 pub struct Opt {
@@ -101,8 +95,7 @@ pub const OPTIONS: &[Opt] = &[
     valued(Some('j'), "jobs", |typed, long, value| {
         put(&mut typed.jobs, parse_whole(long, value, 1, MAX_JOBS))
     }),
-    #[cfg(feature = "keep-alive")]
-    flag(None, "keep-alive", |typed| typed.keep_alive = true),
+    flag(None, "no-http-keep-alive", |typed| typed.no_keep_alive = true),
     valued(None, "rate", |typed, _, value| put(&mut typed.spacing, parse_rate(value))),
     valued(Some('m'), "max-time", |typed, long, value| {
         put(&mut typed.max_time, parse_seconds(long, value, 0.001))
@@ -188,10 +181,9 @@ mod tests {
             Some((short.and_then(|(short, _)| short.chars().next()), long))
         };
         // "--form NAME=<FILE" and the like repeat an option that has its short name elsewhere.
-        let help = help();
         let of_help =
-            names(help.lines().filter_map(option).filter(|(short, long)| {
-                short.is_some() || !help.contains(&format!(", --{long} "))
+            names(HELP.lines().filter_map(option).filter(|(short, long)| {
+                short.is_some() || !HELP.contains(&format!(", --{long} "))
             }));
         assert_eq!(of_help, of_parser());
     }
@@ -207,10 +199,7 @@ mod tests {
             Some((short, long))
         };
         let manual = include_str!("../../man/pngpost.1");
-        // The manual is that of the whole program.
-        let is_there = |long: &str| cfg!(feature = "keep-alive") || long != "keep-alive";
-        let of_manual = manual.lines().filter_map(option).filter(|(_, long)| is_there(long));
-        assert_eq!(names(of_manual), of_parser());
+        assert_eq!(names(manual.lines().filter_map(option)), of_parser());
     }
 
     #[test]

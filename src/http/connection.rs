@@ -129,6 +129,12 @@ impl<'a> Outgoing<'a> {
         (self.head, self.body) = (&[], &[]);
     }
 
+    fn fail(&mut self, error: io::Error) {
+        self.cut();
+        self.is_cut = true;
+        self.failure = Some(error);
+    }
+
     /// Why sending failed, once: it explains why no answer comes.
     pub fn take_failure(&mut self) -> Option<io::Error> {
         self.failure.take()
@@ -210,8 +216,7 @@ impl Connection {
                     }
                 }
                 Err(error) if self.has_sent() => {
-                    outgoing.cut();
-                    outgoing.failure = Some(error);
+                    outgoing.fail(error);
                     break;
                 }
                 Err(error) => return Err(error),
@@ -221,6 +226,22 @@ impl Connection {
         let count = self.wire.receive(&mut self.input[self.unread.end..])?;
         self.unread.end += count;
         Ok(count)
+    }
+
+    /// Sends the rest of a request whose response is there: a server may say early that it is content, and
+    /// still want all of it. If the server does not take the rest, the response stands nevertheless.
+    pub fn send_rest(&mut self, outgoing: &mut Outgoing) {
+        while self.wire.is_sending(outgoing) {
+            let sent = match self.wire.send(outgoing) {
+                Err(error) if error.kind() == ErrorKind::WouldBlock => {
+                    self.wire.socket().wait_for_room()
+                }
+                sent => sent,
+            };
+            if let Err(error) = sent {
+                outgoing.fail(error);
+            }
+        }
     }
 
     /// Makes room behind the unread bytes. What filled all of it gets twice as much.

@@ -42,8 +42,8 @@ pub fn exchange(
     let mut outgoing = Outgoing::new(&head, body);
     let (parsed, call) = receive_head(connection, call, &mut outgoing)?;
     let head = check(&parsed)?;
-    // Servers refuse a body before they have read it. They read no more of it then, as curl expects, too.
-    if parsed.status().as_u16() >= 400 {
+    // A server that refuses a body reads no more of it. curl stops sending there, too.
+    if !parsed.status().is_success() {
         outgoing.cut();
     }
     let (body, must_close) = match call {
@@ -51,6 +51,7 @@ pub fn exchange(
         RecvResponseResult::Redirect(call) => (Vec::new(), call.must_close_connection()),
         RecvResponseResult::Cleanup(call) => (Vec::new(), call.must_close_connection()),
     };
+    connection.send_rest(&mut outgoing);
     Ok(Exchanged {
         response: head.into_response(body),
         is_reusable: !must_close && connection.is_between_requests(&outgoing),

@@ -70,23 +70,31 @@ impl Socket {
 
     /// Waits until there is input or room, and prefers input. At the deadline it is an error.
     pub fn wait(&self) -> io::Result<Ready> {
+        let ready = self.wait_for(PollFlags::IN | PollFlags::OUT)?;
+        Ok(if ready == PollFlags::OUT { Ready::Room } else { Ready::Input })
+    }
+
+    /// Waits until there is room, or an error that the next `send` tells. At the deadline it is an error.
+    pub fn wait_for_room(&self) -> io::Result<()> {
+        self.wait_for(PollFlags::OUT).map(drop)
+    }
+
+    fn wait_for(&self, awaited: PollFlags) -> io::Result<PollFlags> {
         loop {
             let left = self.deadline.saturating_duration_since(Instant::now());
-            let mut socket = [PollFd::new(&self.stream, PollFlags::IN | PollFlags::OUT)];
+            let mut socket = [PollFd::new(&self.stream, awaited)];
             let timeout = Timespec::try_from(left).map_err(io::Error::other)?;
             match poll(&mut socket, Some(&timeout)) {
                 Ok(_) | Err(Errno::INTR) => {}
                 Err(error) => return Err(error.into()),
             }
-            let ready = socket[0].revents();
-            if ready.intersects(PollFlags::IN | PollFlags::HUP | PollFlags::ERR) {
-                return Ok(Ready::Input);
-            }
-            if left.is_zero() {
-                return Err(timed_out());
-            }
-            if ready.contains(PollFlags::OUT) {
-                return Ok(Ready::Room);
+            // Once the deadline has passed, there is only time for what has come.
+            match socket[0].revents() {
+                ready if left.is_zero() && (ready.is_empty() || ready == PollFlags::OUT) => {
+                    return Err(timed_out());
+                }
+                ready if ready.is_empty() => {}
+                ready => return Ok(ready),
             }
         }
     }

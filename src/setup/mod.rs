@@ -81,10 +81,13 @@ fn input(args: &Args) -> Result<Input<File>> {
 
 fn client(args: &Args, request: &Arc<Request>) -> Result<Client> {
     let request = Arc::clone(request);
-    if args.keep_alive {
+    if args.keeps_connections {
         return Ok(Client::Kept(Box::new(Kept::new(request, args.max_time)?)));
     }
-    ensure!(!request.url.is_ipv6(), "URL: IPv6 addresses need --keep-alive; or use a host name");
+    ensure!(
+        !request.url.is_ipv6(),
+        "URL: --no-http-keep-alive takes no IPv6 address; use a host name"
+    );
     Ok(Client::Minreq(Minreq::new(request, args.max_time)))
 }
 

@@ -443,7 +443,7 @@ fn a_tls_peer_that_stalls_ends_at_max_time(engine: Engine) {
     });
     use std::io::Read;
     let url = format!("https://localhost:{}/", server.address.port());
-    // Over ureq it was never sent: the handshake is not done.
+    // On a kept connection it was never sent: the handshake is not done.
     let run = engine.run(&["-s", "1x1", "--retry", "0", "-m", "0.5", &url], &[0; 3]);
     let message = "frame 0: upload: timed out (--max-time); 0 lines are out, go on with --skip 0";
     run.fails(1, message);

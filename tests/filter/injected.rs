@@ -67,6 +67,8 @@ impl Drop for Files {
     }
 }
 
+const MINREQ: &str = "--no-http-keep-alive";
+
 fn echoing() -> Server {
     Server::answering(|_, request| ok(format!("answer {}", tiny_number(&request.body))))
 }
@@ -106,24 +108,29 @@ fn no_file_descriptor_for_a_connection_was_never_sent_and_is_tried_again() {
     if !strace_works() {
         return;
     }
-    let (server, files) = (echoing(), Files::new("emfile", &tiny_frames(5)));
-    let arguments = ["-v", "-s", "1x1", "--raw", "--retry-delay", "0.001", &server.url()];
-    let run = files.run("socket:error=EMFILE:when=2..3", None, &arguments);
-    assert_eq!(String::from_utf8(run.stdout).unwrap(), answers(5));
-    assert_eq!(run.status, Some(0));
-    let retry = "pngpost: frame 1: upload: too many open files; attempt 2 of 4 in 0.0 s";
-    assert_eq!(run.stderr.lines().next(), Some(retry));
-    assert_eq!(server.connections(), 5);
+    // The first socket that cannot be had, and the frame that is told of.
+    for (more, first, frame, connections) in [(&[][..], 1, 0, 1), (&[MINREQ], 2, 1, 5)] {
+        let (server, files) = (echoing(), Files::new("emfile", &tiny_frames(5)));
+        let url = server.url();
+        let own = ["-v", "-s", "1x1", "--raw", "--retry-delay", "0.001", &url];
+        let fault = format!("socket:error=EMFILE:when={first}..{}", first + 1);
+        let run = files.run(&fault, None, &[more, &own].concat());
+        assert_eq!(String::from_utf8(run.stdout).unwrap(), answers(5));
+        assert_eq!(run.status, Some(0));
+        let cause = "too many open files; attempt 2 of 4 in 0.0 s";
+        let retry = format!("pngpost: frame {frame}: upload: {cause}");
+        assert_eq!(run.stderr.lines().next(), Some(&*retry));
+        assert_eq!(server.connections(), connections);
+    }
 }
 
 #[test]
-#[cfg(feature = "keep-alive")]
 fn a_kept_connection_that_dies_before_anything_is_sent_is_quietly_replaced() {
     if !strace_works() {
         return;
     }
     let (server, files) = (echoing(), Files::new("stale", &tiny_frames(5)));
-    let arguments = ["--keep-alive", "-s", "1x1", "--raw", "--retry", "0", &server.url()];
+    let arguments = ["-s", "1x1", "--raw", "--retry", "0", &server.url()];
     let run = files.run("sendmsg:error=ECONNRESET:when=3", None, &arguments).ok();
     assert_eq!(String::from_utf8(run.stdout).unwrap(), answers(5));
     assert_eq!((server.connections(), server.requests().len()), (2, 5));

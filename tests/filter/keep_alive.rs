@@ -1,4 +1,4 @@
-//! `--keep-alive`: connections are used again, and only where that is safe.
+//! Connections are used again, and only where that is safe.
 
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use socket2::{Domain, SockRef, Socket, Type};
 
-use crate::support::engine::Engine::Ureq;
+use crate::support::engine::Engine::Kept;
 use crate::support::program::{Running, run_command};
 use crate::support::server::{Request, Server, ok};
 use crate::support::tls::{Authority, accept};
@@ -27,7 +27,7 @@ fn there_are_no_more_connections_than_jobs() {
     for jobs in [1, 4] {
         let server = Server::answering(|_, request| echo(request));
         let arguments = ["-s", "1x1", "--raw", "-j", &jobs.to_string(), &server.url()];
-        assert_eq!(Ureq.run(&arguments, &tiny_frames(200)).ok().lines(), answers(200));
+        assert_eq!(Kept.run(&arguments, &tiny_frames(200)).ok().lines(), answers(200));
         assert!((1..=jobs).contains(&server.connections()), "{}", server.connections());
     }
 }
@@ -43,34 +43,10 @@ fn over_tls_too() {
         }
     });
     let url = format!("https://localhost:{}/", server.address.port());
-    let mut command = Ureq.command(&["-s", "1x1", "--raw", &url]);
+    let mut command = Kept.command(&["-s", "1x1", "--raw", &url]);
     command.env("SSL_CERT_FILE", &authority.file);
     assert_eq!(run_command(command, &tiny_frames(50)).ok().lines(), answers(50));
     assert_eq!(server.connections(), 1);
-}
-
-#[test]
-fn the_head_is_complete_and_says_nothing_twice() {
-    let server = Server::answering(|_, _| ok(""));
-    let url = format!("http://me:pass@{}/a?b=c#d", server.address);
-    let own = ["-H", "X-Twice: 1", "-H", "X-Twice: 2", "-H", "Accept:", "-H", "X: caf\u{e9}"];
-    let all = [&["-s", "1x1", "-X", "PATCH"], &own[..], &[&url]].concat();
-    Ureq.run(&all, &[1, 2, 3]).ok();
-    let request = server.requests().remove(0);
-    assert_eq!(request.head[0], "PATCH /a?b=c HTTP/1.1");
-    assert_eq!(request.header("Host"), [server.address.to_string()]);
-    assert_eq!(request.header("Content-Length"), [request.body.len().to_string()]);
-    assert_eq!(request.header("User-Agent"), [concat!("pngpost/", env!("CARGO_PKG_VERSION"))]);
-    assert_eq!(request.header("Authorization"), ["Basic bWU6cGFzcw=="]);
-    assert_eq!(request.header("X-Twice"), ["1", "2"]);
-    assert_eq!(request.header("X"), ["caf\u{e9}"]);
-    assert!(request.header("Content-Type")[0].starts_with("multipart/form-data; boundary="));
-    for absent in
-        ["Accept", "Accept-Encoding", "Connection", "Cookie", "Expect", "Transfer-Encoding"]
-    {
-        assert_eq!(request.header(absent), [""; 0], "{absent}");
-    }
-    assert_eq!(request.head.len(), 9);
 }
 
 #[test]
@@ -85,7 +61,7 @@ fn a_connection_that_the_server_has_closed_while_it_was_idle_loses_nothing() {
         drop(connection);
         count.fetch_add(1, Ordering::AcqRel);
     });
-    let mut program = Running::start(Ureq.command(&["-s", "1x1", "--raw", &server.url()]));
+    let mut program = Running::start(Kept.command(&["-s", "1x1", "--raw", &server.url()]));
     for number in 0..4 {
         program.write(&tiny(number));
         assert_eq!(program.line(), format!("answer {number}"));
@@ -99,7 +75,7 @@ fn a_connection_that_the_server_has_closed_while_it_was_idle_loses_nothing() {
 #[test]
 fn a_connection_that_has_been_idle_for_long_is_not_used_again() {
     let server = Server::answering(|_, request| echo(request));
-    let mut program = Running::start(Ureq.command(&["-s", "1x1", "--raw", &server.url()]));
+    let mut program = Running::start(Kept.command(&["-s", "1x1", "--raw", &server.url()]));
     for (number, connections) in [(0, 1), (1, 1), (2, 2)] {
         let begin = Instant::now();
         // Shorter than any server's limit that we know of, and longer than the program's.
@@ -119,7 +95,7 @@ fn what_comes_unasked_is_no_answer_to_the_next_frame() {
             connection.write_all(&[echo(&request), late.to_vec()].concat()).unwrap();
         }
     });
-    let run = Ureq.run(&["-s", "1x1", "--raw", &server.url()], &tiny_frames(5)).ok();
+    let run = Kept.run(&["-s", "1x1", "--raw", &server.url()], &tiny_frames(5)).ok();
     assert_eq!((run.lines(), server.connections()), (answers(5), 5));
 }
 
@@ -137,7 +113,7 @@ fn a_frame_that_has_left_on_a_connection_that_then_dies_is_not_sent_again() {
                 connection.write_all(&echo(&request)).unwrap();
             }
         });
-        let run = Ureq.run(&["-s", "1x1", "--raw", &server.url()], &tiny_frames(9));
+        let run = Kept.run(&["-s", "1x1", "--raw", &server.url()], &tiny_frames(9));
         assert_eq!((run.status, run.lines()), (Some(1), answers(3)), "{}", run.stderr);
         assert_eq!((requests.load(Ordering::Acquire), server.connections()), (4, 1));
     }
@@ -154,7 +130,7 @@ fn a_connect_that_times_out_was_never_sent() {
         (0..2).map(|_| TcpStream::connect_timeout(&address, Duration::from_millis(200))).collect();
     let url = format!("http://{address}/");
     let limits = ["-m", "0.3", "--retry", "2", "--retry-delay", "0.001"];
-    let run = Ureq.run(&[&["-s", "1x1"], &limits[..], &[&url]].concat(), &[0; 3]);
+    let run = Kept.run(&[&["-s", "1x1"], &limits[..], &[&url]].concat(), &[0; 3]);
     let cause = "timed out (--max-time) (3 attempts)";
     run.fails(1, &format!("frame 0: upload: {cause}; 0 lines are out, go on with --skip 0"));
 }
@@ -165,7 +141,7 @@ fn a_tls_handshake_that_fails_was_never_sent() {
         let _ = connection.read(&mut [0; 1024]);
     });
     let url = format!("https://localhost:{}/", server.address.port());
-    let run = Ureq.run(&["-s", "1x1", "--retry", "2", "--retry-delay", "0.001", &url], &[0; 3]);
+    let run = Kept.run(&["-s", "1x1", "--retry", "2", "--retry-delay", "0.001", &url], &[0; 3]);
     assert_eq!((run.status, server.connections()), (Some(1), 3), "{}", run.stderr);
 }
 
@@ -179,7 +155,7 @@ fn a_server_that_reads_slowly_does_not_outlast_max_time() {
     });
     let begin = Instant::now();
     let arguments = ["-s", "3000x1000", "-p", "gray", "-z", "none", "-m", "0.5", &server.url()];
-    let run = Ureq.run(&arguments, &[5; 3_000_000]);
+    let run = Kept.run(&arguments, &[5; 3_000_000]);
     let cause = "timed out (--max-time)";
     run.fails(1, &format!("frame 0: upload: {cause}; 0 lines are out, go on with --skip 0"));
     // Well before the attempt would have been given up for lost.
@@ -194,7 +170,7 @@ fn a_body_without_length_that_is_reset_is_cut() {
             SockRef::from(&connection).set_linger(Some(Duration::ZERO)).unwrap();
         }
     });
-    let run = Ureq.run(&["-s", "1x1", &server.url()], &[0; 3]);
+    let run = Kept.run(&["-s", "1x1", &server.url()], &[0; 3]);
     let cause = "connection reset by peer";
     run.fails(1, &format!("frame 0: upload: {cause}; 0 lines are out, go on with --skip 0"));
 }
@@ -207,7 +183,7 @@ fn chunks_in_http_1_0_are_refused() {
             let _ = connection.write_all(format!("{head}4\r\ngood\r\n0\r\n\r\n").as_bytes());
         }
     });
-    let run = Ureq.run(&["-s", "1x1", &server.url()], &[0; 3]);
+    let run = Kept.run(&["-s", "1x1", &server.url()], &[0; 3]);
     let cause = "malformed response: Transfer-Encoding in HTTP/1.0";
     run.fails(1, &format!("frame 0: upload: {cause}; 0 lines are out, go on with --skip 0"));
 }
@@ -220,6 +196,6 @@ fn an_ipv6_address_will_do() {
     };
     let server = Server::answering_on(listener, |_, request| echo(request));
     let url = format!("http://{}/", server.address);
-    assert_eq!(Ureq.run(&["-s", "1x1", "--raw", &url], &tiny_frames(2)).ok().lines(), answers(2));
+    assert_eq!(Kept.run(&["-s", "1x1", "--raw", &url], &tiny_frames(2)).ok().lines(), answers(2));
     assert_eq!(server.requests()[0].header("Host"), [server.address.to_string()]);
 }

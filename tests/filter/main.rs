@@ -14,7 +14,6 @@ mod endings;
 mod faults;
 mod frames;
 mod injected;
-#[cfg(feature = "keep-alive")]
 mod keep_alive;
 mod lines;
 mod promises;

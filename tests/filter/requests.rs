@@ -1,9 +1,14 @@
 //! What is sent: the form as axum's parser sees it, and the request byte for byte.
 
+use crate::support::engine::{Engine, test_each_engine};
 use crate::support::form_server::{FormServer, PartSeen};
 use crate::support::program::{Run, run, run_command};
 use crate::support::server::{Request, Server, ok};
 use crate::support::{decode, tiny_frames};
+
+test_each_engine! {
+    the_head_is_complete_and_says_nothing_twice
+}
 
 /// A file for one test, gone with it.
 struct TempFile(std::path::PathBuf);
@@ -127,22 +132,51 @@ fn names_are_escaped_as_browsers_do() {
     assert!(body.contains(head), "{body}");
 }
 
-#[test]
-fn the_head_is_complete_and_says_nothing_twice() {
-    let request = request_with(&[]);
-    assert_eq!(request.head[0], "POST / HTTP/1.1");
-    assert_eq!(request.header("Host").len(), 1);
+fn the_head_is_complete_and_says_nothing_twice(engine: Engine) {
+    let server = Server::answering(|_, _| ok(""));
+    let url = format!("http://me:pass@{}/a?b=c#d", server.address);
+    let own = ["-H", "X-Twice: 1", "-H", "X-Twice: 2", "-H", "Accept:", "-H", "X: caf\u{e9}"];
+    let all = [&["-s", "1x1", "-X", "PATCH"], &own[..], &[&url]].concat();
+    engine.run(&all, &[1, 2, 3]).ok();
+    let request = server.requests().remove(0);
+    assert_eq!(request.head[0], "PATCH /a?b=c HTTP/1.1");
+    assert_eq!(request.header("Host"), [server.address.to_string()]);
     assert_eq!(request.header("Content-Length"), [request.body.len().to_string()]);
-    assert_eq!(request.header("Connection"), ["close"]);
-    assert_eq!(request.header("Accept"), ["*/*"]);
     assert_eq!(request.header("User-Agent"), [concat!("pngpost/", env!("CARGO_PKG_VERSION"))]);
-    for absent in ["Transfer-Encoding", "Expect", "Authorization"] {
-        assert_eq!(request.header(absent), [""; 0]);
+    assert_eq!(request.header("Authorization"), ["Basic bWU6cGFzcw=="]);
+    assert_eq!(request.header("X-Twice"), ["1", "2"]);
+    assert_eq!(request.header("X"), ["caf\u{e9}"]);
+    for absent in ["Accept", "Accept-Encoding", "Cookie", "Expect", "Transfer-Encoding"] {
+        assert_eq!(request.header(absent), [""; 0], "{absent}");
     }
+    let (connection, lines): (&[&str], _) = match engine {
+        Engine::Kept => (&[], 9),
+        Engine::Minreq => (&["close"], 10),
+    };
+    assert_eq!((request.header("Connection").as_slice(), request.head.len()), (connection, lines));
     let content_type = request.header("Content-Type");
     let boundary = content_type[0].strip_prefix("multipart/form-data; boundary=").unwrap();
     let last = format!("\r\n--{boundary}--\r\n");
     assert!(content_type.len() == 1 && request.body.ends_with(last.as_bytes()));
+    assert_eq!(request_with(&[]).header("Accept"), ["*/*"]);
+}
+
+#[test]
+fn header_names_go_out_as_they_are_spelled() {
+    let request = request_with(&["-H", "x-MiXed: 1", "-H", "X-mixed: 2"]);
+    let names = request.head[1..].iter().map(|line| line.split(':').next().unwrap());
+    let expected =
+        ["Host", "User-Agent", "Accept", "x-MiXed", "X-mixed", "Content-Type", "Content-Length"];
+    assert_eq!(names.collect::<Vec<_>>(), expected);
+}
+
+#[test]
+fn headers_of_any_size_go_out() {
+    let file = TempFile::new("long", format!("X-Long: {}\n", "x".repeat(1 << 20)).as_bytes());
+    let long = "y".repeat(60_000);
+    let request = request_with(&["-H", &format!("@{file}"), "-H", &format!("X-Other: {long}")]);
+    assert_eq!(request.header("X-Long")[0].len(), 1 << 20);
+    assert_eq!(request.header("X-Other"), [long]);
 }
 
 #[test]

@@ -71,11 +71,10 @@ fn soak_over_minreq() {
     soak(Engine::Minreq);
 }
 
-#[cfg(feature = "keep-alive")]
 #[test]
 #[ignore = "takes a minute or so"]
-fn soak_over_ureq() {
-    soak(Engine::Ureq);
+fn soak_on_kept_connections() {
+    soak(Engine::Kept);
 }
 
 fn soak(engine: Engine) {
@@ -106,7 +105,8 @@ fn soak(engine: Engine) {
     });
     // Waiting for the first frame: its threads are there, the copy of stdin is open.
     wait_until("the program reads", || program.memory("Threads") >= 3);
-    let idle = descriptors(&program) + engine.pick(0, JOBS);
+    let kept = if engine == Engine::Kept { JOBS } else { 0 };
+    let idle = descriptors(&program) + kept;
     let mut answered = 0;
     let mut go_on_to = |program: &mut Running, end| {
         (answered..end).for_each(|number| sender.send(number).unwrap());

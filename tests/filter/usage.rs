@@ -12,11 +12,6 @@ use crate::support::{file, tiny_frames};
 
 const URL: &str = "http://127.0.0.1:1/";
 
-const NO_IPV6: &str = match cfg!(feature = "keep-alive") {
-    true => "URL: IPv6 addresses need --keep-alive; or use a host name",
-    false => "URL: IPv6 addresses are not supported here; use a host name",
-};
-
 /// Command lines, split at blanks (`URL` and `SIZE` stand for good ones), and the message of each.
 const BAD: [(&str, &str); 85] = [
     ("", "no URL given; usage: pngpost [-s WxH] [OPTION]... URL"),
@@ -151,7 +146,10 @@ const BAD: [(&str, &str); 85] = [
     ("SIZE ftp://h/x", "URL: takes http://… or https://…, no other scheme"),
     ("SIZE http://h:83635/", "URL: port 83635: takes 1 to 65535"),
     ("SIZE http:///x", "URL: there is no host"),
-    ("SIZE http://[::1]/", NO_IPV6),
+    (
+        "SIZE --no-http-keep-alive http://[::1]/",
+        "URL: --no-http-keep-alive takes no IPv6 address; use a host name",
+    ),
 ];
 
 #[test]
@@ -225,9 +223,8 @@ fn a_file_that_is_standard_input_takes_no_frames_away() {
 
 #[test]
 fn options_that_are_left_out_are_not_taken() {
-    let left_out = (!cfg!(feature = "keep-alive")).then_some("keep-alive");
-    for option in ["silent"].into_iter().chain(left_out).map(|name| format!("--{name}")) {
-        let run = run(&["-s", "1x1", &option, URL], &[]);
+    for option in ["--silent", "--keep-alive"] {
+        let run = run(&["-s", "1x1", option, URL], &[]);
         run.fails(2, &format!("{option}: no such option; 'pngpost --help' lists them"));
     }
 }

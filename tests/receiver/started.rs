@@ -31,7 +31,7 @@ impl Drop for Receiver {
     }
 }
 
-/// Built once, with the profile and the features of this test and into its target folder.
+/// Built once, with the profile of this test and into its target folder.
 pub fn program() -> &'static PathBuf {
     static PROGRAM: OnceLock<PathBuf> = OnceLock::new();
     PROGRAM.get_or_init(|| {
@@ -42,9 +42,6 @@ pub fn program() -> &'static PathBuf {
         build.arg(profile.parent().unwrap()).current_dir(env!("CARGO_MANIFEST_DIR"));
         if !cfg!(debug_assertions) {
             build.arg("--release");
-        }
-        if !cfg!(feature = "keep-alive") {
-            build.arg("--no-default-features");
         }
         assert!(build.status().unwrap().success(), "the receiver builds");
         profile.join("examples/receiver")

@@ -19,7 +19,7 @@ pub fn trusted(block: &Block) {
     make(&trial, &block.text);
     let port = tls_server(&trial).port();
     let pictures = Picture::all(64, 64, &trial.read("frames.rgb"));
-    for options in ["", "--keep-alive"] {
+    for options in ["", "--no-http-keep-alive"] {
         for host in ["localhost", "127.0.0.1"] {
             let run = post(&trial, options, &format!("https://{host}:{port}/"));
             assert_lines(&run.ok().lines(), &pictures);
@@ -29,7 +29,7 @@ pub fn trusted(block: &Block) {
     assert_ne!(authority, block.text);
     make(&trial, &authority);
     let port = tls_server(&trial).port();
-    for options in ["", "--keep-alive"] {
+    for options in ["", "--no-http-keep-alive"] {
         let run = post(&trial, options, &format!("https://localhost:{port}/"));
         let is_told = run.stderr.contains("calls itself a CA, and is none that a server may show");
         assert!(run.status == Some(1) && is_told, "{}", run.stderr);

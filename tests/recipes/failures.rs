@@ -97,7 +97,7 @@ pub fn records(block: &Block) {
         _ => Answer::Receiver,
     });
     let run = trial.run();
-    let told = "upload: no response: closed, or no HTTP status line";
+    let told = "upload: no response: closed before there was one";
     assert_eq!(run.lines(), ["1: 500", &format!("3: {told}")]);
     // jq's status is the pipe's.
     assert_eq!(run.status, Some(0));

@@ -93,7 +93,7 @@ recipes! {
     numbers: servers::numbers, README, "frame={{n}}", [];
     records: failures::records, README, "--ndjson --keep-going", ["jq"];
     records_shown: failures::records_shown, README, "{\"frame\":0,", [];
-    keep_alive: shell::keep_alive, README, "--keep-alive -j 8", [];
+    far_away: shell::far_away, README, "-j 8 https://host/classify < frames.rgb", [];
     many_machines: machines::one_killed, README, "--retries 3 --pipe", ["parallel", "ssh", "sshd"];
     many_machines_resumed: machines::one_killed_and_resumed, README, "--resume-failed",
         ["parallel", "ssh", "sshd"];

@@ -103,7 +103,8 @@ pub fn pv(block: &Block) {
     assert_lines(&lines.lines().map(str::to_owned).collect::<Vec<_>>(), &pictures);
 }
 
-pub fn keep_alive(block: &Block) {
+/// Connections are kept.
+pub fn far_away(block: &Block) {
     let trial = Trial::new(block);
     assert_lines(&trial.run().ok().lines(), &trial.pictures());
     for exchange in trial.recorder.exchanges() {

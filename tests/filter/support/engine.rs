@@ -1,4 +1,4 @@
-//! The HTTP crates that upload. What is said of uploads is tested with each of them, from one list.
+//! The two ways to connect. What is said of uploads is tested on both, from one list.
 
 use std::ffi::OsStr;
 use std::process::Command;
@@ -7,17 +7,18 @@ use super::program::{self, Run};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Engine {
+    /// Connections that stay, the default.
+    Kept,
+    /// `--no-http-keep-alive`.
     Minreq,
-    /// `--keep-alive`.
-    Ureq,
 }
 
 impl Engine {
-    /// The program with these arguments, uploading over this crate.
+    /// The program with these arguments, connecting this way.
     pub fn command<S: AsRef<OsStr>>(self, arguments: &[S]) -> Command {
         let mut command = program::command(arguments);
-        if self == Engine::Ureq {
-            command.arg("--keep-alive");
+        if self == Engine::Minreq {
+            command.arg("--no-http-keep-alive");
         }
         command
     }
@@ -26,31 +27,22 @@ impl Engine {
     pub fn run<S: AsRef<OsStr>>(self, arguments: &[S], frames: &[u8]) -> Run {
         program::run_command(self.command(arguments), frames)
     }
-
-    /// What is expected, where the two differ.
-    pub fn pick<T>(self, minreq: T, ureq: T) -> T {
-        match self {
-            Engine::Minreq => minreq,
-            Engine::Ureq => ureq,
-        }
-    }
 }
 
 /// Makes a test of each of these functions for each engine.
 macro_rules! test_each_engine {
     ($($test:ident)*) => {
+        mod kept {
+            $(#[test]
+            fn $test() {
+                super::$test(crate::support::engine::Engine::Kept);
+            })*
+        }
+
         mod minreq {
             $(#[test]
             fn $test() {
                 super::$test(crate::support::engine::Engine::Minreq);
-            })*
-        }
-
-        #[cfg(feature = "keep-alive")]
-        mod ureq {
-            $(#[test]
-            fn $test() {
-                super::$test(crate::support::engine::Engine::Ureq);
             })*
         }
     };
