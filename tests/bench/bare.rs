@@ -1,10 +1,11 @@
-//! bare: the simplest filter over each HTTP crate: a frame in, its form posted, the answer out as a line.
+//! bare: the simplest filter over an HTTP crate: a frame in, its form posted, the answer out as a line.
 //!
 //!     bare minreq|ureq URL [FRAMES]
 //!
 //! Reads 64x64 rgb24 frames and posts the bodies that pngpost sends, one after the other, on one thread.
 //! With FRAMES, a file of such frames, the bodies are made of those before the first one is read, so that
-//! there is nothing left to encode. So what pngpost adds to a request can be told from the request.
+//! there is nothing left to encode. So what pngpost adds to a request can be told from the request. minreq
+//! is pngpost's own crate where it makes a connection for each; ureq keeps one, as pngpost's own code does.
 
 use std::io::{ErrorKind, Read, Write};
 

@@ -1,4 +1,4 @@
-//! encode: the png crate alone, on as many threads as wanted, with the settings of `src/encode.rs`.
+//! encode: the png crate alone, on as many threads as wanted, with the settings of `src/encode/mod.rs`.
 //!
 //!     encode WxH LEVEL THREADS FRAMES
 //!
