@@ -5,7 +5,8 @@ from dataclasses import dataclass
 import peers, pictures
 from sink import Sink
 
-ENGINES = {"minreq": ["-j", "1"], "ureq": ["-j", "1", "--keep-alive"]}
+# The crate of the simplest filter, and the options with which pngpost makes connections as that one does.
+ENGINES = {"ureq": ["-j", "1"], "minreq": ["-j", "1", "--no-http-keep-alive"]}
 
 
 @dataclass
@@ -31,9 +32,10 @@ class Place:
 # One frame, its line
 
 def dialogue(at):
-    """From a frame's last byte in to its line out, beside the simplest filter over the same crate.
+    """From a frame's last byte in to its line out, beside the simplest filter over an HTTP crate.
 
-    One such filter posts bodies that are ready, another one encodes, too.
+    ureq keeps its connection, and is no part of pngpost; minreq is what makes pngpost a connection for each
+    upload. One such filter posts bodies that are ready, another one encodes, too.
     """
     count, rounds = (200, 1) if at.given.quick else (1000, at.given.rounds)
     frames, url = at.frames("64x64", 64), at.server.urls["http"]
@@ -138,9 +140,10 @@ def fed(at, size, options, frames, count, watch=None):
 def memory(at):
     """The peak, and that it does not depend on the number of frames."""
     results = []
-    small = [("64x64", options, count) for options in ("-j 1", "-j 8", "--keep-alive -j 8")
+    small = [("64x64", options, count) for options in ("-j 1", "-j 8", "--no-http-keep-alive -j 8")
              for count in ((1000,) if at.given.quick else (1000, 20000))]
-    for size, options, count in [*small, ("1920x1080", "-j 8", 24), ("1920x1080", "--keep-alive -j 8", 24)]:
+    large = [("1920x1080", options, 24) for options in ("-j 8", "--no-http-keep-alive -j 8")]
+    for size, options, count in [*small, *large]:
         frames = at.frames(size, 64 if size == "64x64" else 8)
         peak = fed(at, size, options.split(), frames, count)
         limit = formula(at, size, options, frames)
@@ -160,7 +163,7 @@ def formula(at, size, options, frames):
         body = sink.bytes / count / 1e6
     cores, frame, answer = os.cpu_count(), width * height * 3 / 1e6, len(peers.ANSWER) / 1e6
     jobs = max(cores, int(options.split()[-1]))
-    copies, each = (3, 0.4) if "--keep-alive" in options else (6, 0.1)
+    copies, each = (6, 0.1) if "--no-http-keep-alive" in options else (3, 0.4)
     return 20 + cores * (frame + 8 * body) + jobs * (copies * body + 8 * answer + each)
 
 
@@ -174,7 +177,7 @@ def million(at):
             samples[mark] = resident(pid, "VmRSS:")
 
     begin = time.monotonic()
-    peak = fed(at, "64x64", ["--keep-alive", "-j", "8"], at.frames("64x64", 64), 1000000, watch)
+    peak = fed(at, "64x64", ["-j", "8"], at.frames("64x64", 64), 1000000, watch)
     seconds = time.monotonic() - begin
     early, late = samples[50000], samples[950000]
     at.log(f"a million frames in {seconds:.0f} s: {early:.1f} MB after 50000, {late:.1f} MB after 950000, "

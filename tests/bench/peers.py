@@ -95,7 +95,7 @@ PEERS = [
 ]
 
 
-WAYS = ["-j 1", "-j 2", "--keep-alive -j 1", "--keep-alive -j 8"]
+WAYS = ["-j 1", "-j 2", "-j 8", "--no-http-keep-alive -j 1"]
 # Where encoding takes the most time, also less of it.
 WAYS_LARGE = [*WAYS, "-j 2 -z fastest"]
 

@@ -78,7 +78,7 @@ def race(supply, url, server, contestants, binary, shown, prefix, rounds, second
 
     # Far away, making a connection takes as long as several frames: it must not be a large part of a run.
     ways = peers.WAYS if supply.size == "64x64" else peers.WAYS_LARGE
-    longer = {options: 2 if prefix and "--keep-alive" in options else 1 for options in ways}
+    longer = {options: 2 if prefix and "--no-http-keep-alive" not in options else 1 for options in ways}
     ours = [peers.pngpost(binary, options, longer[options]) for options in ways]
     passing = [peers.pngpost_ready(binary, options, longer[options]) for options in shown]
     if not any(peer.ready for peer in contestants):

@@ -17,9 +17,9 @@ def speeds(result):
     names, ratios = result["names"], result["ratios"]
     width = max(map(len, names.values()))
     trip = f", {result['round_trip_ms']:.1f} ms to connect" if result["round_trip_ms"] else ""
-    lines = [f"\n{result['case']}{trip}", f"{'':{width}}  frames/s  frames" + "".join(f"{our:>26}" for our in ratios)]
+    lines = [f"\n{result['case']}{trip}", f"{'':{width}}  frames/s  frames" + "".join(f"  {our:>8}" for our in ratios)]
     for name, what in names.items():
-        cells = "".join(f"{number(of[name]) if name in of else '':>26}" for of in ratios.values())
+        cells = "".join(f"  {number(of[name]) if name in of else '':>{max(8, len(our))}}" for our, of in ratios.items())
         speed, count = result["frames_per_second"][name], result["counts"][name]
         lines.append(f"{what:{width}}  {speed:8.1f}  {count:6}{cells}".rstrip())
     return "\n".join(lines)
@@ -57,7 +57,7 @@ def targets(results):
     small, large = races.get(("http", "64x64")), races.get(("http", "1920x1080"))
     far = races.get(("rtt-https", "64x64"))
     if small:
-        for way in ("-j 1", "--keep-alive -j 1"):
+        for way in ("-j 1", "--no-http-keep-alive -j 1"):
             for peer, least in (("seed", 20), ("opencv", 8), ("curl", 1)):
                 if peer in small["ratios"][way]:
                     target(f"64x64, {way}, over {small['names'][peer]}", small["ratios"][way][peer], least)
@@ -65,9 +65,9 @@ def targets(results):
         for way in ("-j 2", "-j 2 -z fastest"):
             target(f"1920x1080, {way}, over {large['names']['opencv']}", large["ratios"][way]["opencv"], 6)
     if far:
-        one, eight = (far["frames_per_second"][f"--keep-alive -j {jobs}"] for jobs in (1, 8))
-        target("20 ms, https, --keep-alive -j 1, frames a round trip", one * far["round_trip_ms"] / 1000, 0.9)
-        target("20 ms, https, --keep-alive, -j 8 over -j 1", eight / one, 7.5)
+        one, eight = (far["frames_per_second"][f"-j {jobs}"] for jobs in (1, 8))
+        target("20 ms, https, -j 1, frames a round trip", one * far["round_trip_ms"] / 1000, 0.9)
+        target("20 ms, https, -j 8 over -j 1", eight / one, 7.5)
     for engine, result in results.get("dialogue", {}).items():
         target(f"dialogue over {engine} alone", result["ratio"], most=1.3)
         target(f"dialogue over {engine} and encoding", result["ratio_encoding"], most=1.3)

@@ -145,10 +145,10 @@ def races(given, binary, fast, work, log):
 def shown(network, size):
     """The options of pngpost that fit the case, and whose ratios the README shows."""
     if network.startswith("rtt"):
-        return ["--keep-alive -j 8"]
+        return ["-j 8"]
     if network == "https":
-        return ["--keep-alive -j 1"]
-    return ["-j 1", "--keep-alive -j 1"] if size == "64x64" else ["-j 2"]
+        return ["-j 1"]
+    return ["-j 1", "--no-http-keep-alive -j 1"] if size == "64x64" else ["-j 2"]
 
 
 def name_missing(log):
