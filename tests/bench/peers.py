@@ -3,8 +3,8 @@
 A run counts only if it ended with 0, every frame's answer came out (where the peer passes answers on),
 and the server counted exactly one request for each frame.
 """
-import os, resource, shlex, shutil, subprocess, sys, threading, time
-from dataclasses import dataclass, field
+import os, re, resource, shlex, shutil, subprocess, sys, threading, time
+from dataclasses import dataclass
 
 from server import ANSWER
 
@@ -22,6 +22,8 @@ class Job:
     pngs: list          # PNG files, to be taken over and over
     folder: str         # to write in
     png_stream: callable    # a file of `count` PNGs, one after the other
+    request: callable   # a file of one whole request, as pngpost passes on a PNG of middling size
+    seconds: float      # how long a run is to take
 
 
 @dataclass
@@ -36,6 +38,8 @@ class Contestant:
     connections: int = 0    # how many it must make, where that is the point of it
     longer: float = 1       # how much longer its runs are than others, as it takes time to start
     own_clock: bool = False # prints its seconds as the last line of standard error
+    sizes: tuple = ()       # of frames, where not all of them will do
+    own_count: callable = None  # it runs for a time, not for a count: of its output, requests and those a second
 
 
 def python(name):
@@ -69,6 +73,20 @@ def ffmpeg(job):
             "-i", job.frames, "-c:v", "png", "-f", "image2", "-protocol_opts", "method=POST", f"{job.url}%d.png"]
 
 
+def wrk(job):
+    script = os.path.join(HERE, "clients", "wrk.lua")
+    # It takes whole seconds only.
+    duration = f"-d{max(1, round(job.seconds))}s"
+    return ["wrk", "-t1", "-c1", duration, "-s", script, job.url, "--", job.request()]
+
+
+def wrk_count(text):
+    if "Socket errors" in text or "Non-2xx" in text:
+        raise Refused(f"wrk: {text}")
+    return (int(re.search(r"(\d+) requests in", text)[1]),
+            float(re.search(r"^Requests/sec: +([\d.]+)", text, re.MULTILINE)[1]))
+
+
 def png_of_each(job):
     return [job.pngs[n % len(job.pngs)] for n in range(job.count)]
 
@@ -92,6 +110,10 @@ PEERS = [
     Contestant("curl-each", "a curl for each, ready PNGs", curl_each, (CURL,), ready=True),
     Contestant("parallel", "GNU parallel -j 8 curl, ready PNGs", parallel, (CURL, ("parallel", "parallel")),
                ready=True, longer=3),
+    # It reads no frame and encodes none: about so much can be had of one connection. Its requests are small ones,
+    # because wrk stops for good once an answer overtakes the rest of a body, as nginx's does.
+    Contestant("wrk", "wrk -t1 -c1, one ready request", wrk, (("wrk", "wrk"),), ready=True, answers=False,
+               sizes=("64x64",), own_count=wrk_count),
 ]
 
 
@@ -128,7 +150,8 @@ class Refused(Exception):
 class Run:
     seconds: float
     cpu: float
-    connections: int = field(default=0)
+    connections: int = 0
+    frames: int = 0
 
 
 def run(contestant, job, server, prefix=()):
@@ -139,13 +162,19 @@ def run(contestant, job, server, prefix=()):
                    stdin=contestant.stdin(job), stdout=lines,
                    own_clock=contestant.own_clock)
     with open(lines) as f:
-        answers = f.read().splitlines()
+        text = f.read()
+    result.frames, cut = job.count, 0
+    if contestant.own_count:
+        result.frames, speed = contestant.own_count(text)
+        # The request that is under way when its time is over counts on the server's side alone.
+        result.seconds, cut = result.frames / speed, 1
+    answers = text.splitlines()
     if contestant.answers and answers != [ANSWER] * job.count:
         raise Refused(f"{contestant.name}: {len(answers)} answers to {job.count} frames")
-    after = settled(server, before, job.count)
+    after = settled(server, before, result.frames)
     result.connections, requests = after[0] - before[0], after[1] - before[1]
-    if requests != job.count:
-        raise Refused(f"{contestant.name}: {requests} requests for {job.count} frames")
+    if not result.frames <= requests <= result.frames + cut:
+        raise Refused(f"{contestant.name}: {requests} requests for {result.frames} frames")
     if contestant.connections not in (0, result.connections):
         raise Refused(f"{contestant.name}: {result.connections} connections")
     return result

@@ -6,7 +6,7 @@ the median of the rounds. Each second round goes backwards.
 """
 import os, shutil, statistics
 
-import peers, pictures
+import peers, pictures, request
 
 # For each size, distinct frames, which are taken over and over; the most in a run, and in the first one.
 SUPPLY = {"64x64": (64, 20000, 20), "640x480": (48, 700, 4), "1920x1080": (16, 100, 1)}
@@ -16,8 +16,8 @@ BLOCK = 5    # peers between two turns of pngpost
 class Supply:
     """Frames and PNG files of one size, in a folder of their own that goes with the `with` block."""
 
-    def __init__(self, size, folder, work):
-        self.size, self.work = size, work
+    def __init__(self, size, folder, work, binary):
+        self.size, self.work, self.binary = size, work, binary
         self.folder = os.path.join(folder, size)
         width, height = map(int, size.split("x"))
         distinct, self.most, _ = SUPPLY[size]
@@ -45,9 +45,17 @@ class Supply:
                     f.write(open(self.pngs[n % len(self.pngs)], "rb").read())
         return path
 
-    def job(self, url, count):
+    def _request(self, url):
+        path = os.path.join(self.folder, "request")
+        if not os.path.exists(path):
+            middling = sorted(self.pngs, key=os.path.getsize)[len(self.pngs) // 2]
+            with open(path, "wb") as f:
+                f.write(request.caught(self.binary, middling, url))
+        return path
+
+    def job(self, url, count, seconds):
         return peers.Job(url, self.size, count, self._file(count), self.pngs, self.work,
-                         lambda: self._png_stream(count))
+                         lambda: self._png_stream(count), lambda: self._request(url), seconds)
 
 
 def round_number(count):
@@ -56,9 +64,11 @@ def round_number(count):
     return int(max(step * power for step in (1, 1.5, 2, 3, 5, 7) if step * power <= count))
 
 
-def fitting_count(runner, supply, seconds):
+def fitting_count(contestant, runner, supply, seconds):
     """How many frames take about that long. Its runs are the warm-up, too."""
     count, first = SUPPLY[supply.size][2], True
+    if contestant.own_count:
+        return count
     while True:
         took = runner(count).seconds
         if first and took >= seconds / 2:
@@ -74,7 +84,7 @@ def fitting_count(runner, supply, seconds):
 def race(supply, url, server, contestants, binary, shown, prefix, rounds, seconds):
     """All rounds of one case. `shown` are the options that pngpost gets for passing on ready PNGs."""
     def runner(contestant):
-        return lambda count: peers.run(contestant, supply.job(url, count), server, prefix)
+        return lambda count: peers.run(contestant, supply.job(url, count, seconds), server, prefix)
 
     # Far away, making a connection takes as long as several frames: it must not be a large part of a run.
     ways = peers.WAYS if supply.size == "64x64" else peers.WAYS_LARGE
@@ -84,19 +94,19 @@ def race(supply, url, server, contestants, binary, shown, prefix, rounds, second
     if not any(peer.ready for peer in contestants):
         passing = []
     everyone = [*contestants, *ours, *passing]
-    counts = {each.name: fitting_count(runner(each), supply, seconds * each.longer) for each in everyone}
+    counts = {each.name: fitting_count(each, runner(each), supply, seconds * each.longer) for each in everyone}
     blocks = [contestants[n : n + BLOCK] for n in range(0, len(contestants), BLOCK)]
-    speeds, ratios, connections = {}, {}, {}
+    speeds, ratios, connections, told = {}, {}, {}, {}
     for turn in range(rounds):
         for block in blocks if turn % 2 == 0 else blocks[::-1]:
             here = [*ours, *passing] if any(peer.ready for peer in block) else ours
             order, now = [*block, *here], {}
             for contestant in order if turn % 2 == 0 else order[::-1]:
-                count = counts[contestant.name]
-                result = runner(contestant)(count)
-                now[contestant.name] = count / result.seconds
-                speeds.setdefault(contestant.name, []).append(count / result.seconds)
-                connections[contestant.name] = result.connections / count
+                name = contestant.name
+                result = runner(contestant)(counts[name])
+                now[name] = result.frames / result.seconds
+                speeds.setdefault(name, []).append(now[name])
+                connections[name], told[name] = result.connections / result.frames, result.frames
             for our in here:
                 for peer in block:
                     if peer.ready or not our.ready:
@@ -107,7 +117,7 @@ def race(supply, url, server, contestants, binary, shown, prefix, rounds, second
     return {
         "size": supply.size, "shown": shown, "names": {each.name: each.what for each in everyone},
         "peers": [peer.name for peer in contestants], "ready": [peer.name for peer in contestants if peer.ready],
-        "counts": counts, "connections_per_frame": connections,
+        "counts": told, "connections_per_frame": connections,
         "frames_per_second": {name: statistics.median(each) for name, each in speeds.items()},
         "ratios": medians, "ratio_spread": spreads,
     }

@@ -15,7 +15,7 @@ TARGET = os.path.abspath(os.environ.get("CARGO_TARGET_DIR", os.path.join(ROOT, "
 VENV = os.path.join(TARGET, "bench-venv")
 PACKAGES = ["numpy", "pillow", "requests", "opencv-python-headless", "aiohttp"]
 TOOLS = {"nginx": "nginx", "openssl": "openssl", "curl": "curl", "ffmpeg": "ffmpeg", "parallel": "parallel",
-         "ip": "iproute2"}
+         "ip": "iproute2", "wrk": "wrk"}
 NETWORKS = {"http": "loopback, http", "https": "loopback, https", "rtt-http": "20 ms round trip, http",
             "rtt-https": "20 ms round trip, https"}
 SIZES = ["64x64", "640x480", "1920x1080"]
@@ -125,13 +125,17 @@ def races(given, binary, fast, work, log):
         if network.startswith("rtt") and (why := rtt.why_not()):
             log(f"skipped: {NETWORKS[network]}: {why}")
             continue
+        fitting = [peer for peer in contestants if not peer.sizes or size in peer.sizes]
+        if not fitting:
+            log(f"skipped: {size}, {NETWORKS[network]}: no peer is left")
+            continue
         # Far away, frames are few a second, and a run is longer for it.
         seconds = given.seconds * (2.5 if network.startswith("rtt") else 1)
         rounds = given.rounds if network == "http" else min(given.rounds, 3)
-        with place(network) as (server, prefix, trip), race.Supply(size, fast, work) as supply:
+        with place(network) as (server, prefix, trip), race.Supply(size, fast, work, binary) as supply:
             url = server.urls[network.removeprefix("rtt-")]
             try:
-                result = race.race(supply, url, server, contestants, binary, shown(network, size), prefix,
+                result = race.race(supply, url, server, fitting, binary, shown(network, size), prefix,
                                    rounds, seconds)
             except peers.Refused as refused:
                 log(f"\nFAILED: {size}, {NETWORKS[network]}: {refused}")
