@@ -6,7 +6,7 @@ import peers, pictures
 from sink import Sink
 
 # The crate of the simplest filter, and the options with which pngpost makes connections as that one does.
-ENGINES = {"ureq": ["-j", "1"], "minreq": ["-j", "1", "--no-http-keep-alive"]}
+ENGINES = {"kept": ["-j", "1"], "minreq": ["-j", "1", "--no-http-keep-alive"]}
 
 
 @dataclass
