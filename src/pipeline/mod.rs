@@ -1,8 +1,9 @@
 //! Two ordered stages in a row: encoding, with as many workers as cores, then uploading, with as many as
 //! jobs. The caller iterates over the answers.
 //!
-//! So encoding overlaps uploading even with one job. If the caller fetches no answers, uploads stop, then
-//! encoding, and in the end no frame is read.
+//! Encoding overlaps uploading even with one job. That job is the caller's own thread: for small frames, waking
+//! another one for each answer takes longer than to write its line. If the caller fetches no answers, uploads
+//! stop, then encoding, and in the end no frame is read.
 
 mod buffers;
 mod ordered;
@@ -19,7 +20,7 @@ use crate::input::{Cause, Input, InputError};
 use crate::request::{Body, Request};
 use crate::upload::{Upload, Uploader};
 use buffers::Buffers;
-use window::Results;
+use window::{Lost, Results};
 
 /// What has become of a frame.
 pub enum Answer {
@@ -42,7 +43,7 @@ pub enum Unsent {
 type Encoded = Result<Body, Unsent>;
 
 /// The answers in the order of the frames. Each comes as soon as it and all earlier ones are in.
-pub struct Answers(Results<Answer>);
+pub struct Answers(Box<dyn Iterator<Item = Result<Answer, Lost>>>);
 
 impl Iterator for Answers {
     type Item = Answer;
@@ -83,16 +84,14 @@ pub fn start(
 
     let mut sending = Sending { encoded, uploader: Arc::clone(&uploader), is_over: false };
     let uploading = Uploading { uploader, bodies };
+    let source = move || sending.next();
+    let work = move |encoded| uploading.upload(encoded);
+    if jobs == 1 {
+        return Ok(Answers(Box::new(ordered::map_here(source, work))));
+    }
     // Twice the jobs: one slow answer does not at once keep the other workers from going on.
     let window = 1 + 2 * jobs;
-    let answers = ordered::map(
-        "upload",
-        jobs,
-        window,
-        move || sending.next(),
-        move |encoded| uploading.upload(encoded),
-    )?;
-    Ok(Answers(answers))
+    Ok(Answers(Box::new(ordered::map("upload", jobs, window, source, work)?)))
 }
 
 /// The source of the first stage: frames until the input ends, fails, or a frame has failed.

@@ -10,7 +10,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 
-use super::window::{self, Results, Ticket, Window};
+use super::window::{self, Lost, Results, Ticket, Window};
 
 struct Stage<T, U> {
     name: &'static str,
@@ -45,6 +45,27 @@ pub fn map<T: Send + 'static, U: Send + 'static>(
     });
     stage.start_worker()?;
     Ok(results)
+}
+
+/// The same on the caller's thread, which takes an item and works on it as soon as it wants a result.
+pub fn map_here<T, U>(
+    mut source: impl FnMut() -> Option<T>,
+    work: impl Fn(T) -> U,
+) -> impl Iterator<Item = Result<U, Lost>> {
+    let mut is_over = false;
+    let guarded = move |item| catch_unwind(AssertUnwindSafe(|| work(item))).map_err(|_| Lost);
+    std::iter::from_fn(move || {
+        if is_over {
+            return None;
+        }
+        match catch_unwind(AssertUnwindSafe(&mut source)) {
+            Ok(item) => item.map(&guarded),
+            Err(_) => {
+                is_over = true;
+                Some(Err(Lost))
+            }
+        }
+    })
 }
 
 impl<T: Send + 'static, U: Send + 'static> Stage<T, U> {
@@ -97,7 +118,6 @@ impl<T: Send + 'static, U: Send + 'static> Stage<T, U> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::window::Lost;
     use super::*;
 
     #[test]
@@ -110,10 +130,21 @@ mod tests {
     }
 
     #[test]
+    fn the_callers_own_thread_gives_the_same_results() {
+        let mut items = 0..5;
+        let work = |item: u32| if item == 3 { panic!("a test's") } else { 2 * item };
+        let results: Vec<_> = map_here(move || items.next(), work).collect();
+        assert_eq!(results, [Ok(0), Ok(2), Ok(4), Err(Lost), Ok(8)]);
+    }
+
+    #[test]
     fn a_source_that_panics_ends_the_results_with_a_lost_one() {
-        let mut items = 0..3;
-        let source = move || Some(items.next().expect("a test's panic"));
-        let results = map("test", 2, 9, source, |item| item).unwrap();
+        let source = || {
+            let mut items = 0..3;
+            move || Some(items.next().expect("a test's panic"))
+        };
+        let results = map("test", 2, 9, source(), |item| item).unwrap();
         assert!(results.eq([Ok(0), Ok(1), Ok(2), Err(Lost)]));
+        assert!(map_here(source(), |item| item).eq([Ok(0), Ok(1), Ok(2), Err(Lost)]));
     }
 }
