@@ -163,8 +163,8 @@ def formula(at, size, options, frames):
         body = sink.bytes / count / 1e6
     cores, frame, answer = os.cpu_count(), width * height * 3 / 1e6, len(peers.ANSWER) / 1e6
     jobs = max(cores, int(options.split()[-1]))
-    copies, each = (6, 0.1) if "--no-http-keep-alive" in options else (3, 0.4)
-    return 20 + cores * (frame + 8 * body) + jobs * (copies * body + 8 * answer + each)
+    copies = 6 if "--no-http-keep-alive" in options else 2
+    return 20 + cores * (frame + 3 * frame / height + 8 * body) + jobs * (copies * body + 8 * answer + 0.4)
 
 
 def million(at):

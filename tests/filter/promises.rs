@@ -21,6 +21,7 @@ test_each_engine! {
     stdin_is_not_read_on_while_uploads_stall
     stdin_is_not_read_on_while_nobody_takes_the_lines
     memory_does_not_grow_with_the_number_of_frames
+    memory_stays_below_the_bound_of_the_manual
     a_frame_that_may_have_arrived_is_not_sent_again
     input_that_ends_inside_a_frame_is_an_error_after_all_whole_frames_were_posted
     a_failed_frame_stops_the_run_and_every_line_before_it_is_out
@@ -238,6 +239,74 @@ fn memory_does_not_grow_with_the_number_of_frames(engine: Engine) {
     // A leak of a frame's PNG in every turn would be 36,000 kB.
     assert!(late < early + 2000, "{early} kB after 300 frames, {late} kB after 3,300");
     program.finish().ok();
+}
+
+/// What a run needs, in bytes: the letters are the manual's.
+struct Needs {
+    f: usize,
+    w: usize,
+    p: usize,
+    r: usize,
+    jobs: usize,
+}
+
+impl Needs {
+    fn bound(&self, engine: Engine) -> usize {
+        let manual = include_str!("../../man/pngpost.1");
+        let formula = ".Dl 20 MB + E (F + 3 W + 8 P) + J (C P + 8 R + 0.4 MB)\n";
+        assert!(manual.contains(formula), "the manual has another bound");
+        let e = thread::available_parallelism().unwrap().get();
+        let c = match engine {
+            Engine::Kept => 2,
+            Engine::Minreq => 6,
+        };
+        let Needs { f, w, p, r, jobs } = *self;
+        20_000_000 + e * (f + 3 * w + 8 * p) + jobs.max(e) * (c * p + 8 * r + 400_000)
+    }
+}
+
+fn memory_stays_below_the_bound_of_the_manual(engine: Engine) {
+    let large = 3_000_000;
+    let cases = [
+        (
+            vec!["-s", "1000x1000"],
+            noise(1, large),
+            Needs { f: large, w: 3000, p: large + 2000, r: 100, jobs: 4 },
+        ),
+        (vec!["-s", "1x1"], vec![0; 3], Needs { f: 3, w: 3, p: 100, r: large, jobs: 4 }),
+        (
+            vec!["-s", "9000000x1", "-p", "gray"],
+            vec![0; 3 * large],
+            Needs { f: 3 * large, w: 3 * large, p: 50_000, r: 100, jobs: 1 },
+        ),
+    ];
+    for (arguments, frame, needs) in cases {
+        let count = 3 * needs.jobs + 6;
+        let answer = ok("x".repeat(needs.r));
+        let begun = Arc::new(AtomicUsize::new(0));
+        let seen = Arc::clone(&begun);
+        let server = Server::answering(move |_, request| {
+            assert!(request.body.len() <= needs.p);
+            begun.fetch_add(1, Ordering::AcqRel);
+            answer.clone()
+        });
+        let (url, jobs) = (server.url(), needs.jobs.to_string());
+        let rest = ["--raw", "-j", &jobs, &url];
+        let mut program = Running::start(engine.command(&[&arguments[..], &rest[..]].concat()));
+        let mut stdin = program.stdin.take().unwrap();
+        let feeder = thread::spawn(move || {
+            (0..count).for_each(|_| stdin.write_all(&frame).unwrap());
+            stdin
+        });
+        // Nobody takes the lines before every job has something to hold.
+        wait_until("all jobs are under way", || seen.load(Ordering::Acquire) >= needs.jobs);
+        (0..count).for_each(|_| assert_eq!(program.line().len(), needs.r));
+        let (peak, bound) = (program.memory("VmHWM") * 1024, needs.bound(engine) as u64);
+        println!("{arguments:?}: {peak} of {bound} bytes");
+        assert!(peak < bound, "{arguments:?}: {peak} bytes are over the bound of {bound}");
+        program.stdin = Some(feeder.join().unwrap());
+        program.finish().ok();
+    }
 }
 
 // 4. Never twice.
