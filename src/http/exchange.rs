@@ -14,9 +14,10 @@ use ureq_proto::client::{
 use ureq_proto::http::{Request, Response as Parsed, Version};
 use ureq_proto::{BodyMode, Error};
 
-use super::Response;
 use super::connection::{Connection, Outgoing};
-use super::reply::{self, Head, MAX_HEADER_BYTES, MAX_RESPONSE_BYTES, malformed, refused};
+use super::reply::{
+    self, Head, MAX_HEADER_BYTES, MAX_RESPONSE_BYTES, Response, malformed, refused,
+};
 
 /// The room for a request's head at first.
 const HEAD_BYTES: usize = 1 << 10;

@@ -15,10 +15,10 @@ use ureq_proto::http::{self, HeaderValue, Uri};
 
 use crate::request::{Body, Request};
 
-use super::Response;
 use super::connection::{Connection, Connector};
 use super::exchange::{Exchanged, exchange};
 use super::outcome::{self, Failure, Outcome};
+use super::reply::Response;
 
 /// A connection that has been idle for longer is not used again. Servers close idle ones without a word,
 /// the commonest after 2 s (gunicorn) or 5 s (uvicorn, Node.js, Apache): a request that crosses that

@@ -19,9 +19,8 @@ use std::time::{Duration, Instant};
 
 use crate::request::{Body, Request};
 
-use super::Response;
 use super::outcome::{self, Failure, Outcome, TIMED_OUT};
-use super::reply::{self, Head, MAX_HEADER_BYTES};
+use super::reply::{self, Head, MAX_HEADER_BYTES, Response};
 
 /// minreq returns Ok with status 503 and this reason if the server closes, or sends something other than an
 /// HTTP status line.

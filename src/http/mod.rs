@@ -18,32 +18,7 @@ use crate::request::Body;
 pub use kept::Kept;
 pub use minreq::Minreq;
 pub use outcome::{Failure, Outcome};
-
-/// A whole response. Its status is from 200 to 599.
-pub struct Response {
-    pub status: u16,
-    /// The target of a redirect, as the server wrote it: untrusted text.
-    pub location: Option<String>,
-    /// When to try again, as the server wrote it.
-    pub retry_after: Option<String>,
-    pub body: Vec<u8>,
-}
-
-impl Response {
-    /// `None` for success.
-    pub fn outcome(&self) -> Option<Outcome> {
-        (!self.is_success()).then(|| outcome::of_status(self.status))
-    }
-
-    /// What is wrong with it, for a message.
-    pub fn cause(&self) -> String {
-        format!("status {}", self.status)
-    }
-
-    pub fn is_success(&self) -> bool {
-        (200..=299).contains(&self.status)
-    }
-}
+pub use reply::Response;
 
 /// How requests are sent. All jobs share it.
 pub enum Client {

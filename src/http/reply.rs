@@ -5,13 +5,39 @@ use std::io::{self, ErrorKind, Read};
 
 use crate::messages::count_of;
 
-use super::Response;
+use super::outcome::{self, Outcome};
 
 /// The longest response body that is taken.
 pub const MAX_RESPONSE_BYTES: usize = 64 << 20;
 
 /// The most bytes that all headers of a response may take.
 pub const MAX_HEADER_BYTES: usize = 64 << 10;
+
+/// A whole response. Its status is from 200 to 599.
+pub struct Response {
+    pub status: u16,
+    /// The target of a redirect, as the server wrote it: untrusted text.
+    pub location: Option<String>,
+    /// When to try again, as the server wrote it.
+    pub retry_after: Option<String>,
+    pub body: Vec<u8>,
+}
+
+impl Response {
+    /// `None` for success.
+    pub fn outcome(&self) -> Option<Outcome> {
+        (!self.is_success()).then(|| outcome::of_status(self.status))
+    }
+
+    /// What is wrong with it, for a message.
+    pub fn cause(&self) -> String {
+        format!("status {}", self.status)
+    }
+
+    pub fn is_success(&self) -> bool {
+        (200..=299).contains(&self.status)
+    }
+}
 
 /// The head of a reply, once it has passed.
 pub struct Head {

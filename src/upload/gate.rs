@@ -14,7 +14,7 @@ use crate::http::{Failure, Outcome, Response};
 
 use super::retry::{Failed, Next, Policy, Retry, Start};
 
-type Random = Box<dyn FnMut() -> f64 + Send>;
+type Random = fn() -> f64;
 
 pub struct Gate {
     shared: Mutex<Shared>,
@@ -31,7 +31,7 @@ struct Shared {
 
 impl Gate {
     pub fn new(policy: Policy) -> Self {
-        let retry = Retry::new(policy, Box::new(random()) as Random);
+        let retry = Retry::new(policy, random as Random);
         let shared = Shared { retry, waiting: BTreeSet::new() };
         let last = AtomicU64::new(u64::MAX);
         Gate { shared: Mutex::new(shared), changed: Condvar::new(), last }
@@ -117,9 +117,9 @@ impl Gate {
     }
 }
 
-/// Numbers from 0 to 1 for jitter: hashes of nothing under keys that std draws from the system.
-fn random() -> impl FnMut() -> f64 {
-    || RandomState::new().build_hasher().finish() as f64 / u64::MAX as f64
+/// A number from 0 to 1 for jitter: the hash of nothing under keys that std draws from the system.
+fn random() -> f64 {
+    RandomState::new().build_hasher().finish() as f64 / u64::MAX as f64
 }
 
 #[cfg(test)]

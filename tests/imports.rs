@@ -1,0 +1,120 @@
+//! The direction of imports: a frame's road runs down, and nothing goes back up.
+//!
+//! Each folder and file of `src` may import those of its row and no others, so that there is no circle. Inside a
+//! folder, files import each other without a circle; its mod.rs is its face, and any of them may use it.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::path::Path;
+
+/// Each folder and file, and what it imports. A row names only rows below it. main.rs stands above all, and has
+/// no row.
+const IMPORTS: [(&str, &[&str]); 13] = [
+    (
+        "setup",
+        &["args", "output", "upload", "http", "request", "encode", "input", "progress", "messages"],
+    ),
+    ("output", &["pipeline", "upload", "http", "input", "progress", "ending", "messages"]),
+    ("pipeline", &["upload", "request", "encode", "input", "frame"]),
+    ("upload", &["http", "request", "progress", "messages"]),
+    ("http", &["request", "messages"]),
+    ("args", &["request", "encode", "frame", "messages"]),
+    ("request", &[]),
+    ("encode", &["frame"]),
+    ("input", &["frame", "messages"]),
+    ("frame", &[]),
+    ("progress", &["ending", "messages"]),
+    ("ending", &[]),
+    ("messages", &[]),
+];
+
+/// A file's name without `.rs`, and the code in it, without comments.
+fn files(folder: &Path) -> BTreeMap<String, String> {
+    let mut files = BTreeMap::new();
+    for entry in fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        if path.extension().is_some_and(|extension| extension == "rs") {
+            let text = fs::read_to_string(&path).unwrap();
+            let code = text.lines().filter(|line| !line.trim_start().starts_with("//"));
+            let name = path.file_stem().unwrap().to_str().unwrap().to_owned();
+            files.insert(name, code.collect::<Vec<_>>().join("\n"));
+        }
+    }
+    files
+}
+
+/// The names that stand in `code` right after `prefix`, alone or in braces.
+fn names_after(prefix: &str, code: &str) -> BTreeSet<String> {
+    let name = |text: &str| {
+        let end = text.find(|c: char| !c.is_ascii_alphanumeric() && c != '_');
+        text[..end.unwrap_or(text.len())].to_owned()
+    };
+    let mut names = BTreeSet::new();
+    for rest in code.split(prefix).skip(1) {
+        match rest.strip_prefix('{').and_then(|rest| rest.split_once('}')) {
+            Some((group, _)) => names.extend(group.split(',').map(|item| name(item.trim()))),
+            None => drop(names.insert(name(rest))),
+        }
+    }
+    names
+}
+
+fn src() -> &'static Path {
+    Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/src"))
+}
+
+#[test]
+fn each_row_names_only_rows_below_it() {
+    for (at, (name, imports)) in IMPORTS.iter().enumerate() {
+        for import in *imports {
+            let is_below = IMPORTS[at + 1..].iter().any(|(below, _)| below == import);
+            assert!(is_below, "{name} imports {import}, which does not stand below it");
+        }
+    }
+}
+
+#[test]
+fn each_folder_imports_what_its_row_names_and_nothing_else() {
+    let allowed: BTreeMap<_, _> = IMPORTS.into_iter().collect();
+    let mut codes = files(src());
+    codes.remove("main").expect("main.rs");
+    for entry in fs::read_dir(src()).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            let name = path.file_name().unwrap().to_str().unwrap().to_owned();
+            codes.insert(name, files(&path).into_values().collect::<Vec<_>>().join("\n"));
+        }
+    }
+    assert!(codes.keys().eq(allowed.keys()), "{:?} have no row, or no code", codes.keys());
+    for (name, code) in codes {
+        let imports = names_after("crate::", &code);
+        let expected = allowed[name.as_str()].iter().map(|&import| import.to_owned()).collect();
+        assert_eq!(imports, expected, "{name}");
+    }
+}
+
+#[test]
+fn files_of_a_folder_import_each_other_without_a_circle() {
+    for (folder, _) in IMPORTS.iter().filter(|(name, _)| src().join(name).is_dir()) {
+        let mut files = files(&src().join(folder));
+        files.remove("mod");
+        files.remove("tests");
+        let names: BTreeSet<String> = files.keys().cloned().collect();
+        let mut left: BTreeMap<String, BTreeSet<String>> = files
+            .into_iter()
+            .map(|(name, code)| {
+                let siblings = names_after("super::", &code);
+                (name, siblings.intersection(&names).cloned().collect())
+            })
+            .collect();
+        // A file that imports none of those that are left is no part of a circle.
+        while let Some(name) = left.iter().find(|(_, imports)| imports.is_empty()) {
+            let name = name.0.clone();
+            left.remove(&name);
+            for imports in left.values_mut() {
+                imports.remove(&name);
+            }
+        }
+        assert!(left.is_empty(), "a circle in {folder}: {left:?}");
+    }
+}
