@@ -112,7 +112,7 @@ fn receive_tls(session: &mut ClientConnection, socket: &mut Socket) -> io::Resul
 pub struct Outgoing<'a> {
     head: &'a [u8],
     body: &'a [u8],
-    /// Whether a part of it was dropped.
+    /// Whether a part of it was dropped. That may lie in a TLS session already, and stays there.
     is_cut: bool,
     /// Why sending failed.
     failure: Option<io::Error>,
@@ -123,15 +123,12 @@ impl<'a> Outgoing<'a> {
         Outgoing { head, body, is_cut: false, failure: None }
     }
 
-    /// Drops what has not been sent: nobody wants it.
-    pub fn cut(&mut self) {
-        self.is_cut |= !self.is_empty();
-        (self.head, self.body) = (&[], &[]);
+    fn cut(&mut self) {
+        (self.head, self.body, self.is_cut) = (&[], &[], true);
     }
 
     fn fail(&mut self, error: io::Error) {
         self.cut();
-        self.is_cut = true;
         self.failure = Some(error);
     }
 
@@ -204,9 +201,24 @@ impl Connection {
         self.unread.start += count;
     }
 
-    /// Receives more; 0 is the end of the stream. Sends until there is something to receive. If sending fails
-    /// once a byte has left, the answer may be in the socket nevertheless: it is looked for there.
+    /// Receives more; 0 is the end of the stream. Sends as long as nothing has come. If sending fails once a
+    /// byte has left, the answer may be in the socket nevertheless: it is looked for there.
     pub fn receive(&mut self, outgoing: &mut Outgoing) -> io::Result<usize> {
+        self.make_room();
+        loop {
+            self.send_until_input(outgoing)?;
+            match self.wire.receive(&mut self.input[self.unread.end..]) {
+                // It was for TLS alone: a session ticket, say.
+                Err(error) if error.kind() == ErrorKind::WouldBlock => {}
+                result => {
+                    self.unread.end += *result.as_ref().unwrap_or(&0);
+                    return result;
+                }
+            }
+        }
+    }
+
+    fn send_until_input(&mut self, outgoing: &mut Outgoing) -> io::Result<()> {
         while self.wire.is_sending(outgoing) {
             match self.wire.send(outgoing) {
                 Ok(()) => {}
@@ -215,17 +227,18 @@ impl Connection {
                         break;
                     }
                 }
-                Err(error) if self.has_sent() => {
-                    outgoing.fail(error);
-                    break;
-                }
+                Err(error) if self.has_sent() => outgoing.fail(error),
                 Err(error) => return Err(error),
             }
         }
-        self.make_room();
-        let count = self.wire.receive(&mut self.input[self.unread.end..])?;
-        self.unread.end += count;
-        Ok(count)
+        Ok(())
+    }
+
+    /// Drops what has not been sent: nobody wants it.
+    pub fn drop_rest(&self, outgoing: &mut Outgoing) {
+        if self.wire.is_sending(outgoing) {
+            outgoing.cut();
+        }
     }
 
     /// Sends the rest of a request whose response is there: a server may say early that it is content, and
@@ -277,7 +290,7 @@ impl Wire {
     fn is_sending(&self, outgoing: &Outgoing) -> bool {
         let session_is = match self {
             Wire::Plain(_) => false,
-            Wire::Tls(session, _) => session.wants_write() && outgoing.failure.is_none(),
+            Wire::Tls(session, _) => session.wants_write() && !outgoing.is_cut,
         };
         session_is || !outgoing.is_empty()
     }
@@ -300,16 +313,16 @@ impl Wire {
         Ok(())
     }
 
+    /// Receives once. `WouldBlock`: it came, and nothing of it is for the caller.
     fn receive(&mut self, bytes: &mut [u8]) -> io::Result<usize> {
         match self {
             Wire::Plain(socket) => socket.receive(bytes),
-            Wire::Tls(session, socket) => loop {
-                match session.reader().read(bytes) {
-                    Err(error) if error.kind() == ErrorKind::WouldBlock => {
-                        receive_tls(session, socket)?;
-                    }
-                    result => return result,
+            Wire::Tls(session, socket) => match session.reader().read(bytes) {
+                Err(error) if error.kind() == ErrorKind::WouldBlock => {
+                    receive_tls(session, socket)?;
+                    session.reader().read(bytes)
                 }
+                result => result,
             },
         }
     }

@@ -45,7 +45,7 @@ pub fn exchange(
     let head = check(&parsed)?;
     // A server that refuses a body reads no more of it. curl stops sending there, too.
     if !parsed.status().is_success() {
-        outgoing.cut();
+        connection.drop_rest(&mut outgoing);
     }
     let (body, must_close) = match call {
         RecvResponseResult::RecvBody(call) => receive_body(connection, call, &head, &mut outgoing)?,

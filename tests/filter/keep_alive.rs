@@ -10,7 +10,7 @@ use socket2::{Domain, SockRef, Socket, Type};
 
 use crate::support::engine::Engine::Kept;
 use crate::support::program::{Running, run_command};
-use crate::support::server::{Request, Server, ok};
+use crate::support::server::{Request, Server, ok, response_with};
 use crate::support::tls::{Authority, accept};
 use crate::support::{tiny, tiny_frames, tiny_number, wait_until};
 
@@ -85,6 +85,43 @@ fn a_connection_that_has_been_idle_for_long_is_not_used_again() {
         assert_eq!(server.connections(), connections);
     }
     program.finish().ok();
+}
+
+/// How many connections two frames take, a pause after the first, from a server whose responses have this
+/// header.
+fn connections_of_two(header: &'static str, pause: Duration) -> usize {
+    let server = Server::answering(move |_, request| {
+        response_with("200 OK", header, format!("answer {}", tiny_number(&request.body)))
+    });
+    let mut program = Running::start(Kept.command(&["-s", "1x1", "--raw", &server.url()]));
+    for number in 0..2 {
+        let begin = Instant::now();
+        wait_until("a pause", || number == 0 || begin.elapsed() >= pause);
+        program.write(&tiny(number));
+        assert_eq!(program.line(), format!("answer {number}"));
+    }
+    program.finish().ok();
+    server.connections()
+}
+
+#[test]
+fn a_connection_is_left_in_time_if_the_server_says_how_long_it_keeps_one() {
+    let at_once = Duration::ZERO;
+    assert_eq!(connections_of_two("Keep-Alive: timeout=5, max=100\r\n", at_once), 1);
+    assert_eq!(connections_of_two("Keep-Alive: timeout=0\r\n", at_once), 2);
+    // Three quarters of a second: a request takes time to get there.
+    assert_eq!(
+        connections_of_two("Keep-Alive: max=9, Timeout=1\r\n", Duration::from_millis(800)),
+        2
+    );
+}
+
+#[test]
+fn a_connection_that_the_server_will_close_is_not_used_again() {
+    for header in ["Connection: close\r\n", "Connection: x, Close\r\n"] {
+        // It stays open all the same.
+        assert_eq!(connections_of_two(header, Duration::ZERO), 2, "{header}");
+    }
 }
 
 #[test]

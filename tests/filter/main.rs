@@ -10,6 +10,7 @@ mod support;
 
 mod bodies;
 mod cuts;
+mod early;
 mod endings;
 mod faults;
 mod frames;

@@ -58,6 +58,8 @@ pub fn accept(
     config: &Arc<ServerConfig>,
     connection: TcpStream,
 ) -> StreamOwned<ServerConnection, TcpStream> {
+    // Otherwise an answer waits for the acknowledgement of the session tickets, and a reset overtakes it.
+    connection.set_nodelay(true).unwrap();
     StreamOwned::new(ServerConnection::new(Arc::clone(config)).unwrap(), connection)
 }
 

@@ -1,0 +1,236 @@
+//! Answers that come early, late, or with other answers before them: each is read, wherever it comes.
+
+use std::io::{Read, Write};
+use std::net::TcpStream;
+use std::process::Command;
+use std::sync::mpsc::channel;
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+
+use socket2::SockRef;
+
+use crate::support::engine::Engine::Kept;
+use crate::support::program::{Run, Running, run_command};
+use crate::support::server::{Request, Server, ok, response, response_with};
+use crate::support::tls::{Authority, accept, close};
+use crate::support::{noise, tiny_frames, wait_until};
+
+/// 12 MB, more than all buffers between the program and a server hold.
+const BIG: [&str; 4] = ["-s", "2000x2000", "-z", "none"];
+const BIG_BYTES: usize = 2000 * 2000 * 3;
+
+/// What a server does behind an answer that comes before the body has been read.
+#[derive(Clone, Copy, Debug)]
+enum Then {
+    /// Closes: the unread bytes of the body make a reset of it, some time later.
+    Closes,
+    Resets,
+    /// Neither closes nor reads.
+    Holds,
+}
+
+const ALL: [Then; 3] = [Then::Closes, Then::Resets, Then::Holds];
+
+/// Connections that stay open until the test ends.
+type Held = Arc<Mutex<Vec<TcpStream>>>;
+
+fn end(connection: TcpStream, then: Then, held: &Held) {
+    match then {
+        Then::Closes => {}
+        Then::Resets => SockRef::from(&connection).set_linger(Some(Duration::ZERO)).unwrap(),
+        Then::Holds => held.lock().unwrap().push(connection),
+    }
+}
+
+/// The server's answer to its connection of this number, as soon as the first byte of a request is there.
+fn early(then: Then, answer: impl Fn(usize) -> Vec<u8> + Send + Sync + 'static) -> (Server, Held) {
+    let held = Held::default();
+    let holds = Arc::clone(&held);
+    let server = Server::scripted(move |number, mut connection| {
+        if connection.peek(&mut [0]).is_ok_and(|count| count > 0) {
+            let _ = connection.write_all(&answer(number));
+            end(connection, then, &holds);
+        }
+    });
+    (server, held)
+}
+
+fn run_big(options: &[&str], url: &str, frames: usize) -> Run {
+    let frame = noise(1, BIG_BYTES).repeat(frames);
+    Kept.run(&[&BIG[..], options, &[url]].concat(), &frame)
+}
+
+#[test]
+fn an_answer_that_comes_before_the_body_is_out_is_a_line_whatever_the_server_then_does() {
+    for then in ALL {
+        let (server, _held) = early(then, |_| response("413 Too Large", "too large"));
+        let run = run_big(&[], &server.url(), 1);
+        let message = "frame 0: upload: status 413; 1 line is out, go on with --skip 1";
+        assert_eq!(run.fails(1, message).stdout, b"too large\n", "{then:?}");
+    }
+}
+
+#[test]
+fn over_tls_too() {
+    let authority = Authority::new("early");
+    let config = authority.server("localhost", false);
+    for then in ALL {
+        let held = Held::default();
+        let (config, holds) = (Arc::clone(&config), Arc::clone(&held));
+        let server = Server::scripted(move |_, connection| {
+            let mut stream = accept(&config, connection);
+            if stream.read(&mut [0]).is_ok_and(|count| count > 0) {
+                let _ = stream.write_all(&response("413 Too Large", "too large"));
+                if !matches!(then, Then::Holds) {
+                    close(&mut stream);
+                }
+                end(stream.sock, then, &holds);
+            }
+        });
+        let url = format!("https://localhost:{}/", server.address.port());
+        let mut command = Kept.command(&[&BIG[..], &[&url]].concat());
+        command.env("SSL_CERT_FILE", &authority.file);
+        let run = run_command(command, &noise(1, BIG_BYTES));
+        let message = "frame 0: upload: status 413; 1 line is out, go on with --skip 1";
+        assert_eq!(run.fails(1, message).stdout, b"too large\n", "{then:?}");
+    }
+}
+
+#[test]
+fn a_large_frame_that_is_refused_for_now_is_sent_again() {
+    for then in ALL {
+        let held = Held::default();
+        let holds = Arc::clone(&held);
+        let server = Server::scripted(move |number, mut connection| {
+            if number == 0 {
+                let _ = connection.peek(&mut [0]);
+                let _ = connection.write_all(&response_with("503 Busy", "Retry-After: 0\r\n", ""));
+                return end(connection, then, &holds);
+            }
+            if let Some(request) = Request::read(&mut connection) {
+                let _ = connection.write_all(&ok(request.body.len().to_string()));
+            }
+        });
+        let run = run_big(&["--raw"], &server.url(), 1).ok();
+        let length: usize = run.lines()[0].parse().unwrap();
+        assert!(length > BIG_BYTES, "{then:?}: {length}");
+        assert_eq!(server.connections(), 2, "{then:?}");
+    }
+}
+
+#[test]
+fn the_next_frame_goes_out_on_a_connection_that_carries_no_rest_of_the_one_before() {
+    for then in ALL {
+        let (server, _held) = early(then, |_| response("413 Too Large", "too large"));
+        let run = run_big(&["--keep-going"], &server.url(), 3);
+        assert_eq!(run.lines(), ["too large"; 3], "{then:?}: {}", run.stderr);
+        assert_eq!(server.connections(), 3, "{then:?}");
+    }
+}
+
+#[test]
+fn behind_an_early_success_the_rest_of_the_body_still_goes_out() {
+    let server = Server::scripted(|_, mut connection| {
+        while connection.peek(&mut [0]).is_ok_and(|count| count > 0) {
+            connection.write_all(&ok("early")).unwrap();
+            let request = Request::read(&mut connection).expect("a whole request");
+            assert!(request.body.len() > BIG_BYTES);
+        }
+    });
+    assert_eq!(run_big(&["--raw"], &server.url(), 3).ok().lines(), ["early"; 3]);
+    // Had the rest not come, the next request could not have been read.
+    assert_eq!(server.connections(), 1);
+}
+
+#[test]
+fn an_early_success_stands_if_the_server_takes_no_more_of_the_body() {
+    for then in ALL {
+        let (server, _held) = early(then, |_| ok("enough"));
+        let run = run_big(&["-m", "1"], &server.url(), 1);
+        assert_eq!(run.ok().lines(), ["enough"], "{then:?}");
+    }
+}
+
+#[test]
+fn an_answer_that_is_there_when_the_limit_passes_is_read() {
+    let (asked, requests) = channel();
+    let (answer, answers) = channel::<()>();
+    let (asked, answers) = (Mutex::new(asked), Mutex::new(answers));
+    let server = Server::scripted(move |_, mut connection| {
+        if Request::read(&mut connection).is_some() {
+            asked.lock().unwrap().send(()).unwrap();
+            answers.lock().unwrap().recv().unwrap();
+            connection.write_all(&ok("late, but there")).unwrap();
+            asked.lock().unwrap().send(()).unwrap();
+        }
+    });
+    let mut program = Running::start(Kept.command(&["-s", "1x1", "-m", "0.5", &server.url()]));
+    let begin = Instant::now();
+    program.write(&[0; 3]);
+    requests.recv().unwrap();
+    signal(&program, "-STOP");
+    answer.send(()).unwrap();
+    requests.recv().unwrap();
+    wait_until("the limit has passed", || begin.elapsed() > Duration::from_millis(700));
+    signal(&program, "-CONT");
+    assert_eq!(program.line(), "late, but there");
+    program.finish().ok();
+}
+
+fn signal(program: &Running, name: &str) {
+    let status = Command::new("kill").args([name, &program.pid().to_string()]).status();
+    assert!(status.unwrap().success());
+}
+
+#[test]
+fn interim_responses_are_passed_over_with_headers_and_without() {
+    let interim: [&str; 4] = [
+        "HTTP/1.1 100 Continue\r\n\r\n",
+        "HTTP/1.1 100 Continue\r\nX-Request: 7\r\nServer: x\r\n\r\n",
+        "HTTP/1.1 102 Processing\r\nX-Progress: half\r\n\r\n",
+        "HTTP/1.1 103 Early Hints\r\nLink: </a>; rel=preload\r\nLink: </b>\r\n\r\n",
+    ];
+    let all = interim.concat();
+    for before in interim.iter().chain([&all.as_str()]) {
+        let before = (*before).to_owned();
+        let server = Server::scripted(move |_, mut connection| {
+            while Request::read(&mut connection).is_some() {
+                // A byte each, so that each comes in pieces.
+                before.bytes().for_each(|byte| connection.write_all(&[byte]).unwrap());
+                connection.write_all(&ok("final")).unwrap();
+            }
+        });
+        let run = Kept.run(&["-s", "1x1", &server.url()], &tiny_frames(3)).ok();
+        assert_eq!((run.lines(), server.connections()), (vec!["final".to_owned(); 3], 1));
+    }
+}
+
+#[test]
+fn an_interim_response_does_not_keep_the_body_back() {
+    let server = Server::scripted(|_, mut connection| {
+        let _ = connection.peek(&mut [0]);
+        connection.write_all(b"HTTP/1.1 100 Continue\r\nServer: x\r\n\r\n").unwrap();
+        let request = Request::read(&mut connection).expect("a whole request");
+        connection.write_all(&ok(request.body.len().to_string())).unwrap();
+    });
+    let run = run_big(&["--raw"], &server.url(), 1).ok();
+    assert!(run.lines()[0].parse::<usize>().unwrap() > BIG_BYTES);
+}
+
+#[test]
+fn session_tickets_do_not_keep_the_body_back() {
+    let authority = Authority::new("tickets");
+    let config = authority.server("localhost", false);
+    let server = Server::scripted(move |_, connection| {
+        let mut stream = accept(&config, connection);
+        while let Some(request) = Request::read(&mut stream) {
+            stream.write_all(&ok(request.body.len().to_string())).unwrap();
+        }
+    });
+    let url = format!("https://localhost:{}/", server.address.port());
+    let mut command = Kept.command(&[&BIG[..], &["--raw", "-m", "20", &url]].concat());
+    command.env("SSL_CERT_FILE", &authority.file);
+    let run = run_command(command, &noise(1, BIG_BYTES).repeat(2)).ok();
+    assert!(run.lines().iter().all(|line| line.parse::<usize>().unwrap() > BIG_BYTES));
+    assert_eq!((run.lines().len(), server.connections()), (2, 1));
+}
