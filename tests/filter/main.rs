@@ -14,6 +14,7 @@ mod early;
 mod endings;
 mod faults;
 mod frames;
+mod heads;
 mod injected;
 mod keep_alive;
 mod lines;
