@@ -13,7 +13,7 @@ pub enum Ending {
     BadUsage = 2,
     /// A frame is cut short or malformed. The whole frames before it were posted.
     BadInput = 3,
-    /// Stdout's reader went away, as if by SIGPIPE: nobody reads the lines any more, so nothing is said.
+    /// Stdout's reader went away, as by SIGPIPE. Nobody reads the lines any more, so nothing is said.
     ReaderGone = 141,
 }
 

@@ -1,10 +1,10 @@
-//! What a frame is: its number, what its bytes are, and the bytes.
+//! A frame: its number, the meaning of its bytes, and the bytes.
 //!
-//! Sizes are checked once, here: a `FrameSize` has sides that PNG can hold, and a frame's byte
-//! count that has passed `frame_bytes` fits the limit. So no later stage has to fear an overflow.
+//! Sizes are checked once, here: the sides of a `FrameSize` fit PNG, and a byte count from `frame_bytes` is
+//! within the limit. So no later stage can overflow.
 //!
-//! A frame keeps the layout that it came in. Reading it is a plain read; whoever encodes it, one of
-//! many at a time, puts its samples into PNG's order.
+//! A frame keeps the layout of the input, so reading it is a plain read. The encoders, of which many run at a
+//! time, put its samples into PNG's order.
 
 use std::fmt;
 
@@ -22,7 +22,7 @@ pub struct FrameSize {
 }
 
 impl FrameSize {
-    /// `None` where a side is 0 or over `MAX_SIDE`.
+    /// `None` if a side is 0 or over `MAX_SIDE`.
     pub fn new(width: u32, height: u32) -> Option<Self> {
         let fits = |side| (1..=MAX_SIDE).contains(&side);
         (fits(width) && fits(height)).then_some(FrameSize { width, height })
@@ -47,7 +47,7 @@ impl fmt::Display for FrameSize {
     }
 }
 
-/// What the channels of a pixel are: one of PNG's color types.
+/// The meaning of a pixel's channels: one of PNG's color types.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Color {
     Gray,
@@ -57,7 +57,7 @@ pub enum Color {
 }
 
 impl Color {
-    /// The color of a pixel of so many channels.
+    /// The color of a pixel of this many channels.
     pub fn of_channels(channels: u64) -> Option<Self> {
         match channels {
             1 => Some(Color::Gray),
@@ -78,7 +78,7 @@ impl Color {
     }
 }
 
-/// In which order the channels lie.
+/// The order of the channels in a pixel.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ChannelOrder {
     /// As in PNG: grey or R G B, then alpha.
@@ -99,14 +99,14 @@ pub enum ByteOrder {
     Big,
 }
 
-/// What a sample is.
+/// The type of a sample.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Samples {
     U8,
     U16(ByteOrder),
     F32(ByteOrder),
     F64(ByteOrder),
-    /// As in PNM: 0 to the maxval; one byte where that is 255 at most, else two, high one first.
+    /// PNM's: 0 to the maxval, in one byte if the maxval is 255 or less, else in two, high byte first.
     Maxval(u16),
 }
 
@@ -124,7 +124,7 @@ impl Samples {
         matches!(self, Samples::F32(_) | Samples::F64(_))
     }
 
-    /// Bytes of the sample that it becomes in PNG.
+    /// The bytes of a sample after encoding.
     pub const fn png_bytes(self) -> usize {
         match self {
             Samples::U16(_) | Samples::Maxval(256..) => 2,
@@ -146,14 +146,14 @@ impl Layout {
         self.color.channels() * self.samples.bytes()
     }
 
-    /// Bytes of one frame of this layout; `None` where that is over `MAX_FRAME_BYTES`.
+    /// The bytes of one frame of this layout; `None` if they are over `MAX_FRAME_BYTES`.
     pub fn frame_bytes(self, size: FrameSize) -> Option<usize> {
         let bytes = size.pixels().checked_mul(self.pixel_bytes() as u64)?;
         (bytes <= MAX_FRAME_BYTES as u64).then_some(bytes as usize)
     }
 }
 
-/// A layout of headerless frames, and ffmpeg's name of it.
+/// A layout of headerless frames, by ffmpeg's name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct PixelFormat {
     name: &'static str,
@@ -210,7 +210,7 @@ impl PixelFormat {
     }
 }
 
-/// Which float becomes 0 and which 255. `min < max`, and `max - min` is finite.
+/// The floats that become 0 and 255. `min < max`, and `max - min` is finite.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct SampleRange {
     min: f64,
@@ -239,21 +239,21 @@ impl Default for SampleRange {
     }
 }
 
-/// What a frame's bytes are.
+/// The meaning of a frame's bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Content {
     Pixels {
         size: FrameSize,
         layout: Layout,
     },
-    /// A whole PNG, its structure checked: it is passed on as it is.
+    /// A whole PNG whose structure has been checked. It is passed on unchanged.
     Png,
 }
 
 /// One frame as it was read. The allocation of `bytes` is used again for later frames.
 #[derive(Debug)]
 pub struct Frame {
-    /// Counts the frames of the input from 0, those that `--skip` drops too.
+    /// Counts from 0; frames dropped by `--skip` count, too.
     pub number: u64,
     pub content: Content,
     pub bytes: Vec<u8>,

@@ -4,9 +4,9 @@
 //!              '------------------ pipeline: two ordered stages, encoding and uploading -----------------'
 //!
 //! A frame's road: `pipeline::start`, `Input::read`, `Encoder::append_png`, `Request::begin` and `finish`,
-//! `Uploader::upload`, `Client::attempt`, `Lines::write`. Beside it, `args` is what was typed, `setup` makes
-//! the machines of the road from it, and `messages`, `progress` and `ending` are for people and scripts.
-//! Imports point down: output, pipeline, upload, http, request, then encode and input, then frame.
+//! `Uploader::upload`, `Client::attempt`, `Lines::write`. Beside it, `args` is the command line, `setup`
+//! makes the machines of the road from it, and `messages`, `progress` and `ending` are for people and
+//! scripts. Imports point down: output, pipeline, upload, http, request, then encode and input, then frame.
 
 mod args;
 mod encode;

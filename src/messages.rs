@@ -1,10 +1,10 @@
-//! What people are told: one line each on standard error, `pngpost: ` before it.
+//! Messages for people: one line each on standard error, after `pngpost: `.
 //!
-//! A message stays one line, and no byte of a server or of a file name reaches the terminal as a control
-//! character. A stderr that can't be written to changes nothing. How much is said is set once.
+//! A message stays one line, and control characters from a server or a file name never reach the terminal. A
+//! stderr that can't be written to changes nothing. --quiet and --verbose are set once.
 //!
 //! If a progress line is on the screen, it is wiped before each message. Nothing else writes to stderr, and
-//! escape codes go out for the progress line alone.
+//! we write escape codes only for the progress line.
 
 use std::ffi::OsStr;
 use std::fmt::Display;
@@ -22,10 +22,10 @@ const WIPE: &str = "\r\x1b[K";
 static QUIET: AtomicBool = AtomicBool::new(false);
 static VERBOSE: AtomicBool = AtomicBool::new(false);
 
-/// Whether a progress line is on the screen. Locked while anything is written there.
+/// Whether a progress line is on the screen. Locked while we write to stderr.
 static PROGRESS_STANDS: Mutex<bool> = Mutex::new(false);
 
-/// Sets how much is said from here on.
+/// Sets how much is said.
 pub fn set(quiet: bool, verbose: bool) {
     QUIET.store(quiet, Ordering::Relaxed);
     VERBOSE.store(verbose, Ordering::Relaxed);
@@ -35,21 +35,21 @@ pub fn is_quiet() -> bool {
     QUIET.load(Ordering::Relaxed)
 }
 
-/// Says it, unless --quiet.
+/// Says a message, unless --quiet.
 pub fn say(message: impl Display) {
     if !is_quiet() {
         say_anyway(message);
     }
 }
 
-/// Says it if --verbose.
+/// Says a message if --verbose.
 pub fn say_more(message: impl Display) {
     if VERBOSE.load(Ordering::Relaxed) {
         say_anyway(message);
     }
 }
 
-/// Says it even if --quiet: a mistake in the command line, or in this program.
+/// Says a message even if --quiet: a mistake in the command line, or in this program.
 pub fn say_anyway(message: impl Display) {
     let message = one_line(&message.to_string());
     let mut stands = progress_stands();
@@ -57,8 +57,8 @@ pub fn say_anyway(message: impl Display) {
     write(&format!("{wipe}pngpost: {message}\n"));
 }
 
-/// Draws the progress line over the one before. The cursor is left at its begin, so that whatever
-/// another program writes there takes its place.
+/// Draws the progress line over the one before. The cursor stays at its begin, so that another program's text
+/// overwrites it.
 pub fn draw_progress(text: &str) {
     let mut stands = progress_stands();
     write(&format!("\r{text}\x1b[K\r"));
@@ -95,7 +95,7 @@ pub fn plain(text: &str) -> String {
     }
 }
 
-/// A count and what is counted: "1 line", "2 lines".
+/// A count with its noun: "1 line", "2 lines".
 pub fn count_of(count: impl Into<u64>, one: &str, many: &str) -> String {
     let count = count.into();
     format!("{count} {}", if count == 1 { one } else { many })
@@ -107,12 +107,13 @@ pub fn causes(error: &anyhow::Error) -> String {
     causes.join(": ")
 }
 
-/// A value of the user for a message: not too long, and nothing that might have been another option,
-/// since an option that took the next one for its value may have taken a secret.
+/// A user's value for a message. A value that may be another option is not shown: an option that took the
+/// next option for its value may have taken a secret.
 pub fn shown(value: &OsStr) -> String {
     let value = value.to_string_lossy();
     let is_number = |text: &str| text.bytes().all(|byte| b"0123456789.x".contains(&byte));
-    // Neither an option, unless a number is below 0, nor a URL or user-info.
+    // -5 is a number; -x may be an option. `=`, `@` and `://` may belong to an option, to user-info, to a
+    // URL.
     let is_option = value.strip_prefix('-').is_some_and(|rest| !is_number(rest));
     if is_option || value.contains(['=', '@']) || value.contains("://") {
         return "this value".to_owned();
@@ -120,7 +121,7 @@ pub fn shown(value: &OsStr) -> String {
     if value.is_empty() { "''".to_owned() } else { one_line(&value) }
 }
 
-/// Values of the user that no message may hold, even where a server repeats them.
+/// Values of the user that no message may hold, even if a server repeats them.
 #[derive(Default)]
 pub struct Secrets(Vec<Vec<u8>>);
 
@@ -142,7 +143,7 @@ impl Secrets {
     }
 }
 
-/// What a URL's text stands for; a `%` that begins no escape stands for itself.
+/// A URL's text with its escapes decoded. A `%` that begins no escape stays.
 fn percent_decoded(text: &[u8]) -> Vec<u8> {
     let mut decoded = Vec::with_capacity(text.len());
     let mut rest = text;

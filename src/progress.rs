@@ -1,8 +1,8 @@
-//! What has been done so far: the counts of a run, the progress line, the closing summary.
+//! The counts of a run, the progress line, the closing summary.
 //!
-//! Every stage counts here, and nothing is decided by it. The progress line is drawn only if stderr is a
-//! terminal and stdout is not, at most five times a second, and never as long as the terminal is wide. It is
-//! drawn and wiped by `messages` alone, and is gone, with its thread, before a `ProgressLine` is.
+//! Every stage counts here, and no decision depends on a count. The progress line is drawn only if stderr is
+//! a terminal and stdout is not, at most five times a second, and always shorter than the terminal is wide.
+//! `messages` draws and wipes it. When a `ProgressLine` is dropped, the line and its thread are gone.
 
 use std::fmt::Write as _;
 use std::io::{self, IsTerminal};
@@ -14,7 +14,7 @@ use std::time::{Duration, Instant};
 use crate::ending::Ending;
 use crate::messages::{self, count_of};
 
-/// Between two redraws.
+/// The time between two redraws.
 const PAUSE: Duration = Duration::from_millis(200);
 
 /// The width of a terminal that does not tell its own.
@@ -23,12 +23,12 @@ const USUAL_COLUMNS: usize = 80;
 #[derive(Default)]
 pub struct Counts {
     pub bytes_read: AtomicU64,
-    /// Those of the bodies of all attempts.
+    /// The body bytes of all attempts.
     pub bytes_sent: AtomicU64,
     pub retries: AtomicU64,
     /// Attempts under way.
     pub in_flight: AtomicU64,
-    /// Frames that were answered and those that have failed, each once.
+    /// Frames that were answered, and frames that have failed. Each frame counts once.
     pub frames: AtomicU64,
     pub lines: AtomicU64,
     pub failed: AtomicU64,
@@ -40,7 +40,7 @@ impl Counts {
     }
 }
 
-/// What a run tells of itself.
+/// The counts of a run, for people.
 pub struct Progress {
     counts: Arc<Counts>,
     begin: Instant,
@@ -48,14 +48,13 @@ pub struct Progress {
 }
 
 impl Progress {
-    /// Draws the progress line from here on, if there is a place for one.
+    /// Starts the progress line, if there is a place for it.
     pub fn start(counts: Arc<Counts>, begin: Instant) -> Self {
         let line = ProgressLine::start(&counts, begin);
         Progress { counts, begin, line }
     }
 
-    /// Wipes the progress line, and says the summary if --verbose. Nobody is there to read it after
-    /// `ReaderGone`.
+    /// Wipes the progress line, and says the summary if --verbose. After `ReaderGone` nobody reads it.
     pub fn end(self, ending: Ending) {
         drop(self.line);
         if ending != Ending::ReaderGone {
@@ -100,7 +99,7 @@ struct Shared {
 }
 
 impl ProgressLine {
-    /// `None` if there is no place for one, or no thread.
+    /// `None` if there is no place for it, or no thread.
     fn start(counts: &Arc<Counts>, begin: Instant) -> Option<ProgressLine> {
         let dumb = std::env::var_os("TERM").is_none_or(|term| term.is_empty() || term == "dumb");
         if messages::is_quiet() || dumb || !io::stderr().is_terminal() || io::stdout().is_terminal()
@@ -166,7 +165,7 @@ impl Shared {
     }
 }
 
-/// As many whole fields as fit, with a column to spare: in the last one, some terminals wrap.
+/// As many whole fields as fit, and one column less: in the last column some terminals wrap.
 fn fitting(fields: &[String], columns: usize) -> String {
     let mut text = String::new();
     for field in fields {

@@ -1,4 +1,4 @@
-//! The completions in man/completions are written by hand; here they are held against the parser.
+//! The completions in man/completions are written by hand. The tests here hold them against the parser.
 
 use std::collections::BTreeSet;
 
@@ -46,7 +46,7 @@ fn zsh_knows_the_options_and_which_take_a_value() {
         .filter(|(head, _)| head.starts_with('\'') && head.contains('-'));
     let (mut valued, mut flags) = (BTreeSet::new(), BTreeSet::new());
     for (head, rest) in specs {
-        // Behind what excludes each other, in parentheses.
+        // zsh lists the options that one excludes before it, in parentheses.
         let head = head.rsplit(')').next().unwrap();
         let words = set(head.split(['\'', '*', '{', '}', ',']));
         if words.is_empty() {

@@ -1,11 +1,11 @@
-//! What options mean together, where they lean on each other or rule each other out.
+//! Which options need or exclude each other.
 
 use anyhow::{Result, bail, ensure};
 
 use super::{FormArg, JsonArg};
 use crate::frame::{FrameSize, MAX_FRAME_BYTES, PixelFormat};
 
-/// What the body is: a form, unless an option says otherwise.
+/// Which body is sent: a form, unless an option says otherwise.
 pub enum BodyArg {
     Form(Vec<FormArg>),
     Raw,
@@ -13,7 +13,7 @@ pub enum BodyArg {
     Base64,
 }
 
-/// What `--size`, `--pix-fmt` and `--range` mean together.
+/// Which kind of images `--size`, `--pix-fmt` and `--range` ask for together.
 pub fn headerless(
     size: Option<FrameSize>,
     format: Option<PixelFormat>,

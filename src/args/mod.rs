@@ -1,7 +1,7 @@
-//! What was typed, into checked values. Opens nothing, sends nothing.
+//! The command line into checked values. Opens nothing, sends nothing.
 //!
-//! Every error is bad usage: it names the option by its long form and says what it takes. No error
-//! repeats what may be a secret: values of fields, headers and user-info, the URL, stray operands.
+//! Every error is bad usage: it names the option by its long form and says which values it takes. No error
+//! repeats a text that may be a secret: values of fields, headers and user-info, the URL, stray operands.
 
 #[cfg(test)]
 mod completions;
@@ -26,14 +26,14 @@ use options::{Action, next_option};
 /// The most uploads in flight: each has a thread and a connection.
 const MAX_JOBS: u64 = 1000;
 
-/// The first pause before a retry, and how long an outage may last, unless it is said.
+/// The defaults of --retry-delay and --retry-max-time.
 const RETRY_DELAY: Duration = Duration::from_secs(1);
 const RETRY_MAX_TIME: Duration = Duration::from_secs(600);
 
 /// The most retries of a frame.
 const MAX_RETRIES: u64 = 1_000_000;
 
-/// What the command line asks for.
+/// The user's command.
 pub enum Command {
     Help,
     Version,
@@ -57,7 +57,7 @@ pub struct Args {
     /// `None`: without limit.
     pub retry_max_time: Option<Duration>,
     pub retry_all_errors: bool,
-    /// Between the starts of two attempts, at least.
+    /// The least time between the starts of two attempts.
     pub spacing: Duration,
     pub keep_going: bool,
     /// Whether connections are kept between uploads.
@@ -91,7 +91,7 @@ pub enum UserArg {
     File(PathBuf),
 }
 
-/// What has been typed so far; an option given twice holds what was typed last.
+/// The options so far. The last value of an option counts.
 #[derive(Default)]
 struct Typed {
     size: Option<FrameSize>,
@@ -128,7 +128,7 @@ pub fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Command> {
     while let Some(option) = next_option(&mut parser, &mut typed.operands)? {
         let long = option.long;
         match option.action {
-            // "-hide_banner" parses as -h with the value "ide_banner". It asks for no help.
+            // `-hide_banner` parses as `-h` with the value "ide_banner". We refuse it instead of printing the help.
             Action::Help | Action::Version if parser.optional_value().is_some() => {
                 return Err(anyhow!("--{long}: takes no value"));
             }
@@ -145,7 +145,7 @@ pub fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Command> {
 }
 
 impl Typed {
-    /// What the options mean together.
+    /// Checks the options together.
     fn check(self) -> Result<Args> {
         let [operand] =
             <[OsString; 1]>::try_from(self.operands).map_err(|operands| match operands.len() {
@@ -173,7 +173,7 @@ impl Typed {
             jobs: self.jobs.unwrap_or(1) as usize,
             max_time: self.max_time.unwrap_or(Duration::from_secs(300)),
             retries: self.retries.unwrap_or(3) as u32,
-            // As in curl, 0 is the pause of the default, and no limit.
+            // As in curl, 0 means the default pause, and no limit.
             retry_delay: self.retry_delay.filter(|it| !it.is_zero()).unwrap_or(RETRY_DELAY),
             retry_max_time: Some(self.retry_max_time.unwrap_or(RETRY_MAX_TIME))
                 .filter(|it| !it.is_zero()),

@@ -1,5 +1,5 @@
-//! The options that there are: one row says an option's names and what it sets. Tests hold help, manual
-//! and completions against this table; `values` turns an option's text into a value.
+//! All options. One row says an option's names and the value that it sets. Tests hold help, manual and
+//! completions against this table; `values` turns an option's text into a value.
 
 use std::ffi::{OsStr, OsString};
 
@@ -16,7 +16,7 @@ use crate::request::template::Template;
 
 pub const HELP: &str = include_str!("help.txt");
 
-/// An option's names, and what it does.
+/// An option's names and its effect.
 pub struct Opt {
     pub short: Option<char>,
     pub long: &'static str,
@@ -24,13 +24,13 @@ pub struct Opt {
 }
 
 pub enum Action {
-    /// Asks for the help in the place of a run.
+    /// Prints the help; there is no run.
     Help,
-    /// Asks for the version in the place of a run.
+    /// Prints the version; there is no run.
     Version,
-    /// Sets something by its presence.
+    /// Takes no value.
     Flag(fn(&mut Typed)),
-    /// Sets something to the value that follows it. It is handed its long name, for its errors.
+    /// Takes the value that follows. It gets its own long name, for errors.
     Value(fn(&mut Typed, &str, &OsStr) -> Result<()>),
 }
 
@@ -53,19 +53,19 @@ const fn valued(
     Opt { short, long, action: Action::Value(set) }
 }
 
-/// Puts a value that may be wrong into its place.
+/// Parses a value and sets it.
 fn put<T>(place: &mut Option<T>, value: Result<T>) -> Result<()> {
     *place = Some(value?);
     Ok(())
 }
 
-/// Appends a value that may be wrong.
+/// Parses a value and appends it.
 fn add<T>(list: &mut Vec<T>, value: Result<T>) -> Result<()> {
     list.push(value?);
     Ok(())
 }
 
-/// Every option that there is, in the order of the help.
+/// All options, in the order of the help.
 pub const OPTIONS: &[Opt] = &[
     valued(Some('s'), "size", |typed, _, value| put(&mut typed.size, parse_size(value))),
     valued(Some('p'), "pix-fmt", |typed, long, value| {
@@ -118,7 +118,7 @@ pub const OPTIONS: &[Opt] = &[
     Opt { short: Some('V'), long: "version", action: Action::Version },
 ];
 
-/// The next option; operands on the way to it are gathered.
+/// The next option. Operands before it are collected.
 pub fn next_option(
     parser: &mut lexopt::Parser,
     operands: &mut Vec<OsString>,
@@ -144,13 +144,13 @@ pub fn next_option(
     }
 }
 
-/// The option that was typed so.
+/// The option with this spelling.
 fn known(typed: &str, is_it: impl Fn(&Opt) -> bool) -> Result<&'static Opt> {
     OPTIONS.iter().find(|option| is_it(option)).ok_or_else(|| unknown(typed))
 }
 
 fn unknown(option: &str) -> anyhow::Error {
-    // "--useradmin:secret" is an option with its value.
+    // `--useradmin:secret` comes as one name and holds a secret: only a text that can be a name is shown.
     let is_name = option.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-');
     let option = if is_name { option } else { "an option" };
     anyhow!("{option}: no such option; 'pngpost --help' lists them")

@@ -20,7 +20,7 @@ const MAX_SECONDS: f64 = 31_536_000.0;
 /// The highest N of a rate.
 const MAX_RATE: u64 = 1_000_000;
 
-/// `MIN:MAX`, as toimage takes cmin and cmax.
+/// `MIN:MAX`, which mean toimage's cmin and cmax.
 pub fn parse_range(value: &OsStr) -> Result<SampleRange> {
     let ends = value.to_str().and_then(|text| text.split_once(':'));
     let ends = ends.and_then(|(min, max)| min.parse().ok().zip(max.parse().ok()));
@@ -161,7 +161,7 @@ fn parse_image_part(name: Vec<u8>, text: &[u8]) -> Result<ImagePart> {
     Ok(image)
 }
 
-/// A value up to `;` or, in quotes, up to the closing one; and what follows it.
+/// A value up to `;` or, if it is quoted, up to the closing quote; and the text behind it.
 fn unquoted(text: &[u8]) -> Result<(Vec<u8>, &[u8])> {
     let Some(mut rest) = text.strip_prefix(b"\"") else {
         let end = text.iter().position(|&byte| byte == b';').unwrap_or(text.len());
@@ -221,7 +221,7 @@ pub fn parse_user(value: &OsStr) -> Result<UserArg> {
 pub fn parse_method(long: &str, value: &OsStr) -> Result<String> {
     let token = value.to_str().filter(|text| is_token(text) && !text.starts_with('-'));
     match token {
-        // Their requests carry no body, or their responses none (RFC 9110, 9.3).
+        // With these methods a request carries no body, or its response has none (RFC 9110, 9.3).
         Some("CONNECT" | "HEAD" | "TRACE") => {
             bail!("--{long}: {}: carries no upload", shown(value))
         }

@@ -1,8 +1,8 @@
 //! A frame into PNG bytes, in memory.
 //!
-//! No channel is added or dropped: grey stays grey, alpha stays alpha. 8 and 16 bits a sample stay
-//! as they are; only channels and bytes come into PNG's order. What PNG cannot hold, floats and
-//! samples up to another maxval, is scaled to the next bit depth that it can.
+//! No channel is added or dropped: grey stays grey, alpha stays alpha. Samples of 8 and 16 bits keep their
+//! values; only channels and bytes are put into PNG's order. PNG holds neither floats nor samples up to any
+//! maxval: those are scaled to the next bit depth.
 
 mod samples;
 
@@ -49,7 +49,7 @@ impl Level {
     }
 }
 
-/// A sample that no PNG can hold: the input is bad, not the encoding. Counts from 0.
+/// A sample that no PNG can hold: the input is bad, not the encoding. Its index counts from 0.
 #[derive(Debug)]
 pub struct BadSample {
     row: usize,
@@ -65,8 +65,8 @@ impl fmt::Display for BadSample {
 
 impl std::error::Error for BadSample {}
 
-/// What the frame's PNG is at most: its samples, stored, with a filter byte for each row, and the
-/// framing of deflate and PNG round them. No level gives more.
+/// An upper bound of the size of a frame's PNG, in bytes: its samples uncompressed, a filter byte for each
+/// row, and the framing of deflate and PNG. No compression level exceeds it.
 pub fn max_png_bytes(frame: &Frame) -> usize {
     let Content::Pixels { size, layout } = frame.content else { return frame.bytes.len() };
     let samples = frame.bytes.len() / layout.samples.bytes() * layout.samples.png_bytes();
@@ -78,12 +78,12 @@ pub fn max_png_bytes(frame: &Frame) -> usize {
 #[derive(Clone, Copy)]
 pub struct Encoder {
     pub level: Level,
-    /// Which floats become 0 and 255.
+    /// The floats that become 0 and 255.
     pub range: SampleRange,
 }
 
 impl Encoder {
-    /// Appends the frame's PNG to `out`. An error is a `BadSample` if the frame is to blame. The frame's
+    /// Appends the frame's PNG to `out`. If the frame is to blame, the error is a `BadSample`. The frame's
     /// bytes are garbage afterwards.
     pub fn append_png(&self, frame: &mut Frame, out: &mut Vec<u8>) -> Result<()> {
         let Content::Pixels { size, layout } = frame.content else {

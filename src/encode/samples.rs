@@ -1,20 +1,20 @@
 //! A frame's bytes into PNG's samples: channels in order, 16 bits with the high byte first.
 //!
-//! Done in place where that can be done, so that no memory is taken besides the frame's. Every loop
-//! is plain enough for the compiler to do many samples at a time.
+//! We work in place if the samples don't grow, so that a frame takes no second buffer. Every loop is plain
+//! enough for the compiler to do many samples at a time.
 
 use byteorder::{BE, ByteOrder as _, LE};
 
 use crate::frame::{ByteOrder, ChannelOrder, Layout, SampleRange, Samples};
 
-/// The first sample that no PNG can hold, and why.
+/// The first sample that no PNG can hold, and the reason.
 pub struct Bad {
-    /// Its index in the frame, which is in rows (a planar layout has no bad samples).
+    /// Its index in the frame's bytes, row by row. (No planar layout has bad samples.)
     pub at: usize,
     pub what: String,
 }
 
-/// PNG's samples, which lie somewhere in `bytes` afterwards. That may become longer, not shorter.
+/// Puts PNG's samples somewhere into `bytes` and says where. `bytes` may grow, and never shrinks.
 pub fn for_png(layout: Layout, range: SampleRange, bytes: &mut Vec<u8>) -> Result<&[u8], Bad> {
     match layout.samples {
         Samples::U8 if layout.order == ChannelOrder::PlanarGbr => return Ok(interleaved(bytes)),
@@ -59,7 +59,7 @@ fn order_channels(layout: Layout, bytes: &mut [u8]) {
     }
 }
 
-/// Three planes into pixels, which are appended: they cannot be put together in place.
+/// Three planes into pixels, which are appended: interleaving needs a second buffer.
 fn interleaved(bytes: &mut Vec<u8>) -> &[u8] {
     let planes = bytes.len();
     let plane = planes / 3;
@@ -92,7 +92,8 @@ fn scale_to_8_bits(bytes: &mut [u8], maxval: u16) -> Result<(), Bad> {
 
 /// PNM samples of two bytes: 0 to `maxval` becomes 0 to 65535.
 fn scale_to_16_bits(bytes: &mut [u8], maxval: u16) -> Result<(), Bad> {
-    // Looked up: as many divisions as the maxval says are fewer than the samples, where it counts.
+    // A table: a frame that takes time has more samples than the table has entries, so it needs fewer
+    // divisions.
     let scaled: Vec<[u8; 2]> =
         scaled(maxval, 65535).map(|value| (value as u16).to_be_bytes()).collect();
     for (at, sample) in bytes.as_chunks_mut::<2>().0.iter_mut().enumerate() {
@@ -105,7 +106,7 @@ fn scale_to_16_bits(bytes: &mut [u8], maxval: u16) -> Result<(), Bad> {
     Ok(())
 }
 
-/// What each of 0 to `maxval` becomes where `maxval` becomes `full`: the nearest.
+/// The nearest value for each of 0 to `maxval`, if `maxval` becomes `full`.
 fn scaled(maxval: u16, full: u32) -> impl Iterator<Item = u32> {
     let maxval = u32::from(maxval);
     (0..=maxval).map(move |sample| (sample * full + maxval / 2) / maxval)
@@ -115,10 +116,10 @@ fn over_maxval(at: usize, sample: u16, maxval: u16) -> Bad {
     Bad { at, what: format!("sample {sample} is over maxval {maxval}") }
 }
 
-/// So many floats are quantized at a time.
+/// Floats are quantized in blocks of this many.
 const BLOCK: usize = 64;
 
-/// Floats into bytes, in place: a byte is never written before the float that stood there is read.
+/// Floats into bytes, in place: a float is read before its place is written.
 fn quantized<const N: usize>(
     bytes: &mut [u8],
     range: SampleRange,
@@ -140,7 +141,7 @@ fn quantized<const N: usize>(
     Ok(&bytes[..count])
 }
 
-/// toimage's formula, operation by operation. The error is the place of a NaN.
+/// toimage's formula, operation by operation. The error is the index of a NaN.
 fn exact_levels<const N: usize>(
     samples: &[[u8; N]],
     range: SampleRange,
@@ -158,10 +159,10 @@ fn exact_levels<const N: usize>(
     Ok(levels)
 }
 
-/// The formula in single precision, five times as fast, for samples where that cannot matter: those
-/// that it does not put close to the edge between two levels.
+/// The formula in single precision, five times as fast. It decides only samples that it puts far from the
+/// edge between two levels.
 ///
-/// `min` is no larger than the range is wide. So all roundings together, 2^-24 of a value each, are
+/// `min` is not larger than the width of the range. So all roundings together, 2^-24 of a value each, stay
 /// under 0.0001 of a level; the edges lie at the halves.
 struct Quick {
     min: f32,
@@ -171,18 +172,18 @@ struct Quick {
 impl Quick {
     const MAX_DISTANCE: f32 = 0.5 - 0.0002;
 
-    /// 2^23: a float that has it added holds the nearest whole number in its lowest bits.
+    /// 2^23: the sum of this and a float has the nearest whole number in its lowest bits.
     const WHOLE: f32 = 8_388_608.0;
 
     fn new(range: SampleRange) -> Option<Self> {
         let quick = Quick { min: range.min() as f32, scale: (255.0 / range.width()) as f32 };
         let is_precise = range.min().abs() <= range.width() && quick.scale.is_normal();
-        // Then whatever overflows single precision is clipped by the formula, too.
+        // Within this, the formula clips every value that overflows single precision, too.
         let is_in_reach = range.width() < f64::from(f32::MAX / 4.0);
         (is_precise && is_in_reach).then_some(quick)
     }
 
-    /// `None` where a sample is close to an edge, or NaN, or where the block is not whole.
+    /// `None` if a sample is close to an edge, is NaN, or if the block is not whole.
     fn levels<const N: usize>(
         &self,
         samples: &[[u8; N]],
@@ -196,7 +197,7 @@ impl Quick {
         let mut doubtful = 0;
         let mut bits = [0; BLOCK];
         for (float, bits) in floats.iter().zip(&mut bits) {
-            // Comparisons that are false for NaN, so that it stays what it is.
+            // Both comparisons are false for NaN, so NaN stays NaN.
             let scaled = (float - self.min) * self.scale;
             let scaled = if scaled > 255.0 { 255.0 } else { scaled };
             let scaled = if scaled < 0.0 { 0.0 } else { scaled };

@@ -78,7 +78,7 @@ fn integers_keep_their_value_and_channels_come_into_order() {
 
 #[test]
 fn planes_are_green_blue_red() {
-    // More pixels than are put together at a time.
+    // More pixels than one block.
     let plane = |base: usize| (0..50 * 50).map(move |i| ((i + base) % 256) as u8);
     let bytes: Vec<u8> = plane(1).chain(plane(101)).chain(plane(201)).collect();
     let expected: Vec<u8> =
@@ -142,7 +142,7 @@ fn toimage(sample: f64, min: f64, max: f64) -> u8 {
     (clipped + 0.5).floor() as u8
 }
 
-/// Samples, and what each becomes.
+/// Samples, each with its result.
 type Pairs = &'static [(f64, u8)];
 
 #[test]
@@ -156,7 +156,7 @@ fn floats_become_what_numpy_computes() {
     ];
     for (min, max, pairs) in cases {
         let range = SampleRange::new(min, max).unwrap();
-        // Enough of them for whole blocks, and a block that is not whole.
+        // Enough for whole blocks and a rest.
         let pairs: Vec<_> = pairs.iter().cycle().take(150).collect();
         let expected: Vec<u8> = pairs.iter().map(|pair| pair.1).collect();
         for order in [ByteOrder::Little, ByteOrder::Big] {
@@ -311,7 +311,7 @@ fn milliseconds(mut what: impl FnMut() -> std::time::Duration) -> f64 {
     times.fold(f64::INFINITY, f64::min) * 1000.0
 }
 
-/// Prints what reading, putting into PNG's order and encoding cost; run it alone, in release:
+/// Prints the time of reading, of putting into PNG's order and of encoding. Run it alone, in release:
 /// `cargo test --release costs -- --ignored --nocapture`.
 #[test]
 #[ignore = "measures"]

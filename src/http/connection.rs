@@ -1,8 +1,8 @@
-//! A connection to the server, TCP or TLS over it: how it is made, and how a request goes out and bytes of its
-//! response come in.
+//! A connection to the server, TCP or TLS over it: connecting, sending a request, receiving bytes of its
+//! response.
 //!
-//! It sends and receives at the same time, so an answer that comes while the body is still going out is read.
-//! It tells apart how a stream ends: a reset, or TLS without close_notify, is an error and not the end.
+//! It sends and receives at the same time, so we read an answer that comes while the body is still going out.
+//! It tells how a stream ends: a reset, or TLS without close_notify, is an error and not the end.
 
 use std::io::{self, ErrorKind, IoSlice, Read, Write};
 use std::net::{SocketAddr, TcpStream};
@@ -19,7 +19,7 @@ use crate::request::Url;
 use super::look_up::LookUp;
 use super::socket::{Ready, Socket, timed_out};
 
-/// The room for bytes that come in: at first, and at most for one receive.
+/// The size of the input buffer: at first, and before a buffer that fills up is no longer doubled.
 const INPUT_BYTES: usize = 16 << 10;
 const MAX_INPUT_BYTES: usize = 256 << 10;
 
@@ -43,7 +43,7 @@ impl Connector {
         Ok(Connector { look_up: LookUp::new(host, url.port_or_default()), tls })
     }
 
-    /// A new connection, TLS and all. No byte of a request has left, whatever the error.
+    /// A new connection, with TLS if the URL says so. On any error no byte of a request has left.
     pub fn connect(&self, deadline: Instant) -> io::Result<Connection> {
         let addresses = self.look_up.addresses(deadline)?;
         let mut socket = Socket::new(connect_to_any(&addresses, deadline)?, deadline);
@@ -60,7 +60,7 @@ impl Connector {
     }
 }
 
-/// The first address that answers; each gets an equal share of the time that is left.
+/// Connects to the first address that answers. Each gets an equal share of the time that is left.
 fn connect_to_any(addresses: &[SocketAddr], deadline: Instant) -> io::Result<TcpStream> {
     let mut last = timed_out();
     for (index, address) in addresses.iter().enumerate() {
@@ -77,7 +77,7 @@ fn connect_to_any(addresses: &[SocketAddr], deadline: Instant) -> io::Result<Tcp
             Err(error) => last = error,
         }
     }
-    // Without an error number it is our limit that has passed, in std's words.
+    // std's own time limit has no error number: then our limit has passed.
     let is_ours = last.kind() == ErrorKind::TimedOut && last.raw_os_error().is_none();
     Err(if is_ours { timed_out() } else { last })
 }
@@ -96,7 +96,8 @@ fn shake_hands(session: &mut ClientConnection, socket: &mut Socket) -> io::Resul
     Ok(())
 }
 
-/// Receives bytes for the session. The end of the stream is for the session to judge, but in a handshake.
+/// Receives bytes for the session. In a handshake the end of the stream is an error; later the session judges
+/// it.
 fn receive_tls(session: &mut ClientConnection, socket: &mut Socket) -> io::Result<()> {
     if session.read_tls(socket)? == 0 && session.is_handshaking() {
         return Err(io::Error::new(ErrorKind::UnexpectedEof, "closed in the TLS handshake"));
@@ -108,11 +109,11 @@ fn receive_tls(session: &mut ClientConnection, socket: &mut Socket) -> io::Resul
     })
 }
 
-/// What is still to be sent of a request: its head and its body, from where they lie.
+/// The unsent part of a request: slices of its head and its body.
 pub struct Outgoing<'a> {
     head: &'a [u8],
     body: &'a [u8],
-    /// Whether a part of it was dropped. That may lie in a TLS session already, and stays there.
+    /// Whether the rest was dropped. Bytes that lie in the TLS session stay there unsent.
     is_cut: bool,
     /// Why sending failed.
     failure: Option<io::Error>,
@@ -132,7 +133,7 @@ impl<'a> Outgoing<'a> {
         self.failure = Some(error);
     }
 
-    /// Why sending failed, once: it explains why no answer comes.
+    /// The reason why sending failed, once: it explains why no answer comes.
     pub fn take_failure(&mut self) -> Option<io::Error> {
         self.failure.take()
     }
@@ -152,11 +153,11 @@ impl<'a> Outgoing<'a> {
     }
 }
 
-/// A connection that is made.
+/// A connection, ready for a request.
 pub struct Connection {
     wire: Wire,
     input: Vec<u8>,
-    /// Where the bytes lie in `input` that have come and have not been used.
+    /// The part of `input` that has been received and not been used.
     unread: Range<usize>,
 }
 
@@ -192,7 +193,7 @@ impl Connection {
         !outgoing.is_cut && !self.wire.is_sending(outgoing) && self.unread.is_empty()
     }
 
-    /// The bytes that have come and have not been used.
+    /// The bytes that have been received and not been used.
     pub fn unread(&self) -> &[u8] {
         &self.input[self.unread.clone()]
     }
@@ -201,14 +202,14 @@ impl Connection {
         self.unread.start += count;
     }
 
-    /// Receives more; 0 is the end of the stream. Sends as long as nothing has come. If sending fails once a
-    /// byte has left, the answer may be in the socket nevertheless: it is looked for there.
+    /// Receives more; 0 is the end of the stream. Until something has come, it sends. If sending fails after
+    /// a byte has left, the answer may be in the socket already, so we look there.
     pub fn receive(&mut self, outgoing: &mut Outgoing) -> io::Result<usize> {
         self.make_room();
         loop {
             self.send_until_input(outgoing)?;
             match self.wire.receive(&mut self.input[self.unread.end..]) {
-                // It was for TLS alone: a session ticket, say.
+                // The bytes were TLS's own: a session ticket, for example.
                 Err(error) if error.kind() == ErrorKind::WouldBlock => {}
                 result => {
                     self.unread.end += *result.as_ref().unwrap_or(&0);
@@ -234,15 +235,15 @@ impl Connection {
         Ok(())
     }
 
-    /// Drops what has not been sent: nobody wants it.
+    /// Drops the unsent rest: the server does not want it.
     pub fn drop_rest(&self, outgoing: &mut Outgoing) {
         if self.wire.is_sending(outgoing) {
             outgoing.cut();
         }
     }
 
-    /// Sends the rest of a request whose response is there: a server may say early that it is content, and
-    /// still want all of it. If the server does not take the rest, the response stands nevertheless.
+    /// Sends the rest of a request whose response is there: a server may answer 200 early and still read all
+    /// of the body. If the server does not take the rest, the response stands nevertheless.
     pub fn send_rest(&mut self, outgoing: &mut Outgoing) {
         while self.wire.is_sending(outgoing) {
             let sent = match self.wire.send(outgoing) {
@@ -257,7 +258,8 @@ impl Connection {
         }
     }
 
-    /// Makes room behind the unread bytes. What filled all of it gets twice as much.
+    /// Makes room behind the unread bytes. An input that filled the whole buffer gets a buffer of twice the
+    /// size.
     fn make_room(&mut self) {
         if self.unread.is_empty() {
             if self.unread.end == self.input.len() && self.input.len() < MAX_INPUT_BYTES {
@@ -313,7 +315,7 @@ impl Wire {
         Ok(())
     }
 
-    /// Receives once. `WouldBlock`: it came, and nothing of it is for the caller.
+    /// Receives once. `WouldBlock`: bytes came, and none of them are for the caller.
     fn receive(&mut self, bytes: &mut [u8]) -> io::Result<usize> {
         match self {
             Wire::Plain(socket) => socket.receive(bytes),

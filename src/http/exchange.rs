@@ -1,8 +1,8 @@
 //! One request and its response over a connection.
 //!
-//! ureq-proto is HTTP/1.1 without input and output: it writes the head, finds the end of the response, and says
-//! whether the connection can carry another request. Sending and receiving is done here. An error leaves the
-//! connection unfit for another request.
+//! ureq-proto is HTTP/1.1 without input and output: it writes the head, finds the end of the response, and
+//! says whether the connection can carry another request. We send and receive. After an error the connection
+//! carries no other request.
 
 use std::io::{self, ErrorKind};
 use std::time::Duration;
@@ -43,7 +43,7 @@ pub fn exchange(
     let mut outgoing = Outgoing::new(&head, body);
     let (parsed, call) = receive_head(connection, call, &mut outgoing)?;
     let head = check(&parsed)?;
-    // A server that refuses a body reads no more of it. curl stops sending there, too.
+    // A server that refuses a body does not read the rest. curl stops sending there, too.
     if !parsed.status().is_success() {
         connection.drop_rest(&mut outgoing);
     }
@@ -80,7 +80,7 @@ fn request_head(
     head.truncate(filled);
     match call.proceed().map_err(not_sent)? {
         Some(SendRequestResult::SendBody(mut call)) => {
-            // We send it ourselves, from where it lies.
+            // We send the body ourselves, from its own buffer.
             call.consume_direct_write(body_bytes).map_err(not_sent)?;
             let call = call.proceed().ok_or_else(|| refused("the body is not complete"))?;
             Ok((head, call))
@@ -122,7 +122,7 @@ fn receive_head(
     }
 }
 
-/// Where the first head in `bytes` ends, line ends before it included. It is there.
+/// The length of the first head in `bytes`, with line ends before it. The head is whole.
 fn head_bytes(bytes: &[u8]) -> usize {
     let is_line_end = |byte: &u8| matches!(byte, b'\r' | b'\n');
     let begin = bytes.iter().position(|byte| !is_line_end(byte)).unwrap_or(0);
@@ -158,7 +158,7 @@ fn receive_body(
     outgoing: &mut Outgoing,
 ) -> io::Result<(Vec<u8>, bool)> {
     let ends_with_stream = call.body_mode() == BodyMode::CloseDelimited;
-    // What is only reserved takes no memory.
+    // Reserved memory that is never written costs nothing.
     let mut body = Vec::with_capacity(head.length.unwrap_or_default());
     let mut filled = 0;
     loop {
@@ -174,7 +174,7 @@ fn receive_body(
         if call.can_proceed() && !ends_with_stream {
             break;
         }
-        // Without progress the line of a chunk is not complete yet.
+        // Without progress, the line with a chunk's size is not complete yet.
         if used == 0 || connection.unread().is_empty() {
             check_head_bytes(connection.unread().len())?;
             match receive(connection, outgoing, NO_END)? {
@@ -193,7 +193,7 @@ fn receive_body(
     Ok((body, must_close))
 }
 
-/// Receives more; `false` at the end of the stream. `closed`: the words for a stream that just breaks off.
+/// Receives more; `false` at the end of the stream. `closed`: the message if the stream just breaks off.
 fn receive(
     connection: &mut Connection,
     outgoing: &mut Outgoing,
@@ -207,7 +207,7 @@ fn receive(
         }
         Err(error) => Err(error),
     };
-    // If sending failed, that is why no answer comes.
+    // If sending failed, that is the reason why no answer comes.
     outgoing.take_failure().map_or(ended, Err)
 }
 
@@ -221,7 +221,7 @@ fn malformed_by(error: &Error) -> io::Error {
     }
     let text = error.to_string();
     let text = text.strip_prefix("http parse fail: ").unwrap_or(&text);
-    // After another colon there may be text of the server's.
+    // Text after another colon may be the server's.
     malformed(text.split(':').next().unwrap_or_default())
 }
 

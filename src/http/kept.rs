@@ -1,7 +1,7 @@
 //! Connections that stay between uploads, at most one for each job, and when one is used again.
 //!
-//! Promise 4 stands on `has_sent`: a frame of which no byte has left was never sent, whatever went wrong. A time
-//! limit closes the connection, so nothing goes on behind an attempt's back.
+//! Promise 4 stands on `has_sent`: if no byte of a frame has left, it was never sent. A
+//! time limit closes the connection, so nothing is sent after an attempt has ended.
 
 use std::collections::VecDeque;
 use std::io;
@@ -20,29 +20,30 @@ use super::exchange::{Exchanged, exchange};
 use super::outcome::{self, Failure, Outcome};
 use super::reply::Response;
 
-/// A connection that has been idle for longer is not used again. Servers close idle ones without a word,
-/// the commonest after 2 s (gunicorn) or 5 s (uvicorn, Node.js, Apache): a request that crosses that
-/// close on its way has an unknown outcome. A new connection has not, and at this pace costs little.
+/// A connection that has been idle for longer is not used again. Servers close idle connections without
+/// notice, the commonest after 2 s (gunicorn) or 5 s (uvicorn, Node.js, Apache). If a request crosses that
+/// close, its outcome is unknown. On a new connection it is not, and for frames so far apart a new connection
+/// costs little.
 const MAX_IDLE: Duration = Duration::from_millis(1500);
 
 pub struct Kept {
     request: Arc<Request>,
-    /// The request of frame 0, but for what belongs to its body.
+    /// The request of frame 0, without the headers of its body.
     sample: http::Request<()>,
     connector: Connector,
     max_time: Duration,
-    /// The one that was used last is the last one.
+    /// A stack: the connection used last is on top.
     idle: Mutex<VecDeque<Idle>>,
 }
 
 struct Idle {
     connection: Connection,
-    /// From then on it is not used again.
+    /// After this the connection is not used again.
     until: Instant,
 }
 
 impl Kept {
-    /// The error is bad usage: it says what is wrong with the URL or the certificates.
+    /// The error is bad usage: the URL or the certificates are wrong.
     pub fn new(request: Arc<Request>, max_time: Duration) -> Result<Self> {
         let connector = Connector::new(&request.url).context("TLS")?;
         let sample = sample(&request)?;
@@ -59,14 +60,14 @@ impl Kept {
             connection.begin(deadline);
             match exchange(&mut connection, self.request(body)?, &body.bytes) {
                 Ok(exchanged) => return Ok(self.finish(connection, exchanged)),
-                // The server closed it while it was idle: another one, or a new one, will do.
+                // The server closed it while it was idle: we take another one, or a new one.
                 Err(_) if !is_new && !connection.has_sent() => {}
                 Err(error) => return Err(failure(&error, connection.has_sent())),
             }
         }
     }
 
-    /// The connection that was used last, if it is still good. Those that are not are closed.
+    /// The connection used last that is still good. Others are closed.
     fn idle_connection(&self) -> Option<Connection> {
         loop {
             let mut idle = self.lock().pop_back()?;
@@ -112,7 +113,7 @@ impl Kept {
     }
 }
 
-/// Header names go out as they are spelled here and by the user.
+/// Header names go out in the spelling of this file and of the user.
 fn sample(request: &Request) -> Result<http::Request<()>> {
     let method = http::Method::from_bytes(request.method.as_bytes()).context("--request")?;
     let mut sample = http::Request::builder().method(method).uri(uri(request, 0)?);

@@ -1,8 +1,8 @@
 //! Name look-up with a deadline.
 //!
-//! The system's resolver can't be told to stop, so it is called on a thread of its own. There is one such
-//! thread at a time: all jobs that wait for the name share its result, and a name server that is mute holds
-//! one thread, not one for each attempt.
+//! The system's resolver can't be told to stop, so we call it on a thread of its own. One look-up runs at a
+//! time, and all jobs that wait for the name share its result. So a mute name server holds one thread, not
+//! one for each attempt.
 
 use std::io;
 use std::net::{IpAddr, SocketAddr, ToSocketAddrs};
@@ -30,7 +30,7 @@ struct Shared {
 struct State {
     begun: u64,
     done: u64,
-    /// Of the look-up that was done last; the error is the resolver's text.
+    /// The result of the last look-up; the error is the resolver's text.
     result: Option<Result<Vec<SocketAddr>, String>>,
 }
 
@@ -39,7 +39,7 @@ impl LookUp {
         LookUp { host: host.to_owned(), port, shared: Arc::default() }
     }
 
-    /// The addresses of the host, at least one. A look-up that is under way will do.
+    /// The addresses of the host, at least one. Waits for the look-up that is under way, or starts one.
     pub fn addresses(&self, deadline: Instant) -> io::Result<Vec<SocketAddr>> {
         if let Ok(address) = self.host.parse::<IpAddr>() {
             return Ok(vec![SocketAddr::new(address, self.port)]);

@@ -1,11 +1,12 @@
 //! A connection for each request, by the minreq crate.
 //!
-//! minreq is written for well-behaved servers, and each of its weaknesses stays in this file. It can't be
-//! told to stop, and it may panic: so it is called on a thread of its own, the upload gives up at --max-time,
-//! and leaves that thread behind. It can't tell what was sent: so a connection's errors are sorted by what
-//! `connect` alone can report. Nothing that it says is believed unchecked: it never follows a redirect here,
-//! and never reads without bound. It counts header bytes with unchecked subtraction: so the release profile
-//! has overflow checks, and a panic unwinds.
+//! minreq is written for well-behaved servers. This file holds all that follows from that, and minreq's word
+//! is checked here:
+//!
+//! It can't be told to stop, and it may panic: so we call it on a thread of its own, give up at --max-time,
+//! and leave that thread behind. It can't tell whether a byte was sent: so we sort a connection's errors by
+//! those that `connect` alone reports. It must not follow a redirect, nor read without bound. It counts
+//! header bytes with unchecked subtraction: so the release profile has overflow checks, and a panic unwinds.
 
 use std::any::Any;
 use std::error::Error;
@@ -26,7 +27,7 @@ use super::reply::{self, Head, MAX_HEADER_BYTES, Response};
 /// HTTP status line.
 const NO_STATUS_LINE: &str = "Server did not provide a status line";
 
-/// Calls that outlasted --max-time and still run, at most. Each holds a thread, a connection and a body.
+/// The most calls that outlast --max-time and still run. Each holds a thread, a connection and a body.
 const MAX_HANGING: usize = 16;
 
 pub struct Minreq {
@@ -75,7 +76,7 @@ impl Minreq {
         let url = self.request.url(body.frame).to_string();
         let mut request = minreq::Request::new(method, url)
             .with_follow_redirects(false)
-            // Its own limit of 8 KiB is short for servers that send policies and cookies.
+            // minreq's own limit of 8 KiB is too short for servers that send policies and cookies.
             .with_max_headers_size(MAX_HEADER_BYTES);
         if let Some(content_type) = &body.content_type {
             request = request.with_header("Content-Type", content_type);
@@ -83,8 +84,8 @@ impl Minreq {
         for header in &self.request.headers {
             request = request.with_header(&header.name, &header.value);
         }
-        // minreq never uses a connection twice. We say so, and the server closes first: then the port that
-        // waits out TIME_WAIT is the server's, not one of ours.
+        // minreq never uses a connection twice. We say so, and the server closes first: then the server's
+        // port waits in TIME_WAIT, and ours is free.
         request.with_header("Connection", "close").with_body(body.bytes.clone())
     }
 
@@ -93,7 +94,7 @@ impl Minreq {
     }
 }
 
-/// A thread that calls minreq, and can be left behind.
+/// A thread that calls minreq. It can be left behind.
 struct Caller {
     requests: Sender<minreq::Request>,
     replies: Receiver<Result<Response, Failure>>,
@@ -115,7 +116,7 @@ impl Caller {
         let hanging = Arc::clone(hanging);
         thread::Builder::new().name("minreq".into()).spawn(move || {
             while let Ok(request) = next_request.recv() {
-                // If this thread was left behind, nobody hears.
+                // If this thread was left behind, nobody receives.
                 let _ = reply.send(send(request));
             }
             if is_left.load(Ordering::Acquire) {
@@ -125,7 +126,7 @@ impl Caller {
         Ok(caller)
     }
 
-    /// `None`: the call has outlasted the limit, and runs on.
+    /// `None`: the call has outlasted the limit and still runs.
     fn call(
         &self,
         request: minreq::Request,
@@ -142,7 +143,7 @@ impl Caller {
         }
     }
 
-    /// Its thread ends when its call does, and counts as hanging until then.
+    /// Leaves the thread behind. It ends when its call returns, and counts as hanging until then.
     fn leave_behind(self) {
         self.hanging.fetch_add(1, Ordering::AcqRel);
         self.is_left.store(true, Ordering::Release);
@@ -170,10 +171,10 @@ fn send_unguarded(request: minreq::Request) -> Result<Response, Failure> {
     let status = reply.status_code;
     let headers: Vec<_> = reply.headers.clone().into_iter().collect();
     let pairs = headers.iter().map(|(name, value)| (name.as_str(), value.as_bytes()));
-    // Once there is a head, something was sent: no error from here on says otherwise.
+    // A head has come, so the request was sent: no later error means otherwise.
     let unknown = |error: io::Error| Failure::unknown(outcome::text(&error));
     let head = Head::new(status, pairs).map_err(unknown)?;
-    // A reply without any header may have been cut inside its head: every server sends some header.
+    // Every server sends some header. A reply without any may have been cut inside its head.
     if headers.is_empty() && head.has_body() {
         return Err(Failure::unknown("response cut short: no header"));
     }
@@ -190,13 +191,13 @@ fn failure(error: &minreq::Error, elapsed: Duration) -> Failure {
     Failure { outcome, cause: outcome::text(error) }
 }
 
-/// TCP gives up an established connection no sooner than this (RFC 1122, 4.2.3.5, R2). Linux then may
-/// report an old ICMP error, such as "no route to host", for a connection that has carried data.
-/// Only before can such an error be that of `connect`.
+/// TCP gives up an established connection no sooner than this (RFC 1122, 4.2.3.5, R2). Afterwards Linux may
+/// report an old ICMP error, such as "no route to host", for a connection that has carried data. Only before
+/// is such an error certainly that of `connect`.
 const CONNECT_AT_MOST: Duration = Duration::from_secs(100);
 
-/// The same for this system: Linux gives up after `tcp_retries2` retransmissions, the first after 200 ms
-/// at least, each later one after twice as long. If that can't be read there, nothing is certain.
+/// The same for this system: Linux gives up after `tcp_retries2` retransmissions, the first after at least
+/// 200 ms, each later one after twice as long. If the setting can't be read, nothing is certain: zero.
 static GIVES_UP_AFTER: LazyLock<Duration> = LazyLock::new(|| {
     if !cfg!(target_os = "linux") {
         return CONNECT_AT_MOST;
@@ -214,7 +215,7 @@ fn gives_up_after(retries: u32) -> Duration {
 /// ENFILE and EMFILE, on Linux and on the BSDs: no file descriptor, so no socket.
 const NO_FILE_DESCRIPTOR: [i32; 2] = [23, 24];
 
-/// Whether only the look-up, or `connect`, can have failed so, `elapsed` since the call began.
+/// Whether only the look-up or `connect` reports this error, at `elapsed` since the call began.
 fn is_of_connect(error: &(dyn Error + 'static), elapsed: Duration) -> bool {
     let Some(error) = outcome::innermost::<io::Error>(error) else { return false };
     if outcome::is_of_look_up(error) {

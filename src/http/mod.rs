@@ -1,8 +1,8 @@
 //! One attempt: a request into a `Response` or a `Failure`.
 //!
-//! One file for each way to connect: `kept` and `minreq`. `reply` holds what every reply has to pass, so a
-//! response that may be cut, doubled or made up is never taken for whole. Nothing here tries twice what may
-//! have arrived.
+//! Each way to connect has a file: `kept` and `minreq`. `reply` holds the checks for both, so a response that
+//! is cut, doubled or made up is never taken for whole. Nothing here sends a second time after a byte has
+//! left.
 
 mod connection;
 mod exchange;
@@ -22,9 +22,9 @@ pub use reply::Response;
 
 /// How requests are sent. All jobs share it.
 pub enum Client {
-    /// On connections that stay.
+    /// On connections that are kept.
     Kept(Box<Kept>),
-    /// On a connection each.
+    /// On a connection for each request.
     Minreq(Minreq),
 }
 

@@ -1,6 +1,6 @@
-//! What an attempt without success means for its frame, decided by these rules and nowhere else.
+//! An attempt without success: what it means for its frame. These rules decide it, and no other place does.
 //!
-//! Promise 4 stands on `NeverSent`: it is said only if no byte of the request can have left.
+//! Promise 4 stands on `NeverSent`: it is used only if no byte of the request can have left.
 
 use std::error::Error;
 use std::io;
@@ -11,17 +11,17 @@ use crate::messages;
 pub enum Outcome {
     /// No byte of the request has left: it may be repeated.
     NeverSent,
-    /// The server said that it did not take the frame, for now: it may be repeated.
+    /// The server did not take the frame, and says so, for now: it may be repeated.
     RefusedForNow,
     /// The frame may have arrived: it is repeated only if the user asks for it.
     Unknown,
-    /// Another attempt would bring the same: it is never repeated.
+    /// Another attempt would end the same: it is never repeated.
     Refused,
-    /// No frame can be sent any more: the run ends, whatever the user asks for.
+    /// No frame can be sent any more: the run ends, even with --keep-going.
     Hopeless,
 }
 
-/// Why an attempt brought no whole response, and what that means for its frame.
+/// The reason why an attempt has no whole response, and its meaning for the frame.
 #[derive(Debug)]
 pub struct Failure {
     pub outcome: Outcome,
@@ -29,22 +29,22 @@ pub struct Failure {
 }
 
 impl Failure {
-    /// A failure after which nobody knows whether the frame has arrived.
+    /// A failure after which the frame may or may not have arrived.
     pub fn unknown(cause: impl Into<String>) -> Self {
         Failure { outcome: Outcome::Unknown, cause: cause.into() }
     }
 }
 
-/// What is said of an attempt that took too long.
+/// The message for an attempt that took too long.
 pub const TIMED_OUT: &str = "timed out (--max-time)";
 
 /// How std begins the text of a look-up's error. The resolver's own text follows.
 const LOOK_UP: &str = "failed to lookup address information";
 
-/// EAI_AGAIN in the words of glibc and of musl: the one error of a look-up that may pass.
+/// EAI_AGAIN in the words of glibc and of musl: the only error of a look-up that may pass.
 const LOOK_UP_MAY_PASS: [&str; 2] = ["Temporary failure in name resolution", "Try again"];
 
-/// The outcome that a status other than 2xx tells.
+/// The outcome of a response whose status is not 2xx.
 pub fn of_status(status: u16) -> Outcome {
     match status {
         408 | 425 | 429 | 503 => Outcome::RefusedForNow,
@@ -65,12 +65,12 @@ pub fn is_final(error: &(dyn Error + 'static)) -> bool {
     })
 }
 
-/// Whether a name look-up has failed so.
+/// Whether this is the error of a name look-up.
 pub fn is_of_look_up(error: &io::Error) -> bool {
     error.to_string().contains(LOOK_UP)
 }
 
-/// What an error says, for a message. Some are wrapped twice: the innermost one says what happened.
+/// The text of an error for a message. Some errors are wrapped twice, and the innermost one names the cause.
 pub fn text(error: &(dyn Error + 'static)) -> String {
     let text = chain(error).last().map_or_else(String::new, |innermost| {
         match innermost.downcast_ref::<rustls::Error>() {
@@ -86,12 +86,12 @@ pub fn innermost<'a, E: Error + 'static>(error: &'a (dyn Error + 'static)) -> Op
     chain(error).filter_map(|error| error.downcast_ref()).last()
 }
 
-/// The error and all below it.
+/// The error and all its sources.
 fn chain<'a>(error: &'a (dyn Error + 'static)) -> impl Iterator<Item = &'a (dyn Error + 'static)> {
     std::iter::successors(Some(error), |&error| below(error))
 }
 
-/// The next error below this one. An `io::Error` keeps the one that it wraps out of `source`.
+/// The source of this error. An `io::Error` does not show the error that it wraps as its `source`.
 fn below<'a>(error: &'a (dyn Error + 'static)) -> Option<&'a (dyn Error + 'static)> {
     match error.downcast_ref::<io::Error>().and_then(io::Error::get_ref) {
         Some(wrapped) => Some(wrapped),
@@ -119,7 +119,7 @@ fn is_final_for_tls(error: &rustls::Error) -> bool {
     )
 }
 
-/// A TLS error in words: rustls tells of certificates in the names of its types.
+/// A TLS error in words: rustls describes certificates by the names of its types.
 fn tls_cause(error: &rustls::Error) -> String {
     use rustls::CertificateError as Bad;
     let rustls::Error::InvalidCertificate(bad) = error else { return format!("TLS: {error}") };

@@ -1,5 +1,5 @@
-//! What any reply must pass before it is a `Response`: a final status, a length that is told without
-//! contradiction, and a body of that length. All errors here leave the outcome unknown.
+//! The checks that a reply passes before it is a `Response`: a final status, a length that is told without
+//! contradiction, and a body of that length. After an error here the outcome is unknown.
 
 use std::io::{self, ErrorKind, Read};
 
@@ -7,7 +7,7 @@ use crate::messages::count_of;
 
 use super::outcome::{self, Outcome};
 
-/// The longest response body that is taken.
+/// The longest response body that we take.
 pub const MAX_RESPONSE_BYTES: usize = 64 << 20;
 
 /// The most bytes that all headers of a response may take.
@@ -29,7 +29,7 @@ impl Response {
         (!self.is_success()).then(|| outcome::of_status(self.status))
     }
 
-    /// What is wrong with it, for a message.
+    /// The error of a response, for a message.
     pub fn cause(&self) -> String {
         format!("status {}", self.status)
     }
@@ -39,7 +39,7 @@ impl Response {
     }
 }
 
-/// The head of a reply, once it has passed.
+/// The head of a reply that has passed the checks.
 pub struct Head {
     status: u16,
     /// The Content-Length, at most `MAX_RESPONSE_BYTES`.
@@ -50,7 +50,7 @@ pub struct Head {
 }
 
 impl Head {
-    /// `headers`: each header line's name, in any case, and its value.
+    /// `headers`: name and value of each header line. Names are in any case.
     pub fn new<'a>(
         status: u16,
         headers: impl IntoIterator<Item = (&'a str, &'a [u8])>,
@@ -77,7 +77,7 @@ impl Head {
         Ok(head)
     }
 
-    /// Told twice is fine as long as both are the same (RFC 9110, 8.6).
+    /// A length that is told twice is fine if both are the same (RFC 9110, 8.6).
     fn set_length(&mut self, value: &str) -> io::Result<()> {
         let is_number = value.bytes().all(|byte| byte.is_ascii_digit());
         let told = value.parse::<usize>().ok().filter(|_| is_number);
@@ -108,9 +108,9 @@ impl Head {
     }
 }
 
-/// Reads the body and checks that it is whole, for a crate that does not.
+/// Reads the body and checks that it is whole, for a crate that does not check.
 pub fn read(head: Head, body: impl Read) -> io::Result<Response> {
-    // What is only reserved takes no memory.
+    // Reserved memory that is never written costs nothing.
     let mut bytes = Vec::with_capacity(head.length.unwrap_or_default());
     if head.has_body() {
         body.take(MAX_RESPONSE_BYTES as u64 + 1).read_to_end(&mut bytes)?;

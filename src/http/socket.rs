@@ -1,8 +1,8 @@
 //! A TCP stream with a deadline, which knows whether it has sent.
 //!
 //! Sending never waits: if there is no room, the caller waits for room or for an answer, whichever comes
-//! first. Receiving waits until the deadline, and then still takes the bytes that are in the socket already:
-//! a process that was stopped for a while finds its answer there.
+//! first. Receiving waits until the deadline. After it, bytes that lie in the socket are still received: if
+//! the process was stopped for a while, its answer is there.
 
 use std::io::{self, ErrorKind, IoSlice, Read, Write};
 use std::net::TcpStream;
@@ -14,7 +14,7 @@ use rustix::net::{RecvFlags, SendAncillaryBuffer, SendFlags, recv, sendmsg};
 
 use super::outcome::TIMED_OUT;
 
-/// What a socket is ready for.
+/// The socket is ready for this.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Ready {
     /// There is something to receive: bytes, the end of the stream, or an error.
@@ -28,7 +28,7 @@ pub struct Socket {
     deadline: Instant,
     read_timeout: Duration,
     has_sent: bool,
-    /// Once the deadline has passed: the bytes that were there by then and have not been received.
+    /// After the deadline: the bytes that lay in the socket then and have not been received.
     late: Option<u64>,
 }
 
@@ -68,13 +68,13 @@ impl Socket {
         }
     }
 
-    /// Waits until there is input or room, and prefers input. At the deadline it is an error.
+    /// Waits for input or room, and prefers input. Fails at the deadline.
     pub fn wait(&self) -> io::Result<Ready> {
         let ready = self.wait_for(PollFlags::IN | PollFlags::OUT)?;
         Ok(if ready == PollFlags::OUT { Ready::Room } else { Ready::Input })
     }
 
-    /// Waits until there is room, or an error that the next `send` tells. At the deadline it is an error.
+    /// Waits for room, or for an error that the next `send` reports. Fails at the deadline.
     pub fn wait_for_room(&self) -> io::Result<()> {
         self.wait_for(PollFlags::OUT).map(drop)
     }
@@ -88,7 +88,7 @@ impl Socket {
                 Ok(_) | Err(Errno::INTR) => {}
                 Err(error) => return Err(error.into()),
             }
-            // Once the deadline has passed, there is only time for what has come.
+            // After the deadline only input counts.
             match socket[0].revents() {
                 ready if left.is_zero() && (ready.is_empty() || ready == PollFlags::OUT) => {
                     return Err(timed_out());
@@ -120,15 +120,15 @@ impl Socket {
         }
     }
 
-    /// Receives what was in the socket when the deadline was found to have passed, and no more: a server that
-    /// goes on sending must not keep an attempt alive.
+    /// Receives the bytes that lay in the socket when the deadline was found to have passed, and no later
+    /// ones: a server that goes on sending must not prolong an attempt.
     fn receive_late(&mut self, bytes: &mut [u8]) -> io::Result<usize> {
         let late = match self.late {
             Some(late) => late,
             None => ioctl_fionread(&self.stream)?,
         };
         if late == 0 {
-            // The end of the stream may be there, too.
+            // All bytes are received, but the end of the stream may be there.
             return if self.peek() == Ok(0) { Ok(0) } else { Err(timed_out()) };
         }
         let most = bytes.len().min(usize::try_from(late).unwrap_or(usize::MAX));
@@ -137,8 +137,8 @@ impl Socket {
         Ok(count)
     }
 
-    /// How many bytes there are to receive, at most 1. std's own peek would have to make the stream
-    /// non-blocking first, and blocking again.
+    /// The number of bytes to receive, 0 or 1. std's own peek would need two more system calls, to make the
+    /// stream non-blocking and blocking again.
     fn peek(&self) -> rustix::io::Result<usize> {
         let flags = RecvFlags::PEEK | RecvFlags::DONTWAIT;
         recv(&self.stream, &mut [0; 1], flags).map(|(_, count)| count)

@@ -1,8 +1,8 @@
 //! Bytes of standard input into frames.
 //!
-//! A reader takes exactly the bytes of the frame that it returns, never any of the next one, so a
-//! frame is complete as soon as its last byte is there (promise 2). What a header says is held
-//! against the limits before anything is allocated.
+//! A reader takes exactly the bytes of the frame that it returns and none of the next one, so a frame is
+//! complete as soon as its last byte is there (promise 2). A header is held against the limits before
+//! anything is allocated for it.
 
 mod npy;
 mod png;
@@ -22,7 +22,7 @@ use crate::messages::{count_of, plain};
 use raw::RawFrames;
 use source::Source;
 
-/// Why the input gave no further frame. Frames before `frame` are whole.
+/// The reason why the input has no further frame. Frames before `frame` are whole.
 #[derive(Debug)]
 pub struct InputError {
     /// The number of the frame that could not be read.
@@ -32,11 +32,11 @@ pub struct InputError {
 
 #[derive(Debug)]
 pub enum Cause {
-    /// The input ended inside the frame. A header that stands before it counts.
+    /// The input ended inside the frame. A header counts with the frame behind it.
     Truncated { got: u64, expected: Option<u64>, hint: Option<String> },
     /// The bytes are no frame.
     Malformed(String),
-    /// There are fewer frames than are to be skipped.
+    /// There are fewer frames than --skip drops.
     TooFew { skip: u64 },
     /// Reading itself failed.
     Read(io::Error),
@@ -81,7 +81,7 @@ pub struct Input<R> {
 
 enum Kind {
     Headerless(RawFrames),
-    /// Each image has a header of its own. The array whose images are under way, if there is one.
+    /// Each image brings its header. It holds the array whose images are being read, if there is one.
     SelfDescribing(Option<npy::Array>),
 }
 
@@ -103,15 +103,15 @@ impl<R: Read> Input<R> {
         Input { source: Source::new(reader), kind, next: 0, skip }
     }
 
-    /// The next frame after those to skip, read straight into `bytes`; `None` at an end of input
-    /// between two frames, unless it comes before the last frame to skip.
+    /// The next frame after those to skip, read straight into `bytes`. `None` if the input ends between two
+    /// frames; if it ends before the last frame to skip, that is an error.
     pub fn read(&mut self, mut bytes: Vec<u8>) -> Result<Option<Frame>, InputError> {
         loop {
             let number = self.next;
             let content = self.read_any(&mut bytes);
             let content = match content {
                 Ok(Some(content)) => content,
-                // Whoever goes on after the last frame has nothing left to do, and that is fine.
+                // `--skip` past the last frame is fine: there was nothing left to post.
                 Ok(None) if number >= self.skip => return Ok(None),
                 Ok(None) => {
                     let cause = Cause::TooFew { skip: self.skip };
@@ -135,7 +135,7 @@ impl<R: Read> Input<R> {
     }
 }
 
-/// The next image, whatever it is; `None` at an end of input between two images.
+/// The next image, of any kind; `None` if the input ends between two images.
 fn read_image<R: Read>(
     source: &mut Source<R>,
     array: &mut Option<npy::Array>,
@@ -147,7 +147,7 @@ fn read_image<R: Read>(
             source.samples(bytes, *frame_bytes)?;
             return Ok(Some(Content::Pixels { size: *size, layout: *layout }));
         }
-        // No image is shorter than that.
+        // Every kind of image is longer than this.
         let mut magic = [0; 2];
         let got = source.take(&mut magic)?;
         match magic {
@@ -161,7 +161,7 @@ fn read_image<R: Read>(
                 return Ok(Some(Content::Png));
             }
             [0x93, _] => {
-                // An array may hold no image at all: then another header follows.
+                // An array may hold no images: then another header follows.
                 let read = npy::read_header(magic, source)?;
                 // The header counts with the array's first image.
                 if read.left == 0 {
@@ -198,7 +198,7 @@ fn frame_size(width: u64, height: u64) -> Result<FrameSize, Cause> {
     }
 }
 
-/// The bytes of a frame that a header announces.
+/// The byte count of a frame, from its header.
 fn promised_bytes(size: FrameSize, layout: Layout) -> Result<usize, Cause> {
     layout.frame_bytes(size).ok_or_else(|| Cause::Malformed(over_the_limit(size, layout)))
 }

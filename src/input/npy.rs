@@ -1,7 +1,7 @@
 //! .npy arrays (numpy.lib.format, versions 1.0, 2.0 and 3.0): one image, or N in one array.
 //!
-//! The header is a Python dict in text. Only that dict's three keys and their kinds of value are
-//! known here; whatever else stands there is refused with what to do about it in numpy.
+//! The header is a Python dict in text. We know that dict's three keys and the kinds of their values, and
+//! refuse anything else with the numpy call that avoids it.
 
 use std::io::Read;
 
@@ -13,23 +13,23 @@ use crate::messages::foreign;
 use super::source::Source;
 use super::{Cause, frame_size, malformed, promised_bytes};
 
-/// How every array begins.
+/// The first bytes of every array.
 pub const MAGIC: [u8; 6] = *b"\x93NUMPY";
 
-/// The longest header, in bytes: what version 1.0 can say.
+/// The longest header, in bytes: the limit of version 1.0.
 pub const MAX_HEADER_BYTES: usize = 65535;
 
 /// Images of one size and layout that follow each other without a gap.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Array {
-    /// How many are still to come.
+    /// The number of images still to come.
     pub left: u64,
     pub size: FrameSize,
     pub layout: Layout,
     pub frame_bytes: usize,
 }
 
-/// Reads an array's header after the `magic` that told its kind.
+/// Reads an array's header, behind its `magic`.
 pub fn read_header<R: Read>(magic: [u8; 2], source: &mut Source<R>) -> Result<Array, Cause> {
     let mut head = [0; 8];
     source.fill(&mut head)?;
@@ -113,7 +113,7 @@ fn samples(dtype: &str) -> Result<Samples, Cause> {
     })
 }
 
-/// The shape as Python writes it.
+/// The shape in Python's notation.
 fn python(shape: &[u64]) -> String {
     match shape {
         [one] => format!("({one},)"),
@@ -121,7 +121,7 @@ fn python(shape: &[u64]) -> String {
     }
 }
 
-/// What to do about a shape that is no image.
+/// The numpy call for a shape that is no image.
 fn advice(shape: &[u64]) -> &'static str {
     match shape {
         [] => "it is a single number, without rows and columns",
@@ -134,13 +134,13 @@ fn advice(shape: &[u64]) -> &'static str {
     }
 }
 
-/// What is left of a Python literal. Each method takes a piece off; `None`: it is not there.
+/// The rest of a Python literal. Each method takes a piece off; `None`: that piece is not there.
 struct Literal<'a> {
     text: &'a [u8],
 }
 
 impl Literal<'_> {
-    /// The whole header; an error where it can be read, but not by us.
+    /// The whole header. The error: it is a valid header, but not one that we take.
     fn header(text: &[u8]) -> Option<Result<Header, Cause>> {
         let mut literal = Literal { text };
         let (mut dtype, mut fortran_order, mut shape) = (None, None, None);
@@ -169,7 +169,7 @@ impl Literal<'_> {
         is_whole.then_some(Ok(header))
     }
 
-    /// The next byte that is no blank, left where it is.
+    /// The next byte that is no blank; it is not taken off.
     fn next(&mut self) -> Option<u8> {
         self.text = self.text.trim_ascii_start();
         self.text.first().copied()

@@ -1,7 +1,7 @@
 //! PNG images, passed on byte for byte (PNG specification, third edition).
 //!
-//! An image that is passed on begins with the signature and IHDR, ends with IEND, has its IDAT
-//! chunks in one run, and each chunk's CRC is right. What IDAT holds is not decompressed.
+//! An image that is passed on begins with the signature and IHDR, ends with IEND, has its IDAT chunks in one
+//! run, and each chunk's CRC is right. We do not decompress the data of IDAT.
 
 use std::io::Read;
 
@@ -26,7 +26,7 @@ const IHDR_BYTES: usize = 13;
 /// The longest chunk that PNG allows: 2^31-1 bytes.
 const MAX_CHUNK_BYTES: u32 = 0x7fff_ffff;
 
-/// Reads the rest of an image after the `magic` that told its kind.
+/// Reads the rest of an image, behind its `magic`.
 pub fn read<R: Read>(
     magic: [u8; 2],
     source: &mut Source<R>,
@@ -34,7 +34,7 @@ pub fn read<R: Read>(
 ) -> Result<(), Cause> {
     bytes.clear();
     bytes.extend_from_slice(&magic);
-    // Whatever begins with these two bytes is at least this long, if it is PNG at all.
+    // Every PNG is at least this long.
     source.append(bytes, SIGNATURE.len() - magic.len() + HEAD)?;
     if bytes[..SIGNATURE.len()] != SIGNATURE {
         return malformed("begins like PNG, but its signature is broken");
@@ -46,7 +46,7 @@ pub fn read<R: Read>(
         let kind = [bytes[head + 4], bytes[head + 5], bytes[head + 6], bytes[head + 7]];
         order.check(kind, length).or_else(|what| broken(kind, head, what))?;
         let is_last = kind == *b"IEND";
-        // Another chunk follows all but the last: its head comes with the same read.
+        // Another chunk follows each but the last, so we read its head with the same call.
         let rest = length as usize + CRC + if is_last { 0 } else { HEAD };
         if rest > MAX_FRAME_BYTES - bytes.len() {
             return malformed(format!("PNG is over the limit of {MAX_FRAME_BYTES} bytes"));
@@ -67,7 +67,7 @@ fn broken<T>(kind: [u8; 4], place: usize, what: &str) -> Result<T, Cause> {
     malformed(format!("PNG chunk {} at byte {place}: {what}", kind.escape_ascii()))
 }
 
-/// Which chunks have come.
+/// The chunks that have come.
 #[derive(Default)]
 struct Order {
     last: Option<[u8; 4]>,
@@ -106,7 +106,7 @@ impl Order {
         }
     }
 
-    /// A chunk that has passed `check` is whole.
+    /// Notes a chunk that has passed `check` and is whole.
     fn take_in(&mut self, kind: [u8; 4], data: &[u8]) -> Result<(), Cause> {
         self.last = Some(kind);
         match &kind {

@@ -1,8 +1,8 @@
 //! PGM, PPM and PAM (netpbm's pgm(5), ppm(5), pam(5)), as netpbm, ffmpeg and ImageMagick write
 //! them.
 //!
-//! The header's length shows only at its end, so it is read byte by byte: it has about 15. The
-//! samples stay as they came, with their maxval; scaling them is the encoder's.
+//! The length of a header shows only at its end, so we read it byte by byte: it has about 15. Samples keep
+//! their maxval; the encoder scales them.
 
 use std::io::Read;
 
@@ -15,7 +15,7 @@ use super::{Cause, frame_size, malformed, promised_bytes};
 /// The longest header, comments included.
 pub const MAX_HEADER_BYTES: u64 = 64 << 10;
 
-/// Reads the rest of an image after its magic number, `P` and `kind`.
+/// Reads the rest of an image behind its magic number, `P` and `kind`.
 pub fn read<R: Read>(
     kind: u8,
     source: &mut Source<R>,
@@ -46,7 +46,7 @@ pub fn read<R: Read>(
     Ok(Content::Pixels { size, layout })
 }
 
-/// Width, height, what the channels are, maxval.
+/// Width, height, channels, maxval.
 type Fields = (u64, u64, Color, u64);
 
 struct Header<'a, R> {
@@ -61,9 +61,9 @@ impl<R: Read> Header<'_, R> {
         self.source.byte()
     }
 
-    /// Three numbers. The one byte that ends the last of them ends the header.
+    /// Three numbers. One blank after the last of them ends the header.
     fn plain(&mut self, color: Color) -> Result<Fields, Cause> {
-        // So that "P564 64 255" is no image.
+        // Without this, "P564 64 255" would be an image.
         match self.byte()? {
             b'#' => self.comment()?,
             byte if is_blank(byte) => {}
@@ -72,7 +72,7 @@ impl<R: Read> Header<'_, R> {
         Ok((self.number("width")?, self.number("height")?, color, self.number("maxval")?))
     }
 
-    /// A number, blanks and comments before it, and the one blank or comment after it.
+    /// A number, with blanks and comments before it, and the one blank or comment after it.
     fn number(&mut self, name: &str) -> Result<u64, Cause> {
         let mut number: Option<u64> = None;
         loop {
@@ -106,7 +106,7 @@ impl<R: Read> Header<'_, R> {
         Ok(())
     }
 
-    /// Lines of a name and a value, in any order, up to ENDHDR.
+    /// Lines with a name and a value, in any order, up to ENDHDR.
     fn pam(&mut self) -> Result<Fields, Cause> {
         if self.byte()? != b'\n' {
             return malformed("no line end after the magic number of PAM");

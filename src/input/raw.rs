@@ -1,4 +1,4 @@
-//! Headerless frames: each is as long as its layout and size say, and the next one follows at once.
+//! Headerless frames: layout and size give the length of each, and the next one follows at once.
 
 use std::io::Read;
 
@@ -7,13 +7,13 @@ use crate::frame::{Content, FrameSize, PixelFormat};
 use super::source::Source;
 use super::{Cause, malformed, npy, over_the_limit, png};
 
-/// How many layouts are named where the input does not fit the one given.
+/// The most layouts that we name if the input does not fit the given one.
 const MAX_HINTS: usize = 3;
 
-/// Frames of fewer pixels than that fit by chance: nothing is to be learned from it.
+/// Below 64 pixels almost any input length is a whole number of frames, so a hint would be noise.
 const MIN_PIXELS: u64 = 64;
 
-/// What begins images that bring their size. No frame begins so by chance.
+/// The first bytes of images that bring their size. Frames do not begin so by chance.
 const HEADERS: [(&[u8], &str); 2] = [(&png::SIGNATURE, "a PNG"), (&npy::MAGIC, "a .npy file")];
 
 pub struct RawFrames {
@@ -29,7 +29,7 @@ impl RawFrames {
         Ok(RawFrames { size, format, frame_bytes })
     }
 
-    /// Frame `number`; `None` at an end of input between two frames.
+    /// Frame `number`; `None` if the input ends between two frames.
     pub fn read<R: Read>(
         &self,
         source: &mut Source<R>,
@@ -53,8 +53,8 @@ impl RawFrames {
         }
     }
 
-    /// Which layouts the whole input would be frames of. (A size with the sides swapped cannot be
-    /// told: it has as many bytes.)
+    /// The layouts in which the whole input is a number of frames. (A size with its sides swapped has as many
+    /// bytes, so it can't be told.)
     fn hint(&self, total: u64) -> Option<String> {
         if self.size.pixels() < MIN_PIXELS {
             return None;
@@ -68,7 +68,7 @@ impl RawFrames {
                 fitting.push((bytes, format.name()));
             }
         }
-        // The nearest first: by the ratio, which is over 1 either way.
+        // The nearest first: by the ratio of the two, the larger over the smaller.
         fitting.sort_by_key(|&(bytes, _)| 1000 * bytes.max(own) / bytes.min(own));
         fitting.truncate(MAX_HINTS);
         let frames = |&(bytes, name): &(usize, &str)| {
@@ -81,7 +81,7 @@ impl RawFrames {
     }
 }
 
-/// The kind of image that these bytes begin, where it is certain.
+/// The kind of image that begins with these bytes, if that is certain.
 fn kind_of_header(bytes: &[u8]) -> Option<&'static str> {
     HEADERS.iter().find(|(magic, _)| bytes.starts_with(magic)).map(|&(_, kind)| kind)
 }

@@ -1,14 +1,14 @@
 //! The stream that images are read from.
 //!
-//! Takes what it is asked for and no byte more: nothing is read ahead. Memory grows with the bytes
-//! that have come, never with the bytes that a header has promised.
+//! It reads no byte beyond those that it was asked for. Memory grows with the bytes that have come, never
+//! with the bytes that a header promises.
 
 use std::io::{ErrorKind, Read};
 
 use super::Cause;
 use crate::frame::MAX_FRAME_BYTES;
 
-/// How much room is made at least before bytes have come to fill it.
+/// The room that is made at least, before bytes have come to fill it.
 const GROWTH: usize = 1 << 20;
 
 pub struct Source<R> {
@@ -22,12 +22,12 @@ impl<R: Read> Source<R> {
         Source { reader, taken: 0 }
     }
 
-    /// From here on another image is read.
+    /// Begins another image.
     pub fn begin(&mut self) {
         self.taken = 0;
     }
 
-    /// Bytes of the image that have come so far.
+    /// The bytes of the image that have come so far.
     pub fn taken(&self) -> u64 {
         self.taken
     }
@@ -37,7 +37,7 @@ impl<R: Read> Source<R> {
         &self.reader
     }
 
-    /// Fills `place`; the count is lower than its length only at the end of the input.
+    /// Fills `place`. Returns the count, which is lower than its length only at the end of the input.
     pub fn take(&mut self, place: &mut [u8]) -> Result<usize, Cause> {
         let mut got = 0;
         while got < place.len() {
@@ -77,8 +77,8 @@ impl<R: Read> Source<R> {
         Ok(())
     }
 
-    /// The last `count` bytes of the image, and nothing else, into `bytes`. What `bytes` holds is
-    /// written over without being cleared first.
+    /// Reads the last `count` bytes of the image into `bytes`, in place of its content, which is overwritten
+    /// without being cleared.
     pub fn samples(&mut self, bytes: &mut Vec<u8>, count: usize) -> Result<(), Cause> {
         let header = self.taken;
         let expected = header + count as u64;
@@ -98,12 +98,12 @@ impl<R: Read> Source<R> {
     }
 }
 
-/// Makes `bytes` longer, on the way to `end`: to twice its length at most, unless it is short.
+/// Makes `bytes` longer, on the way to `end`: at most to twice its length, unless it is short.
 fn grow(bytes: &mut Vec<u8>, end: usize) {
     let filled = bytes.len();
     let step = filled.max(GROWTH).min(end - filled);
     if bytes.capacity() < filled + step {
-        // Not left to the Vec: it would double its room beyond the limit.
+        // The Vec's own growth would double its room beyond the limit.
         let room = (2 * filled).min(MAX_FRAME_BYTES).max(filled + step);
         bytes.reserve_exact(room - filled);
     }

@@ -1,5 +1,5 @@
-//! Every reader against whole, cut, mutated and random streams. Each time it is held against a
-//! stream that counts: what was taken, and whether it was asked again after its end.
+//! Every reader against whole, cut, mutated and random streams. The stream counts: the bytes that were taken,
+//! and reads after its end.
 
 use std::io::Write as _;
 
@@ -8,10 +8,10 @@ use proptest::prelude::*;
 use super::*;
 use crate::frame::{ByteOrder, ChannelOrder, Color, Samples};
 
-/// How much more memory than the bytes that came a reader may hold: its first step.
+/// A reader may hold this much more memory than the bytes that came: its first step.
 const FIRST_STEP: u64 = 1 << 20;
 
-/// A stream that gives `step` bytes a read at most.
+/// A stream that gives at most `step` bytes with each read.
 struct Stream<'a> {
     bytes: &'a [u8],
     step: usize,
@@ -101,7 +101,7 @@ fn a_raw_frame_that_is_cut_says_what_the_input_would_fit() {
          all 192 bytes would be whole 8x8 frames: 1 of rgb24 or 3 of gray"
     );
     assert_eq!(cut(8, 63, "gray"), "frame 0: input ends after 63 of 64 bytes");
-    // So small a frame fits anything.
+    // A frame as small as this fits anything.
     assert_eq!(cut(1, 32, "rgb24"), "frame 1: input ends after 8 of 24 bytes");
 }
 
@@ -114,7 +114,7 @@ fn images_with_headers_are_no_raw_frames() {
             let (frames, error) = raw(&bytes[..length], "rgb24", 0);
             assert_eq!((frames.len(), error.as_ref()), (0, Some(&refused)), "{length}");
         }
-        // Later on it may be chance.
+        // Later in the stream such bytes may be chance.
         assert_eq!(raw(&[&[0; 12], &bytes[..12]].concat(), "gray", 0).0.len(), 2);
     }
     assert_eq!(raw(b"\x89PNG\r\n\x1a.....", "gray", 0).0.len(), 1);
@@ -335,7 +335,7 @@ fn a_png_chunk_that_lies_about_its_length_takes_no_memory() {
     assert!(message(&over).ends_with("its length is over 2147483647"));
 }
 
-/// What a reader holds after it has read as far as it could.
+/// The memory that a reader holds after it has read as far as it could.
 fn bytes_held(stream_bytes: &[u8]) -> Vec<u8> {
     let mut bytes = Vec::new();
     let mut source = Source::new(stream(stream_bytes, usize::MAX));
@@ -575,7 +575,7 @@ fn joined(images: &[(Vec<u8>, usize)]) -> Vec<u8> {
     images.iter().flat_map(|image| image.0.clone()).collect()
 }
 
-/// Reads whatever it is to its end, and checks memory on the way.
+/// Reads a stream of any kind to its end, and checks memory on the way.
 fn survives(bytes: &[u8], step: usize) -> usize {
     let mut source = Source::new(stream(bytes, step));
     let (mut array, mut frame, mut count) = (None, Vec::new(), 0);
@@ -694,7 +694,7 @@ proptest! {
 
 #[test]
 fn a_layout_names_what_png_has() {
-    // The color of a frame is never guessed from elsewhere.
+    // Only the frame itself tells its color.
     let colors = [Color::Gray, Color::GrayAlpha, Color::Rgb, Color::Rgba];
     for (channels, color) in (1..).zip(colors) {
         assert_eq!(

@@ -1,7 +1,7 @@
 //! A response into one line, and the line onto standard output.
 //!
-//! A line is written whole and flushed before the next one is looked at (promises 1 and 2). It holds
-//! the response body byte for byte, but for line ends: those a line can't hold.
+//! A line is written whole and flushed before the next answer is looked at (promises 1 and 2). It holds the
+//! response body byte for byte, except line ends, which a line can't hold.
 
 use std::io::{self, Write};
 
@@ -20,7 +20,7 @@ pub fn from_body(mut body: Vec<u8>) -> Vec<u8> {
     body
 }
 
-/// Folds `body` in place, from `first`, the place of its first line end.
+/// Folds `body` in place, beginning at its first line end, `first`.
 fn fold(body: &mut Vec<u8>, first: usize) {
     let (mut to, mut from) = (first, first);
     while from < body.len() {
@@ -38,7 +38,7 @@ fn fold(body: &mut Vec<u8>, first: usize) {
     body.truncate(to);
 }
 
-/// Writes one line, as one piece, and flushes it.
+/// Writes one line in one piece, and flushes it.
 pub fn write(out: &mut impl Write, line: &[u8]) -> io::Result<()> {
     out.write_all(line)?;
     out.flush()

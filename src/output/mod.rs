@@ -1,7 +1,7 @@
 //! Answers into lines on standard output.
 //!
-//! An answer's line is written whole and flushed before the next answer is looked at (promises 1 and 2), and
-//! what is wrong with it is said behind its line. stdout carries lines and nothing else.
+//! An answer's line is written whole and flushed before the next answer is looked at (promises 1 and 2). The
+//! message about a failed frame follows its line. stdout carries lines and nothing else.
 
 mod line;
 mod record;
@@ -30,15 +30,15 @@ pub struct Lines {
     pub counts: Arc<Counts>,
 }
 
-/// What is told of a frame.
+/// The report on one frame.
 struct Told {
     attempts: u32,
-    /// What the last attempt took.
+    /// The duration of the last attempt.
     elapsed: Duration,
     response: Option<Response>,
-    /// Why the frame has failed.
+    /// The reason why the frame has failed.
     failure: Option<String>,
-    /// Whether it is the last one that is told of.
+    /// Whether the run ends with this report.
     ends_run: bool,
 }
 
@@ -66,7 +66,7 @@ impl Lines {
         };
         self.counts.frames.fetch_add(1, Ordering::Relaxed);
         let (failure, ends_run) = (told.failure.clone(), told.ends_run);
-        // Each response is a line, and so is each failure that the run goes on after.
+        // Each response is a line. Under --keep-going, so is each failure.
         if told.response.is_some() || !ends_run {
             self.put(frame, told, out)?;
         }
@@ -118,7 +118,7 @@ impl Lines {
         }
     }
 
-    /// Says why the frame has failed. The error is the run's ending.
+    /// Says why the frame has failed. If the run ends there, the error is its ending.
     fn fail(&self, frame: u64, cause: &str, ends_run: bool) -> Result<(), Ending> {
         self.counts.failed.fetch_add(1, Ordering::Relaxed);
         if ends_run {
@@ -140,13 +140,13 @@ impl Lines {
         say(error);
         match error.cause {
             Cause::Read(_) => Ending::Failed,
-            // A frame that failed before came first.
+            // An earlier frame has failed already.
             _ if self.failed() > 0 => Ending::Failed,
             _ => Ending::BadInput,
         }
     }
 
-    /// What a response whose status is not 2xx says.
+    /// The message for a response whose status is not 2xx.
     fn refusal(&self, response: &Response) -> String {
         match &response.location {
             Some(location) => {
@@ -162,13 +162,13 @@ impl Lines {
     }
 }
 
-/// A URL without user-info, query and fragment: there a server may repeat what it was sent.
+/// A URL without user-info, query and fragment: a server may repeat secrets there.
 fn without_secrets(location: &str) -> &str {
     let end = location.find(['?', '#']).unwrap_or(location.len());
     location[..end].rsplit_once('@').map_or(&location[..end], |(_, rest)| rest)
 }
 
-/// How often a frame was tried, and why not once more; empty if there is nothing to say.
+/// The number of attempts, and the reason why there was no other; empty if one attempt was all.
 fn tried(upload: &Upload) -> String {
     match (upload.attempts, &upload.given_up) {
         (0 | 1, None) => String::new(),
@@ -178,7 +178,7 @@ fn tried(upload: &Upload) -> String {
     }
 }
 
-/// Writes this text, for --help and --version.
+/// Writes the text of --help or --version.
 pub fn print(text: &str) -> Ending {
     match line::write(&mut io::stdout().lock(), text.as_bytes()) {
         Ok(()) => Ending::Done,

@@ -1,7 +1,7 @@
-//! A frame's record, for `--ndjson`: one JSON object on one line, whatever the server sends.
+//! A frame's record, for `--ndjson`: always one JSON object on one line.
 //!
-//! Names and meaning of its members are a contract, told in the manual: none is ever renamed or given
-//! another meaning. A string holds the body byte for byte, so nothing of it is folded or dropped.
+//! The names and meanings of its members are a contract, told in the manual: we never rename one or give it
+//! another meaning. A string holds the body byte for byte: nothing is folded or dropped.
 
 use std::io::{self, Write};
 use std::time::Duration;
@@ -11,12 +11,12 @@ use base64::engine::general_purpose::STANDARD;
 
 use crate::http::Response;
 
-/// What JSON leaves as it is in a string, and some readers take for a line's end: Python's splitlines
-/// does. Escaped, the record is one line for them, too.
+/// Legal unescaped inside a JSON string, but Python's splitlines splits at them. We escape them, so that a
+/// record is one line there, too.
 const LINE_ENDS: [char; 3] = ['\u{85}', '\u{2028}', '\u{2029}'];
 
-/// The record with its line end. `elapsed`: what the last attempt took; `result`: the response, or the reason
-/// why there is none.
+/// The record with its line end. `elapsed`: the duration of the last attempt; `result`: the response, or the
+/// reason why there is none.
 pub fn line(
     frame: u64,
     attempts: u32,

@@ -1,4 +1,4 @@
-//! Allocations that are used again. A large new one means new pages, and the system clears each of them
+//! Buffers that are used again. A large new allocation means new pages, and the system clears each of them
 //! first.
 //!
 //! Keeps at most `limit` buffers. Their contents are garbage.
@@ -22,7 +22,7 @@ impl Buffers {
         }
     }
 
-    /// The one kept last, or else a new one.
+    /// The buffer kept last, or else a new one.
     pub fn take(&self) -> Vec<u8> {
         self.lock().pop().unwrap_or_default()
     }

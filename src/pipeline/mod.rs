@@ -22,19 +22,19 @@ use crate::upload::{Upload, Uploader};
 use buffers::Buffers;
 use window::{Lost, Results};
 
-/// What has become of a frame.
+/// The end of a frame's road.
 pub enum Answer {
     Uploaded(Upload),
     Unsent(Unsent),
 }
 
-/// Why a frame was never sent.
+/// The reason why a frame was never sent.
 pub enum Unsent {
     NotEncoded {
         frame: u64,
         error: anyhow::Error,
     },
-    /// There is no whole frame here, nor any later one.
+    /// The input holds no whole frame here, so none later either.
     NotRead(InputError),
     /// Its worker panicked.
     Lost,
@@ -53,7 +53,7 @@ impl Iterator for Answers {
     }
 }
 
-/// Starts both stages. The error: there is no thread to be had.
+/// Starts both stages. The error: the system has no thread for us.
 pub fn start(
     input: Input<File>,
     encoder: Encoder,
@@ -89,7 +89,7 @@ pub fn start(
     if jobs == 1 {
         return Ok(Answers(Box::new(ordered::map_here(source, work))));
     }
-    // Twice the jobs: one slow answer does not at once keep the other workers from going on.
+    // Twice the jobs, so that one slow answer does not stop the other workers.
     let window = 1 + 2 * jobs;
     Ok(Answers(Box::new(ordered::map("upload", jobs, window, source, work)?)))
 }
@@ -139,7 +139,7 @@ impl Encoding {
     }
 }
 
-/// A sample that no PNG can hold ends the input, as a frame that cannot be read does.
+/// A sample that no PNG can hold ends the input, as a frame that can't be read does.
 fn not_encoded(frame: u64, error: anyhow::Error) -> Unsent {
     match error.downcast::<BadSample>() {
         Ok(bad) => Unsent::NotRead(InputError { frame, cause: Cause::Malformed(bad.to_string()) }),
@@ -190,7 +190,7 @@ impl Uploading {
         };
         let upload = self.uploader.upload(&body);
         self.bodies.keep(body.bytes);
-        // If nobody wants the frame any more, nobody looks at its answer.
+        // If an earlier frame has failed, nobody looks at this answer.
         upload.map_or(Answer::Unsent(Unsent::Lost), Answer::Uploaded)
     }
 }

@@ -1,8 +1,8 @@
 //! The ordered parallel map: items from a source, in order, into results, in the same order.
 //!
-//! A worker that has the turn takes the next item, and with it a ticket; then it passes the turn on and
-//! works. So items are taken one after the other, and the window gives the results out in the order of
-//! their tickets. It is bounded: if results are not fetched, no items are taken.
+//! The worker that has the turn takes the next item and its ticket, passes the turn on, and works. So items
+//! are taken one after the other, and the window gives the results out in the order of the tickets. The
+//! window is bounded: if results are not fetched, no items are taken.
 
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -25,8 +25,8 @@ struct Stage<T, U> {
 type Source<T> = Box<dyn FnMut() -> Option<T> + Send>;
 type Work<T, U> = dyn Fn(T) -> U + Send + Sync;
 
-/// Starts a stage. `workers` at most work at a time; `limit` items at most have been taken, and their
-/// results not been fetched. A panic of `work` leaves its result lost.
+/// Starts a stage. At most `workers` run at a time; at most `limit` items have been taken whose results have
+/// not been fetched. If `work` panics, its result is lost.
 pub fn map<T: Send + 'static, U: Send + 'static>(
     name: &'static str,
     workers: usize,
@@ -47,7 +47,7 @@ pub fn map<T: Send + 'static, U: Send + 'static>(
     Ok(results)
 }
 
-/// The same on the caller's thread, which takes an item and works on it as soon as it wants a result.
+/// The same on the caller's thread: it takes an item and works on it when it wants a result.
 pub fn map_here<T, U>(
     mut source: impl FnMut() -> Option<T>,
     work: impl Fn(T) -> U,
@@ -85,7 +85,8 @@ impl<T: Send + 'static, U: Send + 'static> Stage<T, U> {
 
     fn run(self: Arc<Self>) {
         while let Some((item, ticket)) = self.take() {
-            // Workers come as items come. If there is no thread to be had, those that run are enough.
+            // Each worker starts the next one when items come. If the system has no thread for it, those that
+            // run are enough.
             let _ = self.start_worker();
             if let Ok(result) = catch_unwind(AssertUnwindSafe(|| (self.work)(item))) {
                 ticket.fill(result);
@@ -93,7 +94,8 @@ impl<T: Send + 'static, U: Send + 'static> Stage<T, U> {
         }
     }
 
-    /// The next item and its ticket. A source that panics has no further item, and its place is lost.
+    /// The next item and its ticket. If the source panics, there are no further items, and this result is
+    /// lost.
     fn take(&self) -> Option<(T, Ticket<U>)> {
         let mut ticket = self.window.turn()?;
         let mut source = self.source.lock().unwrap_or_else(PoisonError::into_inner);

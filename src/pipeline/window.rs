@@ -1,10 +1,10 @@
-//! The window of a stage: places for results, given out in input order, filled in any order, and
+//! The window of a stage: places for results. They are given out in input order, filled in any order, and
 //! emptied in input order.
 //!
-//! The thread that has the turn has the next place, and takes the item that belongs to it; then it passes
-//! the turn on. There are never more places than the limit: without room there is no turn. A ticket fills
-//! its place once; dropped unused, it leaves the place lost, so nobody waits for ever. A thread is woken
-//! only if it can go on: for small frames, wake-ups cost more than all the rest that is done here.
+//! The worker that has the turn holds the next place, takes the item for it, and passes the turn on. There
+//! are never more places than the limit: while all are taken, nobody has the turn. A ticket fills its place
+//! once. If it is dropped unused, its place is lost, so nobody waits for it for ever. We wake a thread only
+//! if it can go on: for small frames, wake-ups cost more than everything else here.
 
 use std::collections::VecDeque;
 use std::mem;
@@ -29,17 +29,17 @@ pub struct Ticket<T> {
     window: Arc<Window<T>>,
 }
 
-/// There is no result: its ticket was dropped.
+/// The ticket was dropped, so there is no result.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Lost;
 
 struct State<T> {
-    /// From the first result on that has not been fetched.
+    /// The places from the first result that has not been fetched.
     places: VecDeque<Place<T>>,
-    /// The number of the first of them.
+    /// The number of the first place.
     first: u64,
     turn_is_taken: bool,
-    /// How many wait for the turn, and whether one of them has been woken for it.
+    /// How many workers wait for the turn, and whether one of them has been woken for it.
     waiting: usize,
     one_is_woken: bool,
     fetcher_waits: bool,
@@ -72,7 +72,7 @@ pub fn open<T>(limit: usize) -> (Arc<Window<T>>, Results<T>) {
 }
 
 impl<T> Window<T> {
-    /// Waits for the turn; `None` where there are no more. The ticket holds it until it is passed on.
+    /// Waits for the turn; `None` if there are no more. The ticket holds the turn until it is passed on.
     pub fn turn(self: &Arc<Self>) -> Option<Ticket<T>> {
         let mut state = self.lock();
         while !state.is_closed && (state.turn_is_taken || state.places.len() >= self.limit) {
@@ -96,7 +96,7 @@ impl<T> Window<T> {
         self.first_is_done.notify_one();
     }
 
-    /// Unlocks, and wakes one of those who wait for the turn, if it is free.
+    /// Unlocks. If the turn is free, wakes one worker that waits for it.
     fn offer_turn(&self, mut state: MutexGuard<'_, State<T>>) {
         let is_free = !state.turn_is_taken && state.places.len() < self.limit;
         let wakes = is_free && state.waiting > 0 && !mem::replace(&mut state.one_is_woken, true);
@@ -108,7 +108,7 @@ impl<T> Window<T> {
 
     fn put(&self, place: u64, result: Result<T, Lost>) {
         let mut state = self.lock();
-        // It has not been fetched, because it was open.
+        // It is still open, so it has not been fetched.
         let index = (place - state.first) as usize;
         state.places[index] = Place::Done(result);
         let wakes = index == 0 && mem::take(&mut state.fetcher_waits);
@@ -124,7 +124,7 @@ impl<T> Window<T> {
 }
 
 impl<T> Ticket<T> {
-    /// Its item has been taken: the turn goes on.
+    /// Its item has been taken: passes the turn on.
     pub fn pass_turn(&mut self) {
         if mem::take(&mut self.has_turn) {
             let mut state = self.window.lock();
@@ -133,9 +133,9 @@ impl<T> Ticket<T> {
         }
     }
 
-    /// There was no item for it, nor will there be one.
+    /// There is no item for it, so there are none later.
     pub fn give_back(mut self) {
-        // While it has the turn, its place is the last one.
+        // This ticket has the turn, so its place is the last one.
         if self.has_turn && self.place.take().is_some() {
             self.window.lock().places.pop_back();
         }
@@ -161,7 +161,7 @@ impl<T> Drop for Ticket<T> {
 impl<T> Iterator for Results<T> {
     type Item = Result<T, Lost>;
 
-    /// The next result, once it is in; `None` after the last one.
+    /// Waits for the next result; `None` after the last one.
     fn next(&mut self) -> Option<Result<T, Lost>> {
         let window = &self.0;
         let mut state = window.lock();

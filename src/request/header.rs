@@ -1,9 +1,9 @@
-//! Request headers, checked: the name is a token, the value holds no control character, and neither
-//! can end its line. So no header smuggles a second one, or a second request.
+//! Request headers, checked: the name is a token, the value holds no control character, and neither holds a
+//! line end. So no header can smuggle in a second one, or a second request.
 
 use std::fmt;
 
-/// Headers that frame the message or belong to the connection: pngpost's own, always.
+/// Headers that frame the message or belong to the connection: pngpost alone sets them.
 const RESERVED: [&str; 10] = [
     "Connection",
     "Content-Length",
@@ -17,7 +17,7 @@ const RESERVED: [&str; 10] = [
     "Upgrade",
 ];
 
-/// A header line's name and value. Its Debug and Display forms keep the value to themselves.
+/// Name and value of a header line. Its Debug and Display forms keep the value secret.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Header {
     pub name: String,
@@ -40,17 +40,17 @@ impl fmt::Debug for Header {
     }
 }
 
-/// What a header line of the user asks for, in curl's forms.
+/// A header line of the user, in curl's three forms.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum HeaderRule {
     /// `Name: value`, or `Name;` for an empty value.
     Send(Header),
-    /// `Name:` alone: leave out pngpost's own header of that name.
+    /// `Name:` alone: leaves out pngpost's own header of that name.
     Omit(String),
 }
 
 impl HeaderRule {
-    /// The error says what is wrong, without the value: it may be a secret.
+    /// The error does not hold the value: it may be a secret.
     pub fn parse(line: &[u8]) -> Result<Self, String> {
         let line = std::str::from_utf8(line).map_err(|_| "is not UTF-8".to_owned())?;
         let (name, value) = match (line.split_once(':'), line.strip_suffix(';')) {
@@ -83,7 +83,7 @@ impl HeaderRule {
     }
 }
 
-/// A name is not shown unless it is a token: what stands before a colon may be part of a secret.
+/// Only a token is shown: text before a colon may be part of a secret.
 fn check_name(name: &str) -> Result<(), String> {
     if !is_token(name) {
         return Err("takes 'Name: value'; the name is no token (RFC 9110, 5.6.2)".to_owned());

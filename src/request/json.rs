@@ -1,8 +1,8 @@
 //! A body of JSON with the PNG in base64 in it, or of base64 alone.
 //!
-//! The JSON is the user's text, byte for byte, but for what its template stands for; it was JSON with
-//! every number in it, or it is no `Json`. No copy of the PNG is made: it is written into the body, and
-//! spread into base64 there, from its end.
+//! The JSON is the user's text, byte for byte, with its template filled in. `parse` fills in 0 and 2^64-1,
+//! and accepts the template only if both are valid JSON. The PNG is not copied: it is written into the body,
+//! and turned into base64 there, from its end.
 
 use anyhow::{Context, Result};
 use base64::Engine as _;
@@ -11,10 +11,11 @@ use serde_json::Value;
 
 use super::template::{Piece, Template};
 
-/// How every PNG begins in base64. As long as `{{png:b64}}`, so that columns in errors are the user's.
+/// The first characters of every PNG in base64. As long as `{{png:b64}}`, so that columns in errors are the
+/// user's.
 const SAMPLE_IMAGE: &str = "iVBORw0KGgo";
 
-/// The PNG is read in blocks of so many bytes: whole groups of base64, and short enough for the stack.
+/// The PNG is read in blocks of this size: whole groups of base64, and short enough for the stack.
 const BLOCK_BYTES: usize = 3 << 10;
 
 pub struct Json {
@@ -22,14 +23,14 @@ pub struct Json {
 }
 
 impl Json {
-    /// The error says what is wrong, without the text: it may hold a secret.
+    /// The error does not hold the text: it may be a secret.
     pub fn parse(text: &[u8]) -> Result<Json, String> {
         let template = Template::with_image(text)?;
         let has_image = template.pieces().contains(&Piece::Image);
         let json = Json { template };
-        // 0 finds out numbers that begin with a zero; the highest one, that digits stand where they may.
+        // 0 reveals a number that would begin with a zero; 2^64-1, that a number is allowed there.
         for frame in [0, u64::MAX] {
-            // serde_json says what it expected and where, never what is there.
+            // serde_json says what it expected and where, and does not repeat the text.
             json.sample(frame)
                 .map_err(|error| format!("takes JSON once it is filled in, but {error}"))?;
         }
@@ -39,7 +40,7 @@ impl Json {
         Ok(json)
     }
 
-    /// The text of each string value, without what is filled in.
+    /// The text of each string value, without the parts that are filled in.
     pub fn strings(&self) -> Vec<String> {
         let mut strings = Vec::new();
         if let Ok(value) = self.sample(u64::MAX) {
@@ -59,7 +60,7 @@ impl Json {
         serde_json::from_slice(&text)
     }
 
-    /// Writes the text before the first image into `body`. `room`: the bytes that the PNG may have.
+    /// Writes the text before the first image into `body`. `room`: the most bytes that the PNG takes.
     pub fn begin(&self, frame: u64, room: usize, body: &mut Vec<u8>) {
         let images = self.pieces().filter(|&piece| *piece == Piece::Image).count();
         body.reserve_exact(self.template.max_text_bytes() + images * base64_bytes(room));
@@ -67,7 +68,7 @@ impl Json {
         before.for_each(|piece| piece.append(frame, body));
     }
 
-    /// Turns the PNG, which begins at `start`, into base64, and writes all that comes behind it.
+    /// Turns the PNG, which begins at `start`, into base64, and writes all text behind it.
     pub fn finish(&self, frame: u64, start: usize, body: &mut Vec<u8>) -> Result<()> {
         into_base64(start, body)?;
         let image = start..body.len();
@@ -96,8 +97,8 @@ pub fn into_base64(start: usize, body: &mut Vec<u8>) -> Result<()> {
     spread(&mut body[start..], png_bytes)
 }
 
-/// Turns the first `count` bytes into base64 that fills `bytes`. From the end: base64 is the longer one,
-/// so what is written never reaches what is still to be read.
+/// Turns the first `count` bytes into base64 that fills `bytes`. It goes from the end: base64 is longer, so
+/// it is never written over bytes that have not been read.
 fn spread(bytes: &mut [u8], count: usize) -> Result<()> {
     let mut block = [0; BLOCK_BYTES];
     let mut end = count;
@@ -111,7 +112,7 @@ fn spread(bytes: &mut [u8], count: usize) -> Result<()> {
     Ok(())
 }
 
-/// Strings that a message must not hold: values, as in a form, and not names.
+/// The strings that a message must not hold: values, as in a form. Names may be shown.
 fn collect(value: &Value, strings: &mut Vec<String>) {
     match value {
         Value::String(text) => {

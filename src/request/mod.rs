@@ -1,8 +1,7 @@
-//! What is sent for a frame: the request, and the body that is written round its PNG. Pure: nothing is
-//! opened, nothing is sent.
+//! A frame's request, and the body that is written round its PNG. Pure: opens nothing, sends nothing.
 //!
-//! The PNG is written once, straight into the body that is uploaded; a body in base64 turns it into that in
-//! its place. A frame's body is made once: a retry sends the same bytes.
+//! The PNG is written once, straight into the body that is uploaded; for base64 it is converted in place. A
+//! frame's body is made once: a retry sends the same bytes.
 
 mod header;
 mod json;
@@ -19,18 +18,18 @@ pub use header::{Header, HeaderRule, is_token};
 pub use json::Json;
 pub use url::{Url, UserInfo};
 
-/// What all requests of a run have in common.
+/// The part of a request that all frames of a run share.
 pub struct Request {
     pub method: String,
     pub url: Url,
     /// The URL's path and query.
     pub path: Template,
-    /// All but those of the body (Content-Type, Content-Length) and of the connection.
+    /// All headers except those of the body (Content-Type, Content-Length) and of the connection.
     pub headers: Vec<Header>,
     pub shape: Shape,
 }
 
-/// How the PNG goes into a body. `content_type` is `None` if the user left the header out.
+/// The place of the PNG in a body. `content_type` is `None` if the user left the header out.
 pub enum Shape {
     /// The parts in their order, exactly one of them the frame. `content_type` is without boundary.
     Multipart { parts: Vec<Part>, content_type: String },
@@ -67,7 +66,7 @@ pub struct ImagePart {
 }
 
 impl Default for ImagePart {
-    /// A file name, because Flask and FastAPI take a part without one for text.
+    /// Always with a file name: Flask and FastAPI take a part without one for text.
     fn default() -> Self {
         ImagePart {
             name: b"image".to_vec(),
@@ -79,7 +78,7 @@ impl Default for ImagePart {
 
 /// A body that is whole.
 pub struct Body {
-    /// The frame's number: the URL may hold it.
+    /// The frame's number, for the URL.
     pub frame: u64,
     /// `None` if the user left the header out.
     pub content_type: Option<String>,
@@ -91,12 +90,12 @@ pub struct BegunBody<'a> {
     frame: u64,
     content_type: Option<&'a str>,
     bytes: Vec<u8>,
-    /// Where the PNG begins.
+    /// The place where the PNG begins.
     start: usize,
     rest: Rest<'a>,
 }
 
-/// What is left to do once the PNG is there.
+/// The work that is left once the PNG is there.
 enum Rest<'a> {
     Nothing,
     Base64,
@@ -105,7 +104,7 @@ enum Rest<'a> {
 }
 
 impl Request {
-    /// The URL for this frame. Only digits are filled in, so it is as valid as the user's.
+    /// The URL for this frame. Only digits are filled in, so it stays valid.
     pub fn url(&self, frame: u64) -> Url {
         let target = String::from_utf8_lossy(&self.path.fill(frame)).into_owned();
         Url { target, ..self.url.clone() }
@@ -121,7 +120,7 @@ impl Request {
         }
     }
 
-    /// Begins the body of this frame in the allocation `bytes`. `room`: the bytes that its PNG may have.
+    /// Begins the body of this frame in the allocation `bytes`. `room`: the most bytes that its PNG takes.
     pub fn begin(&self, frame: u64, mut bytes: Vec<u8>, room: usize) -> BegunBody<'_> {
         bytes.clear();
         let (content_type, rest) = match &self.shape {

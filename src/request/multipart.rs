@@ -1,5 +1,4 @@
-//! A multipart body (RFC 7578). The boundary is random, and found nowhere in the body but between
-//! the parts.
+//! A multipart body (RFC 7578). The boundary is random, and the body holds it only between the parts.
 
 use std::collections::hash_map::RandomState;
 use std::hash::{BuildHasher, Hasher};
@@ -11,15 +10,16 @@ use super::Part;
 /// The form round a frame's PNG, from its first delimiter to its last.
 pub struct Form<'a> {
     frame: u64,
-    /// Those behind the frame.
+    /// The parts behind the frame.
     rest: &'a [Part],
     boundary: String,
-    /// Where it stands in the body.
+    /// The place of the boundary in the body.
     places: Vec<usize>,
 }
 
 impl<'a> Form<'a> {
-    /// Writes the parts before the PNG, and its head, into `body`. `room`: the bytes that the PNG may have.
+    /// Writes the parts before the PNG, and the PNG's part head, into `body`. `room`: the most bytes that the
+    /// PNG takes.
     pub fn begin(parts: &'a [Part], frame: u64, room: usize, body: &mut Vec<u8>) -> Self {
         body.reserve_exact(room + max_bytes_around(parts));
         Form::begin_with(random_boundary(), parts, frame, body)
@@ -33,7 +33,7 @@ impl<'a> Form<'a> {
         form
     }
 
-    /// Writes the parts behind the PNG, and gives the boundary.
+    /// Writes the parts behind the PNG, and returns the boundary.
     pub fn finish(mut self, body: &mut Vec<u8>) -> String {
         body.extend_from_slice(b"\r\n");
         let rest = self.rest;
@@ -75,7 +75,7 @@ impl<'a> Form<'a> {
         memmem::find_iter(body, self.boundary.as_bytes()).count() == self.places.len()
     }
 
-    /// Puts another boundary in its place. All boundaries are of one length.
+    /// Puts another boundary in its place. All boundaries have one length.
     fn draw_again(&mut self, body: &mut [u8]) {
         self.boundary = random_boundary();
         for &place in &self.places {
@@ -113,7 +113,7 @@ fn write_escaped(name: &[u8], body: &mut Vec<u8>) {
     }
 }
 
-/// An upper bound of a form's bytes besides its PNG.
+/// An upper bound of a form's bytes without its PNG.
 fn max_bytes_around(parts: &[Part]) -> usize {
     let each = |part: &Part| match part {
         Part::Field { name, value } => 3 * name.len() + value.max_text_bytes() + 256,
@@ -125,7 +125,7 @@ fn max_bytes_around(parts: &[Part]) -> usize {
     parts.iter().map(each).sum::<usize>() + 256
 }
 
-/// 128 random bits: hashes of nothing under keys that std draws from the system.
+/// 128 random bits: hashes of nothing, under keys that std takes from the system.
 fn random_boundary() -> String {
     let draw = || RandomState::new().build_hasher().finish();
     format!("pngpost-{:016x}{:016x}", draw(), draw())

@@ -1,16 +1,16 @@
-//! Text in which each `{{…}}` stands for something of the frame: `{{n}}` its number, `{{n:06}}` the
-//! number with zeros in front up to that width, `{{png:b64}}` its PNG in base64.
+//! Text in which each `{{…}}` stands for a value of the frame: `{{n}}` its number, `{{n:06}}` the number with
+//! zeros in front up to that width, `{{png:b64}}` its PNG in base64.
 //!
-//! A template is cut into pieces once, before the first frame, and every `{{` in it is known by then:
-//! one that is not is an error, never text that goes out with its braces. Errors never repeat the text.
+//! We cut a template into pieces once, before the first frame. A `{{` that we don't know is an error then,
+//! and never goes out with its braces. Errors do not repeat the text.
 
-/// The longest number, 2^64-1, has as many digits.
+/// The digits of the longest number, 2^64-1.
 const MAX_WIDTH: usize = 20;
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Piece {
     Text(Vec<u8>),
-    /// The frame's number, in at least so many digits.
+    /// The frame's number, in at least this many digits.
     Number(usize),
     /// The PNG, in base64.
     Image,
@@ -20,18 +20,18 @@ pub enum Piece {
 pub struct Template(Vec<Piece>);
 
 impl Template {
-    /// Text as it is, whatever it holds.
+    /// Literal text, even if it holds `{{`.
     pub fn literal(text: impl Into<Vec<u8>>) -> Self {
         Template(vec![Piece::Text(text.into())])
     }
 
-    /// For a place that can hold the number. The error says what such a place takes.
+    /// For a place that takes the number. The error says what it takes.
     pub fn with_number(text: &[u8]) -> Result<Self, &'static str> {
         let unknown = "takes no {{…}} but {{n}} and {{n:06}}, the frame's number";
         cut(text, false).map(Template).ok_or(unknown)
     }
 
-    /// For a place that can hold the number and the image.
+    /// For a place that takes the number and the image.
     pub fn with_image(text: &[u8]) -> Result<Self, &'static str> {
         let unknown = "takes no {{…}} but {{png:b64}}, {{n}} and {{n:06}}";
         cut(text, true).map(Template).ok_or(unknown)
@@ -53,7 +53,7 @@ impl Template {
         })
     }
 
-    /// An upper bound of what is written besides the image.
+    /// An upper bound of the text's bytes without the image.
     pub fn max_text_bytes(&self) -> usize {
         self.texts().map(<[u8]>::len).sum::<usize>() + MAX_WIDTH * self.0.len()
     }
@@ -72,7 +72,7 @@ impl Template {
 }
 
 impl Piece {
-    /// Appends text and number; an image is the caller's.
+    /// Appends text and number; the caller appends an image.
     pub fn append(&self, frame: u64, out: &mut Vec<u8>) {
         match self {
             Piece::Text(text) => out.extend_from_slice(text),
@@ -82,7 +82,7 @@ impl Piece {
     }
 }
 
-/// `None` where a `{{` is not known, or not closed.
+/// `None` if a `{{` is unknown or not closed.
 fn cut(text: &[u8], has_image: bool) -> Option<Vec<Piece>> {
     let mut pieces = Vec::new();
     let mut rest = text;

@@ -1,7 +1,8 @@
-//! The URL, parsed strictly (RFC 3986), so that no HTTP crate has to guess: a host, a port from 1 to
-//! 65535, and a target of visible ASCII. User-info is taken out: it becomes basic authentication.
+//! The URL, parsed strictly (RFC 3986), so that no HTTP crate has to guess: a host, a port from 1 to 65535,
+//! and a target of visible ASCII. User-info is taken out: it becomes basic authentication.
 //!
-//! Errors never repeat the URL, or the port where an `@` follows: part of a password may stand there.
+//! Errors do not repeat the URL. They do not repeat the port either if an `@` follows: it may be part of a
+//! password.
 
 use std::fmt;
 use std::net::Ipv6Addr;
@@ -12,7 +13,7 @@ pub struct Url {
     pub https: bool,
     /// A name, an IPv4 address, or an IPv6 address in brackets; in lower case.
     pub host: String,
-    /// As given; `None` is the scheme's own.
+    /// As given; `None` means that of the scheme.
     pub port: Option<u16>,
     /// Path and query: begins with `/`, bytes 0x21 to 0x7e.
     pub target: String,
@@ -40,7 +41,7 @@ impl UserInfo {
 }
 
 impl Url {
-    /// The URL and its user-info. The error says what is wrong, without the URL.
+    /// The URL and its user-info. The error does not hold the URL.
     pub fn parse(text: &str) -> Result<(Url, Option<UserInfo>), String> {
         let (https, rest) = split_scheme(text)?;
         let rest = rest.split('#').next().unwrap_or_default();
@@ -70,7 +71,7 @@ impl Url {
         self.host.trim_start_matches('[').trim_end_matches(']')
     }
 
-    /// As the Host header says it: without a port that is the scheme's own (RFC 9110, 4.2.3).
+    /// The Host header's value: without a port that is the scheme's own (RFC 9110, 4.2.3).
     pub fn host_and_port(&self) -> String {
         let own = if self.https { 443 } else { 80 };
         match self.port.filter(|&port| port != own) {

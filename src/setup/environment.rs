@@ -1,4 +1,4 @@
-//! What the environment says: certificates, and the proxy that is not used.
+//! Environment variables: certificates, and the proxy that is not used.
 
 use std::env;
 use std::path::Path;
@@ -10,8 +10,8 @@ use crate::request::Url;
 
 use super::files;
 
-/// The TLS crates pass over a certificate file that they can't read without a word, and would then
-/// trust nobody: better to say so first.
+/// The TLS crates ignore a certificate file that they can't read, and would then trust nobody. We say so
+/// first.
 pub fn check_certificates() -> Result<()> {
     if let Some(file) = env::var_os("SSL_CERT_FILE") {
         ensure!(!file.is_empty(), "SSL_CERT_FILE: is set to nothing; unset it, or name a file");
@@ -20,7 +20,7 @@ pub fn check_certificates() -> Result<()> {
         ensure!(found, "SSL_CERT_FILE: {}: holds no PEM certificate", Path::new(&file).display());
     }
     if let Some(folders) = env::var_os("SSL_CERT_DIR") {
-        // Empty ones are passed over by the TLS crates, too.
+        // The TLS crates ignore empty ones.
         for folder in env::split_paths(&folders).filter(|folder| !folder.as_os_str().is_empty()) {
             let listed = folder.read_dir().map_err(|error| anyhow!(plain(&error.to_string())));
             listed.with_context(|| format!("SSL_CERT_DIR: {}", folder.display()))?;
@@ -29,7 +29,7 @@ pub fn check_certificates() -> Result<()> {
     Ok(())
 }
 
-/// The environment variable that asks for a proxy for this URL, after curl's rules: pngpost uses none.
+/// The variable that asks for a proxy for this URL, by curl's rules. pngpost uses none.
 pub fn unused_proxy(url: &Url) -> Option<&'static str> {
     let candidates: &[&'static str] = match url.https {
         true => &["https_proxy", "HTTPS_PROXY", "all_proxy", "ALL_PROXY"],

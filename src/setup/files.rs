@@ -1,4 +1,5 @@
-//! The files that options name: read whole, up to a limit, and never standard input, which is for the frames.
+//! Files that options name. They are read whole, up to a limit. Standard input is never one: it is for the
+//! frames.
 
 use std::fs::File;
 use std::io::{self, Read};
@@ -11,7 +12,7 @@ use anyhow::{Context, Result, anyhow, ensure};
 use crate::messages::plain;
 use crate::request::HeaderRule;
 
-/// The longest file that is taken for a value, a template, headers or certificates.
+/// The longest file for a value, a template, headers or certificates.
 const MAX_FILE_BYTES: u64 = 16 << 20;
 
 pub fn read(option: &str, path: &Path) -> Result<Vec<u8>> {
@@ -35,8 +36,8 @@ pub fn read(option: &str, path: &Path) -> Result<Vec<u8>> {
     Ok(bytes)
 }
 
-/// Whether the frames come from this file, such as /dev/stdin: read here, it would take frames away, or send
-/// them as a value. A device is no such file: /dev/null has nothing to lose.
+/// Whether this file is the stream of frames, such as /dev/stdin: reading it here would take frames away, or
+/// send them as a value. A device is fine: /dev/null has nothing to lose.
 fn is_stdin(path: &Path) -> bool {
     let stdin = io::stdin().as_fd().try_clone_to_owned().and_then(|fd| File::from(fd).metadata());
     let (Ok(stdin), Ok(file)) = (stdin, path.metadata()) else { return false };

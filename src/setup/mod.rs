@@ -1,5 +1,5 @@
-//! Arguments into a run: its input, encoder, uploader and lines. Every error is bad usage, and comes before
-//! standard input is touched.
+//! Arguments into the machines of a run: its input, encoder, uploader and lines. Every error is bad usage,
+//! and comes before we read standard input.
 
 mod environment;
 mod files;
@@ -70,7 +70,7 @@ pub fn run(args: &Args) -> Result<Run> {
 }
 
 fn input(args: &Args) -> Result<Input<File>> {
-    // Without std's buffer: a frame is read straight to its place.
+    // Without std's buffer: each frame is read straight into its place.
     let stdin = File::from(io::stdin().as_fd().try_clone_to_owned().context("stdin")?);
     match args.headerless {
         Some((size, format)) => Input::headerless(stdin, size, format, args.skip)
@@ -91,14 +91,14 @@ fn client(args: &Args, request: &Arc<Request>) -> Result<Client> {
     Ok(Client::Minreq(Minreq::new(request, args.max_time)))
 }
 
-/// The request, and what no message may show of it.
+/// The request, and the secrets that no message may show.
 fn request(args: &Args) -> Result<(Request, Secrets)> {
     let rules = header_rules(&args.headers)?;
     let mut secrets = Secrets::default();
     let user = user_info(args)?;
     let shape = shape(&args.body, &rules)?;
     add_secrets(&shape, &mut secrets);
-    // Of "Bearer TOKEN" the token alone is a secret, too.
+    // "Bearer TOKEN" is a secret, and so is TOKEN alone.
     let words = rules.iter().filter_map(HeaderRule::value).flat_map(|value| value.split(' '));
     words.for_each(|word| secrets.add(word.as_bytes()));
     let headers = headers(args, rules, user, &mut secrets);
@@ -122,7 +122,7 @@ fn add_secrets(shape: &Shape, secrets: &mut Secrets) {
     }
 }
 
-/// Our own headers, but for those that a rule replaces or leaves out, then those of the rules.
+/// Our own headers, except those that a rule replaces or leaves out; then those of the rules.
 fn headers(
     args: &Args,
     rules: Vec<HeaderRule>,
@@ -168,7 +168,7 @@ fn shape(body: &BodyArg, rules: &[HeaderRule]) -> Result<Shape> {
         BodyArg::Json(text) => {
             Shape::Json { json: json(text)?, content_type: content_type("application/json") }
         }
-        // What curl -d says: the servers that take such a body document it so, and some insist.
+        // curl -d sends this type: the documents of servers with such a body say so, and some servers insist.
         BodyArg::Base64 => {
             Shape::Base64 { content_type: content_type("application/x-www-form-urlencoded") }
         }
@@ -197,8 +197,7 @@ fn parts(form: &[FormArg]) -> Result<Vec<Part>> {
                 Part::Field { name: name.clone(), value: value.clone() }
             }
             FormArg::FieldFile { name, file } => {
-                // As it is: the file may come from somebody who knows no templates, and a secret may look
-                // like one.
+                // Not a template: its author may not know of templates, and a secret may look like one.
                 let value =
                     Template::literal(files::without_line_end(files::read("--form", file)?));
                 Part::Field { name: name.clone(), value }
@@ -229,7 +228,7 @@ fn user_info(args: &Args) -> Result<Option<UserInfo>> {
         None => Ok(args.url_user.clone()),
         Some(UserArg::UserInfo(user)) => Ok(Some(user.clone())),
         Some(UserArg::File(file)) => {
-            // It may be a user whose name begins with '@', and the password.
+            // It may be a user whose name begins with '@', with the password behind it.
             let may_be_secret = file.as_os_str().as_bytes().contains(&b':') && !file.exists();
             ensure!(
                 !may_be_secret,

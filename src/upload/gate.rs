@@ -1,7 +1,7 @@
 //! Where uploads wait until they may start. All jobs share one gate, and with it the run's `Retry`, on the
-//! real clock. Only here does a retry wait.
+//! real clock. Retries wait nowhere else.
 //!
-//! If several frames wait, the lowest one goes first: its line is the one that is waited for.
+//! If several frames wait, the lowest one goes first: its line is due first.
 
 use std::collections::BTreeSet;
 use std::collections::hash_map::RandomState;
@@ -19,13 +19,13 @@ type Random = fn() -> f64;
 pub struct Gate {
     shared: Mutex<Shared>,
     changed: Condvar,
-    /// No later frame passes: the first one that has failed, once there is one.
+    /// Only frames up to this one pass: the first that has failed.
     last: AtomicU64,
 }
 
 struct Shared {
     retry: Retry<Random>,
-    /// The frames that wait to start: almost always none, and then no thread is woken.
+    /// The frames that wait to start. Almost always there are none, and then no thread is woken.
     waiting: BTreeSet<u64>,
 }
 
@@ -37,8 +37,8 @@ impl Gate {
         Gate { shared: Mutex::new(shared), changed: Condvar::new(), last }
     }
 
-    /// Waits until an attempt for this frame may start. Gives the round of `Start::Now`; `None` if the gate
-    /// is closed for this frame.
+    /// Waits until an attempt for this frame may start. Returns the round of `Start::Now`, or `None` if the
+    /// gate is closed for this frame.
     pub fn wait(&self, frame: u64) -> Option<u32> {
         let mut shared = self.lock();
         shared.waiting.insert(frame);
@@ -63,7 +63,7 @@ impl Gate {
         round
     }
 
-    /// Reports an attempt's result. `round` is that of `wait`; `attempts` counts those of this frame.
+    /// Reports a failed attempt. `round` is that of `wait`; `attempts` counts those of this frame.
     pub fn report(&self, round: u32, attempts: u32, result: &Result<Response, Failure>) -> Next {
         let (outcome, retry_after) = match result {
             Ok(response) => (response.outcome(), response.retry_after.as_deref()),
@@ -71,7 +71,7 @@ impl Gate {
         };
         let is_response = result.is_ok();
         let mut shared = self.lock();
-        // A refusal that another attempt would bring again is an answer: the server is up.
+        // A refusal that is never repeated is an answer: the server is up.
         let failed = outcome.filter(|&outcome| !is_response || outcome != Outcome::Refused);
         let next = match failed {
             None => {
@@ -98,12 +98,12 @@ impl Gate {
         frame <= self.last.load(Ordering::Acquire)
     }
 
-    /// Whether it is closed after some frame.
+    /// Whether the gate is closed after some frame.
     pub fn is_closing(&self) -> bool {
         self.last.load(Ordering::Acquire) != u64::MAX
     }
 
-    /// Unlocks after a change: the threads that wait look again.
+    /// Unlocks after a change, so that waiting threads look again.
     fn unlock(&self, shared: MutexGuard<'_, Shared>) {
         let is_awaited = !shared.waiting.is_empty();
         drop(shared);
@@ -117,7 +117,7 @@ impl Gate {
     }
 }
 
-/// A number from 0 to 1 for jitter: the hash of nothing under keys that std draws from the system.
+/// A number from 0 to 1 for jitter: the hash of nothing, under keys that std takes from the system.
 fn random() -> f64 {
     RandomState::new().build_hasher().finish() as f64 / u64::MAX as f64
 }

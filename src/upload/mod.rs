@@ -1,7 +1,7 @@
 //! A body into an answer: one frame's upload, attempt after attempt.
 //!
-//! An upload stays on its worker until the server has answered, or until the frame must not be sent again.
-//! So a frame is under way once at a time, and is answered once.
+//! An upload stays on its worker until the server has answered, or until the frame must not be sent again. So
+//! there is at most one attempt of a frame at a time, and one answer.
 
 mod gate;
 mod retry;
@@ -20,13 +20,13 @@ use retry::Next;
 
 pub use retry::Policy;
 
-/// What has become of an upload.
+/// The result of an upload.
 pub struct Upload {
     pub attempts: u32,
-    /// What the last attempt took.
+    /// The duration of the last attempt.
     pub elapsed: Duration,
     pub result: Result<Response, Failure>,
-    /// Why there was no further attempt, if that is not plain from the result.
+    /// The reason why there was no further attempt, unless the result says it.
     pub given_up: Option<String>,
 }
 
@@ -46,7 +46,7 @@ impl Uploader {
     }
 
     /// Sends the body until the server has answered, or until it must not be sent again. `None`: an earlier
-    /// frame has failed, so nobody wants this one any more.
+    /// frame has failed, so this one is not wanted.
     pub fn upload(&self, body: &Body) -> Option<Upload> {
         let mut attempts = 0;
         loop {
@@ -101,14 +101,14 @@ impl Uploader {
         }
     }
 
-    /// This frame has failed: unless the run goes on, later ones are not wanted any more.
+    /// This frame has failed: unless the run goes on, later ones are not wanted.
     pub fn fail(&self, frame: u64) {
         if !self.keep_going {
             self.stop_after(frame);
         }
     }
 
-    /// Frames after this one are not wanted any more.
+    /// Later frames are not wanted.
     pub fn stop_after(&self, frame: u64) {
         self.gate.close_after(frame);
     }
@@ -117,7 +117,7 @@ impl Uploader {
         self.gate.lets_pass(frame)
     }
 
-    /// Whether there is a frame after which none is wanted.
+    /// Whether a frame has ended the run.
     pub fn is_stopping(&self) -> bool {
         self.gate.is_closing()
     }

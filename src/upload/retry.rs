@@ -1,9 +1,9 @@
 //! When to try again. Pure: the clock is passed in, and nothing here sleeps.
 //!
-//! One `Retry` serves the whole run, so that many jobs don't hammer a server that is down: its pauses
-//! are those of the run, not of a frame. While the server is down, attempts of all jobs start one at
-//! a time, a pause apart; the first answer lets all of them go. How long an outage may last is limited;
-//! once it has lasted that long, nothing is repeated, and nothing waits.
+//! One `Retry` serves the whole run, so that many jobs don't hammer a server that is down: a pause holds all
+//! jobs back, not one frame. While the server is down, attempts of all jobs start one at a time, a pause
+//! apart; the first answer lets all of them go. How long an outage may last is limited. After that nothing is
+//! repeated, and nothing waits.
 
 use std::time::{Duration, Instant, SystemTime};
 
@@ -12,39 +12,39 @@ use crate::http::Outcome;
 /// No pause of our own is longer.
 const PAUSE_AT_MOST: Duration = Duration::from_secs(60);
 
-/// No Retry-After is waited for longer, without a limit either: ten years.
+/// Ten years. Caps a Retry-After that would overflow the clock when --retry-max-time is 0.
 const FAR: Duration = Duration::from_secs(315_360_000);
 
-/// What the user asks for.
+/// The user's options.
 #[derive(Clone, Debug)]
 pub struct Policy {
     /// Further attempts after the first one.
     pub retries: u32,
     /// The first pause; it doubles from one round of failures to the next.
     pub delay: Duration,
-    /// How long an outage may last; `None`: without limit.
+    /// The longest outage; `None`: without limit.
     pub max_time: Option<Duration>,
     /// Whether a frame that may have arrived is sent again.
     pub all_errors: bool,
-    /// The time between the starts of two attempts, at least.
+    /// The least time between the starts of two attempts.
     pub spacing: Duration,
 }
 
 /// Whether an attempt may start.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Start {
-    /// It starts now. The round is to be handed back with its failure.
+    /// It starts now. Its failure hands the round back.
     Now(u32),
-    /// Ask again then, or after the next answer.
+    /// Ask again at that time, or after the next answer.
     At(Instant),
 }
 
-/// What follows an attempt.
+/// The step after an attempt.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Next {
     /// Another attempt, after a pause of about this length.
     Again(Duration),
-    /// None; and why not, if that is not plain from the result.
+    /// None, and the reason, unless the result says it.
     Done(Option<String>),
 }
 
@@ -53,28 +53,28 @@ pub struct Failed<'a> {
     pub outcome: Outcome,
     /// Whether the server has answered, if only with an error.
     pub is_response: bool,
-    /// The round that `Start::Now` gave.
+    /// The round of `Start::Now`.
     pub round: u32,
     /// Attempts of this frame so far, this one included.
     pub attempts: u32,
-    /// The response's Retry-After, if it has one.
+    /// The value of the response's Retry-After.
     pub retry_after: Option<&'a str>,
 }
 
-/// The run's state: how far back-off has gone, and when the next attempt may start.
+/// The state of a run: how far back-off has gone, and when the next attempt may start.
 pub struct Retry<R> {
     policy: Policy,
     /// Numbers from 0 to 1, for jitter.
     random: R,
-    /// Rounds of failures since the last answer: attempts that were under way together count once.
+    /// Rounds of failures since the last answer. Attempts that were under way together count as one round.
     round: u32,
     /// The first failure since the last answer.
     down_since: Option<Instant>,
-    /// The outage would outlast its limit before the next attempt may start.
+    /// The outage would outlast its limit before the next attempt could start.
     given_up: bool,
-    /// No attempt starts before: the pause.
+    /// No attempt starts before this: the pause.
     not_before: Option<Instant>,
-    /// No attempt starts before: the rate.
+    /// No attempt starts before this: the rate.
     next_start: Option<Instant>,
 }
 
@@ -84,7 +84,7 @@ impl<R: FnMut() -> f64> Retry<R> {
         Retry { policy, random, round: 0, down_since, given_up, not_before, next_start }
     }
 
-    /// Asks to start an attempt. `Now` takes it.
+    /// Asks to start an attempt. `Start::Now` counts as started.
     pub fn start(&mut self, now: Instant) -> Start {
         let pause = self.not_before.filter(|_| !self.is_gone(now));
         if let Some(later) = pause.max(self.next_start).filter(|&later| later > now) {
@@ -94,14 +94,14 @@ impl<R: FnMut() -> f64> Retry<R> {
             self.next_start = Some(now + self.policy.spacing);
         }
         if self.round > 0 && !self.is_gone(now) {
-            // One at a time: the next attempt, of whichever job, is a pause away.
+            // One at a time: the next attempt, of any job, is a pause away.
             self.not_before = Some(now + self.pause());
         }
         Start::Now(self.round)
     }
 
-    /// The server has answered a frame whose attempt went at this round: whatever was down is up again.
-    /// An attempt that began before the latest round of failures says nothing of it.
+    /// The server has answered an attempt of this round, so it is up. An attempt that began before the latest
+    /// round of failures proves nothing.
     pub fn answered(&mut self, round: u32) {
         if round < self.round {
             return;
@@ -112,7 +112,7 @@ impl<R: FnMut() -> f64> Retry<R> {
         self.not_before = None;
     }
 
-    /// An attempt has failed. `wall` is the time that dates are held against.
+    /// An attempt has failed. `wall` is the time to compare dates with.
     pub fn failed(&mut self, failed: &Failed, now: Instant, wall: SystemTime) -> Next {
         // Without retries there is no back-off either: frames after this one don't wait.
         if self.policy.retries == 0 || !self.may_repeat(failed.outcome) {
@@ -128,7 +128,7 @@ impl<R: FnMut() -> f64> Retry<R> {
         let resume = self.next_start.map_or(resume, |start| resume.max(start));
         let outage = resume.saturating_duration_since(down_since);
         let passed = self.policy.max_time.filter(|&limit| self.given_up || outage > limit);
-        // After a last attempt, too: no other frame waits for so long either.
+        // Even if this frame has no attempts left: the others must not wait for this Retry-After.
         self.given_up = passed.is_some();
         if failed.attempts > self.policy.retries {
             return Next::Done(None);
@@ -148,7 +148,7 @@ impl<R: FnMut() -> f64> Retry<R> {
         }))
     }
 
-    /// Moves the pause on, and gives the time when it ends.
+    /// Extends the pause, and returns its end.
     fn back_off(&mut self, round: u32, retry_after: Option<Duration>, now: Instant) -> Instant {
         let begins_round = round >= self.round;
         self.round = self.round.max(round.saturating_add(1));
@@ -179,7 +179,7 @@ impl<R: FnMut() -> f64> Retry<R> {
         }
     }
 
-    /// Whether the outage has lasted longer than it may.
+    /// Whether the outage has outlasted its limit.
     fn is_gone(&self, now: Instant) -> bool {
         let Some(limit) = self.policy.max_time else { return false };
         let outlasted = |since| now.saturating_duration_since(since) >= limit;
@@ -187,8 +187,8 @@ impl<R: FnMut() -> f64> Retry<R> {
     }
 }
 
-/// How long to wait after `wall`: seconds, or a date in any of the three forms of RFC 9110, 5.6.7. A date
-/// that has passed is now. `None` for anything else.
+/// The wait after `wall`: seconds, or a date in any of the three forms of RFC 9110, 5.6.7. A date that has
+/// passed means no wait; anything else is `None`.
 fn parse_retry_after(value: &str, wall: SystemTime) -> Option<Duration> {
     if !value.is_empty() && value.bytes().all(|byte| byte.is_ascii_digit()) {
         return Some(Duration::from_secs(value.parse().unwrap_or(u64::MAX)));
@@ -423,7 +423,7 @@ mod tests {
         let now = Instant::now();
         assert_eq!(retry.start(now), Start::Now(0));
         assert_eq!(retry.start(now + SECOND), Start::At(now + 2 * SECOND));
-        // What was not used is not made up for.
+        // Unused time is not made up for.
         assert_eq!(retry.start(now + 9 * SECOND), Start::Now(0));
         assert_eq!(retry.start(now + 10 * SECOND), Start::At(now + 11 * SECOND));
     }
