@@ -1,6 +1,7 @@
 //! Tests of the real binary, against real servers on ports of their own.
 //!
-//! A test's name is a promise. The default expectation is exit status 0 and nothing on stderr.
+//! A test's name is a promise. The default expectation is exit status 0 and nothing on stderr. Tests stand in
+//! folders of the names of `src`: the place of a test is the place of the code.
 
 #[path = "../tools/skipped.rs"]
 mod skipped;
@@ -8,24 +9,39 @@ mod skipped;
 mod started;
 mod support;
 
-mod bodies;
-mod cuts;
-mod early;
 mod endings;
-mod faults;
-mod frames;
-mod heads;
-mod injected;
-mod keep_alive;
-mod lines;
 mod promises;
 mod receiver;
-mod records;
-mod requests;
-mod responses;
-mod servers;
-mod soak;
-mod status;
-mod streams;
-mod tools;
+mod system_faults;
 mod usage;
+
+mod input {
+    mod frames;
+    mod streams;
+    mod tools;
+}
+
+mod request {
+    mod bodies;
+    mod form;
+    mod like_curl;
+}
+
+mod upload {
+    mod retries;
+    mod soak;
+}
+
+mod http {
+    mod connections;
+    mod cuts;
+    mod early;
+    mod heads;
+    mod responses;
+}
+
+mod output {
+    mod lines;
+    mod progress;
+    mod records;
+}

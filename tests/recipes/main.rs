@@ -7,6 +7,8 @@ mod certificate;
 mod documents;
 mod elsewhere;
 mod failures;
+#[path = "../tools/installed.rs"]
+mod installed;
 mod machines;
 mod media;
 mod python;
@@ -19,7 +21,6 @@ mod skipped;
 mod sshd;
 #[path = "../receiver/started.rs"]
 mod started;
-mod tools;
 mod trial;
 
 use documents::{Block, MANUAL, README, blocks};
@@ -51,7 +52,7 @@ macro_rules! recipes {
         fn $test() {
             let case = Case { test: stringify!($test), document: $document, words: $words };
             let block = case.block();
-            if tools::has_all(&$needs) {
+            if installed::has_all(&$needs) {
                 eprintln!("{}:\n{}", block.place(), block.text);
                 $run(&block);
             }

@@ -12,10 +12,10 @@ use std::thread;
 use std::time::Instant;
 
 use crate::documents::{Block, blocks};
+use crate::installed;
 use crate::recorder::{Answer, Recorder};
 use crate::seen::{Picture, png_of};
 use crate::started::Receiver;
-use crate::tools;
 
 /// A run that takes longer is ended.
 const PATIENCE: &str = "60";
@@ -76,7 +76,7 @@ impl Trial {
     fn lay_out(&self) {
         fs::create_dir_all(self.folder.join("bin")).unwrap();
         symlink(env!("CARGO_BIN_EXE_pngpost"), self.folder.join("bin/pngpost")).unwrap();
-        if let Some(convert) = tools::image_magick() {
+        if let Some(convert) = installed::image_magick() {
             symlink(convert, self.folder.join("bin/convert")).unwrap();
         }
         self.command("frames", "cat frames.rgb");
@@ -156,7 +156,7 @@ impl Trial {
 
     /// The trial's own commands first.
     pub fn path(&self) -> OsString {
-        let folders = [vec![self.folder.join("bin")], tools::folders()].concat();
+        let folders = [vec![self.folder.join("bin")], installed::folders()].concat();
         std::env::join_paths(folders).unwrap()
     }
 

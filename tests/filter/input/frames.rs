@@ -94,7 +94,7 @@ fn arrives_pixel_for_pixel(layout: &Layout, size: (u32, u32)) {
 
 #[test]
 fn every_level_gives_the_same_pixels() {
-    let frames = include_bytes!("../data/astronaut-64x64.rgb");
+    let frames = include_bytes!("../../data/astronaut-64x64.rgb");
     let mut sizes = Vec::new();
     for level in ["none", "fastest", "fast", "balanced", "high"] {
         let server = FormServer::start();
