@@ -1,113 +1,19 @@
-//! A connection to the server, TCP or TLS over it: connecting, sending a request, receiving bytes of its
-//! response.
+//! A connection to the server, TCP or TLS over it: sending a request, receiving bytes of its response.
 //!
 //! It sends and receives at the same time, so we read an answer that comes while the body is still going out.
 //! It tells how a stream ends: a reset, or TLS without close_notify, is an error and not the end.
 
 use std::io::{self, ErrorKind, IoSlice, Read, Write};
-use std::net::{SocketAddr, TcpStream};
 use std::ops::Range;
-use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
-use rustls::pki_types::ServerName;
-use rustls::{ClientConfig, ClientConnection};
-use rustls_platform_verifier::ConfigVerifierExt;
+use rustls::ClientConnection;
 
-use crate::request::Url;
-
-use super::look_up::LookUp;
-use super::socket::{Ready, Socket, timed_out};
+use super::socket::{Ready, Socket};
 
 /// The size of the input buffer: at first, and before a buffer that fills up is no longer doubled.
 const INPUT_BYTES: usize = 16 << 10;
 const MAX_INPUT_BYTES: usize = 256 << 10;
-
-/// Makes connections to one server.
-pub struct Connector {
-    look_up: LookUp,
-    tls: Option<(Arc<ClientConfig>, ServerName<'static>)>,
-}
-
-impl Connector {
-    /// The error: there are no certificates to trust, or the host's name can't be in one.
-    pub fn new(url: &Url) -> anyhow::Result<Self> {
-        let host = url.bare_host();
-        let tls = match url.https {
-            false => None,
-            true => Some((
-                Arc::new(ClientConfig::with_platform_verifier()?),
-                ServerName::try_from(host.to_owned())?,
-            )),
-        };
-        Ok(Connector { look_up: LookUp::new(host, url.port_or_default()), tls })
-    }
-
-    /// A new connection, with TLS if the URL says so. On any error no byte of a request has left.
-    pub fn connect(&self, deadline: Instant) -> io::Result<Connection> {
-        let addresses = self.look_up.addresses(deadline)?;
-        let mut socket = Socket::new(connect_to_any(&addresses, deadline)?, deadline);
-        let wire = match &self.tls {
-            None => Wire::Plain(socket),
-            Some((config, name)) => {
-                let session = ClientConnection::new(Arc::clone(config), name.clone());
-                let mut session = session.map_err(io::Error::other)?;
-                shake_hands(&mut session, &mut socket)?;
-                Wire::Tls(Box::new(session), socket)
-            }
-        };
-        Ok(Connection { wire, input: vec![0; INPUT_BYTES], unread: 0..0 })
-    }
-}
-
-/// Connects to the first address that answers. Each gets an equal share of the time that is left.
-fn connect_to_any(addresses: &[SocketAddr], deadline: Instant) -> io::Result<TcpStream> {
-    let mut last = timed_out();
-    for (index, address) in addresses.iter().enumerate() {
-        let left = deadline.saturating_duration_since(Instant::now());
-        if left.is_zero() {
-            return Err(timed_out());
-        }
-        let share = left / (addresses.len() - index) as u32;
-        match TcpStream::connect_timeout(address, share.max(Duration::from_millis(1))) {
-            Ok(stream) => {
-                stream.set_nodelay(true)?;
-                return Ok(stream);
-            }
-            Err(error) => last = error,
-        }
-    }
-    // std's own time limit has no error number: then our limit has passed.
-    let is_ours = last.kind() == ErrorKind::TimedOut && last.raw_os_error().is_none();
-    Err(if is_ours { timed_out() } else { last })
-}
-
-fn shake_hands(session: &mut ClientConnection, socket: &mut Socket) -> io::Result<()> {
-    while session.is_handshaking() || session.wants_write() {
-        if session.wants_write() {
-            match session.write_tls(socket) {
-                Err(error) if error.kind() == ErrorKind::WouldBlock => drop(socket.wait()?),
-                result => drop(result?),
-            }
-        } else {
-            receive_tls(session, socket)?;
-        }
-    }
-    Ok(())
-}
-
-/// Receives bytes for the session. In a handshake the end of the stream is an error; later the session judges
-/// it.
-fn receive_tls(session: &mut ClientConnection, socket: &mut Socket) -> io::Result<()> {
-    if session.read_tls(socket)? == 0 && session.is_handshaking() {
-        return Err(io::Error::new(ErrorKind::UnexpectedEof, "closed in the TLS handshake"));
-    }
-    session.process_new_packets().map(drop).map_err(|error| {
-        // The server is told why, if it still listens.
-        let _ = session.write_tls(socket);
-        io::Error::other(error)
-    })
-}
 
 /// The unsent part of a request: slices of its head and its body.
 pub struct Outgoing<'a> {
@@ -167,6 +73,20 @@ enum Wire {
 }
 
 impl Connection {
+    pub fn plain(socket: Socket) -> Self {
+        Connection::over(Wire::Plain(socket))
+    }
+
+    /// A connection with TLS, once the handshake is done.
+    pub fn secure(mut session: ClientConnection, mut socket: Socket) -> io::Result<Self> {
+        shake_hands(&mut session, &mut socket)?;
+        Ok(Connection::over(Wire::Tls(Box::new(session), socket)))
+    }
+
+    fn over(wire: Wire) -> Self {
+        Connection { wire, input: vec![0; INPUT_BYTES], unread: 0..0 }
+    }
+
     /// Begins a request: none of it has been sent.
     pub fn begin(&mut self, deadline: Instant) {
         self.wire.socket_mut().begin(deadline);
@@ -328,4 +248,31 @@ impl Wire {
             },
         }
     }
+}
+
+fn shake_hands(session: &mut ClientConnection, socket: &mut Socket) -> io::Result<()> {
+    while session.is_handshaking() || session.wants_write() {
+        if session.wants_write() {
+            match session.write_tls(socket) {
+                Err(error) if error.kind() == ErrorKind::WouldBlock => drop(socket.wait()?),
+                result => drop(result?),
+            }
+        } else {
+            receive_tls(session, socket)?;
+        }
+    }
+    Ok(())
+}
+
+/// Receives bytes for the session. In a handshake the end of the stream is an error; later the session judges
+/// it.
+fn receive_tls(session: &mut ClientConnection, socket: &mut Socket) -> io::Result<()> {
+    if session.read_tls(socket)? == 0 && session.is_handshaking() {
+        return Err(io::Error::new(ErrorKind::UnexpectedEof, "closed in the TLS handshake"));
+    }
+    session.process_new_packets().map(drop).map_err(|error| {
+        // The server is told why, if it still listens.
+        let _ = session.write_tls(socket);
+        io::Error::other(error)
+    })
 }

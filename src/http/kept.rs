@@ -1,7 +1,7 @@
 //! Connections that stay between uploads, at most one for each job, and when one is used again.
 //!
-//! Promise 4 stands on `has_sent`: if no byte of a frame has left, it was never sent. A
-//! time limit closes the connection, so nothing is sent after an attempt has ended.
+//! Promise 4 stands on `has_sent`: if no byte of a frame has left, it was never sent. A time limit closes the
+//! connection, so nothing is sent after an attempt has ended.
 
 use std::collections::VecDeque;
 use std::io;
@@ -15,7 +15,8 @@ use ureq_proto::http::{self, HeaderValue, Uri};
 
 use crate::request::{Body, Request};
 
-use super::connection::{Connection, Connector};
+use super::connect::Connector;
+use super::connection::Connection;
 use super::exchange::{Exchanged, exchange};
 use super::outcome::{self, Failure, Outcome};
 use super::reply::Response;

@@ -4,6 +4,7 @@
 //! is cut, doubled or made up is never taken for whole. Nothing here sends a second time after a byte has
 //! left.
 
+mod connect;
 mod connection;
 mod exchange;
 mod kept;
