@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import peers, pictures
 from sink import Sink
 
-# The crate of the simplest filter, and the options with which pngpost makes connections as that one does.
+# The connections of the simplest filter, and the options with which pngpost makes the same.
 ENGINES = {"kept": ["-j", "1"], "minreq": ["-j", "1", "--no-http-keep-alive"]}
 
 
@@ -55,7 +55,7 @@ def dialogue(at):
                 for name in ("ready", "encoding")}
         results[engine] = {"us": medians, "ratio": over["ready"], "ratio_encoding": over["encoding"]}
         at.log(f"\ndialogue, 64x64, {' '.join(options)}: {medians['pngpost']:.0f} us from last byte to line; "
-               f"{engine} alone {medians['ready']:.0f} us, {over['ready']:.2f} times; "
+               f"the bare filter {medians['ready']:.0f} us, {over['ready']:.2f} times; "
                f"encoding, too, {medians['encoding']:.0f} us, {over['encoding']:.2f} times")
     return results
 

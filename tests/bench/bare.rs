@@ -1,11 +1,11 @@
 //! bare: the simplest filter over an HTTP crate: a frame in, its form posted, the answer out as a line.
 //!
-//!     bare minreq|ureq URL [FRAMES]
+//!     bare kept|minreq URL [FRAMES]
 //!
 //! Reads 64x64 rgb24 frames and posts the bodies that pngpost sends, one after the other, on one thread.
 //! With FRAMES, a file of such frames, the bodies are made of those before the first one is read, so that
-//! there is nothing left to encode. So what pngpost adds to a request can be told from the request. minreq
-//! is pngpost's own crate where it makes a connection for each; ureq keeps one, as pngpost's own code does.
+//! there is nothing left to encode. So what pngpost adds to a request can be told from the request. With
+//! `minreq`, pngpost's own crate makes a connection for each; with `kept`, ureq keeps one, as pngpost's code does.
 
 use std::io::{ErrorKind, Read, Write};
 
@@ -20,17 +20,17 @@ fn main() -> Result<()> {
     let (engine, url, path) = match &arguments[..] {
         [engine, url] => (engine, url, None),
         [engine, url, path] => (engine, url, Some(path)),
-        _ => bail!("takes minreq|ureq URL [FRAMES]"),
+        _ => bail!("takes kept|minreq URL [FRAMES]"),
     };
     let ready = path.map(|path| bodies(path)).transpose()?.unwrap_or_default();
     let content_type = format!("multipart/form-data; boundary={BOUNDARY}");
     match engine.as_str() {
         "minreq" => filter(&ready, |body| minreq(url, &content_type, body)),
-        "ureq" => {
+        "kept" => {
             let agent = ureq::Agent::new_with_defaults();
             filter(&ready, |body| ureq(&agent, url, &content_type, body))
         }
-        _ => bail!("takes minreq or ureq"),
+        _ => bail!("takes kept or minreq"),
     }
 }
 

@@ -69,8 +69,8 @@ def targets(results):
         target("20 ms, https, -j 1, frames a round trip", one * far["round_trip_ms"] / 1000, 0.9)
         target("20 ms, https, -j 8 over -j 1", eight / one, 7.5)
     for engine, result in results.get("dialogue", {}).items():
-        target(f"dialogue over {engine} alone", result["ratio"], most=1.3)
-        target(f"dialogue over {engine} and encoding", result["ratio_encoding"], most=1.3)
+        target(f"dialogue over the bare filter, {engine}", result["ratio"], most=1.3)
+        target(f"dialogue over the bare filter that encodes, {engine}", result["ratio_encoding"], most=1.3)
     if "start" in results:
         target("start, ms", results["start"]["pngpost"], most=5)
     for result in results.get("memory", []):
