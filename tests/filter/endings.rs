@@ -121,8 +121,7 @@ fn an_interrupt_ends_the_run_and_the_lines_so_far_are_out() {
     wait_until("the third upload", || server.requests().len() > 3);
     let lines: Vec<_> = (0..3).map(|_| program.line()).collect();
     assert_eq!(lines, ["0", "1", "2"]);
-    let pid = program.pid().to_string();
-    assert!(std::process::Command::new("kill").args(["-INT", &pid]).status().unwrap().success());
+    program.signal("INT");
     let run = program.finish();
     // Ended by the signal itself, as a shell expects.
     assert_eq!((run.status, run.stderr.as_str()), (None, ""));

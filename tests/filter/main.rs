@@ -3,6 +3,8 @@
 //! A test's name is a promise. The default expectation is exit status 0 and nothing on stderr. Tests stand in
 //! folders of the names of `src`: the place of a test is the place of the code.
 
+#[path = "../tools/installed.rs"]
+mod installed;
 #[path = "../tools/skipped.rs"]
 mod skipped;
 #[path = "../receiver/started.rs"]

@@ -6,7 +6,9 @@ use std::sync::{Arc, Condvar, Mutex};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use crate::support::echo::{answers, answers_as_text, echo, echoing};
 use crate::support::engine::{Engine, test_each_engine};
+use crate::support::folder::Folder;
 use crate::support::program::Running;
 use crate::support::server::{Request, Server, closing, ok, response, response_with};
 use crate::support::{PATIENCE, noise, tiny, tiny_frames, tiny_number, wait_until};
@@ -48,14 +50,6 @@ impl Gate {
             .unwrap();
         assert!(*passed >= count, "waited in vain for {count}");
     }
-}
-
-fn echo(request: &Request) -> Vec<u8> {
-    ok(format!("answer {}", tiny_number(&request.body)))
-}
-
-fn answers(count: u32) -> Vec<String> {
-    (0..count).map(|number| format!("answer {number}")).collect()
 }
 
 /// What is said of a connection that is closed in place of a response.
@@ -110,7 +104,7 @@ fn frames_are_numbered_from_0_in_messages(engine: Engine) {
 // 2. Prompt.
 
 fn a_program_that_writes_one_frame_and_then_reads_one_line_never_hangs(engine: Engine) {
-    let server = Server::answering(|_, request| echo(request));
+    let server = echoing();
     for jobs in ["1", "4"] {
         let arguments = ["-s", "1x1", "--raw", "-j", jobs, &server.url()];
         let mut dialogue = Running::start(engine.command(&arguments));
@@ -337,7 +331,7 @@ fn a_frame_that_may_have_arrived_is_not_sent_again(engine: Engine) {
 // 5. Nothing lost in silence.
 
 fn input_that_ends_inside_a_frame_is_an_error_after_all_whole_frames_were_posted(engine: Engine) {
-    let server = Server::answering(|_, request| echo(request));
+    let server = echoing();
     for jobs in ["1", "8"] {
         let mut frames = tiny_frames(20);
         frames.extend([1, 2]);
@@ -413,25 +407,19 @@ fn a_run_goes_on_where_skip_says(engine: Engine) {
 // 6. Quiet.
 
 fn stdout_carries_lines_and_stderr_nothing(engine: Engine) {
-    let server = Server::answering(|_, request| echo(request));
+    let server = echoing();
     let run = engine.run(&["-s", "1x1", "--raw", "-j", "3", &server.url()], &tiny_frames(9)).ok();
-    assert_eq!(run.stdout, (answers(9).join("\n") + "\n").as_bytes());
+    assert_eq!(run.stdout, answers_as_text(9).as_bytes());
 }
 
 // 7. Secrets stay secret.
 
 fn no_message_holds_a_secret(engine: Engine) {
     const SECRET: &str = "hunter2";
-    let folder = std::env::temp_dir().join(format!("pngpost-secrets-{}", std::process::id()));
-    std::fs::create_dir_all(&folder).unwrap();
-    let file = |name: &str, text: &str| {
-        let path = folder.join(name);
-        std::fs::write(&path, text).unwrap();
-        path.to_str().unwrap().to_owned()
-    };
-    let field_file = format!("f=<{}", file("field", SECRET));
-    let bad_headers = format!("@{}", file("headers", &format!("X: y\n{SECRET}\n")));
-    let bad_user = format!("@{}", file("user", SECRET));
+    let folder = Folder::new("secrets");
+    let field_file = format!("f=<{}", folder.file("field", SECRET));
+    let bad_headers = format!("@{}", folder.file("headers", format!("X: y\n{SECRET}\n")));
+    let bad_user = format!("@{}", folder.file("user", SECRET));
     let location = format!("Location: /{SECRET}?key={SECRET}#{SECRET}\r\n");
     let answers = [
         ok("fine"),
@@ -473,5 +461,4 @@ fn no_message_holds_a_secret(engine: Engine) {
             assert!(!text.contains(SECRET), "{all:?}: {text}");
         }
     }
-    std::fs::remove_dir_all(&folder).unwrap();
 }

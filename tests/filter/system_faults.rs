@@ -2,21 +2,18 @@
 //! name, where strace is not installed or may not trace.
 
 use std::fs::File;
-use std::path::PathBuf;
 use std::process::{Command, Stdio};
 
-use crate::skipped::skip;
+use crate::installed::needed;
+use crate::support::echo::{answers_as_text, echoing};
+use crate::support::folder::Folder;
 use crate::support::program::{Run, command, run_command};
-use crate::support::server::{Server, ok};
-use crate::support::{tiny_frames, tiny_number};
+use crate::support::tiny_frames;
 
 fn strace_works() -> bool {
-    let strace = Command::new("strace").args(["-f", "-o", "/dev/null", "true"]).output();
-    let Ok(output) = strace else {
-        skip("strace is not installed");
-        return false;
-    };
-    let works = output.status.success();
+    let Some(strace) = needed("strace") else { return false };
+    let output = Command::new(strace).args(["-f", "-o", "/dev/null", "true"]).output();
+    let works = output.unwrap().status.success();
     if !works {
         // No matter of what is installed: the system forbids it.
         eprintln!("skipped: strace may not trace here");
@@ -25,16 +22,13 @@ fn strace_works() -> bool {
 }
 
 /// Some frames in a file, so that strace can tell their reads from others, and a file for the lines.
-struct Files {
-    folder: PathBuf,
-}
+struct Files(Folder);
 
 impl Files {
     fn new(test: &str, frames: &[u8]) -> Self {
-        let folder = std::env::temp_dir().join(format!("pngpost-{test}-{}", std::process::id()));
-        std::fs::create_dir_all(&folder).unwrap();
-        std::fs::write(folder.join("frames"), frames).unwrap();
-        Files { folder }
+        let folder = Folder::new(test);
+        folder.file("frames", frames);
+        Files(folder)
     }
 
     /// Runs the program under strace, which injects this; its calls on `only`, if any, and no others.
@@ -50,32 +44,18 @@ impl Files {
         let inject = format!("inject={inject}");
         strace.args(["-f", "-qq", "-o", "/dev/null", "-e", &inject]);
         if let Some(only) = only {
-            strace.arg("-P").arg(self.folder.join(only));
+            strace.arg("-P").arg(self.0.path().join(only));
         }
         strace.arg(program.get_program()).args(arguments);
-        strace.stdin(File::open(self.folder.join("frames")).unwrap());
-        strace.stdout(File::create(self.folder.join("lines")).unwrap());
+        strace.stdin(File::open(self.0.path().join("frames")).unwrap());
+        strace.stdout(File::create(self.0.path().join("lines")).unwrap());
         strace.stderr(Stdio::piped());
         let run = run_command(strace, b"");
-        Run { stdout: std::fs::read(self.folder.join("lines")).unwrap(), ..run }
-    }
-}
-
-impl Drop for Files {
-    fn drop(&mut self) {
-        let _ = std::fs::remove_dir_all(&self.folder);
+        Run { stdout: self.0.read("lines"), ..run }
     }
 }
 
 const MINREQ: &str = "--no-http-keep-alive";
-
-fn echoing() -> Server {
-    Server::answering(|_, request| ok(format!("answer {}", tiny_number(&request.body))))
-}
-
-fn answers(count: u32) -> String {
-    (0..count).map(|number| format!("answer {number}\n")).collect()
-}
 
 #[test]
 fn a_read_that_is_interrupted_is_done_again() {
@@ -85,7 +65,7 @@ fn a_read_that_is_interrupted_is_done_again() {
     let (server, files) = (echoing(), Files::new("eintr", &tiny_frames(20)));
     let arguments = ["-s", "1x1", "--raw", &server.url()];
     let run = files.run("read:error=EINTR:when=1+2", Some("frames"), &arguments).ok();
-    assert_eq!(String::from_utf8(run.stdout).unwrap(), answers(20));
+    assert_eq!(String::from_utf8(run.stdout).unwrap(), answers_as_text(20));
 }
 
 #[test]
@@ -100,7 +80,7 @@ fn a_read_that_fails_ends_the_run_after_the_frames_before_it() {
     let lines = String::from_utf8(run.stdout.clone()).unwrap();
     let count = lines.lines().count() as u32;
     run.fails(1, &format!("frame {count}: stdin: input/output error"));
-    assert!(count >= 2 && lines == answers(count), "{lines}");
+    assert!(count >= 2 && lines == answers_as_text(count), "{lines}");
 }
 
 #[test]
@@ -115,7 +95,7 @@ fn no_file_descriptor_for_a_connection_was_never_sent_and_is_tried_again() {
         let own = ["-v", "-s", "1x1", "--raw", "--retry-delay", "0.001", &url];
         let fault = format!("socket:error=EMFILE:when={first}..{}", first + 1);
         let run = files.run(&fault, None, &[more, &own].concat());
-        assert_eq!(String::from_utf8(run.stdout).unwrap(), answers(5));
+        assert_eq!(String::from_utf8(run.stdout).unwrap(), answers_as_text(5));
         assert_eq!(run.status, Some(0));
         let cause = "too many open files; attempt 2 of 4 in 0.0 s";
         let retry = format!("pngpost: frame {frame}: upload: {cause}");
@@ -132,7 +112,7 @@ fn a_kept_connection_that_dies_before_anything_is_sent_is_quietly_replaced() {
     let (server, files) = (echoing(), Files::new("stale", &tiny_frames(5)));
     let arguments = ["-s", "1x1", "--raw", "--retry", "0", &server.url()];
     let run = files.run("sendmsg:error=ECONNRESET:when=3", None, &arguments).ok();
-    assert_eq!(String::from_utf8(run.stdout).unwrap(), answers(5));
+    assert_eq!(String::from_utf8(run.stdout).unwrap(), answers_as_text(5));
     assert_eq!((server.connections(), server.requests().len()), (2, 5));
 }
 
@@ -146,7 +126,7 @@ fn a_disk_that_fills_up_ends_the_run_and_says_how_to_go_on() {
     let run = files.run("write:error=ENOSPC:when=4+", Some("lines"), &arguments);
     let run = run
         .fails(1, "frame 3: stdout: no space left on device; 3 lines are out, go on with --skip 3");
-    assert_eq!(String::from_utf8(run.stdout).unwrap(), answers(3));
+    assert_eq!(String::from_utf8(run.stdout).unwrap(), answers_as_text(3));
 }
 
 #[test]
@@ -161,7 +141,7 @@ fn without_threads_a_run_fails_cleanly_or_goes_on_with_fewer() {
         let run = files.run(&format!("clone3,clone:error=EAGAIN:when={first}+"), None, &arguments);
         statuses.push(run.status);
         match run.status {
-            Some(0) => assert_eq!(String::from_utf8(run.ok().stdout).unwrap(), answers(20)),
+            Some(0) => assert_eq!(String::from_utf8(run.ok().stdout).unwrap(), answers_as_text(20)),
             _ => {
                 let message = "cannot start a thread: resource temporarily unavailable";
                 assert_eq!(run.fails(1, message).stdout, b"");

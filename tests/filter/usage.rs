@@ -5,7 +5,7 @@ use std::os::fd::OwnedFd;
 use std::os::unix::net::UnixStream;
 use std::process::Command;
 
-use crate::skipped::skip;
+use crate::installed::needed;
 use crate::support::program::{Running, command, run, run_command};
 use crate::support::server::{Server, ok};
 use crate::support::{file, tiny_frames};
@@ -269,11 +269,8 @@ fn a_certificate_file_that_would_be_passed_over_is_bad_usage() {
 #[test]
 fn a_terminal_as_stdin_is_bad_usage() {
     // util-linux's script runs a command on a terminal of its own.
-    if Command::new("script").arg("--version").output().is_err() {
-        skip("'script' is not installed");
-        return;
-    }
-    let mut terminal = Command::new("script");
+    let Some(script) = needed("script") else { return };
+    let mut terminal = Command::new(script);
     let line = format!("{} -s 1x1 {URL}; echo status $?", env!("CARGO_BIN_EXE_pngpost"));
     terminal.args(["-qec", &line, "/dev/null"]);
     terminal.stdin(std::process::Stdio::piped()).stdout(std::process::Stdio::piped());

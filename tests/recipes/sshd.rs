@@ -21,7 +21,7 @@ impl Sshd {
     pub fn start(trial: &Trial) -> Self {
         for name in ["host_key", "user_key"] {
             let mut keygen =
-                Command::new(installed::tool("ssh-keygen").expect("it comes with ssh"));
+                Command::new(installed::find("ssh-keygen").expect("it comes with ssh"));
             keygen.args(["-q", "-t", "ed25519", "-N", "", "-f"]).arg(trial.folder.join(name));
             assert!(keygen.status().unwrap().success());
         }
@@ -35,11 +35,11 @@ impl Sshd {
         let folder = trial.folder.display();
         trial.write("sshd_config", server_config(trial, port));
         trial.write("ssh_config", client_config(&trial.folder, port));
-        let ssh = installed::tool("ssh").expect("it is needed");
+        let ssh = installed::find("ssh").expect("it is needed");
         trial.command("ssh", &format!("exec {} -F {folder}/ssh_config \"$@\"", ssh.display()));
         let log = File::create(trial.folder.join("sshd.log")).unwrap();
         // It starts itself anew for each connection, and wants to know where it is.
-        let mut sshd = Command::new(installed::tool("sshd").expect("it is needed"));
+        let mut sshd = Command::new(installed::find("sshd").expect("it is needed"));
         sshd.args(["-D", "-e", "-f"]).arg(trial.folder.join("sshd_config"));
         let child = sshd.stdin(Stdio::null()).stdout(Stdio::null()).stderr(log).spawn().unwrap();
         let mut sshd = Sshd(child);

@@ -76,7 +76,7 @@ impl Trial {
     fn lay_out(&self) {
         fs::create_dir_all(self.folder.join("bin")).unwrap();
         symlink(env!("CARGO_BIN_EXE_pngpost"), self.folder.join("bin/pngpost")).unwrap();
-        if let Some(convert) = installed::image_magick() {
+        if let Some(convert) = installed::find("ImageMagick") {
             symlink(convert, self.folder.join("bin/convert")).unwrap();
         }
         self.command("frames", "cat frames.rgb");

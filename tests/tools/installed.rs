@@ -1,4 +1,5 @@
-//! The tools that recipes name: where they are, and whether they are there.
+//! Tools that tests need: where they are. If one is missing its tests are skipped, and say so; with CI set they
+//! fail.
 //!
 //! python3 is taken from the virtual environment that PNGPOST_TEST_VENV names, or from the PATH.
 
@@ -13,7 +14,7 @@ pub fn folders() -> Vec<PathBuf> {
     let venv = env::var_os("PNGPOST_TEST_VENV").map(|folder| Path::new(&folder).join("bin"));
     let path = env::var_os("PATH").unwrap_or_default();
     let mut folders: Vec<PathBuf> = venv.into_iter().chain(env::split_paths(&path)).collect();
-    // Where servers are, and a user's PATH may not look.
+    // Servers are there, and a user's PATH may not look there.
     folders.push("/usr/sbin".into());
     folders
 }
@@ -23,33 +24,37 @@ fn on_path(name: &str) -> impl Iterator<Item = PathBuf> {
     folders().into_iter().map(move |folder| folder.join(&name)).filter(|path| path.is_file())
 }
 
-pub fn tool(name: &str) -> Option<PathBuf> {
-    on_path(name).next()
+/// Where a tool is: a command by its name, "ImageMagick", or the python3 that has modules, such as
+/// "python numpy, PIL".
+pub fn find(tool: &str) -> Option<PathBuf> {
+    match tool.split_once(' ') {
+        Some(("python", modules)) => {
+            on_path("python3").next().filter(|python| has_modules(python, modules))
+        }
+        _ if tool == "ImageMagick" => image_magick(),
+        _ => on_path(tool).next(),
+    }
 }
 
 /// ImageMagick 7's command or that of 6; other programs are called convert, too.
-pub fn image_magick() -> Option<PathBuf> {
+fn image_magick() -> Option<PathBuf> {
     on_path("magick").chain(on_path("convert")).find(|path| {
         let version = Command::new(path).arg("-version").output();
         version.is_ok_and(|output| output.stdout.starts_with(b"Version: ImageMagick"))
     })
 }
 
-fn has_module(module: &str) -> bool {
-    let Some(python) = tool("python3") else { return false };
-    let output = Command::new(python).args(["-c", &format!("import {module}")]).output();
+fn has_modules(python: &Path, modules: &str) -> bool {
+    let output = Command::new(python).args(["-c", &format!("import {modules}")]).output();
     output.is_ok_and(|output| output.status.success())
 }
 
-/// Whether all these are there, with a word about the first that is not: names of commands, ImageMagick,
-/// and modules of Python as "python numpy".
+/// Where the tool is; `None`, and a word about it, if it is not installed.
 #[track_caller]
-pub fn has_all(needs: &[&str]) -> bool {
-    let is_missing = |need: &&&str| match need.split_once(' ') {
-        Some((_, module)) => !has_module(module),
-        None if **need == "ImageMagick" => image_magick().is_none(),
-        None => tool(need).is_none(),
-    };
-    let missing = needs.iter().find(is_missing);
-    missing.inspect(|need| skip(&format!("{need} is not installed"))).is_none()
+pub fn needed(tool: &str) -> Option<PathBuf> {
+    let found = find(tool);
+    if found.is_none() {
+        skip(&format!("{tool} is not installed"));
+    }
+    found
 }

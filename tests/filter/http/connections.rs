@@ -1,31 +1,25 @@
 //! Connections are used again, and only where that is safe.
 
 use std::io::{Read, Write};
-use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::net::TcpListener;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
-use socket2::{Domain, SockRef, Socket, Type};
+use socket2::SockRef;
 
+use crate::support::echo::{answers, echo, echoing};
 use crate::support::engine::Engine::Kept;
+use crate::support::ports::FullPort;
 use crate::support::program::{Running, run_command};
-use crate::support::server::{Request, Server, ok, response_with};
-use crate::support::tls::{Authority, accept};
+use crate::support::server::{Request, Server, response_with};
+use crate::support::tls::{Authority, answering};
 use crate::support::{tiny, tiny_frames, tiny_number, wait_until};
-
-fn echo(request: &Request) -> Vec<u8> {
-    ok(format!("answer {}", tiny_number(&request.body)))
-}
-
-fn answers(count: u32) -> Vec<String> {
-    (0..count).map(|number| format!("answer {number}")).collect()
-}
 
 #[test]
 fn there_are_no_more_connections_than_jobs() {
     for jobs in [1, 4] {
-        let server = Server::answering(|_, request| echo(request));
+        let server = echoing();
         let arguments = ["-s", "1x1", "--raw", "-j", &jobs.to_string(), &server.url()];
         assert_eq!(Kept.run(&arguments, &tiny_frames(200)).ok().lines(), answers(200));
         assert!((1..=jobs).contains(&server.connections()), "{}", server.connections());
@@ -35,16 +29,9 @@ fn there_are_no_more_connections_than_jobs() {
 #[test]
 fn over_tls_too() {
     let authority = Authority::new("kept");
-    let config = authority.server("localhost", false);
-    let server = Server::scripted(move |_, connection| {
-        let mut stream = accept(&config, connection);
-        while let Some(request) = Request::read(&mut stream) {
-            stream.write_all(&echo(&request)).unwrap();
-        }
-    });
-    let url = format!("https://localhost:{}/", server.address.port());
-    let mut command = Kept.command(&["-s", "1x1", "--raw", &url]);
-    command.env("SSL_CERT_FILE", &authority.file);
+    let server = answering(authority.server("localhost", false), echo);
+    let command = Kept.command(&["-s", "1x1", "--raw", &server.https_url()]);
+    let command = authority.trusted_by(command);
     assert_eq!(run_command(command, &tiny_frames(50)).ok().lines(), answers(50));
     assert_eq!(server.connections(), 1);
 }
@@ -74,7 +61,7 @@ fn a_connection_that_the_server_has_closed_while_it_was_idle_loses_nothing() {
 
 #[test]
 fn a_connection_that_has_been_idle_for_long_is_not_used_again() {
-    let server = Server::answering(|_, request| echo(request));
+    let server = echoing();
     let mut program = Running::start(Kept.command(&["-s", "1x1", "--raw", &server.url()]));
     for (number, connections) in [(0, 1), (1, 1), (2, 2)] {
         let begin = Instant::now();
@@ -158,18 +145,10 @@ fn a_frame_that_has_left_on_a_connection_that_then_dies_is_not_sent_again() {
 
 #[test]
 fn a_connect_that_times_out_was_never_sent() {
-    // Nobody accepts, and the queue is full: what asks for a connection gets no answer.
-    let socket = Socket::new(Domain::IPV4, Type::STREAM, None).unwrap();
-    socket.bind(&SocketAddr::from(([127, 0, 0, 1], 0)).into()).unwrap();
-    socket.listen(0).unwrap();
-    let address = socket.local_addr().unwrap().as_socket().unwrap();
-    let _queue: Vec<_> =
-        (0..2).map(|_| TcpStream::connect_timeout(&address, Duration::from_millis(200))).collect();
-    let url = format!("http://{address}/");
+    let port = FullPort::new();
     let limits = ["-m", "0.3", "--retry", "2", "--retry-delay", "0.001"];
-    let run = Kept.run(&[&["-s", "1x1"], &limits[..], &[&url]].concat(), &[0; 3]);
-    let cause = "timed out (--max-time) (3 attempts)";
-    run.fails(1, &format!("frame 0: upload: {cause}; 0 lines are out, go on with --skip 0"));
+    let run = Kept.run(&[&["-s", "1x1"], &limits[..], &[&port.url()]].concat(), &[0; 3]);
+    run.fails_at_once("timed out (--max-time) (3 attempts)");
 }
 
 #[test]
@@ -177,7 +156,7 @@ fn a_tls_handshake_that_fails_was_never_sent() {
     let server = Server::scripted(|_, mut connection| {
         let _ = connection.read(&mut [0; 1024]);
     });
-    let url = format!("https://localhost:{}/", server.address.port());
+    let url = server.https_url();
     let run = Kept.run(&["-s", "1x1", "--retry", "2", "--retry-delay", "0.001", &url], &[0; 3]);
     assert_eq!((run.status, server.connections()), (Some(1), 3), "{}", run.stderr);
 }
@@ -193,8 +172,7 @@ fn a_server_that_reads_slowly_does_not_outlast_max_time() {
     let begin = Instant::now();
     let arguments = ["-s", "3000x1000", "-p", "gray", "-z", "none", "-m", "0.5", &server.url()];
     let run = Kept.run(&arguments, &[5; 3_000_000]);
-    let cause = "timed out (--max-time)";
-    run.fails(1, &format!("frame 0: upload: {cause}; 0 lines are out, go on with --skip 0"));
+    run.fails_at_once("timed out (--max-time)");
     // Well before the attempt would have been given up for lost.
     assert!(begin.elapsed() < Duration::from_secs(4), "{:?}", begin.elapsed());
 }
@@ -208,21 +186,14 @@ fn a_body_without_length_that_is_reset_is_cut() {
         }
     });
     let run = Kept.run(&["-s", "1x1", &server.url()], &[0; 3]);
-    let cause = "connection reset by peer";
-    run.fails(1, &format!("frame 0: upload: {cause}; 0 lines are out, go on with --skip 0"));
+    run.fails_at_once("connection reset by peer");
 }
 
 #[test]
 fn chunks_in_http_1_0_are_refused() {
-    let server = Server::scripted(|_, mut connection| {
-        if Request::read(&mut connection).is_some() {
-            let head = "HTTP/1.0 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n";
-            let _ = connection.write_all(format!("{head}4\r\ngood\r\n0\r\n\r\n").as_bytes());
-        }
-    });
-    let run = Kept.run(&["-s", "1x1", &server.url()], &[0; 3]);
-    let cause = "malformed response: Transfer-Encoding in HTTP/1.0";
-    run.fails(1, &format!("frame 0: upload: {cause}; 0 lines are out, go on with --skip 0"));
+    let head = "HTTP/1.0 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n";
+    let run = Kept.run_answered_with(format!("{head}4\r\ngood\r\n0\r\n\r\n"));
+    run.fails_at_once("malformed response: Transfer-Encoding in HTTP/1.0");
 }
 
 #[test]

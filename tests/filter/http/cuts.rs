@@ -158,10 +158,9 @@ fn run_cut_over_tls(
         count.store(first + number - cut.left, Ordering::Release);
         end(&connection, how);
     });
-    let url = format!("https://localhost:{}/", server.address.port());
+    let url = server.https_url();
     let arguments = ["-s", "1x1", "-j", "4", "--retry", "0", "--keep-going", &url];
-    let mut command = engine.command(&arguments);
-    command.env("SSL_CERT_FILE", &authority.file);
+    let command = authority.trusted_by(engine.command(&arguments));
     let run = run_command(command, &tiny_frames(cuts.len() as u32));
     (run, sent.load(Ordering::Acquire))
 }
@@ -201,9 +200,8 @@ fn over_tls_a_response_without_length_is_whole_only_if_the_stream_ends_properly(
             }
         }
     });
-    let url = format!("https://localhost:{}/", server.address.port());
-    let mut command = engine.command(&["-s", "1x1", "--keep-going", &url]);
-    command.env("SSL_CERT_FILE", &authority.file);
+    let url = server.https_url();
+    let command = authority.trusted_by(engine.command(&["-s", "1x1", "--keep-going", &url]));
     let run = run_command(command, &tiny_frames(2));
     assert_eq!((run.status, run.lines()), (Some(1), vec![LINE.to_owned(), String::new()]));
     let cause = match engine {

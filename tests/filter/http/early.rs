@@ -2,7 +2,6 @@
 
 use std::io::{Read, Write};
 use std::net::TcpStream;
-use std::process::Command;
 use std::sync::mpsc::channel;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
@@ -12,7 +11,7 @@ use socket2::SockRef;
 use crate::support::engine::Engine::Kept;
 use crate::support::program::{Run, Running, run_command};
 use crate::support::server::{Request, Server, ok, response, response_with};
-use crate::support::tls::{Authority, accept, close};
+use crate::support::tls::{Authority, accept, answering, close};
 use crate::support::{noise, tiny_frames, wait_until};
 
 /// 12 MB, more than all buffers between the program and a server hold.
@@ -87,9 +86,8 @@ fn over_tls_too() {
                 end(stream.sock, then, &holds);
             }
         });
-        let url = format!("https://localhost:{}/", server.address.port());
-        let mut command = Kept.command(&[&BIG[..], &[&url]].concat());
-        command.env("SSL_CERT_FILE", &authority.file);
+        let url = server.https_url();
+        let command = authority.trusted_by(Kept.command(&[&BIG[..], &[&url]].concat()));
         let run = run_command(command, &noise(1, BIG_BYTES));
         let message = "frame 0: upload: status 413; 1 line is out, go on with --skip 1";
         assert_eq!(run.fails(1, message).stdout, b"too large\n", "{then:?}");
@@ -168,18 +166,13 @@ fn an_answer_that_is_there_when_the_limit_passes_is_read() {
     let begin = Instant::now();
     program.write(&[0; 3]);
     requests.recv().unwrap();
-    signal(&program, "-STOP");
+    program.signal("STOP");
     answer.send(()).unwrap();
     requests.recv().unwrap();
     wait_until("the limit has passed", || begin.elapsed() > Duration::from_millis(700));
-    signal(&program, "-CONT");
+    program.signal("CONT");
     assert_eq!(program.line(), "late, but there");
     program.finish().ok();
-}
-
-fn signal(program: &Running, name: &str) {
-    let status = Command::new("kill").args([name, &program.pid().to_string()]).status();
-    assert!(status.unwrap().success());
 }
 
 #[test]
@@ -221,15 +214,10 @@ fn an_interim_response_does_not_keep_the_body_back() {
 fn session_tickets_do_not_keep_the_body_back() {
     let authority = Authority::new("tickets");
     let config = authority.server("localhost", false);
-    let server = Server::scripted(move |_, connection| {
-        let mut stream = accept(&config, connection);
-        while let Some(request) = Request::read(&mut stream) {
-            stream.write_all(&ok(request.body.len().to_string())).unwrap();
-        }
-    });
-    let url = format!("https://localhost:{}/", server.address.port());
-    let mut command = Kept.command(&[&BIG[..], &["--raw", "-m", "20", &url]].concat());
-    command.env("SSL_CERT_FILE", &authority.file);
+    let server = answering(config, |request| ok(request.body.len().to_string()));
+    let url = server.https_url();
+    let command = Kept.command(&[&BIG[..], &["--raw", "-m", "20", &url]].concat());
+    let command = authority.trusted_by(command);
     let run = run_command(command, &noise(1, BIG_BYTES).repeat(2)).ok();
     assert!(run.lines().iter().all(|line| line.parse::<usize>().unwrap() > BIG_BYTES));
     assert_eq!((run.lines().len(), server.connections()), (2, 1));

@@ -6,9 +6,8 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use crate::support::engine::{Engine, test_each_engine};
-use crate::support::program::Run;
-use crate::support::server::{Request, Server, closing, ok, response_with};
-use crate::support::{tiny_frames, wait_until};
+use crate::support::server::{Request, Server, closing, ok, response_with, wait_for_hang_up};
+use crate::support::tiny_frames;
 
 test_each_engine! {
     a_good_response_is_a_line_however_it_is_framed
@@ -30,18 +29,10 @@ test_each_engine! {
     a_reset_while_the_body_is_sent_is_a_failure
 }
 
-/// The run of one frame whose request is answered with these bytes, then closed.
-fn answered_with(engine: Engine, bytes: impl AsRef<[u8]>) -> Run {
-    let bytes = bytes.as_ref().to_vec();
-    let server = Server::answering(move |_, _| bytes.clone());
-    engine.run(&["-s", "1x1", &server.url()], &[0; 3])
-}
-
 /// The frame failed for this cause, and there is no line.
 #[track_caller]
 fn refused(engine: Engine, bytes: impl AsRef<[u8]>, cause: &str) {
-    let message = format!("frame 0: upload: {cause}; 0 lines are out, go on with --skip 0");
-    assert_eq!(answered_with(engine, bytes).fails(1, &message).stdout, b"");
+    engine.run_answered_with(bytes).fails_at_once(cause);
 }
 
 fn a_good_response_is_a_line_however_it_is_framed(engine: Engine) {
@@ -55,7 +46,12 @@ fn a_good_response_is_a_line_however_it_is_framed(engine: Engine) {
         b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\ngood\n",
     ];
     for bytes in good {
-        assert_eq!(answered_with(engine, bytes).ok().stdout, b"good\n", "{}", bytes.escape_ascii());
+        assert_eq!(
+            engine.run_answered_with(bytes).ok().stdout,
+            b"good\n",
+            "{}",
+            bytes.escape_ascii()
+        );
     }
 }
 
@@ -78,7 +74,7 @@ fn no_status_line_is_no_response(engine: Engine) {
 fn a_status_that_is_none_is_refused(engine: Engine) {
     for status in ["20", "0", "199999", "65535", "600", "99"] {
         let run =
-            answered_with(engine, format!("HTTP/1.1 {status} OK\r\nContent-Length: 0\r\n\r\n"));
+            engine.run_answered_with(format!("HTTP/1.1 {status} OK\r\nContent-Length: 0\r\n\r\n"));
         assert_eq!((run.status, run.stdout.as_slice()), (Some(1), &b""[..]), "{status}");
     }
 }
@@ -93,7 +89,7 @@ fn an_interim_response_is_no_answer(engine: Engine) {
                 refused(engine, bytes, &cause);
             }
             Engine::Kept => {
-                assert_eq!(answered_with(engine, bytes).ok().stdout, b"good\n");
+                assert_eq!(engine.run_answered_with(bytes).ok().stdout, b"good\n");
                 refused(engine, interim, "no response: closed before there was one");
             }
         }
@@ -128,7 +124,7 @@ fn a_length_that_contradicts_itself_is_refused(engine: Engine) {
     refused(engine, length("4\r\nContent-Length: 3"), &two);
     refused(engine, length("+4"), &none);
     for value in ["x", "-4", "4, 4", "", "99999999999999999999999"] {
-        let run = answered_with(engine, length(value));
+        let run = engine.run_answered_with(length(value));
         assert_eq!((run.status, run.stdout.as_slice()), (Some(1), &b""[..]), "{value}");
     }
 }
@@ -147,7 +143,7 @@ fn a_transfer_coding_other_than_chunked_is_refused(engine: Engine) {
 fn wrong_chunk_sizes_are_refused(engine: Engine) {
     for chunks in ["x\r\ngood\r\n0\r\n\r\n", "-4\r\ngood\r\n", "4\r\ngoodness\r\n0\r\n\r\n"] {
         let bytes = format!("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n{chunks}");
-        let run = answered_with(engine, bytes);
+        let run = engine.run_answered_with(bytes);
         assert_eq!((run.status, run.stdout.as_slice()), (Some(1), &b""[..]), "{chunks}");
     }
 }
@@ -161,8 +157,7 @@ fn a_response_over_the_limit_is_refused_before_it_fills_the_memory(engine: Engin
             while connection.write_all(&[b'x'; 1 << 16]).is_ok() {}
         }
     });
-    let message = format!("frame 0: upload: {limit}; 0 lines are out, go on with --skip 0");
-    engine.run(&["-s", "1x1", &server.url()], &[0; 3]).fails(1, &message);
+    engine.run(&["-s", "1x1", &server.url()], &[0; 3]).fails_at_once(limit);
 }
 
 fn endless_headers_are_refused(engine: Engine) {
@@ -183,7 +178,7 @@ fn headers_of_any_length_never_break_the_program(engine: Engine) {
     let mut panics = 0;
     for length in (64 << 10) - 4..=(64 << 10) + 2 {
         let value = "x".repeat(length - "X: ".len());
-        let run = answered_with(engine, format!("HTTP/1.1 200 OK\r\nX: {value}\n\r\ngood"));
+        let run = engine.run_answered_with(format!("HTTP/1.1 200 OK\r\nX: {value}\n\r\ngood"));
         match run.status {
             Some(0) => {
                 assert_eq!((run.stdout.as_slice(), run.stderr.as_str()), (&b"good\n"[..], ""))
@@ -205,7 +200,7 @@ fn a_redirect_is_reported_and_not_followed(engine: Engine) {
     };
     for status in ["301 Moved Permanently", "302 Found", "303 See Other", "307 x", "308 y"] {
         let location = format!("Location: {}a{odd}?b\r\n", elsewhere.url());
-        let run = answered_with(engine, response_with(status, &location, "moved"));
+        let run = engine.run_answered_with(response_with(status, &location, "moved"));
         let code = &status[..3];
         let message = format!(
             "frame 0: upload: status {code}, redirect to {}a{escaped} not followed; \
@@ -228,14 +223,14 @@ fn an_upload_ends_at_max_time_wherever_it_hangs(engine: Engine) {
     type Script = fn(std::net::TcpStream);
     let hang = |connection: std::net::TcpStream| {
         let _ = Request::read(&mut &connection);
-        wait_until("the program closes", || connection.peek(&mut [0]).map_or(true, |n| n == 0));
+        wait_for_hang_up(&connection);
     };
     let scripts: [(&str, Script); 3] = [
         ("no response", hang),
         ("half a head", |connection| {
             let _ = Request::read(&mut &connection);
             (&connection).write_all(b"HTTP/1.1 200 OK\r\nContent-").unwrap();
-            wait_until("the program closes", || connection.peek(&mut [0]).map_or(true, |n| n == 0));
+            wait_for_hang_up(&connection);
         }),
         ("a byte at a time", |connection| {
             let _ = Request::read(&mut &connection);
@@ -249,9 +244,7 @@ fn an_upload_ends_at_max_time_wherever_it_hangs(engine: Engine) {
         let server = Server::scripted(move |_, connection| script(connection));
         let begin = Instant::now();
         let run = engine.run(&["-s", "1x1", "-m", "0.5", &server.url()], &[0; 3]);
-        let message =
-            "frame 0: upload: timed out (--max-time); 0 lines are out, go on with --skip 0";
-        run.fails(1, message);
+        run.fails_at_once("timed out (--max-time)");
         assert!(begin.elapsed() >= Duration::from_millis(500), "{name}");
     }
 }
@@ -260,7 +253,7 @@ fn a_hanging_upload_does_not_stop_a_run_that_keeps_going(engine: Engine) {
     let server = Server::scripted(|number, mut connection| {
         let Some(_) = Request::read(&mut connection) else { return };
         if number % 4 == 1 {
-            wait_until("the program closes", || connection.peek(&mut [0]).map_or(true, |n| n == 0));
+            wait_for_hang_up(&connection);
         } else {
             let _ = connection.write_all(&closing(ok(number.to_string())));
         }
@@ -277,7 +270,7 @@ fn a_hanging_upload_does_not_stop_a_run_that_keeps_going(engine: Engine) {
 fn uploads_that_hang_are_bounded_and_no_frame_is_lost(engine: Engine) {
     let server = Server::scripted(|_, connection| {
         let _ = Request::read(&mut &connection);
-        wait_until("the program closes", || connection.peek(&mut [0]).map_or(true, |n| n == 0));
+        wait_for_hang_up(&connection);
     });
     let limits = ["-m", "0.05", "--retry", "0", "-j", "4", "--keep-going"];
     let url = server.url();

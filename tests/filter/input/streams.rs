@@ -1,12 +1,13 @@
 //! Streams of every kind through the real binary: floats, PNM, PNG, .npy, what is refused, and cuts.
 
+use png::BitDepth::{Eight, Sixteen};
+use png::ColorType::{Grayscale, GrayscaleAlpha, Rgb, Rgba};
+
+use crate::support::folder::Folder;
 use crate::support::posted::{Posted, images, judged, post};
 use crate::support::program::{Running, command, run};
 use crate::support::server::{Server, ok};
 use crate::support::{Image, decode, noise};
-
-use png::BitDepth::{Eight, Sixteen};
-use png::ColorType::{Grayscale, GrayscaleAlpha, Rgb, Rgba};
 
 /// PNG's color types by the number of their channels, less one.
 const COLORS: [png::ColorType; 4] = [Grayscale, GrayscaleAlpha, Rgb, Rgba];
@@ -438,13 +439,12 @@ fn each_image_is_answered_before_the_next_one_is_written() {
 #[test]
 fn nothing_is_read_beyond_the_image_that_ends_the_run() {
     let whole: Vec<u8> = every_kind().into_iter().flat_map(|kind| kind.0).collect();
-    let name = format!("pngpost-offset-{}", std::process::id());
-    let path = std::env::temp_dir().join(name);
+    let folder = Folder::new("offset");
     let server = Server::answering(|_, _| ok("taken"));
     // How much of a refused image it takes to refuse it.
     for (refused, taken) in [(&b"P4"[..], 2), (b"P5 1 x", 6), (b"\xff\xd8", 2)] {
-        std::fs::write(&path, [&whole, refused, &[b'5'; 100_000]].concat()).unwrap();
-        let file = std::fs::File::open(&path).unwrap();
+        let stream = [&whole, refused, &[b'5'; 100_000]].concat();
+        let file = std::fs::File::open(folder.file("stream", stream)).unwrap();
         let mut program = command(&["--raw", &server.url()]);
         program.stdin(file.try_clone().unwrap());
         let run = Running::start(program).finish();
@@ -452,7 +452,6 @@ fn nothing_is_read_beyond_the_image_that_ends_the_run() {
         let place = std::io::Seek::stream_position(&mut &file).unwrap();
         assert_eq!(place, (whole.len() + taken) as u64);
     }
-    std::fs::remove_file(&path).unwrap();
 }
 
 // What is refused.

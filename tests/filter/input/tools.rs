@@ -3,107 +3,18 @@
 //! Where a tool is missing its tests are skipped, and say so; with CI set they fail. python3 is taken
 //! from the virtual environment that PNGPOST_TEST_VENV names, or from the PATH.
 
+use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
-use std::{env, fs, thread};
+use std::process::Command;
 
-use crate::skipped::skip;
+use crate::installed::{find, needed};
+use crate::support::folder::Folder;
+use crate::support::foreign::{output, output_of, script};
 use crate::support::posted::{images, judged, post};
 use crate::support::program::run;
 use crate::support::{Image, noise};
 
 const URL: &str = "http://127.0.0.1:1/";
-
-/// The tool's path; `None`, and a word about it, where it is not installed.
-fn tool(name: &str) -> Option<PathBuf> {
-    let found = on_path(name).next();
-    if found.is_none() {
-        skip(&format!("{name} is not installed"));
-    }
-    found
-}
-
-fn on_path(name: &str) -> impl Iterator<Item = PathBuf> {
-    let folders: Vec<PathBuf> =
-        env::split_paths(&env::var_os("PATH").unwrap_or_default()).collect();
-    let name = name.to_owned();
-    folders.into_iter().map(move |folder| folder.join(&name)).filter(|path| path.is_file())
-}
-
-/// ImageMagick 7's command or that of 6; other programs are called convert, too.
-fn image_magick() -> Option<PathBuf> {
-    let is_real = |path: &PathBuf| {
-        let version = Command::new(path).arg("-version").output();
-        version.is_ok_and(|output| output.stdout.starts_with(b"Version: ImageMagick"))
-    };
-    let found = on_path("magick").chain(on_path("convert")).find(is_real);
-    if found.is_none() {
-        skip("ImageMagick is not installed");
-    }
-    found
-}
-
-/// A Python that has numpy and Pillow.
-fn python() -> Option<PathBuf> {
-    let venv =
-        env::var_os("PNGPOST_TEST_VENV").map(|folder| Path::new(&folder).join("bin/python3"));
-    let has_all = |path: &PathBuf| {
-        let output = Command::new(path).args(["-c", "import numpy, PIL"]).output();
-        output.is_ok_and(|output| output.status.success())
-    };
-    let found = venv.into_iter().chain(on_path("python3")).find(has_all);
-    if found.is_none() {
-        skip("numpy and Pillow are not installed");
-    }
-    found
-}
-
-/// What the tool writes, its arguments split at blanks. It must succeed.
-fn output(tool: &Path, arguments: &str, input: &[u8]) -> Vec<u8> {
-    output_of(Command::new(tool).args(arguments.split_whitespace()), input)
-}
-
-fn output_of(command: &mut Command, input: &[u8]) -> Vec<u8> {
-    command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
-    let mut child = command.spawn().expect("the tool starts");
-    let (mut stdin, input) = (child.stdin.take().unwrap(), input.to_vec());
-    let feeder = thread::spawn(move || {
-        // A tool that reads no input may be gone.
-        let _ = std::io::Write::write_all(&mut stdin, &input);
-    });
-    let output = child.wait_with_output().unwrap();
-    feeder.join().unwrap();
-    let errors = String::from_utf8_lossy(&output.stderr);
-    assert!(output.status.success(), "{command:?}: {errors}");
-    output.stdout
-}
-
-/// A folder of the test's own, gone after it.
-struct Folder(PathBuf);
-
-impl Folder {
-    fn new(name: &str) -> Self {
-        let path = env::temp_dir().join(format!("pngpost-{name}-{}", std::process::id()));
-        fs::create_dir_all(&path).unwrap();
-        Folder(path)
-    }
-
-    fn read(&self, name: &str) -> Vec<u8> {
-        fs::read(self.0.join(name)).unwrap()
-    }
-}
-
-impl Drop for Folder {
-    fn drop(&mut self) {
-        let _ = fs::remove_dir_all(&self.0);
-    }
-}
-
-/// A script of ours, in Python.
-fn script(python: &Path, name: &str, arguments: &[&Path], input: &[u8]) -> Vec<u8> {
-    let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/tools").join(name);
-    output_of(Command::new(python).arg(file).args(arguments), input)
-}
 
 /// The samples of all images, in a row.
 fn joined(images: &[Image]) -> Vec<u8> {
@@ -163,7 +74,7 @@ fn pixel_formats() -> Vec<String> {
 
 #[test]
 fn ffmpeg_rawvideo_of_every_layout_that_it_writes() {
-    let Some(ffmpeg) = tool("ffmpeg") else { return };
+    let Some(ffmpeg) = needed("ffmpeg") else { return };
     let known = String::from_utf8(output(&ffmpeg, "-v error -pix_fmts", b"")).unwrap();
     // "IO... rgb24 3 24": read and written.
     let is_written = |name: &str| {
@@ -198,7 +109,7 @@ fn ffmpeg_rawvideo_of_every_layout_that_it_writes() {
 
 #[test]
 fn ffmpeg_image2pipe_of_every_codec_and_layout() {
-    let Some(ffmpeg) = tool("ffmpeg") else { return };
+    let Some(ffmpeg) = needed("ffmpeg") else { return };
     let codecs = [
         ("pgm", &["gray", "gray16be"][..]),
         ("ppm", &["rgb24", "rgb48be"]),
@@ -222,7 +133,7 @@ fn ffmpeg_image2pipe_of_every_codec_and_layout() {
 
 #[test]
 fn ffmpeg_pam_of_one_bit_and_pgm_of_ten() {
-    let Some(ffmpeg) = tool("ffmpeg") else { return };
+    let Some(ffmpeg) = needed("ffmpeg") else { return };
     let from = |layout| format!("-v error -f rawvideo -pix_fmt {layout} -s {WIDTH}x{HEIGHT} -i -");
     let black_and_white: Vec<u8> =
         native_frames("gray").iter().map(|sample| if sample & 1 == 0 { 0 } else { 255 }).collect();
@@ -237,7 +148,7 @@ fn ffmpeg_pam_of_one_bit_and_pgm_of_ten() {
 
 #[test]
 fn ffmpeg_reads_every_png_of_ours() {
-    let Some(ffmpeg) = tool("ffmpeg") else { return };
+    let Some(ffmpeg) = needed("ffmpeg") else { return };
     for (native, _) in NATIVE {
         let frames = native_frames(native);
         for level in ["none", "fastest", "fast", "balanced", "high"] {
@@ -264,7 +175,7 @@ fn pam_rgba(maxval: u32, samples: &[u8]) -> Vec<u8> {
 
 #[test]
 fn image_magick_rgb_and_its_kin_at_8_and_16_bits() {
-    let Some(convert) = image_magick() else { return };
+    let Some(convert) = needed("ImageMagick") else { return };
     let size = format!("{WIDTH}x{HEIGHT}");
     let cases = [
         ("-depth 8 rgb:-", "rgb24", "rgb24"),
@@ -292,7 +203,7 @@ fn image_magick_rgb_and_its_kin_at_8_and_16_bits() {
 
 #[test]
 fn image_magick_ppm_pam_and_png() {
-    let Some(convert) = image_magick() else { return };
+    let Some(convert) = needed("ImageMagick") else { return };
     for (native, maxval) in [("rgb24", 255), ("rgb48be", 65535)] {
         let frames = native_frames(native);
         let several: Vec<u8> =
@@ -314,7 +225,9 @@ fn image_magick_ppm_pam_and_png() {
 
 #[test]
 fn image_magick_at_5_bits_is_read_as_netpbm_reads_it() {
-    let (Some(convert), Some(pamdepth)) = (image_magick(), tool("pamdepth")) else { return };
+    let (Some(convert), Some(pamdepth)) = (needed("ImageMagick"), needed("pamdepth")) else {
+        return;
+    };
     let frame = &native_frames("rgb24")[..3 * PIXELS];
     let stream = output(&convert, "ppm:- -depth 5 ppm:-", &ppm(255, frame));
     assert!(memchr::memmem::find(&stream, b"\n31\n").is_some());
@@ -326,7 +239,7 @@ fn image_magick_at_5_bits_is_read_as_netpbm_reads_it() {
 
 #[test]
 fn netpbm_images_of_any_maxval_one_after_the_other() {
-    let Some(pamdepth) = tool("pamdepth") else { return };
+    let Some(pamdepth) = needed("pamdepth") else { return };
     let commands = [
         "ppmmake red 5 7",
         "ppmmake -maxval 1000 rgb:12/34/56 5 7",
@@ -343,7 +256,7 @@ fn netpbm_images_of_any_maxval_one_after_the_other() {
     let mut made: Vec<Vec<u8>> = Vec::new();
     for line in commands {
         let (name, arguments) = line.split_once(' ').unwrap();
-        made.push(output(&tool(name).expect("netpbm is whole"), arguments, b""));
+        made.push(output(&find(name).expect("netpbm is whole"), arguments, b""));
     }
     let all = images(&[], &made.concat());
     assert_eq!(all.len(), made.len());
@@ -361,17 +274,17 @@ fn netpbm_images_of_any_maxval_one_after_the_other() {
 
 #[test]
 fn netpbm_pamcat_and_what_the_messages_advise() {
-    let Some(pamdepth) = tool("pamdepth") else { return };
+    let Some(pamdepth) = needed("pamdepth") else { return };
     let netpbm = |name: &str, arguments: &str, input: &[u8]| {
-        output(&tool(name).expect("netpbm is whole"), arguments, input)
+        output(&find(name).expect("netpbm is whole"), arguments, input)
     };
     let folder = Folder::new("pamcat");
-    let files = ["red", "blue"].map(|color| folder.0.join(color));
+    let files = ["red", "blue"].map(|color| folder.path().join(color));
     for file in &files {
         let color = file.file_name().unwrap().to_str().unwrap();
         fs::write(file, netpbm("ppmmake", &format!("{color} 2 1"), b"")).unwrap();
     }
-    let mut pamcat = Command::new(tool("pamcat").expect("netpbm is whole"));
+    let mut pamcat = Command::new(find("pamcat").expect("netpbm is whole"));
     let both = output_of(pamcat.arg("-leftright").args(&files), b"");
     let row = [255, 0, 0, 255, 0, 0, 0, 0, 255, 0, 0, 255];
     assert_eq!(joined(&images(&[], &both)), row);
@@ -414,27 +327,27 @@ fn assert_as_numpy_says(folder: &Folder, name: &str) -> usize {
 
 #[test]
 fn a_thousand_float_arrays_become_toimage_s_bytes() {
-    let Some(python) = python() else { return };
+    let Some(python) = needed("python numpy, PIL") else { return };
     let folder = Folder::new("toimage");
-    script(&python, "arrays.py", &[Path::new("toimage"), &folder.0], b"");
+    script(&python, "arrays.py", &[Path::new("toimage"), folder.path()], b"");
     let counts = (0..10).map(|number| assert_as_numpy_says(&folder, &format!("toimage-{number}")));
     assert_eq!(counts.sum::<usize>(), 1000);
 }
 
 #[test]
 fn numpy_arrays_of_every_dtype_shape_and_version() {
-    let Some(python) = python() else { return };
+    let Some(python) = needed("python numpy, PIL") else { return };
     let folder = Folder::new("dtypes");
-    script(&python, "arrays.py", &[Path::new("dtypes"), &folder.0], b"");
+    script(&python, "arrays.py", &[Path::new("dtypes"), folder.path()], b"");
     // 9 shapes of one image, 2 of four, 1 of none, in 3 versions and 7 dtypes; and 2 more.
     assert_eq!(assert_as_numpy_says(&folder, "dtypes"), (9 + 2 * 4) * 3 * 7 + 2);
 }
 
 #[test]
 fn numpy_arrays_that_are_refused_are_taken_once_the_advice_is_followed() {
-    let Some(python) = python() else { return };
+    let Some(python) = needed("python numpy, PIL") else { return };
     let folder = Folder::new("refused");
-    let arguments = [Path::new("refused"), &folder.0];
+    let arguments = [Path::new("refused"), folder.path()];
     script(&python, "arrays.py", &arguments, b"");
     let whole_numbers = "save a.astype(np.uint8), np.uint16 or np.float32 instead";
     let cases = [
@@ -503,7 +416,7 @@ fn expression(message: &str) -> &str {
 
 #[test]
 fn pillow_reads_every_png_of_ours() {
-    let Some(python) = python() else { return };
+    let Some(python) = needed("python numpy, PIL") else { return };
     let folder = Folder::new("pillow");
     let (mut files, mut expected) = (Vec::new(), Vec::new());
     for (native, bytes) in NATIVE {
@@ -511,7 +424,7 @@ fn pillow_reads_every_png_of_ours() {
             let size = format!("{width}x{height}");
             let frame = noise(9, (width * height) as usize * bytes);
             for png in post(&["-s", &size, "-p", native], &frame).pngs {
-                files.push(folder.0.join(format!("{native}-{size}.png")));
+                files.push(folder.path().join(format!("{native}-{size}.png")));
                 fs::write(files.last().unwrap(), png).unwrap();
             }
             let mode = match native {
@@ -541,7 +454,7 @@ fn pillow_reads_every_png_of_ours() {
 
 #[test]
 fn pillow_reads_the_same_from_a_pnm_and_from_our_png_of_it() {
-    let Some(python) = python() else { return };
+    let Some(python) = needed("python numpy, PIL") else { return };
     let folder = Folder::new("pnm");
     let count = (WIDTH * HEIGHT) as usize;
     let samples = |bytes| noise(4, count * bytes);
@@ -563,8 +476,8 @@ fn pillow_reads_the_same_from_a_pnm_and_from_our_png_of_it() {
     let pngs = post(&[], &pnms.concat()).pngs;
     assert_eq!(pngs.len(), pnms.len());
     for (number, (pnm, png)) in pnms.iter().zip(&pngs).enumerate() {
-        own.push(folder.0.join(format!("{number}.pnm")));
-        ours.push(folder.0.join(format!("{number}.png")));
+        own.push(folder.path().join(format!("{number}.pnm")));
+        ours.push(folder.path().join(format!("{number}.png")));
         fs::write(&own[number], pnm).unwrap();
         fs::write(&ours[number], png).unwrap();
     }

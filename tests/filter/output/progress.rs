@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use crate::skipped::skip;
+use crate::installed::needed;
 use crate::support::program::Running;
 use crate::support::server::{Request, Server, ok, response};
 use crate::support::{PATIENCE, file, tiny_frames, tiny_number, wait_until};
@@ -69,17 +69,13 @@ fn on_terminal(
     frames: u32,
     server: &Server,
 ) -> Option<Running> {
-    if Command::new("script").arg("--version").output().is_err() {
-        skip("'script' is not installed");
-        return None;
-    }
+    let mut terminal = Command::new(needed("script")?);
     let frames = file(&format!("status-{frames}"), tiny_frames(frames));
     let line = format!(
         "stty cols {columns}; {} -s 1x1 --raw {arguments} {} < {frames} {redirection}",
         env!("CARGO_BIN_EXE_pngpost"),
         server.url()
     );
-    let mut terminal = Command::new("script");
     terminal.args(["-qec", &line, "/dev/null"]).env("TERM", "xterm").env("no_proxy", "*");
     terminal.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
     Some(Running::start(terminal))

@@ -4,7 +4,7 @@ use std::process::{Command, Stdio};
 
 use serde_json::{Value, json};
 
-use crate::skipped::skip;
+use crate::installed::needed;
 use crate::support::program::{Run, Running, run};
 use crate::support::server::{Request, Server, ok, response};
 use crate::support::{file, noise, tiny_frames, tiny_number};
@@ -90,16 +90,13 @@ fn whatever_the_server_sends_is_in_the_record_byte_for_byte() {
 
 #[test]
 fn jq_accepts_every_record() {
-    if Command::new("jq").arg("--version").output().is_err() {
-        skip("'jq' is not installed");
-        return;
-    }
+    let Some(jq) = needed("jq") else { return };
     let bodies = hard_bodies();
     let count = bodies.len();
     let server =
         Server::answering(move |_, request| ok(&bodies[tiny_number(&request.body) as usize]));
     let lines = run_with(&server, &[], count as u32).ok().stdout;
-    let mut jq = Command::new("jq");
+    let mut jq = Command::new(jq);
     jq.args(["-c", ".frame"]).stdin(std::fs::File::open(file("records", lines)).unwrap());
     jq.stdout(Stdio::piped()).stderr(Stdio::piped());
     let run = Running::start(jq).finish();

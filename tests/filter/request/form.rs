@@ -1,6 +1,7 @@
 //! What is sent: the form as axum's parser sees it, and the request byte for byte.
 
 use crate::support::engine::{Engine, test_each_engine};
+use crate::support::folder::Folder;
 use crate::support::form_server::{FormServer, PartSeen};
 use crate::support::program::{Run, run, run_command};
 use crate::support::server::{Request, Server, ok};
@@ -8,29 +9,6 @@ use crate::support::{decode, tiny_frames};
 
 test_each_engine! {
     the_head_is_complete_and_says_nothing_twice
-}
-
-/// A file for one test, gone with it.
-struct TempFile(std::path::PathBuf);
-
-impl TempFile {
-    fn new(name: &str, bytes: &[u8]) -> Self {
-        let path = std::env::temp_dir().join(format!("pngpost-{name}-{}", std::process::id()));
-        std::fs::write(&path, bytes).unwrap();
-        TempFile(path)
-    }
-}
-
-impl std::fmt::Display for TempFile {
-    fn fmt(&self, f: &mut std::fmt::Formatter) -> std::fmt::Result {
-        self.0.display().fmt(f)
-    }
-}
-
-impl Drop for TempFile {
-    fn drop(&mut self) {
-        let _ = std::fs::remove_file(&self.0);
-    }
 }
 
 /// The parts of the form that one frame is sent in.
@@ -77,8 +55,9 @@ fn the_frame_alone_is_image_png() {
 
 #[test]
 fn fields_go_out_as_they_are_in_their_order_and_the_frame_last() {
-    let text = TempFile::new("text", b"from a file\nsecond line\n");
-    let binary = TempFile::new("binary", b"\0\xff\r\n--\r\n\r\n");
+    let folder = Folder::new("fields");
+    let text = folder.file("text", b"from a file\nsecond line\n");
+    let binary = folder.file("binary", b"\0\xff\r\n--\r\n\r\n");
     let parts = parts_with(&[
         "-F",
         "a=1;type=x",
@@ -172,7 +151,8 @@ fn header_names_go_out_as_they_are_spelled() {
 
 #[test]
 fn headers_of_any_size_go_out() {
-    let file = TempFile::new("long", format!("X-Long: {}\n", "x".repeat(1 << 20)).as_bytes());
+    let folder = Folder::new("long-headers");
+    let file = folder.file("headers", format!("X-Long: {}\n", "x".repeat(1 << 20)));
     let long = "y".repeat(60_000);
     let request = request_with(&["-H", &format!("@{file}"), "-H", &format!("X-Other: {long}")]);
     assert_eq!(request.header("X-Long")[0].len(), 1 << 20);
@@ -191,7 +171,8 @@ fn raw_is_the_png_itself() {
 
 #[test]
 fn headers_of_the_user_replace_pngposts_own() {
-    let more = TempFile::new("headers", b"X-File: a: b\r\n\r\nX-Other:  c \nX-Last;");
+    let folder = Folder::new("own-headers");
+    let more = folder.file("headers", b"X-File: a: b\r\n\r\nX-Other:  c \nX-Last;");
     let request = request_with(&[
         "-H",
         "accept: application/json",
@@ -219,7 +200,8 @@ fn headers_of_the_user_replace_pngposts_own() {
 
 #[test]
 fn basic_authentication_comes_from_the_option_a_file_or_the_url() {
-    let user = TempFile::new("user", b"me:pass:word\r\n");
+    let folder = Folder::new("user");
+    let user = folder.file("user", b"me:pass:word\r\n");
     // printf 'me:pass:word' | base64
     let expected = ["Basic bWU6cGFzczp3b3Jk"];
     assert_eq!(request_with(&["-u", "me:pass:word"]).header("Authorization"), expected);

@@ -4,12 +4,13 @@
 //! Held together are method, path, Content-Type, the documented headers and the body, byte for byte.
 //! Left out is what names the client (User-Agent), and Accept, which is `*/*` with those lines.
 
+use std::path::PathBuf;
 use std::process::{Command, Stdio};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
-use crate::skipped::skip;
+use crate::installed::needed;
 use crate::support::file;
 use crate::support::program::run;
 use crate::support::server::{Request, Server, ok};
@@ -18,6 +19,7 @@ const PIXEL: [u8; 3] = [1, 2, 3];
 
 /// An image, and a server that both programs post it to.
 struct Case {
+    curl: PathBuf,
     server: Server,
     png: Vec<u8>,
 }
@@ -25,14 +27,11 @@ struct Case {
 impl Case {
     /// `None` where curl is not installed.
     fn new() -> Option<Case> {
-        if Command::new("curl").arg("--version").output().is_err() {
-            skip("'curl' is not installed");
-            return None;
-        }
+        let curl = needed("curl")?;
         let server = Server::answering(|_, _| ok("{}"));
         run(&["-s", "1x1", "--raw", &server.url()], &PIXEL).ok();
         let png = server.requests.lock().unwrap().remove(0).body;
-        Some(Case { server, png })
+        Some(Case { curl, server, png })
     }
 
     fn base64(&self) -> String {
@@ -46,7 +45,7 @@ impl Case {
     /// What curl sends to this path.
     fn curl(&self, path: &str, arguments: &[&str]) -> Request {
         let url = format!("http://{}{path}", self.server.address);
-        let mut curl = Command::new("curl");
+        let mut curl = Command::new(&self.curl);
         curl.args(["-q", "-sS", "--noproxy", "*"]).args(arguments).arg(url);
         let output = curl.stdin(Stdio::null()).stderr(Stdio::inherit());
         assert!(output.output().unwrap().status.success());

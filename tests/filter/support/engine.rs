@@ -4,6 +4,7 @@ use std::ffi::OsStr;
 use std::process::Command;
 
 use super::program::{self, Run};
+use super::server::Server;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Engine {
@@ -26,6 +27,14 @@ impl Engine {
     /// Runs it on these frames to its end.
     pub fn run<S: AsRef<OsStr>>(self, arguments: &[S], frames: &[u8]) -> Run {
         program::run_command(self.command(arguments), frames)
+    }
+
+    /// Runs it on one frame, whose request is answered with these bytes. The server closes behind
+    /// them if they do not say where the response ends.
+    pub fn run_answered_with(self, bytes: impl AsRef<[u8]>) -> Run {
+        let bytes = bytes.as_ref().to_vec();
+        let server = Server::answering(move |_, _| bytes.clone());
+        self.run(&["-s", "1x1", &server.url()], &[0; 3])
     }
 }
 

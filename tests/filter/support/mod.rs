@@ -1,7 +1,11 @@
 //! What every test stands on: the real binary, and real servers on ports of their own.
 
+pub mod echo;
 pub mod engine;
+pub mod folder;
+pub mod foreign;
 pub mod form_server;
+pub mod ports;
 pub mod posted;
 pub mod program;
 pub mod server;

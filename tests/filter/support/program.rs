@@ -37,6 +37,15 @@ impl Run {
         assert_eq!((self.status, self.stderr), (Some(status), format!("pngpost: {message}\n")));
         Run { stderr: String::new(), ..self }
     }
+
+    /// The upload of the first frame failed for this cause, and nothing came after it.
+    #[track_caller]
+    pub fn fails_at_once(self, cause: &str) -> Self {
+        let message = format!("frame 0: upload: {cause}; 0 lines are out, go on with --skip 0");
+        let run = self.fails(1, &message);
+        assert_eq!(run.stdout, b"");
+        run
+    }
 }
 
 /// The program with these arguments, in an environment that is the same everywhere.
@@ -136,6 +145,13 @@ impl Running {
         let status = self.child.wait().unwrap().code();
         self.ended.store(true, Ordering::Release);
         Run { status, stdout: lines, stderr: errors.join().unwrap() }
+    }
+
+    /// Sends it the signal of this name, such as "INT".
+    pub fn signal(&self, name: &str) {
+        let status =
+            Command::new("kill").args([&format!("-{name}"), &self.pid().to_string()]).status();
+        assert!(status.unwrap().success());
     }
 
     /// A line of /proc/PID/status, in kB.

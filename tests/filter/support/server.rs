@@ -6,6 +6,8 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::thread;
 
+use super::wait_until;
+
 /// One request, as it came.
 #[derive(Clone, Debug)]
 pub struct Request {
@@ -122,6 +124,11 @@ impl Server {
         format!("http://{}/", self.address)
     }
 
+    /// The URL of a script that speaks TLS and shows a certificate for localhost.
+    pub fn https_url(&self) -> String {
+        format!("https://localhost:{}/", self.address.port())
+    }
+
     pub fn connections(&self) -> usize {
         self.connections.load(Ordering::Acquire)
     }
@@ -136,6 +143,11 @@ impl Drop for Server {
         self.closing.store(true, Ordering::Release);
         let _ = TcpStream::connect(self.address);
     }
+}
+
+/// Holds a connection, and sends nothing on it, until the program closes its end.
+pub fn wait_for_hang_up(connection: &TcpStream) {
+    wait_until("the program hangs up", || connection.peek(&mut [0]).map_or(true, |n| n == 0));
 }
 
 /// Whether a client sees the end of this answer while the connection is open.

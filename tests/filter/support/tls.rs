@@ -3,12 +3,15 @@
 use std::io::Write;
 use std::net::TcpStream;
 use std::path::PathBuf;
+use std::process::Command;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair, date_time_ymd};
 use rustls::pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer};
 use rustls::{ServerConfig, ServerConnection, StreamOwned};
+
+use super::server::{Request, Server};
 
 /// A certificate authority, and its certificate in a PEM file for SSL_CERT_FILE.
 pub struct Authority {
@@ -45,12 +48,31 @@ impl Authority {
             .with_single_cert(vec![certificate.der().clone()], key);
         Arc::new(config.unwrap())
     }
+
+    /// The program, which trusts this authority and no other.
+    pub fn trusted_by(&self, mut program: Command) -> Command {
+        program.env("SSL_CERT_FILE", &self.file);
+        program
+    }
 }
 
 impl Drop for Authority {
     fn drop(&mut self) {
         let _ = std::fs::remove_file(&self.file);
     }
+}
+
+/// Reads each request whole and writes the answer to it, on connections that stay.
+pub fn answering(
+    config: Arc<ServerConfig>,
+    answer: impl Fn(&Request) -> Vec<u8> + Send + Sync + 'static,
+) -> Server {
+    Server::scripted(move |_, connection| {
+        let mut stream = accept(&config, connection);
+        while let Some(request) = Request::read(&mut stream) {
+            stream.write_all(&answer(&request)).unwrap();
+        }
+    })
 }
 
 /// TLS over a connection that has been accepted.

@@ -1,17 +1,21 @@
 //! Retries: every class of failure with the right repeat, line and exit status.
 
 use std::io::Write;
-use std::net::{SocketAddr, TcpStream};
+use std::net::TcpStream;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::{Duration, Instant, SystemTime};
 
-use socket2::{Domain, SockRef, Socket, Type};
+use socket2::SockRef;
 
+use crate::support::echo::{answers, echo};
 use crate::support::engine::{Engine, test_each_engine};
+use crate::support::ports::{ClosedPort, FullPort};
 use crate::support::program::{Run, Running, run_command};
-use crate::support::server::{Request, Server, closing, ok, response, response_with};
+use crate::support::server::{
+    Request, Server, closing, ok, response, response_with, wait_for_hang_up,
+};
 use crate::support::tls::{Authority, accept};
 use crate::support::{tiny_frames, tiny_number, wait_until};
 
@@ -38,42 +42,12 @@ test_each_engine! {
     a_peer_that_speaks_no_tls_is_a_failure
 }
 
-fn echo(request: &Request) -> Vec<u8> {
-    ok(format!("answer {}", tiny_number(&request.body)))
-}
-
-fn answers(count: u32) -> Vec<String> {
-    (0..count).map(|number| format!("answer {number}")).collect()
-}
-
-/// A port that is taken and at which nobody listens: connections to it are refused.
-struct ClosedPort(Socket);
-
-impl ClosedPort {
-    fn new() -> Self {
-        let socket = Socket::new(Domain::IPV4, Type::STREAM, None).unwrap();
-        socket.bind(&SocketAddr::from(([127, 0, 0, 1], 0)).into()).unwrap();
-        ClosedPort(socket)
-    }
-
-    fn url(&self) -> String {
-        format!("http://{}/", self.0.local_addr().unwrap().as_socket().unwrap())
-    }
-
-    /// From now on, somebody listens.
-    fn open(self, answer: impl Fn(usize, &Request) -> Vec<u8> + Send + Sync + 'static) -> Server {
-        self.0.listen(128).unwrap();
-        Server::answering_on(self.0.into(), answer)
-    }
-}
-
 fn a_refused_connection_is_tried_again_and_then_a_failure(engine: Engine) {
     let port = ClosedPort::new();
     let refused = |options: &[&str], cause: &str| {
         let url = port.url();
         let arguments = [&["-s", "1x1", "--retry-delay", "0.001"], options, &[&url]].concat();
-        let message = format!("frame 0: upload: {cause}; 0 lines are out, go on with --skip 0");
-        engine.run(&arguments, &tiny_frames(3)).fails(1, &message);
+        engine.run(&arguments, &tiny_frames(3)).fails_at_once(cause);
     };
     refused(&[], "connection refused (4 attempts)");
     refused(&["--retry", "1"], "connection refused (2 attempts)");
@@ -182,7 +156,7 @@ const UNKNOWN: [(&str, Fault); 9] = [
     ("sends 1xx", |c| send(c, b"HTTP/1.1 100 Continue\r\n\r\n")),
     ("answers 500", |c| send(c, &closing(response("500 x", "")))),
     ("answers 502", |c| send(c, &closing(response("502 x", "")))),
-    ("says nothing", |c| wait_until("it hangs up", || c.peek(&mut [0]).map_or(true, |n| n == 0))),
+    ("says nothing", |c| wait_for_hang_up(c)),
     ("makes minreq panic", |c| {
         let value = "x".repeat((64 << 10) - 4);
         send(c, format!("HTTP/1.1 200 OK\r\nX: {value}\n\r\n").as_bytes());
@@ -410,12 +384,11 @@ fn run_over_tls(
             let _ = stream.write_all(&closing(echo(&request)));
         }
     });
-    let url = format!("https://localhost:{}/", server.address.port());
+    let url = server.https_url();
     let asked = ["-s", "1x1", "--raw", "--retry-all-errors", "--retry-delay", "0.001", &url];
-    let mut command = engine.command(&asked);
-    let other = Authority::new("stranger");
-    command.env("SSL_CERT_FILE", if trust { &authority.file } else { &other.file });
-    let run = run_command(command, &tiny_frames(2));
+    let stranger = Authority::new("stranger");
+    let trusted = if trust { authority } else { &stranger };
+    let run = run_command(trusted.trusted_by(engine.command(&asked)), &tiny_frames(2));
     (run, server.connections())
 }
 
@@ -430,9 +403,7 @@ fn a_certificate_that_is_wrong_is_refused_and_never_tried_again(engine: Engine) 
     ] {
         let (run, connections) = run_over_tls(engine, &authority, host, expired, trust);
         assert_eq!((run.status, run.stdout.as_slice(), connections), (Some(1), &b""[..], 1));
-        let message =
-            format!("frame 0: upload: certificate {cause}; 0 lines are out, go on with --skip 0");
-        run.fails(1, &message);
+        run.fails_at_once(&format!("certificate {cause}"));
     }
 }
 
@@ -442,26 +413,16 @@ fn a_tls_peer_that_stalls_ends_at_max_time(engine: Engine) {
         wait_until("it hangs up", || (&mut &connection).read(&mut hello).map_or(true, |n| n == 0));
     });
     use std::io::Read;
-    let url = format!("https://localhost:{}/", server.address.port());
+    let url = server.https_url();
     // On a kept connection it was never sent: the handshake is not done.
     let run = engine.run(&["-s", "1x1", "--retry", "0", "-m", "0.5", &url], &[0; 3]);
-    let message = "frame 0: upload: timed out (--max-time); 0 lines are out, go on with --skip 0";
-    run.fails(1, message);
+    run.fails_at_once("timed out (--max-time)");
 }
 
 fn a_connect_that_stalls_ends_at_max_time(engine: Engine) {
-    // A queue of one connection that nobody accepts: once it is full, further ones are not answered.
-    let port = ClosedPort::new();
-    port.0.listen(0).unwrap();
-    let address = port.0.local_addr().unwrap().as_socket().unwrap();
-    let soon = Duration::from_millis(200);
-    let mut waiting = Vec::new();
-    while let Ok(connection) = TcpStream::connect_timeout(&address, soon) {
-        waiting.push(connection);
-    }
+    let port = FullPort::new();
     let run = engine.run(&["-s", "1x1", "--retry", "0", "-m", "0.5", &port.url()], &[0; 3]);
-    let message = "frame 0: upload: timed out (--max-time); 0 lines are out, go on with --skip 0";
-    run.fails(1, message);
+    run.fails_at_once("timed out (--max-time)");
 }
 
 fn a_send_that_stalls_ends_at_max_time(engine: Engine) {
@@ -472,13 +433,12 @@ fn a_send_that_stalls_ends_at_max_time(engine: Engine) {
     let frame = vec![1; 16_000_000];
     let run = engine
         .run(&["-s", "16000000x1", "-p", "gray", "-z", "none", "-m", "0.5", &server.url()], &frame);
-    let message = "frame 0: upload: timed out (--max-time); 0 lines are out, go on with --skip 0";
-    run.fails(1, message);
+    run.fails_at_once("timed out (--max-time)");
 }
 
 fn a_peer_that_speaks_no_tls_is_a_failure(engine: Engine) {
     let server = Server::answering(|_, _| ok("plain"));
-    let url = format!("https://localhost:{}/", server.address.port());
+    let url = server.https_url();
     let run = engine.run(&["-s", "1x1", "--retry-delay", "0.001", &url], &[0; 3]);
     assert_eq!((run.status, run.stdout.as_slice()), (Some(1), &b""[..]));
     assert!(run.stderr.starts_with("pngpost: frame 0: upload: "), "{}", run.stderr);
