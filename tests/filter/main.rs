@@ -18,9 +18,23 @@ mod system_faults;
 mod usage;
 
 mod input {
+    mod ffmpeg;
+    mod floats;
     mod frames;
-    mod streams;
-    mod tools;
+    mod image_magick;
+    mod mixed;
+    mod netpbm;
+    mod npy;
+    mod numpy;
+    mod png;
+    mod pnm;
+    mod refused;
+}
+
+mod encode {
+    mod layouts;
+    mod levels;
+    mod readers;
 }
 
 mod request {

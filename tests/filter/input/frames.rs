@@ -1,115 +1,12 @@
-//! Frames in, PNG out: every layout and size, however the bytes come.
+//! Headerless frames: where one ends, however the bytes come, and where the input does.
 
 use std::io::Write;
 
 use crate::support::form_server::FormServer;
-use crate::support::posted::judged;
+use crate::support::posted::post;
 use crate::support::program::{Running, command, run};
 use crate::support::server::{Server, ok};
-use crate::support::{Image, decode, noise, tiny_frames};
-
-/// What PNG makes of a layout of whole-number samples.
-#[derive(Clone)]
-struct Layout {
-    name: &'static str,
-    color_type: png::ColorType,
-    bit_depth: png::BitDepth,
-    /// For each byte of PNG's pixel its place in a pixel of ours; where ours is planar, the plane.
-    places: &'static [usize],
-    planar: bool,
-}
-
-const fn layout(
-    name: &'static str,
-    color_type: png::ColorType,
-    bit_depth: png::BitDepth,
-    places: &'static [usize],
-) -> Layout {
-    Layout { name, color_type, bit_depth, places, planar: false }
-}
-
-const LAYOUTS: [Layout; 17] = {
-    use png::BitDepth::{Eight, Sixteen};
-    use png::ColorType::{Grayscale, GrayscaleAlpha, Rgb, Rgba};
-    [
-        layout("rgb24", Rgb, Eight, &[0, 1, 2]),
-        layout("bgr24", Rgb, Eight, &[2, 1, 0]),
-        layout("rgba", Rgba, Eight, &[0, 1, 2, 3]),
-        layout("bgra", Rgba, Eight, &[2, 1, 0, 3]),
-        layout("argb", Rgba, Eight, &[1, 2, 3, 0]),
-        layout("abgr", Rgba, Eight, &[3, 2, 1, 0]),
-        layout("gray", Grayscale, Eight, &[0]),
-        layout("ya8", GrayscaleAlpha, Eight, &[0, 1]),
-        layout("rgb48le", Rgb, Sixteen, &[1, 0, 3, 2, 5, 4]),
-        layout("rgb48be", Rgb, Sixteen, &[0, 1, 2, 3, 4, 5]),
-        layout("rgba64le", Rgba, Sixteen, &[1, 0, 3, 2, 5, 4, 7, 6]),
-        layout("rgba64be", Rgba, Sixteen, &[0, 1, 2, 3, 4, 5, 6, 7]),
-        layout("gray16le", Grayscale, Sixteen, &[1, 0]),
-        layout("gray16be", Grayscale, Sixteen, &[0, 1]),
-        layout("ya16le", GrayscaleAlpha, Sixteen, &[1, 0, 3, 2]),
-        layout("ya16be", GrayscaleAlpha, Sixteen, &[0, 1, 2, 3]),
-        Layout { planar: true, ..layout("gbrp", Rgb, Eight, &[2, 0, 1]) },
-    ]
-};
-
-fn expected(frame: &[u8], (width, height): (u32, u32), layout: &Layout) -> Image {
-    let (count, length) = ((width * height) as usize, layout.places.len());
-    let byte = |pixel: usize, place: usize| match layout.planar {
-        true => frame[place * count + pixel],
-        false => frame[pixel * length + place],
-    };
-    let pixel = |pixel| layout.places.iter().map(move |&place| byte(pixel, place));
-    Image {
-        width,
-        height,
-        color_type: layout.color_type,
-        bit_depth: layout.bit_depth,
-        pixels: (0..count).flat_map(pixel).collect(),
-    }
-}
-
-#[test]
-fn every_layout_at_every_size_arrives_pixel_for_pixel() {
-    for layout in &LAYOUTS {
-        for size in [(1, 1), (1, 7), (7, 1), (64, 64), (319, 241)] {
-            arrives_pixel_for_pixel(layout, size);
-        }
-    }
-    for layout in &[&LAYOUTS[..2], &LAYOUTS[16..]].concat() {
-        arrives_pixel_for_pixel(layout, (1919, 1080));
-    }
-}
-
-fn arrives_pixel_for_pixel(layout: &Layout, size: (u32, u32)) {
-    let server = FormServer::start();
-    let (name, dimensions) = (layout.name, format!("{}x{}", size.0, size.1));
-    let bytes = (size.0 * size.1) as usize * layout.places.len();
-    let frames = noise(7, 2 * bytes);
-    let arguments = ["-s", &dimensions, "-p", name, "-z", "fastest", &server.url()];
-    assert_eq!(run(&arguments, &frames).ok().stdout, b"1\n1\n");
-    for (form, frame) in server.forms().iter().zip(frames.chunks_exact(bytes)) {
-        assert!(judged(form.image()) == expected(frame, size, layout), "{name} {dimensions}");
-    }
-}
-
-#[test]
-fn every_level_gives_the_same_pixels() {
-    let frames = include_bytes!("../../data/astronaut-64x64.rgb");
-    let mut sizes = Vec::new();
-    for level in ["none", "fastest", "fast", "balanced", "high"] {
-        let server = FormServer::start();
-        let lines = run(&["-s", "64x64", "-z", level, &server.url()], frames).ok().lines();
-        assert_eq!(lines, vec!["1"; 64]);
-        let forms = server.forms();
-        for (form, frame) in forms.iter().zip(frames.chunks_exact(64 * 64 * 3)) {
-            assert_eq!(decode(form.image()).pixels, frame);
-        }
-        sizes.push(forms.iter().map(|form| form.image().len()).sum::<usize>());
-    }
-    // Which of the middle ones is smaller depends on the picture; but each is another.
-    assert!(sizes[0] > sizes[1] && sizes[1] > sizes[2], "{sizes:?}");
-    assert!(sizes[3] != sizes[2] && sizes[3] > sizes[4], "{sizes:?}");
-}
+use crate::support::{decode, noise, tiny_frames};
 
 #[test]
 fn a_frame_may_come_in_many_short_writes() {
@@ -183,4 +80,26 @@ fn stdin_that_cannot_be_read_is_an_error() {
     program.stdin(std::fs::File::open("/").unwrap());
     let run = Running::start(program).finish();
     run.fails(1, "frame 0: stdin: is a directory");
+}
+
+#[test]
+fn a_stream_that_fits_another_layout_says_so() {
+    let hint =
+        |size, format, bytes: usize| post(&["-s", size, "-p", format], &vec![0; bytes]).run.stderr;
+    let cases = [
+        (
+            hint("64x64", "rgb24", 64 * 64 * 4),
+            "frame 1: input ends after 4096 of 12288 bytes; \
+             all 16384 bytes would be whole 64x64 frames: 1 of rgba or 2 of ya8 or 4 of gray",
+        ),
+        (
+            hint("64x48", "rgb48le", 64 * 48 * 3),
+            "frame 0: input ends after 9216 of 18432 bytes; \
+             all 9216 bytes would be whole 64x48 frames: 1 of rgb24 or 3 of gray",
+        ),
+        (hint("64x48", "rgb24", 10_000), "frame 1: input ends after 784 of 9216 bytes"),
+    ];
+    for (stderr, message) in cases {
+        assert_eq!(stderr, format!("pngpost: {message}\n"));
+    }
 }

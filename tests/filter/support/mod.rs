@@ -5,6 +5,8 @@ pub mod engine;
 pub mod folder;
 pub mod foreign;
 pub mod form_server;
+pub mod images;
+pub mod native;
 pub mod ports;
 pub mod posted;
 pub mod program;

@@ -1,0 +1,78 @@
+//! netpbm's output goes in, and comes out as netpbm itself reads it.
+
+use std::fs;
+use std::process::Command;
+
+use crate::installed::{find, needed};
+use crate::support::folder::Folder;
+use crate::support::foreign::{output, output_of};
+use crate::support::native::joined;
+use crate::support::posted::{images, post};
+
+#[test]
+fn netpbm_images_of_any_maxval_one_after_the_other() {
+    let Some(pamdepth) = needed("pamdepth") else { return };
+    let commands = [
+        "ppmmake red 5 7",
+        "ppmmake -maxval 1000 rgb:12/34/56 5 7",
+        "pgmramp -lr 33 5",
+        "pgmramp -lr -maxval 1 33 5",
+        "pgmramp -tb -maxval 1000 33 65",
+        "pgmramp -ellipse -maxval 65535 31 31",
+        "pamgradient black red green blue 9 11",
+        "pamseq 3 15",
+        "pamseq 1 999",
+        "pamseq 2 9 -tupletype=GRAYSCALE_ALPHA",
+        "pamseq 4 2 -tupletype=RGB_ALPHA",
+    ];
+    let mut made: Vec<Vec<u8>> = Vec::new();
+    for line in commands {
+        let (name, arguments) = line.split_once(' ').unwrap();
+        made.push(output(&find(name).expect("netpbm is whole"), arguments, b""));
+    }
+    let all = images(&[], &made.concat());
+    assert_eq!(all.len(), made.len());
+    for ((image, stream), line) in all.iter().zip(&made).zip(commands) {
+        // netpbm's own scaling to what PNG holds.
+        let maxval = if image.bit_depth == png::BitDepth::Sixteen { "65535" } else { "255" };
+        let own = output(&pamdepth, maxval, stream);
+        let (header, samples) = own.split_at(own.len() - image.pixels.len());
+        assert!(samples == image.pixels, "{line}: other samples");
+        let words = header.split(u8::is_ascii_whitespace).map(String::from_utf8_lossy);
+        let numbers: Vec<u32> = words.filter_map(|word| word.parse().ok()).collect();
+        assert_eq!(numbers[..2], [image.width, image.height], "{line}");
+    }
+}
+
+#[test]
+fn netpbm_pamcat_and_what_the_messages_advise() {
+    let Some(pamdepth) = needed("pamdepth") else { return };
+    let netpbm = |name: &str, arguments: &str, input: &[u8]| {
+        output(&find(name).expect("netpbm is whole"), arguments, input)
+    };
+    let folder = Folder::new("pamcat");
+    let files = ["red", "blue"].map(|color| folder.path().join(color));
+    for file in &files {
+        let color = file.file_name().unwrap().to_str().unwrap();
+        fs::write(file, netpbm("ppmmake", &format!("{color} 2 1"), b"")).unwrap();
+    }
+    let mut pamcat = Command::new(find("pamcat").expect("netpbm is whole"));
+    let both = output_of(pamcat.arg("-leftright").args(&files), b"");
+    let row = [255, 0, 0, 255, 0, 0, 0, 0, 255, 0, 0, 255];
+    assert_eq!(joined(&images(&[], &both)), row);
+
+    let bitmap = netpbm("pbmmake", "-gray 4 2", b"");
+    post(&[], &bitmap).run.fails(3, "frame 0: PBM is not read; 'pamdepth 255' turns it into PGM");
+    let gray = images(&[], &output(&pamdepth, "255", &bitmap));
+    // In a plain PBM, 1 is black.
+    let bits = String::from_utf8(netpbm("pnmtoplainpnm", "", &bitmap)).unwrap();
+    let bits = bits.lines().skip(2).flat_map(str::chars).filter(char::is_ascii_digit);
+    let levels: Vec<u8> = bits.map(|bit| if bit == '1' { 0 } else { 255 }).collect();
+    assert_eq!(levels.len(), 8);
+    assert_eq!(joined(&gray), levels);
+    let plain = netpbm("pnmtoplainpnm", "", &both);
+    post(&[], &plain)
+        .run
+        .fails(3, "frame 0: plain-text PGM and PPM are not read; 'pnmtopnm' makes them binary");
+    assert_eq!(joined(&images(&[], &netpbm("pnmtopnm", "", &plain))), row);
+}
