@@ -44,6 +44,7 @@ mod request {
 }
 
 mod upload {
+    mod rate;
     mod retries;
     mod soak;
 }
@@ -53,7 +54,9 @@ mod http {
     mod cuts;
     mod early;
     mod heads;
+    mod max_time;
     mod responses;
+    mod tls;
 }
 
 mod output {

@@ -1,6 +1,6 @@
 //! Connections are used again, and only where that is safe.
 
-use std::io::{Read, Write};
+use std::io::Write;
 use std::net::TcpListener;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -10,7 +10,6 @@ use socket2::SockRef;
 
 use crate::support::echo::{answers, echo, echoing};
 use crate::support::engine::Engine::Kept;
-use crate::support::ports::FullPort;
 use crate::support::program::{Running, run_command};
 use crate::support::server::{Request, Server, response_with};
 use crate::support::tls::{Authority, answering};
@@ -141,59 +140,6 @@ fn a_frame_that_has_left_on_a_connection_that_then_dies_is_not_sent_again() {
         assert_eq!((run.status, run.lines()), (Some(1), answers(3)), "{}", run.stderr);
         assert_eq!((requests.load(Ordering::Acquire), server.connections()), (4, 1));
     }
-}
-
-#[test]
-fn a_connect_that_times_out_was_never_sent() {
-    let port = FullPort::new();
-    let limits = ["-m", "0.3", "--retry", "2", "--retry-delay", "0.001"];
-    let run = Kept.run(&[&["-s", "1x1"], &limits[..], &[&port.url()]].concat(), &[0; 3]);
-    run.fails_at_once("timed out (--max-time) (3 attempts)");
-}
-
-#[test]
-fn a_tls_handshake_that_fails_was_never_sent() {
-    let server = Server::scripted(|_, mut connection| {
-        let _ = connection.read(&mut [0; 1024]);
-    });
-    let url = server.https_url();
-    let run = Kept.run(&["-s", "1x1", "--retry", "2", "--retry-delay", "0.001", &url], &[0; 3]);
-    assert_eq!((run.status, server.connections()), (Some(1), 3), "{}", run.stderr);
-}
-
-#[test]
-fn a_server_that_reads_slowly_does_not_outlast_max_time() {
-    let server = Server::scripted(|_, mut connection| {
-        SockRef::from(&connection).set_recv_buffer_size(4096).unwrap();
-        while connection.read(&mut [0; 512]).is_ok_and(|count| count > 0) {
-            std::thread::sleep(Duration::from_millis(20));
-        }
-    });
-    let begin = Instant::now();
-    let arguments = ["-s", "3000x1000", "-p", "gray", "-z", "none", "-m", "0.5", &server.url()];
-    let run = Kept.run(&arguments, &[5; 3_000_000]);
-    run.fails_at_once("timed out (--max-time)");
-    // Well before the attempt would have been given up for lost.
-    assert!(begin.elapsed() < Duration::from_secs(4), "{:?}", begin.elapsed());
-}
-
-#[test]
-fn a_body_without_length_that_is_reset_is_cut() {
-    let server = Server::scripted(|_, mut connection| {
-        if Request::read(&mut connection).is_some() {
-            connection.write_all(b"HTTP/1.1 200 OK\r\nServer: x\r\n\r\nhalf").unwrap();
-            SockRef::from(&connection).set_linger(Some(Duration::ZERO)).unwrap();
-        }
-    });
-    let run = Kept.run(&["-s", "1x1", &server.url()], &[0; 3]);
-    run.fails_at_once("connection reset by peer");
-}
-
-#[test]
-fn chunks_in_http_1_0_are_refused() {
-    let head = "HTTP/1.0 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n";
-    let run = Kept.run_answered_with(format!("{head}4\r\ngood\r\n0\r\n\r\n"));
-    run.fails_at_once("malformed response: Transfer-Encoding in HTTP/1.0");
 }
 
 #[test]

@@ -2,12 +2,13 @@
 
 use std::io::Write;
 use std::net::Shutdown;
-use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
+use socket2::SockRef;
+
+use crate::support::engine::Engine::Kept;
 use crate::support::engine::{Engine, test_each_engine};
-use crate::support::server::{Request, Server, closing, ok, response_with, wait_for_hang_up};
-use crate::support::tiny_frames;
+use crate::support::server::{Request, Server, ok, response_with};
 
 test_each_engine! {
     a_good_response_is_a_line_however_it_is_framed
@@ -23,9 +24,6 @@ test_each_engine! {
     headers_of_any_length_never_break_the_program
     a_redirect_is_reported_and_not_followed
     a_name_that_does_not_exist_is_a_failure
-    an_upload_ends_at_max_time_wherever_it_hangs
-    a_hanging_upload_does_not_stop_a_run_that_keeps_going
-    uploads_that_hang_are_bounded_and_no_frame_is_lost
     a_reset_while_the_body_is_sent_is_a_failure
 }
 
@@ -219,84 +217,6 @@ fn a_name_that_does_not_exist_is_a_failure(engine: Engine) {
     assert!(run.stderr.starts_with(cause) && run.stderr.lines().count() == 1, "{}", run.stderr);
 }
 
-fn an_upload_ends_at_max_time_wherever_it_hangs(engine: Engine) {
-    type Script = fn(std::net::TcpStream);
-    let hang = |connection: std::net::TcpStream| {
-        let _ = Request::read(&mut &connection);
-        wait_for_hang_up(&connection);
-    };
-    let scripts: [(&str, Script); 3] = [
-        ("no response", hang),
-        ("half a head", |connection| {
-            let _ = Request::read(&mut &connection);
-            (&connection).write_all(b"HTTP/1.1 200 OK\r\nContent-").unwrap();
-            wait_for_hang_up(&connection);
-        }),
-        ("a byte at a time", |connection| {
-            let _ = Request::read(&mut &connection);
-            (&connection).write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 100000\r\n\r\n").unwrap();
-            while (&connection).write_all(b"x").is_ok() {
-                thread::sleep(Duration::from_millis(20));
-            }
-        }),
-    ];
-    for (name, script) in scripts {
-        let server = Server::scripted(move |_, connection| script(connection));
-        let begin = Instant::now();
-        let run = engine.run(&["-s", "1x1", "-m", "0.5", &server.url()], &[0; 3]);
-        run.fails_at_once("timed out (--max-time)");
-        assert!(begin.elapsed() >= Duration::from_millis(500), "{name}");
-    }
-}
-
-fn a_hanging_upload_does_not_stop_a_run_that_keeps_going(engine: Engine) {
-    let server = Server::scripted(|number, mut connection| {
-        let Some(_) = Request::read(&mut connection) else { return };
-        if number % 4 == 1 {
-            wait_for_hang_up(&connection);
-        } else {
-            let _ = connection.write_all(&closing(ok(number.to_string())));
-        }
-    });
-    let arguments = ["-s", "1x1", "-m", "0.3", "--keep-going", &server.url()];
-    let run = engine.run(&arguments, &tiny_frames(9));
-    assert_eq!(run.lines(), ["0", "", "2", "3", "4", "", "6", "7", "8"]);
-    assert_eq!(run.status, Some(1));
-    let messages: Vec<_> = run.stderr.lines().collect();
-    let message = |frame| format!("pngpost: frame {frame}: upload: timed out (--max-time)");
-    assert_eq!(messages, [message(1), message(5)]);
-}
-
-fn uploads_that_hang_are_bounded_and_no_frame_is_lost(engine: Engine) {
-    let server = Server::scripted(|_, connection| {
-        let _ = Request::read(&mut &connection);
-        wait_for_hang_up(&connection);
-    });
-    let limits = ["-m", "0.05", "--retry", "0", "-j", "4", "--keep-going"];
-    let url = server.url();
-    let arguments = [&["-s", "1x1"], &limits[..], &[&url]].concat();
-    let run = engine.run(&arguments, &tiny_frames(100));
-    let last = run.stderr.lines().last().unwrap();
-    let lines = run.lines();
-    assert!(lines.iter().all(String::is_empty));
-    let messages = run.stderr.lines().count();
-    assert_eq!(run.status, Some(1));
-    if engine == Engine::Kept {
-        // A time-out closes the connection: nothing hangs.
-        assert_eq!((lines.len(), messages), (100, 100));
-        return;
-    }
-    assert_eq!(messages, lines.len() + 1);
-    // The bound, and the jobs that were under way when it was reached.
-    assert!((16..16 + 4).contains(&lines.len()), "{}", lines.len());
-    assert!(server.connections() < 16 + 4, "{} uploads", server.connections());
-    let (frame, cause) = (lines.len(), "not sent: 16 uploads that timed out still hang");
-    let expected = format!(
-        "pngpost: frame {frame}: upload: {cause}; {frame} lines are out, go on with --skip {frame}"
-    );
-    assert_eq!(last, expected);
-}
-
 fn a_reset_while_the_body_is_sent_is_a_failure(engine: Engine) {
     let server = Server::scripted(|_, connection| {
         // Unread bytes at close become a reset.
@@ -306,4 +226,23 @@ fn a_reset_while_the_body_is_sent_is_a_failure(engine: Engine) {
     let run = engine.run(&["-s", "1000x1000", "-z", "none", &server.url()], &[7; 3_000_000]);
     assert_eq!((run.status, run.stdout.as_slice()), (Some(1), &b""[..]));
     assert!(run.stderr.starts_with("pngpost: frame 0: upload: "), "{}", run.stderr);
+}
+
+#[test]
+fn a_body_without_length_that_is_reset_is_cut() {
+    let server = Server::scripted(|_, mut connection| {
+        if Request::read(&mut connection).is_some() {
+            connection.write_all(b"HTTP/1.1 200 OK\r\nServer: x\r\n\r\nhalf").unwrap();
+            SockRef::from(&connection).set_linger(Some(Duration::ZERO)).unwrap();
+        }
+    });
+    let run = Kept.run(&["-s", "1x1", &server.url()], &[0; 3]);
+    run.fails_at_once("connection reset by peer");
+}
+
+#[test]
+fn chunks_in_http_1_0_are_refused() {
+    let head = "HTTP/1.0 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n";
+    let run = Kept.run_answered_with(format!("{head}4\r\ngood\r\n0\r\n\r\n"));
+    run.fails_at_once("malformed response: Transfer-Encoding in HTTP/1.0");
 }

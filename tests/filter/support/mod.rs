@@ -47,6 +47,10 @@ pub fn tiny_number(png: &[u8]) -> u32 {
     u32::from_be_bytes([0, r, g, b])
 }
 
+/// The size of a frame of 12 MB: more than all buffers between the program and a server hold.
+pub const BIG: [&str; 4] = ["-s", "2000x2000", "-z", "none"];
+pub const BIG_BYTES: usize = 2000 * 2000 * 3;
+
 /// A decoded PNG.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Image {

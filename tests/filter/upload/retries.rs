@@ -2,7 +2,7 @@
 
 use std::io::Write;
 use std::net::TcpStream;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::{Duration, Instant, SystemTime};
@@ -11,17 +11,14 @@ use socket2::SockRef;
 
 use crate::support::echo::{answers, echo};
 use crate::support::engine::{Engine, test_each_engine};
-use crate::support::ports::{ClosedPort, FullPort};
-use crate::support::program::{Run, Running, run_command};
+use crate::support::ports::ClosedPort;
+use crate::support::program::Running;
 use crate::support::server::{
     Request, Server, closing, ok, response, response_with, wait_for_hang_up,
 };
-use crate::support::tls::{Authority, accept};
 use crate::support::{tiny_frames, tiny_number, wait_until};
 
 test_each_engine! {
-    a_connect_that_stalls_ends_at_max_time
-    a_send_that_stalls_ends_at_max_time
     a_refused_connection_is_tried_again_and_then_a_failure
     a_server_that_comes_back_within_the_budget_loses_nothing
     many_jobs_do_not_hammer_a_server_that_is_down
@@ -30,16 +27,10 @@ test_each_engine! {
     a_retry_after_past_the_limit_is_not_waited_for
     what_may_have_arrived_is_sent_again_only_if_the_user_asks
     what_is_refused_is_never_sent_again
-    an_early_413_is_a_line_unless_the_connection_is_reset
     verbose_tells_of_each_retry
     a_run_whose_server_is_gone_ends
     under_keep_going_every_frame_has_one_line_whatever_happens
     a_resumed_run_and_the_first_one_give_the_lines_of_an_undisturbed_run
-    a_rate_spaces_the_starts_of_all_attempts_at_any_number_of_jobs
-    frames_after_a_failed_one_take_no_turns_of_the_rate
-    a_certificate_that_is_wrong_is_refused_and_never_tried_again
-    a_tls_peer_that_stalls_ends_at_max_time
-    a_peer_that_speaks_no_tls_is_a_failure
 }
 
 fn a_refused_connection_is_tried_again_and_then_a_failure(engine: Engine) {
@@ -209,27 +200,6 @@ fn what_is_refused_is_never_sent_again(engine: Engine) {
     }
 }
 
-fn an_early_413_is_a_line_unless_the_connection_is_reset(engine: Engine) {
-    const BIG: usize = 2000 * 1000;
-    let early = |reset: bool| {
-        let server = Server::scripted(move |_, mut connection| {
-            // The answer comes before the body has been read.
-            let _ = connection.peek(&mut [0]);
-            send(&mut connection, &response("413 Too Large", "too large"));
-            if !reset {
-                std::io::copy(&mut connection, &mut std::io::sink()).unwrap();
-            }
-        });
-        engine.run(&["-s", "2000x1000", "-p", "gray", "-z", "none", &server.url()], &[9; BIG])
-    };
-    let message = "frame 0: upload: status 413; 1 line is out, go on with --skip 1";
-    assert_eq!(early(false).fails(1, message).stdout, b"too large\n");
-    // Where the reset overtakes the answer, minreq loses it: a failure without a line.
-    let run = early(true);
-    assert_eq!(run.status, Some(1), "{}", run.stderr);
-    assert_eq!(run.stdout.is_empty(), !run.stderr.contains("status 413"), "{}", run.stderr);
-}
-
 fn verbose_tells_of_each_retry(engine: Engine) {
     let server = Server::answering(|number, _| match number {
         0 => response("503 x", ""),
@@ -306,140 +276,4 @@ fn a_resumed_run_and_the_first_one_give_the_lines_of_an_undisturbed_run(engine: 
         let lines = [first.lines(), resume(skip).ok().lines()].concat();
         assert_eq!(lines, answers(40), "{name}");
     }
-}
-
-fn a_rate_spaces_the_starts_of_all_attempts_at_any_number_of_jobs(engine: Engine) {
-    for jobs in ["1", "8"] {
-        let times = Arc::new(Mutex::new(Vec::new()));
-        let seen = Arc::clone(&times);
-        let server = Server::answering(move |number, _| {
-            seen.lock().unwrap().push(Instant::now());
-            match number % 3 {
-                1 => response_with("503 x", "Retry-After: 0\r\n", ""),
-                _ => ok(""),
-            }
-        });
-        let options = ["-s", "1x1", "--rate", "20/s", "--retry", "9", "-j", jobs];
-        engine.run(&[&options[..], &[&server.url()]].concat(), &tiny_frames(8)).ok();
-        let times = times.lock().unwrap();
-        assert!(times.len() > 8);
-        // Arrivals waver; the whole cannot be shorter than its gaps.
-        let least = Duration::from_millis(50) * (times.len() as u32 - 1);
-        assert!(*times.last().unwrap() - times[0] >= least - Duration::from_millis(25), "{jobs}");
-    }
-}
-
-fn frames_after_a_failed_one_take_no_turns_of_the_rate(engine: Engine) {
-    // Frame 0 is turned away once frame 1 has failed, and goes again at the next turn: frames 2 to 63,
-    // which wait for theirs, don't hold it up.
-    let failed = Arc::new(Mutex::new(None::<Instant>));
-    let (again, seen) = (Arc::new(Mutex::new(None::<Instant>)), Arc::new(AtomicUsize::new(0)));
-    let (fail, told) = (Arc::new(AtomicBool::new(false)), Arc::clone(&failed));
-    let (is_to_fail, times, arrived) = (Arc::clone(&fail), Arc::clone(&again), Arc::clone(&seen));
-    let server = Server::answering(move |number, request| match tiny_number(&request.body) {
-        0 if number == 0 => {
-            wait_until("frame 1 has failed", || told.lock().unwrap().is_some());
-            response_with("503 x", "Retry-After: 0\r\n", "")
-        }
-        0 => {
-            *times.lock().unwrap() = Some(Instant::now());
-            ok("again")
-        }
-        1 => {
-            arrived.store(1, Ordering::Release);
-            wait_until("frame 1 is to fail", || is_to_fail.load(Ordering::Acquire));
-            *told.lock().unwrap() = Some(Instant::now());
-            response("404 x", "no")
-        }
-        _ => ok(""),
-    });
-    let options = ["-s", "1x1", "--raw", "--rate", "2/s", "-j", "64", &server.url()];
-    let mut program = Running::start(engine.command(&options));
-    let frames = tiny_frames(64);
-    program.write(&frames[..6]);
-    wait_until("frame 1 has arrived", || seen.load(Ordering::Acquire) > 0);
-    // Each frame that waits has a thread.
-    let threads = program.memory("Threads");
-    program.write(&frames[6..]);
-    wait_until("the others wait", || program.memory("Threads") >= threads + 58);
-    fail.store(true, Ordering::Release);
-    let run = program.finish();
-    assert_eq!((run.status, run.lines()), (Some(1), vec!["again".to_owned(), "no".to_owned()]));
-    let late = again.lock().unwrap().unwrap() - failed.lock().unwrap().unwrap();
-    assert!(late < Duration::from_secs(4), "{late:?}");
-}
-
-/// A run of two frames over TLS against a server with this certificate.
-fn run_over_tls(
-    engine: Engine,
-    authority: &Authority,
-    host: &str,
-    expired: bool,
-    trust: bool,
-) -> (Run, usize) {
-    let config = authority.server(host, expired);
-    let server = Server::scripted(move |_, connection| {
-        let mut stream = accept(&config, connection);
-        if let Some(request) = Request::read(&mut stream) {
-            let _ = stream.write_all(&closing(echo(&request)));
-        }
-    });
-    let url = server.https_url();
-    let asked = ["-s", "1x1", "--raw", "--retry-all-errors", "--retry-delay", "0.001", &url];
-    let stranger = Authority::new("stranger");
-    let trusted = if trust { authority } else { &stranger };
-    let run = run_command(trusted.trusted_by(engine.command(&asked)), &tiny_frames(2));
-    (run, server.connections())
-}
-
-fn a_certificate_that_is_wrong_is_refused_and_never_tried_again(engine: Engine) {
-    let authority = Authority::new("authority");
-    let (run, connections) = run_over_tls(engine, &authority, "localhost", false, true);
-    assert_eq!((run.ok().lines(), connections), (answers(2), 2));
-    for (host, expired, trust, cause) in [
-        ("localhost", true, true, "has expired"),
-        ("elsewhere.example", false, true, "is not for this host name"),
-        ("localhost", false, false, "is signed by nobody who is trusted"),
-    ] {
-        let (run, connections) = run_over_tls(engine, &authority, host, expired, trust);
-        assert_eq!((run.status, run.stdout.as_slice(), connections), (Some(1), &b""[..], 1));
-        run.fails_at_once(&format!("certificate {cause}"));
-    }
-}
-
-fn a_tls_peer_that_stalls_ends_at_max_time(engine: Engine) {
-    let server = Server::scripted(|_, connection| {
-        let mut hello = [0; 1024];
-        wait_until("it hangs up", || (&mut &connection).read(&mut hello).map_or(true, |n| n == 0));
-    });
-    use std::io::Read;
-    let url = server.https_url();
-    // On a kept connection it was never sent: the handshake is not done.
-    let run = engine.run(&["-s", "1x1", "--retry", "0", "-m", "0.5", &url], &[0; 3]);
-    run.fails_at_once("timed out (--max-time)");
-}
-
-fn a_connect_that_stalls_ends_at_max_time(engine: Engine) {
-    let port = FullPort::new();
-    let run = engine.run(&["-s", "1x1", "--retry", "0", "-m", "0.5", &port.url()], &[0; 3]);
-    run.fails_at_once("timed out (--max-time)");
-}
-
-fn a_send_that_stalls_ends_at_max_time(engine: Engine) {
-    let server = Server::scripted(|_, connection| {
-        // Not a byte of the body is read until the program is gone.
-        wait_until("it hangs up", || connection.take_error().is_ok_and(|error| error.is_some()));
-    });
-    let frame = vec![1; 16_000_000];
-    let run = engine
-        .run(&["-s", "16000000x1", "-p", "gray", "-z", "none", "-m", "0.5", &server.url()], &frame);
-    run.fails_at_once("timed out (--max-time)");
-}
-
-fn a_peer_that_speaks_no_tls_is_a_failure(engine: Engine) {
-    let server = Server::answering(|_, _| ok("plain"));
-    let url = server.https_url();
-    let run = engine.run(&["-s", "1x1", "--retry-delay", "0.001", &url], &[0; 3]);
-    assert_eq!((run.status, run.stdout.as_slice()), (Some(1), &b""[..]));
-    assert!(run.stderr.starts_with("pngpost: frame 0: upload: "), "{}", run.stderr);
 }

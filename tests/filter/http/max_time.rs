@@ -1,0 +1,182 @@
+//! --max-time: an attempt ends then, wherever it hangs, and the run goes on as after any other failure.
+
+use std::io::{Read, Write};
+use std::net::TcpStream;
+use std::sync::Mutex;
+use std::sync::mpsc::channel;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use socket2::SockRef;
+
+use crate::support::engine::Engine::Kept;
+use crate::support::engine::{Engine, test_each_engine};
+use crate::support::ports::FullPort;
+use crate::support::program::Running;
+use crate::support::server::{Request, Server, closing, ok, wait_for_hang_up};
+use crate::support::{tiny_frames, wait_until};
+
+test_each_engine! {
+    a_connect_that_stalls_ends_at_max_time
+    a_tls_peer_that_stalls_ends_at_max_time
+    a_send_that_stalls_ends_at_max_time
+    an_upload_ends_at_max_time_wherever_it_hangs
+    a_hanging_upload_does_not_stop_a_run_that_keeps_going
+    uploads_that_hang_are_bounded_and_no_frame_is_lost
+}
+
+fn a_connect_that_stalls_ends_at_max_time(engine: Engine) {
+    let port = FullPort::new();
+    let run = engine.run(&["-s", "1x1", "--retry", "0", "-m", "0.5", &port.url()], &[0; 3]);
+    run.fails_at_once("timed out (--max-time)");
+}
+
+fn a_tls_peer_that_stalls_ends_at_max_time(engine: Engine) {
+    let server = Server::scripted(|_, connection| {
+        let mut hello = [0; 1024];
+        wait_until("it hangs up", || (&mut &connection).read(&mut hello).map_or(true, |n| n == 0));
+    });
+    let url = server.https_url();
+    // On a kept connection it was never sent: the handshake is not done.
+    let run = engine.run(&["-s", "1x1", "--retry", "0", "-m", "0.5", &url], &[0; 3]);
+    run.fails_at_once("timed out (--max-time)");
+}
+
+fn a_send_that_stalls_ends_at_max_time(engine: Engine) {
+    let server = Server::scripted(|_, connection| {
+        // Not a byte of the body is read until the program is gone.
+        wait_until("it hangs up", || connection.take_error().is_ok_and(|error| error.is_some()));
+    });
+    let frame = vec![1; 16_000_000];
+    let run = engine
+        .run(&["-s", "16000000x1", "-p", "gray", "-z", "none", "-m", "0.5", &server.url()], &frame);
+    run.fails_at_once("timed out (--max-time)");
+}
+
+fn an_upload_ends_at_max_time_wherever_it_hangs(engine: Engine) {
+    type Script = fn(TcpStream);
+    let hang = |connection: TcpStream| {
+        let _ = Request::read(&mut &connection);
+        wait_for_hang_up(&connection);
+    };
+    let scripts: [(&str, Script); 3] = [
+        ("no response", hang),
+        ("half a head", |connection| {
+            let _ = Request::read(&mut &connection);
+            (&connection).write_all(b"HTTP/1.1 200 OK\r\nContent-").unwrap();
+            wait_for_hang_up(&connection);
+        }),
+        ("a byte at a time", |connection| {
+            let _ = Request::read(&mut &connection);
+            (&connection).write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 100000\r\n\r\n").unwrap();
+            while (&connection).write_all(b"x").is_ok() {
+                thread::sleep(Duration::from_millis(20));
+            }
+        }),
+    ];
+    for (name, script) in scripts {
+        let server = Server::scripted(move |_, connection| script(connection));
+        let begin = Instant::now();
+        let run = engine.run(&["-s", "1x1", "-m", "0.5", &server.url()], &[0; 3]);
+        run.fails_at_once("timed out (--max-time)");
+        assert!(begin.elapsed() >= Duration::from_millis(500), "{name}");
+    }
+}
+
+fn a_hanging_upload_does_not_stop_a_run_that_keeps_going(engine: Engine) {
+    let server = Server::scripted(|number, mut connection| {
+        let Some(_) = Request::read(&mut connection) else { return };
+        if number % 4 == 1 {
+            wait_for_hang_up(&connection);
+        } else {
+            let _ = connection.write_all(&closing(ok(number.to_string())));
+        }
+    });
+    let arguments = ["-s", "1x1", "-m", "0.3", "--keep-going", &server.url()];
+    let run = engine.run(&arguments, &tiny_frames(9));
+    assert_eq!(run.lines(), ["0", "", "2", "3", "4", "", "6", "7", "8"]);
+    assert_eq!(run.status, Some(1));
+    let messages: Vec<_> = run.stderr.lines().collect();
+    let message = |frame| format!("pngpost: frame {frame}: upload: timed out (--max-time)");
+    assert_eq!(messages, [message(1), message(5)]);
+}
+
+fn uploads_that_hang_are_bounded_and_no_frame_is_lost(engine: Engine) {
+    let server = Server::scripted(|_, connection| {
+        let _ = Request::read(&mut &connection);
+        wait_for_hang_up(&connection);
+    });
+    let limits = ["-m", "0.05", "--retry", "0", "-j", "4", "--keep-going"];
+    let url = server.url();
+    let arguments = [&["-s", "1x1"], &limits[..], &[&url]].concat();
+    let run = engine.run(&arguments, &tiny_frames(100));
+    let last = run.stderr.lines().last().unwrap();
+    let lines = run.lines();
+    assert!(lines.iter().all(String::is_empty));
+    let messages = run.stderr.lines().count();
+    assert_eq!(run.status, Some(1));
+    if engine == Engine::Kept {
+        // A time-out closes the connection: nothing hangs.
+        assert_eq!((lines.len(), messages), (100, 100));
+        return;
+    }
+    assert_eq!(messages, lines.len() + 1);
+    // The bound, and the jobs that were under way when it was reached.
+    assert!((16..16 + 4).contains(&lines.len()), "{}", lines.len());
+    assert!(server.connections() < 16 + 4, "{} uploads", server.connections());
+    let (frame, cause) = (lines.len(), "not sent: 16 uploads that timed out still hang");
+    let expected = format!(
+        "pngpost: frame {frame}: upload: {cause}; {frame} lines are out, go on with --skip {frame}"
+    );
+    assert_eq!(last, expected);
+}
+
+#[test]
+fn a_connect_that_times_out_was_never_sent() {
+    let port = FullPort::new();
+    let limits = ["-m", "0.3", "--retry", "2", "--retry-delay", "0.001"];
+    let run = Kept.run(&[&["-s", "1x1"], &limits[..], &[&port.url()]].concat(), &[0; 3]);
+    run.fails_at_once("timed out (--max-time) (3 attempts)");
+}
+
+#[test]
+fn a_server_that_reads_slowly_does_not_outlast_max_time() {
+    let server = Server::scripted(|_, mut connection| {
+        SockRef::from(&connection).set_recv_buffer_size(4096).unwrap();
+        while connection.read(&mut [0; 512]).is_ok_and(|count| count > 0) {
+            thread::sleep(Duration::from_millis(20));
+        }
+    });
+    let begin = Instant::now();
+    let arguments = ["-s", "3000x1000", "-p", "gray", "-z", "none", "-m", "0.5", &server.url()];
+    let run = Kept.run(&arguments, &[5; 3_000_000]);
+    run.fails_at_once("timed out (--max-time)");
+    // Well before the attempt would have been given up for lost.
+    assert!(begin.elapsed() < Duration::from_secs(4), "{:?}", begin.elapsed());
+}
+
+#[test]
+fn an_answer_that_is_there_when_the_limit_passes_is_read() {
+    let (asked, requests) = channel();
+    let (answer, answers) = channel::<()>();
+    let (asked, answers) = (Mutex::new(asked), Mutex::new(answers));
+    let server = Server::scripted(move |_, mut connection| {
+        if Request::read(&mut connection).is_some() {
+            asked.lock().unwrap().send(()).unwrap();
+            answers.lock().unwrap().recv().unwrap();
+            connection.write_all(&ok("late, but there")).unwrap();
+            asked.lock().unwrap().send(()).unwrap();
+        }
+    });
+    let mut program = Running::start(Kept.command(&["-s", "1x1", "-m", "0.5", &server.url()]));
+    let begin = Instant::now();
+    program.write(&[0; 3]);
+    requests.recv().unwrap();
+    program.signal("STOP");
+    answer.send(()).unwrap();
+    requests.recv().unwrap();
+    wait_until("the limit has passed", || begin.elapsed() > Duration::from_millis(700));
+    program.signal("CONT");
+    assert_eq!(program.line(), "late, but there");
+    program.finish().ok();
+}

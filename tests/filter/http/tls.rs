@@ -1,0 +1,85 @@
+//! TLS: certificates and handshakes. A frame has left only once the handshake is done.
+
+use std::io::{Read, Write};
+
+use crate::support::echo::{answers, echo};
+use crate::support::engine::Engine::Kept;
+use crate::support::engine::{Engine, test_each_engine};
+use crate::support::program::{Run, run_command};
+use crate::support::server::{Request, Server, closing, ok};
+use crate::support::tls::{Authority, accept, answering};
+use crate::support::{BIG, BIG_BYTES, noise, tiny_frames};
+
+test_each_engine! {
+    a_certificate_that_is_wrong_is_refused_and_never_tried_again
+    a_peer_that_speaks_no_tls_is_a_failure
+}
+
+/// A run of two frames over TLS against a server with this certificate.
+fn run_over_tls(
+    engine: Engine,
+    authority: &Authority,
+    host: &str,
+    expired: bool,
+    trust: bool,
+) -> (Run, usize) {
+    let config = authority.server(host, expired);
+    let server = Server::scripted(move |_, connection| {
+        let mut stream = accept(&config, connection);
+        if let Some(request) = Request::read(&mut stream) {
+            let _ = stream.write_all(&closing(echo(&request)));
+        }
+    });
+    let url = server.https_url();
+    let asked = ["-s", "1x1", "--raw", "--retry-all-errors", "--retry-delay", "0.001", &url];
+    let stranger = Authority::new("stranger");
+    let trusted = if trust { authority } else { &stranger };
+    let run = run_command(trusted.trusted_by(engine.command(&asked)), &tiny_frames(2));
+    (run, server.connections())
+}
+
+fn a_certificate_that_is_wrong_is_refused_and_never_tried_again(engine: Engine) {
+    let authority = Authority::new("authority");
+    let (run, connections) = run_over_tls(engine, &authority, "localhost", false, true);
+    assert_eq!((run.ok().lines(), connections), (answers(2), 2));
+    for (host, expired, trust, cause) in [
+        ("localhost", true, true, "has expired"),
+        ("elsewhere.example", false, true, "is not for this host name"),
+        ("localhost", false, false, "is signed by nobody who is trusted"),
+    ] {
+        let (run, connections) = run_over_tls(engine, &authority, host, expired, trust);
+        assert_eq!((run.status, run.stdout.as_slice(), connections), (Some(1), &b""[..], 1));
+        run.fails_at_once(&format!("certificate {cause}"));
+    }
+}
+
+fn a_peer_that_speaks_no_tls_is_a_failure(engine: Engine) {
+    let server = Server::answering(|_, _| ok("plain"));
+    let url = server.https_url();
+    let run = engine.run(&["-s", "1x1", "--retry-delay", "0.001", &url], &[0; 3]);
+    assert_eq!((run.status, run.stdout.as_slice()), (Some(1), &b""[..]));
+    assert!(run.stderr.starts_with("pngpost: frame 0: upload: "), "{}", run.stderr);
+}
+
+#[test]
+fn a_tls_handshake_that_fails_was_never_sent() {
+    let server = Server::scripted(|_, mut connection| {
+        let _ = connection.read(&mut [0; 1024]);
+    });
+    let url = server.https_url();
+    let run = Kept.run(&["-s", "1x1", "--retry", "2", "--retry-delay", "0.001", &url], &[0; 3]);
+    assert_eq!((run.status, server.connections()), (Some(1), 3), "{}", run.stderr);
+}
+
+#[test]
+fn session_tickets_do_not_keep_the_body_back() {
+    let authority = Authority::new("tickets");
+    let config = authority.server("localhost", false);
+    let server = answering(config, |request| ok(request.body.len().to_string()));
+    let url = server.https_url();
+    let command = Kept.command(&[&BIG[..], &["--raw", "-m", "20", &url]].concat());
+    let command = authority.trusted_by(command);
+    let run = run_command(command, &noise(1, BIG_BYTES).repeat(2)).ok();
+    assert!(run.lines().iter().all(|line| line.parse::<usize>().unwrap() > BIG_BYTES));
+    assert_eq!((run.lines().len(), server.connections()), (2, 1));
+}
