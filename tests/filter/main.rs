@@ -12,10 +12,20 @@ mod started;
 mod support;
 
 mod endings;
-mod promises;
 mod receiver;
 mod system_faults;
 mod usage;
+
+// The promises of the manual: each of these tests fails if the code breaks the promise.
+mod promises {
+    mod bounded;
+    mod never_twice;
+    mod nothing_lost;
+    mod order;
+    mod prompt;
+    mod quiet;
+    mod secrets;
+}
 
 mod input {
     mod ffmpeg;

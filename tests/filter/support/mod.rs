@@ -5,6 +5,7 @@ pub mod engine;
 pub mod folder;
 pub mod foreign;
 pub mod form_server;
+
 pub mod images;
 pub mod native;
 pub mod ports;
@@ -12,6 +13,7 @@ pub mod posted;
 pub mod program;
 pub mod server;
 pub mod tls;
+pub mod turnstile;
 
 use std::thread;
 use std::time::{Duration, Instant};

@@ -1,0 +1,182 @@
+//! Promise 3: memory has a bound, and a stall reaches back to standard input.
+
+use std::io::Write;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use crate::support::echo::{answers, echo};
+use crate::support::engine::{Engine, test_each_engine};
+use crate::support::program::Running;
+use crate::support::server::{Server, ok};
+use crate::support::turnstile::Turnstile;
+use crate::support::{noise, tiny_frames, wait_until};
+
+test_each_engine! {
+    at_most_as_many_uploads_as_jobs_are_in_flight
+    stdin_is_not_read_on_while_uploads_stall
+    stdin_is_not_read_on_while_nobody_takes_the_lines
+    memory_does_not_grow_with_the_number_of_frames
+    memory_stays_below_the_bound_of_the_manual
+}
+
+fn at_most_as_many_uploads_as_jobs_are_in_flight(engine: Engine) {
+    for jobs in [1, 4] {
+        let (in_flight, most) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicUsize::new(0)));
+        let (now, seen) = (Arc::clone(&in_flight), Arc::clone(&most));
+        let server = Server::answering(move |_, request| {
+            seen.fetch_max(now.fetch_add(1, Ordering::AcqRel) + 1, Ordering::AcqRel);
+            // Until all jobs are at work together, once.
+            wait_until("all jobs upload", || seen.load(Ordering::Acquire) >= jobs);
+            thread::sleep(Duration::from_millis(1));
+            now.fetch_sub(1, Ordering::AcqRel);
+            echo(request)
+        });
+        let arguments = ["-s", "1x1", "--raw", "-j", &jobs.to_string(), &server.url()];
+        assert_eq!(engine.run(&arguments, &tiny_frames(200)).ok().lines(), answers(200));
+        assert_eq!(most.load(Ordering::Acquire), jobs);
+    }
+}
+
+/// The count once it has stood still for a while.
+fn count_at_rest(count: impl Fn() -> usize) -> usize {
+    let mut last = (count(), Instant::now());
+    wait_until("the count stands still", || {
+        let now = count();
+        if now != last.0 {
+            last = (now, Instant::now());
+        }
+        last.1.elapsed() > Duration::from_millis(700)
+    });
+    last.0
+}
+
+fn stdin_is_not_read_on_while_uploads_stall(engine: Engine) {
+    const FRAME_BYTES: usize = 192 * 192 * 3;
+    for jobs in [1, 8] {
+        let release = Arc::new(Turnstile::default());
+        let turnstile = Arc::clone(&release);
+        let server = Server::answering(move |_, _| {
+            turnstile.wait_for(1);
+            ok("")
+        });
+        let arguments = ["-s", "192x192", "-j", &jobs.to_string(), &server.url()];
+        let mut program = Running::start(engine.command(&arguments));
+        let mut stdin = program.stdin.take().unwrap();
+        let taken = Arc::new(AtomicUsize::new(0));
+        let count = Arc::clone(&taken);
+        let feeder = thread::spawn(move || {
+            for number in 0..100 {
+                stdin.write_all(&noise(number, FRAME_BYTES)).unwrap();
+                count.fetch_add(1, Ordering::AcqRel);
+            }
+        });
+        let encoders = thread::available_parallelism().unwrap().get();
+        // Uploading; encoded or being encoded; in the readers' hands. A pipe holds less than a frame.
+        let bound = jobs + encoders.max(jobs) + 1 + encoders + 1;
+        let still = count_at_rest(|| taken.load(Ordering::Acquire));
+        assert!((jobs..=bound).contains(&still), "{still} frames read with {jobs} jobs");
+        release.pass_one();
+        feeder.join().unwrap();
+        assert_eq!(program.finish().ok().stdout, b"\n".repeat(100));
+    }
+}
+
+fn stdin_is_not_read_on_while_nobody_takes_the_lines(engine: Engine) {
+    let server = Server::answering(|_, _| ok("x".repeat(100_000)));
+    let mut program = Running::start(engine.command(&["-s", "1x1", "--raw", &server.url()]));
+    let mut stdin = program.stdin.take().unwrap();
+    let feeder = thread::spawn(move || stdin.write_all(&tiny_frames(200)));
+    let begun = count_at_rest(|| server.requests.lock().unwrap().len());
+    assert!((1..10).contains(&begun), "{begun} uploads that nobody has read");
+    feeder.join().unwrap().unwrap();
+    assert_eq!(program.finish().ok().lines().len(), 200);
+}
+
+fn memory_does_not_grow_with_the_number_of_frames(engine: Engine) {
+    let server = Server::answering(|_, request| ok(request.body.len().to_string()));
+    let arguments = ["-s", "64x64", "-j", "2", &server.url()];
+    let mut program = Running::start(engine.command(&arguments));
+    let frame = noise(1, 64 * 64 * 3);
+    let mut turns = |count| {
+        for _ in 0..count {
+            program.write(&frame);
+            program.line();
+        }
+        program.memory("VmHWM")
+    };
+    let early = turns(300);
+    let late = turns(3000);
+    // A leak of a frame's PNG in every turn would be 36,000 kB.
+    assert!(late < early + 2000, "{early} kB after 300 frames, {late} kB after 3,300");
+    program.finish().ok();
+}
+
+/// What a run needs, in bytes: the letters are the manual's.
+struct Needs {
+    f: usize,
+    w: usize,
+    p: usize,
+    r: usize,
+    jobs: usize,
+}
+
+impl Needs {
+    fn bound(&self, engine: Engine) -> usize {
+        let manual = include_str!("../../../man/pngpost.1");
+        let formula = ".Dl 20 MB + E (F + 3 W + 8 P) + J (C P + 8 R + 0.4 MB)\n";
+        assert!(manual.contains(formula), "the manual has another bound");
+        let e = thread::available_parallelism().unwrap().get();
+        let c = match engine {
+            Engine::Kept => 2,
+            Engine::Minreq => 6,
+        };
+        let Needs { f, w, p, r, jobs } = *self;
+        20_000_000 + e * (f + 3 * w + 8 * p) + jobs.max(e) * (c * p + 8 * r + 400_000)
+    }
+}
+
+fn memory_stays_below_the_bound_of_the_manual(engine: Engine) {
+    let large = 3_000_000;
+    let cases = [
+        (
+            vec!["-s", "1000x1000"],
+            noise(1, large),
+            Needs { f: large, w: 3000, p: large + 2000, r: 100, jobs: 4 },
+        ),
+        (vec!["-s", "1x1"], vec![0; 3], Needs { f: 3, w: 3, p: 100, r: large, jobs: 4 }),
+        (
+            vec!["-s", "9000000x1", "-p", "gray"],
+            vec![0; 3 * large],
+            Needs { f: 3 * large, w: 3 * large, p: 50_000, r: 100, jobs: 1 },
+        ),
+    ];
+    for (arguments, frame, needs) in cases {
+        let count = 3 * needs.jobs + 6;
+        let answer = ok("x".repeat(needs.r));
+        let begun = Arc::new(AtomicUsize::new(0));
+        let seen = Arc::clone(&begun);
+        let server = Server::answering(move |_, request| {
+            assert!(request.body.len() <= needs.p);
+            begun.fetch_add(1, Ordering::AcqRel);
+            answer.clone()
+        });
+        let (url, jobs) = (server.url(), needs.jobs.to_string());
+        let rest = ["--raw", "-j", &jobs, &url];
+        let mut program = Running::start(engine.command(&[&arguments[..], &rest[..]].concat()));
+        let mut stdin = program.stdin.take().unwrap();
+        let feeder = thread::spawn(move || {
+            (0..count).for_each(|_| stdin.write_all(&frame).unwrap());
+            stdin
+        });
+        // Nobody takes the lines before every job has something to hold.
+        wait_until("all jobs are under way", || seen.load(Ordering::Acquire) >= needs.jobs);
+        (0..count).for_each(|_| assert_eq!(program.line().len(), needs.r));
+        let (peak, bound) = (program.memory("VmHWM") * 1024, needs.bound(engine) as u64);
+        println!("{arguments:?}: {peak} of {bound} bytes");
+        assert!(peak < bound, "{arguments:?}: {peak} bytes are over the bound of {bound}");
+        program.stdin = Some(feeder.join().unwrap());
+        program.finish().ok();
+    }
+}

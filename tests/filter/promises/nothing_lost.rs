@@ -1,0 +1,100 @@
+//! Promise 5: nothing is lost in silence.
+
+use std::io::Write;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
+use std::time::Duration;
+
+use crate::support::echo::{answers, echo, echoing};
+use crate::support::engine::{Engine, test_each_engine};
+use crate::support::server::{Request, Server, closing, response};
+use crate::support::{tiny_frames, tiny_number};
+
+test_each_engine! {
+    input_that_ends_inside_a_frame_is_an_error_after_all_whole_frames_were_posted
+    a_failed_frame_stops_the_run_and_every_line_before_it_is_out
+    with_keep_going_every_frame_has_one_line_and_every_failure_a_message
+    a_run_goes_on_where_skip_says
+}
+
+/// What is said of a connection that is closed in place of a response.
+fn no_response(engine: Engine) -> &'static str {
+    match engine {
+        Engine::Kept => "no response: closed before there was one",
+        Engine::Minreq => "no response: closed, or no HTTP status line",
+    }
+}
+
+fn input_that_ends_inside_a_frame_is_an_error_after_all_whole_frames_were_posted(engine: Engine) {
+    let server = echoing();
+    for jobs in ["1", "8"] {
+        let mut frames = tiny_frames(20);
+        frames.extend([1, 2]);
+        let run = engine.run(&["-s", "1x1", "--raw", "-j", jobs, &server.url()], &frames);
+        let run = run.fails(3, "frame 20: input ends after 2 of 3 bytes");
+        assert_eq!(run.lines(), answers(20));
+    }
+}
+
+fn a_failed_frame_stops_the_run_and_every_line_before_it_is_out(engine: Engine) {
+    for jobs in ["1", "8"] {
+        let server = Server::scripted(|_, mut connection| {
+            let Some(request) = Request::read(&mut connection) else { return };
+            // Those before the failed one take longer than it does.
+            match tiny_number(&request.body) {
+                12 => {}
+                number => {
+                    thread::sleep(Duration::from_millis(u64::from(20 * (number < 12) as u32)));
+                    let _ = connection.write_all(&closing(echo(&request)));
+                }
+            }
+        });
+        let run =
+            engine.run(&["-s", "1x1", "--raw", "-j", jobs, &server.url()], &tiny_frames(10_000));
+        let message = format!(
+            "frame 12: upload: {}; 12 lines are out, go on with --skip 12",
+            no_response(engine)
+        );
+        assert_eq!(run.fails(1, &message).lines(), answers(12));
+        // Up to twice as many as jobs, as the manual says.
+        assert!(server.connections() <= 13 + 16, "{} uploads", server.connections());
+    }
+}
+
+fn with_keep_going_every_frame_has_one_line_and_every_failure_a_message(engine: Engine) {
+    for jobs in ["1", "8"] {
+        let server = Server::answering(|_, request| match tiny_number(&request.body) {
+            3 => Vec::new(),
+            7 => response("400 Bad Request", "bad\nframe"),
+            _ => echo(request),
+        });
+        let arguments = ["-s", "1x1", "--raw", "--keep-going", "-j", jobs, &server.url()];
+        let run = engine.run(&arguments, &tiny_frames(20));
+        let mut lines = answers(20);
+        lines[3] = String::new();
+        lines[7] = "bad frame".to_owned();
+        assert_eq!(run.lines(), lines);
+        assert_eq!(run.status, Some(1));
+        let messages = format!(
+            "pngpost: frame 3: upload: {}\npngpost: frame 7: upload: status 400\n",
+            no_response(engine)
+        );
+        assert_eq!(run.stderr, messages);
+    }
+}
+
+fn a_run_goes_on_where_skip_says(engine: Engine) {
+    let failed_once = AtomicBool::new(false);
+    let server = Server::answering(move |_, request| {
+        if tiny_number(&request.body) == 30 && !failed_once.swap(true, Ordering::AcqRel) {
+            return Vec::new();
+        }
+        echo(request)
+    });
+    let frames = tiny_frames(50);
+    let first = engine.run(&["-s", "1x1", "--raw", "-j", "4", &server.url()], &frames);
+    assert!(first.stderr.ends_with("; 30 lines are out, go on with --skip 30\n"));
+    let arguments = ["-s", "1x1", "--raw", "-j", "4", "--skip", "30", &server.url()];
+    let second = engine.run(&arguments, &frames).ok();
+    assert_eq!([first.lines(), second.lines()].concat(), answers(50));
+}

@@ -1,0 +1,46 @@
+//! Promise 2: a frame goes out as soon as it is whole, and a line as soon as it is its turn.
+
+use std::sync::Arc;
+
+use crate::support::echo::{echo, echoing};
+use crate::support::engine::{Engine, test_each_engine};
+use crate::support::program::Running;
+use crate::support::server::Server;
+use crate::support::turnstile::Turnstile;
+use crate::support::{tiny, tiny_frames, tiny_number};
+
+test_each_engine! {
+    a_program_that_writes_one_frame_and_then_reads_one_line_never_hangs
+    a_line_is_out_while_a_later_frame_still_waits_for_its_response
+}
+
+fn a_program_that_writes_one_frame_and_then_reads_one_line_never_hangs(engine: Engine) {
+    let server = echoing();
+    for jobs in ["1", "4"] {
+        let arguments = ["-s", "1x1", "--raw", "-j", jobs, &server.url()];
+        let mut dialogue = Running::start(engine.command(&arguments));
+        for number in 0..1000 {
+            dialogue.write(&tiny(number));
+            assert_eq!(dialogue.line(), format!("answer {number}"));
+        }
+        dialogue.finish().ok();
+    }
+}
+
+fn a_line_is_out_while_a_later_frame_still_waits_for_its_response(engine: Engine) {
+    let release = Arc::new(Turnstile::default());
+    let turnstile = Arc::clone(&release);
+    let server = Server::answering(move |_, request| {
+        if tiny_number(&request.body) > 0 {
+            turnstile.wait_for(1);
+        }
+        echo(request)
+    });
+    let arguments = ["-s", "1x1", "--raw", "-j", "2", &server.url()];
+    let mut program = Running::start(engine.command(&arguments));
+    program.write(&tiny_frames(2));
+    assert_eq!(program.line(), "answer 0");
+    release.pass_one();
+    assert_eq!(program.line(), "answer 1");
+    program.finish().ok();
+}
