@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::Path;
 
-/// Each folder and file, and what it imports. A row names only rows below it. main.rs stands above all, and has
+/// Each folder and file, and its imports. A row names only rows below it. main.rs stands above all, and has
 /// no row.
 const IMPORTS: [(&str, &[&str]); 13] = [
     (
@@ -116,5 +116,17 @@ fn files_of_a_folder_import_each_other_without_a_circle() {
             }
         }
         assert!(left.is_empty(), "a circle in {folder}: {left:?}");
+    }
+}
+
+#[test]
+fn tests_stand_in_folders_of_the_names_of_src() {
+    let tests = Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/filter"));
+    for entry in fs::read_dir(tests).unwrap() {
+        let path = entry.unwrap().path();
+        let name = path.file_name().unwrap().to_str().unwrap();
+        // The manual's promises are about all of src.
+        let is_folder = path.is_dir() && !["promises", "support"].contains(&name);
+        assert!(!is_folder || src().join(name).is_dir(), "src has no folder {name}");
     }
 }

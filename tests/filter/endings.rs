@@ -1,4 +1,4 @@
-//! Endings: what stdout's fate, stdin's fate and a signal make of the exit status.
+//! Endings: the exit status by the fate of stdout, of stdin, and of the program itself.
 
 use std::fs::File;
 use std::io::{Read, Write};
@@ -71,7 +71,7 @@ fn verbose_closes_with_a_summary() {
 }
 
 #[test]
-fn the_summary_comes_after_what_ended_the_run() {
+fn the_summary_comes_after_the_message_that_ended_the_run() {
     let server = Server::answering(|_, _| ok("line"));
     let run = run(&["-v", "-s", "1x1", &server.url()], &[0; 4]);
     let lines: Vec<_> = run.stderr.lines().collect();

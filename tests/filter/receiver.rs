@@ -1,4 +1,4 @@
-//! The server to try things on: what it sees of each body, and what its options make of the answers.
+//! The server to try things on: it finds the image in each body, and its options change the answers.
 
 use std::process::{Command, Output};
 use std::time::Instant;
@@ -25,7 +25,7 @@ fn statuses(records: &[Value]) -> Vec<u64> {
     records.iter().map(|record| record["status"].as_u64().expect("a status")).collect()
 }
 
-/// Of a run of the receiver that ends by itself.
+/// The output of a run of the receiver that ends by itself.
 fn output(options: &[&str]) -> Output {
     Command::new(program()).args(options).output().expect("it starts")
 }
@@ -90,7 +90,7 @@ fn fail_takes_its_share_evenly_and_always_the_same() {
 }
 
 #[test]
-fn what_fail_refuses_a_retry_brings() {
+fn frames_that_fail_refuses_are_answered_after_a_retry() {
     let receiver = Receiver::start(&["--fail", "0.5"]);
     let records = records(&receiver, &["--retry", "1", "--retry-delay", "0.001"], 4);
     assert_eq!(statuses(&records), [200; 4]);
@@ -112,7 +112,7 @@ fn status_takes_the_place_of_200_and_the_json_stays() {
 }
 
 #[test]
-fn what_is_no_image_is_400_whatever_status_says() {
+fn a_body_without_an_image_is_400_at_any_status() {
     let receiver = Receiver::start(&["--status", "201"]);
     let records = records(&receiver, &["--json", r#"{"n": "{{n}}", "b": "-{{png:b64}}"}"#], 1);
     assert_eq!(statuses(&records), [400]);

@@ -1,5 +1,5 @@
-//! Faults of the system, injected by strace into the system calls of the real binary. Skipped, by
-//! name, where strace is not installed or may not trace.
+//! Faults of the system, injected by strace into the system calls of the real binary. Skipped if strace is not
+//! installed, or may not trace.
 
 use std::fs::File;
 use std::process::{Command, Stdio};
@@ -15,7 +15,7 @@ fn strace_works() -> bool {
     let output = Command::new(strace).args(["-f", "-o", "/dev/null", "true"]).output();
     let works = output.unwrap().status.success();
     if !works {
-        // No matter of what is installed: the system forbids it.
+        // It is installed, but the system forbids it.
         eprintln!("skipped: strace may not trace here");
     }
     works
@@ -75,7 +75,7 @@ fn a_read_that_fails_ends_the_run_after_the_frames_before_it() {
     }
     let (server, files) = (echoing(), Files::new("eio", &tiny_frames(20)));
     let arguments = ["-s", "1x1", "--raw", &server.url()];
-    // The third read of a thread, whichever comes to it first.
+    // The third read of the thread that comes to its third first.
     let run = files.run("read:error=EIO:when=3+", Some("frames"), &arguments);
     let lines = String::from_utf8(run.stdout.clone()).unwrap();
     let count = lines.lines().count() as u32;

@@ -14,7 +14,7 @@ pub fn folders() -> Vec<PathBuf> {
     let venv = env::var_os("PNGPOST_TEST_VENV").map(|folder| Path::new(&folder).join("bin"));
     let path = env::var_os("PATH").unwrap_or_default();
     let mut folders: Vec<PathBuf> = venv.into_iter().chain(env::split_paths(&path)).collect();
-    // Servers are there, and a user's PATH may not look there.
+    // Servers are there, and a user's PATH may lack it.
     folders.push("/usr/sbin".into());
     folders
 }

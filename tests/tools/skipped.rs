@@ -1,4 +1,4 @@
-//! What is said where a tool is missing. With CI set nothing may be missing: a skip there is a failure.
+//! The word about a tool that is missing. With CI set no tool may be missing: a skip there is a failure.
 
 /// The reason, such as "jq is not installed".
 #[track_caller]

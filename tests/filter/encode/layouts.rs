@@ -5,7 +5,7 @@ use crate::support::posted::judged;
 use crate::support::program::run;
 use crate::support::{Image, noise};
 
-/// What PNG makes of a layout of whole-number samples.
+/// A layout of whole-number samples, and PNG's for it.
 #[derive(Clone)]
 struct Layout {
     name: &'static str,

@@ -111,7 +111,7 @@ fn a_connection_that_the_server_will_close_is_not_used_again() {
 }
 
 #[test]
-fn what_comes_unasked_is_no_answer_to_the_next_frame() {
+fn a_response_that_comes_unasked_is_no_answer_to_the_next_frame() {
     let server = Server::scripted(|_, mut connection| {
         while let Some(request) = Request::read(&mut connection) {
             let late = b"HTTP/1.1 408 Request Timeout\r\nContent-Length: 0\r\n\r\n";

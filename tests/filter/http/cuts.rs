@@ -1,6 +1,6 @@
 //! Cut at every byte: a good response of which the server sends only the first k bytes, for every k, and
-//! then closes, or resets. No k may give a wrong line and no failure, but for what is named here: what
-//! minreq cannot tell from a whole response, as the manual says. On kept connections we can, always.
+//! then closes, or resets. No k may give a wrong line and no failure, except over minreq those that are named
+//! here: minreq can't tell them from a whole response, as the manual says. On kept connections we always can.
 
 use std::io::{self, Read, Write};
 use std::net::TcpStream;
@@ -96,7 +96,7 @@ fn a_response_with_a_length_is_whole_or_a_failure(engine: Engine) {
 fn a_chunked_response_is_whole_or_a_failure_where_the_connection_is_reset(engine: Engine) {
     let cuts = CHUNKED.len() + 1;
     judge(&run_cut(engine, CHUNKED, End::Reset), cuts, |k, line| panic!("{k} bytes: {line}"));
-    // Closed, a cut shows in the headers only, and where a chunk's length or end is malformed.
+    // If the connection is closed, minreq sees a cut in the headers only, and in a chunk's length or end.
     let first_header = CHUNKED.find(": x").unwrap() + 1;
     judge(&run_cut(engine, CHUNKED, End::Close), cuts, |k, line| {
         assert_eq!(engine, Engine::Minreq, "{k} bytes: {line}");

@@ -18,7 +18,7 @@ test_each_engine! {
     an_early_413_is_a_line_unless_the_connection_is_reset
 }
 
-/// What a server does behind an answer that comes before the body has been read.
+/// The server's next step, once it has answered before it has read the body.
 #[derive(Clone, Copy, Debug)]
 enum Then {
     /// Closes: the unread bytes of the body make a reset of it, some time later.
@@ -74,7 +74,7 @@ fn an_early_413_is_a_line_unless_the_connection_is_reset(engine: Engine) {
     };
     let message = "frame 0: upload: status 413; 1 line is out, go on with --skip 1";
     assert_eq!(early(false).fails(1, message).stdout, b"too large\n");
-    // Where the reset overtakes the answer, minreq loses it: a failure without a line.
+    // If the reset overtakes the answer, minreq loses it: a failure without a line.
     let run = early(true);
     assert_eq!(run.status, Some(1), "{}", run.stderr);
     assert_eq!(run.stdout.is_empty(), !run.stderr.contains("status 413"), "{}", run.stderr);

@@ -1,4 +1,4 @@
-//! A server that misbehaves: whatever it says, no line is made of half a response.
+//! A server that misbehaves: no line is ever made of half a response.
 
 use std::io::Write;
 use std::net::Shutdown;

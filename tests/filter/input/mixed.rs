@@ -55,7 +55,7 @@ fn images_of_all_kinds_and_sizes_follow_each_other_and_can_be_skipped() {
     posted.run.fails(3, "frame 9: PBM is not read; 'pamdepth 255' turns it into PGM");
 }
 
-/// One image written, one line read, a hundred times: what was read ahead would be waited for.
+/// One image written, one line read, a hundred times: a program that read ahead would hang.
 #[test]
 fn each_image_is_answered_before_the_next_one_is_written() {
     let tag = |number: u8| [number, number ^ 1, 100 - number];
@@ -88,7 +88,7 @@ fn each_image_is_answered_before_the_next_one_is_written() {
     }
 }
 
-/// Where the file stands afterwards tells what was read: whoever reads it next begins there.
+/// The file's offset afterwards tells how much was read: the next program that reads it begins there.
 #[test]
 fn nothing_is_read_beyond_the_image_that_ends_the_run() {
     let whole: Vec<u8> = every_kind().into_iter().flat_map(|kind| kind.0).collect();

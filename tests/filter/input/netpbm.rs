@@ -33,7 +33,7 @@ fn netpbm_images_of_any_maxval_one_after_the_other() {
     let all = images(&[], &made.concat());
     assert_eq!(all.len(), made.len());
     for ((image, stream), line) in all.iter().zip(&made).zip(commands) {
-        // netpbm's own scaling to what PNG holds.
+        // netpbm's own scaling to a maxval that PNG has.
         let maxval = if image.bit_depth == png::BitDepth::Sixteen { "65535" } else { "255" };
         let own = output(&pamdepth, maxval, stream);
         let (header, samples) = own.split_at(own.len() - image.pixels.len());
@@ -45,7 +45,7 @@ fn netpbm_images_of_any_maxval_one_after_the_other() {
 }
 
 #[test]
-fn netpbm_pamcat_and_what_the_messages_advise() {
+fn netpbm_pamcat_and_the_tools_that_messages_advise() {
     let Some(pamdepth) = needed("pamdepth") else { return };
     let netpbm = |name: &str, arguments: &str, input: &[u8]| {
         output(&find(name).expect("netpbm is whole"), arguments, input)

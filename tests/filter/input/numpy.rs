@@ -8,7 +8,7 @@ use crate::support::foreign::script;
 use crate::support::native::joined;
 use crate::support::posted::{images, post};
 
-/// A stream that arrays.py has written: all its images are what numpy says.
+/// A stream that arrays.py has written: all its images have the samples that numpy says.
 fn assert_as_numpy_says(folder: &Folder, name: &str) -> usize {
     let text = String::from_utf8(folder.read(&format!("{name}.txt"))).unwrap();
     let (range, lines) = text.split_once('\n').unwrap();
@@ -106,7 +106,7 @@ fn numpy_arrays_that_are_refused_are_taken_once_the_advice_is_followed() {
     }
 }
 
-/// The Python in a message: what comes after "save", the first of several.
+/// The Python in a message: it follows "save"; of several expressions the first.
 fn expression(message: &str) -> &str {
     let advice = message.split_once("save ").expect("advice").1;
     let advice = advice.strip_suffix(" instead").unwrap_or(advice);

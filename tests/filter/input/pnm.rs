@@ -14,7 +14,7 @@ fn pnm_bytes(samples: &[u16], maxval: u32) -> Vec<u8> {
     }
 }
 
-/// What PNG holds of them: maxval becomes full white, and what is between the nearest.
+/// The image that PNG holds: maxval becomes full white, and each sample below it the nearest level.
 fn scaled(samples: &[u16], size: (u32, u32), channels: usize, maxval: u32) -> Image {
     let full = if maxval > 255 { 65535.0 } else { 255.0 };
     let scale = |&sample| (f64::from(sample) * full / f64::from(maxval)).round();

@@ -8,7 +8,7 @@ use crate::support::program::run;
 use crate::support::server::{Server, ok};
 
 #[test]
-fn what_is_not_read_is_refused_by_name_after_the_images_before_it() {
+fn an_image_of_another_kind_is_refused_by_name_after_the_images_before_it() {
     let pbm = "PBM is not read; 'pamdepth 255' turns it into PGM";
     let plain = "plain-text PGM and PPM are not read; 'pnmtopnm' makes them binary";
     let numpy = |dtype: &str| npy(dtype, "(1, 1)", b"");

@@ -1,7 +1,9 @@
 //! Responses into lines.
 
+use std::io::{Read, Write};
+
 use crate::support::program::run;
-use crate::support::server::{Server, ok};
+use crate::support::server::{Request, Server, ok};
 
 /// The line of a frame whose response has this body.
 fn line_of(body: &[u8]) -> Vec<u8> {
@@ -11,7 +13,7 @@ fn line_of(body: &[u8]) -> Vec<u8> {
 }
 
 #[test]
-fn whatever_a_response_holds_it_becomes_one_line() {
+fn a_response_becomes_one_line_whatever_it_holds() {
     let cases: [(&[u8], &[u8]); 8] = [
         (b"{\r\n\t\"a\": [\r\n\t\t1\r\n\t]\r\n}\r\n", b"{ \"a\": [ 1 ] }\n"),
         (b"one\ntwo\rthree\r\n\r\n\r\nfour\n\n", b"one two three four\n"),
@@ -38,8 +40,6 @@ fn a_response_of_20_mb_is_one_line() {
 
 #[test]
 fn a_204_is_an_empty_line_and_is_not_waited_for() {
-    use crate::support::server::Request;
-    use std::io::{Read, Write};
     let server = Server::scripted(|_, mut connection| {
         if Request::read(&mut connection).is_some() {
             connection.write_all(b"HTTP/1.1 204 No Content\r\nDate: x\r\n\r\n").unwrap();

@@ -1,4 +1,4 @@
-//! The status line, on a terminal of util-linux's script.
+//! The progress line, on a terminal of util-linux's script.
 
 use std::io::Read;
 use std::process::{Command, Stdio};
@@ -12,7 +12,7 @@ use crate::support::program::Running;
 use crate::support::server::{Request, Server, ok, response};
 use crate::support::{PATIENCE, file, tiny_frames, tiny_number, wait_until};
 
-/// What a terminal shows that knows line ends and the one escape code, "wipe to the end of the line".
+/// The screen of a terminal that knows line ends and one escape code, "wipe to the end of the line".
 #[derive(Default)]
 struct Screen {
     lines: Vec<String>,
@@ -57,11 +57,11 @@ impl Screen {
     }
 }
 
-/// Where the status line ends each time that it is drawn.
+/// The end of the progress line, each time that it is drawn.
 const DRAWN: &[u8] = b"\x1b[K\r";
 
-/// The program on a terminal of so many columns, with one frame for each answer; `None` where there is no
-/// 'script'. `redirection` is what the shell makes of stdout.
+/// The program on a terminal of so many columns, with so many frames; `None` if 'script' is not installed. The
+/// shell redirects stdout and stderr by `redirection`.
 fn on_terminal(
     columns: usize,
     arguments: &str,
@@ -70,7 +70,7 @@ fn on_terminal(
     server: &Server,
 ) -> Option<Running> {
     let mut terminal = Command::new(needed("script")?);
-    let frames = file(&format!("status-{frames}"), tiny_frames(frames));
+    let frames = file(&format!("progress-{frames}"), tiny_frames(frames));
     let line = format!(
         "stty cols {columns}; {} -s 1x1 --raw {arguments} {} < {frames} {redirection}",
         env!("CARGO_BIN_EXE_pngpost"),
@@ -119,7 +119,7 @@ fn holding(
 }
 
 #[test]
-fn the_status_line_tells_how_far_the_run_is_and_is_gone_at_the_end() {
+fn the_progress_line_tells_how_far_the_run_is_and_is_gone_at_the_end() {
     let (server, released) = holding(3, |_| ok("line"));
     let Some(program) = on_terminal(80, "-j 2", "> /dev/null", 9, &server) else { return };
     let told = |stream: &[u8]| {
@@ -166,8 +166,8 @@ fn it_is_never_as_long_as_the_terminal_is_wide() {
         let diagnostic = "pngpost: frame 1: upload: status 404\n";
         assert_eq!(Screen::of(&stream).text(), diagnostic);
         // Behind the diagnostic, which may be longer.
-        let status = &stream[stream.iter().position(|&byte| byte == b'\n').unwrap() + 1..];
-        assert!(Screen::of(status).widest < columns, "{columns}");
+        let progress = &stream[stream.iter().position(|&byte| byte == b'\n').unwrap() + 1..];
+        assert!(Screen::of(progress).widest < columns, "{columns}");
     }
 }
 
@@ -196,7 +196,7 @@ fn a_diagnostic_takes_its_place_and_a_run_that_fails_clears_it() {
 }
 
 #[test]
-fn no_escape_code_goes_where_there_is_no_place_for_a_status_line() {
+fn no_escape_code_goes_where_there_is_no_place_for_a_progress_line() {
     // Long enough for some redraws.
     let answer = |_, _: &Request| {
         thread::sleep(Duration::from_millis(700));

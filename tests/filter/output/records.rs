@@ -69,7 +69,7 @@ fn a_record_has_the_members_of_the_manual_in_their_order() {
 }
 
 #[test]
-fn whatever_the_server_sends_is_in_the_record_byte_for_byte() {
+fn each_response_is_in_its_record_byte_for_byte() {
     let bodies = hard_bodies();
     let count = bodies.len() as u32;
     let sent = bodies.clone();

@@ -113,7 +113,7 @@ fn memory_does_not_grow_with_the_number_of_frames(engine: Engine) {
     program.finish().ok();
 }
 
-/// What a run needs, in bytes: the letters are the manual's.
+/// The needs of a run, in bytes, under the letters of the manual.
 struct Needs {
     f: usize,
     w: usize,

@@ -17,7 +17,7 @@ test_each_engine! {
     a_run_goes_on_where_skip_says
 }
 
-/// What is said of a connection that is closed in place of a response.
+/// The cause that is given if the connection is closed in place of a response.
 fn no_response(engine: Engine) -> &'static str {
     match engine {
         Engine::Kept => "no response: closed before there was one",

@@ -1,4 +1,4 @@
-//! Bodies of JSON and of base64, and what is filled in for each frame.
+//! Bodies of JSON and of base64, and the numbers and images that are filled in for each frame.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;

@@ -1,4 +1,4 @@
-//! What is sent: the form as axum's parser sees it, and the request byte for byte.
+//! The form as axum's parser sees it, and the request byte for byte.
 
 use crate::support::engine::{Engine, test_each_engine};
 use crate::support::folder::Folder;
@@ -30,7 +30,7 @@ fn field(name: &str, value: &[u8]) -> PartSeen {
     PartSeen { name, file_name: None, content_type: None, bytes: value.to_vec() }
 }
 
-/// The image part without its bytes: those are looked at elsewhere.
+/// The image part, its bytes left out: `without_image` has looked at them.
 fn image(name: &str, file_name: &str, content_type: &str) -> PartSeen {
     PartSeen {
         name: Some(name.to_owned()),

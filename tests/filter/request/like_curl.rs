@@ -2,7 +2,7 @@
 //! documentation. Real curl makes that line's request, with the same PNG in the place of the image.
 //!
 //! Held together are method, path, Content-Type, the documented headers and the body, byte for byte.
-//! Left out is what names the client (User-Agent), and Accept, which is `*/*` with those lines.
+//! Left out are User-Agent, which names the client, and Accept, which is `*/*` with those lines.
 
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
@@ -25,7 +25,7 @@ struct Case {
 }
 
 impl Case {
-    /// `None` where curl is not installed.
+    /// `None` if curl is not installed.
     fn new() -> Option<Case> {
         let curl = needed("curl")?;
         let server = Server::answering(|_, _| ok("{}"));
@@ -42,7 +42,7 @@ impl Case {
         self.server.requests.lock().unwrap().pop().expect("a request")
     }
 
-    /// What curl sends to this path.
+    /// The request that curl sends to this path.
     fn curl(&self, path: &str, arguments: &[&str]) -> Request {
         let url = format!("http://{}{path}", self.server.address);
         let mut curl = Command::new(&self.curl);
@@ -69,7 +69,7 @@ fn assert_same(ours: &Request, documented: &Request, headers: &[&str]) {
     assert_eq!(ours.body.escape_ascii().to_string(), documented.body.escape_ascii().to_string());
 }
 
-/// Lines with `curl -d` and no header say that JSON is a form; ours says what it is.
+/// A line with `curl -d` and no header says that JSON is a form; our request says that it is JSON.
 #[track_caller]
 fn assert_same_json(ours: &Request, documented: &Request) {
     assert_eq!(documented.header("Content-Type"), ["application/x-www-form-urlencoded"]);

@@ -1,4 +1,4 @@
-//! The two ways to connect. What is said of uploads is tested on both, from one list.
+//! The two ways to connect. Tests about uploads run on both, from one list.
 
 use std::ffi::OsStr;
 use std::process::Command;

@@ -1,4 +1,4 @@
-//! axum with its own multipart parser: what a server that we did not write makes of the uploads.
+//! axum with its own multipart parser: the uploads as a server that we did not write sees them.
 
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};

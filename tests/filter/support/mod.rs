@@ -1,4 +1,4 @@
-//! What every test stands on: the real binary, and real servers on ports of their own.
+//! The ground of all tests: the real binary, real servers on ports of their own, and frames.
 
 pub mod echo;
 pub mod engine;
@@ -18,7 +18,7 @@ pub mod turnstile;
 use std::thread;
 use std::time::{Duration, Instant};
 
-/// No test waits longer for anything: what has not come by then does not come.
+/// No test waits longer for anything.
 pub const PATIENCE: Duration = Duration::from_secs(60);
 
 /// Waits until `condition` holds.

@@ -7,7 +7,7 @@ use socket2::{Domain, Socket, Type};
 
 use super::server::{Request, Server};
 
-/// A port that is taken, and at which nobody listens: connections to it are refused.
+/// A port that is taken, and at which no program listens: connections to it are refused.
 pub struct ClosedPort(Socket);
 
 impl ClosedPort {
@@ -35,7 +35,7 @@ impl ClosedPort {
     }
 }
 
-/// A port whose queue of connections is full, and from which nobody takes one: further ones get no answer.
+/// A port whose queue of connections is full and stays so: further ones get no answer.
 pub struct FullPort {
     port: ClosedPort,
     _queue: Vec<TcpStream>,

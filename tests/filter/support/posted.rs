@@ -1,4 +1,4 @@
-//! What a run posts, one upload at a time: its PNGs, each read by two decoders that share no code.
+//! The PNGs that a run posts, one at a time, each read by two decoders that share no code.
 
 use std::io::Cursor;
 
@@ -10,10 +10,10 @@ use super::program::{Run, run};
 use super::server::{Server, ok};
 use super::{Image, decode};
 
-/// What became of a stream.
+/// The run of a stream, and the uploads that it became.
 pub struct Posted {
     pub run: Run,
-    /// The uploads, in their order.
+    /// In their order.
     pub pngs: Vec<Vec<u8>>,
 }
 
@@ -22,7 +22,7 @@ pub fn post(options: &[&str], stream: &[u8]) -> Posted {
     let server = Server::answering(|_, _| ok("taken"));
     let run = run(&[&["--raw", "-z", "fastest"], options, &[&server.url()]].concat(), stream);
     let pngs: Vec<_> = server.requests().into_iter().map(|request| request.body).collect();
-    // One line for each upload, whatever comes after them.
+    // One line for each upload, even if the run then fails.
     assert_eq!(run.lines(), vec!["taken"; pngs.len()], "{}", run.stderr);
     Posted { run, pngs }
 }

@@ -9,10 +9,10 @@ use std::time::Instant;
 
 use super::PATIENCE;
 
-/// What a run left behind.
+/// A run that has ended.
 #[derive(Debug)]
 pub struct Run {
-    /// Exit status; `None` where a signal ended it.
+    /// Exit status; `None` if a signal ended it.
     pub status: Option<i32>,
     pub stdout: Vec<u8>,
     pub stderr: String,

@@ -1,4 +1,4 @@
-//! A scripted server over std::net: what a test says is what goes over the wire, byte for byte.
+//! A scripted server over std::net: the test writes the response, byte for byte.
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
@@ -23,7 +23,7 @@ impl Request {
         lines.filter(|(key, _)| key.eq_ignore_ascii_case(name)).map(|(_, value)| value).collect()
     }
 
-    /// Reads one request; `None` where the connection ends first.
+    /// Reads one request; `None` if the connection ends first.
     pub fn read(connection: &mut impl Read) -> Option<Request> {
         let mut reader = BufReader::new(connection);
         let mut head = Vec::new();
@@ -85,8 +85,8 @@ impl Server {
         server
     }
 
-    /// Reads each request whole and writes what `answer` makes of it; requests count from 0. Closes unless
-    /// the client keeps the connection, and can tell where the answer ends.
+    /// Reads each request whole and writes the answer to it; requests count from 0. Closes unless the client
+    /// keeps the connection and the answer says where it ends.
     pub fn answering(
         answer: impl Fn(usize, &Request) -> Vec<u8> + Send + Sync + 'static,
     ) -> Server {

@@ -22,11 +22,11 @@ test_each_engine! {
     a_refused_connection_is_tried_again_and_then_a_failure
     a_server_that_comes_back_within_the_budget_loses_nothing
     many_jobs_do_not_hammer_a_server_that_is_down
-    what_is_refused_for_now_is_sent_again_the_same_and_only_the_last_answer_is_a_line
+    a_frame_refused_for_now_is_sent_again_the_same_and_only_the_last_answer_is_a_line
     retry_after_is_waited_for
     a_retry_after_past_the_limit_is_not_waited_for
-    what_may_have_arrived_is_sent_again_only_if_the_user_asks
-    what_is_refused_is_never_sent_again
+    a_frame_that_may_have_arrived_is_sent_again_only_if_the_user_asks
+    a_frame_that_is_refused_is_never_sent_again
     verbose_tells_of_each_retry
     a_run_whose_server_is_gone_ends
     under_keep_going_every_frame_has_one_line_whatever_happens
@@ -89,7 +89,7 @@ fn many_jobs_do_not_hammer_a_server_that_is_down(engine: Engine) {
     assert!(attempts.load(Ordering::Acquire) <= 8 + 2, "{attempts:?} attempts");
 }
 
-fn what_is_refused_for_now_is_sent_again_the_same_and_only_the_last_answer_is_a_line(
+fn a_frame_refused_for_now_is_sent_again_the_same_and_only_the_last_answer_is_a_line(
     engine: Engine,
 ) {
     let soon = || httpdate::fmt_http_date(SystemTime::now() + Duration::from_secs(1));
@@ -136,7 +136,7 @@ fn a_retry_after_past_the_limit_is_not_waited_for(engine: Engine) {
     assert_eq!(server.requests().len(), 1);
 }
 
-/// What a server may do after it has read a request, so that nobody knows what became of the frame.
+/// A fault of the server once it has read a request: the frame may have arrived, or not.
 type Fault = fn(&mut TcpStream);
 
 const UNKNOWN: [(&str, Fault); 9] = [
@@ -170,7 +170,7 @@ fn faulty_once(fault: Fault) -> Server {
     })
 }
 
-fn what_may_have_arrived_is_sent_again_only_if_the_user_asks(engine: Engine) {
+fn a_frame_that_may_have_arrived_is_sent_again_only_if_the_user_asks(engine: Engine) {
     for (name, fault) in UNKNOWN {
         let server = faulty_once(fault);
         let arguments = ["-s", "1x1", "--raw", "-m", "1", "--retry-delay", "0.001", &server.url()];
@@ -187,7 +187,7 @@ fn what_may_have_arrived_is_sent_again_only_if_the_user_asks(engine: Engine) {
     }
 }
 
-fn what_is_refused_is_never_sent_again(engine: Engine) {
+fn a_frame_that_is_refused_is_never_sent_again(engine: Engine) {
     for status in ["301 x", "304 x", "400 x", "401 x", "404 x", "413 x", "501 x"] {
         let server = Server::answering(move |_, _| match status {
             "304 x" => b"HTTP/1.1 304 x\r\nDate: x\r\n\r\n".to_vec(),

@@ -18,8 +18,7 @@ use crate::support::{noise, tiny, tiny_number, wait_until};
 const FRAMES: u32 = 20_000;
 const JOBS: usize = 8;
 
-/// Fails this attempt, or answers. What is done depends on frame and attempt alone. Gives whether the
-/// connection goes on.
+/// Fails this attempt, or answers: frame and attempt alone decide. Gives whether the connection goes on.
 fn answer(connection: &mut TcpStream, frame: u32, attempt: u32) -> bool {
     let draw = noise(u64::from(frame) << 8 | u64::from(attempt), 3);
     let mut send = |bytes: &[u8]| {
