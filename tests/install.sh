@@ -32,6 +32,7 @@ usr/share/doc/pngpost/changelog.gz CHANGELOG.md
 usr/share/doc/pngpost/copyright LICENSE
 usr/share/fish/vendor_completions.d/pngpost.fish man/completions/pngpost.fish
 usr/share/man/man1/pngpost.1.gz man/pngpost.1
+usr/share/man/man7/pngpost-recipes.7.gz man/pngpost-recipes.7
 usr/share/zsh/vendor-completions/_pngpost man/completions/_pngpost'
 
 # Whether the program is there; said where it is not.
@@ -84,7 +85,7 @@ from_source() {
     # man and fish go by the place of the program.
     (
         PATH=$home/.cargo/bin:$PATH
-        show_manual "$home/.cargo/share/man/man1/pngpost.1"
+        show_manual "$home/.cargo/share/man"
         complete_in_bash "$home/.local/share/bash-completion/completions/pngpost"
         # shellcheck disable=SC2016
         complete_in_zsh 'fpath=(~/.zsh $fpath)'
@@ -165,18 +166,28 @@ install_package() {
     dpkg --install "$package"
 }
 
-# The page $1; man has to find it by itself where the package is installed.
+# Both pages of the manual below the folder $1; $2 is how a compressed page's name goes on.
 show_manual() {
     if ! has man; then return; fi
-    if [ -z "${prefix:-}" ] && [ -e "$1" ]; then
-        [ "$(HOME=$home man -w pngpost)" = "$1" ] || die "man shows another page than $1"
-    fi
+    show_page pngpost "$1/man1/pngpost.1${2:-}" 'PNGPOST(1)' '--retry-max-time' 'CAVEATS'
+    show_page pngpost-recipes "$1/man7/pngpost-recipes.7${2:-}" 'PNGPOST-RECIPES(7)' 'OpenCV' '--resume-failed'
+}
+
+# The page $1 in the file $2, with the texts that follow. man has to find it by itself if its folder is one
+# that man knows: that of the package, or one beside a folder of the PATH.
+show_page() {
+    name=$1 file=$2
+    shift 2
+    case $file in
+        "$work"/tree/*) ;;
+        *) [ "$(HOME=$home man -w "$name")" = "$file" ] || die "man shows another page than $file" ;;
+    esac
     # groff warns of lines that it cannot break; mandoc's lint is in .ci/run.
-    MANWIDTH=80 man -P cat "$1" >"$work/manual" 2>/dev/null
-    for text in 'PNGPOST(1)' '--retry-max-time' 'CAVEATS'; do
-        grep -qF -- "$text" "$work/manual" || die "the manual is shown without $text"
+    MANWIDTH=80 man -P cat "$file" >"$work/manual" 2>/dev/null
+    for text in "$@"; do
+        grep -qF -- "$text" "$work/manual" || die "$name is shown without $text"
     done
-    say "the manual is shown: $(wc -l <"$work/manual") lines"
+    say "the manual is shown: $name, $(wc -l <"$work/manual") lines"
 }
 
 # What the shell $1 makes of --keep-g.
@@ -214,12 +225,12 @@ complete_in_fish() {
 
 try_package() {
     post_a_frame "$prefix/usr/bin/pngpost"
-    page=$prefix/usr/share/man/man1/pngpost.1.gz
-    if ! [ -e "$page" ]; then
+    manual=$prefix/usr/share/man
+    if ! [ -e "$manual/man1/pngpost.1.gz" ]; then
         say 'dpkg leaves manuals out here (path-exclude): shown from the package'
-        page=$work/tree$page
+        manual=$work/tree$manual
     fi
-    show_manual "$page"
+    show_manual "$manual" .gz
     complete_in_bash "$prefix/usr/share/bash-completion/completions/pngpost"
     if [ "$is_installed" = yes ]; then
         home=$work/nobody

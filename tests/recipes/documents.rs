@@ -1,13 +1,13 @@
-//! The blocks that people copy from: those of README.md, and the manual's displays, whose entries in EXAMPLES
-//! are a block each.
+//! The blocks that people copy from: those of README.md, and the displays of the manual's pages.
 //!
-//! They are read from the files themselves, so that what a test runs is what stands there.
+//! They are read from the files themselves, so that a test runs the text that stands there.
 
 use std::fs;
 use std::path::Path;
 
 pub const README: &str = "README.md";
 pub const MANUAL: &str = "man/pngpost.1";
+pub const RECIPES: &str = "man/pngpost-recipes.7";
 
 /// One block, without the indentation that it has in common.
 #[derive(Clone, Debug)]
@@ -16,7 +16,8 @@ pub struct Block {
     /// Of its first line, from 1.
     pub line: usize,
     pub text: String,
-    /// The file that it is, where the paragraph before ends in its name, such as "`frames.py`:".
+    /// The file that it is, if the paragraph before ends in its name: "`frames.py`:" in Markdown,
+    /// ".Pa frames.py :" in mdoc.
     pub file: Option<String>,
 }
 
@@ -42,10 +43,12 @@ pub fn read(document: &str) -> String {
     fs::read_to_string(path).unwrap_or_else(|error| panic!("{document}: {error}"))
 }
 
-/// All blocks of both.
+/// All blocks of all documents.
 pub fn blocks() -> Vec<Block> {
     let mut blocks = markdown_blocks(README, &read(README));
-    blocks.extend(mdoc_blocks(MANUAL, &read(MANUAL)));
+    for page in [MANUAL, RECIPES] {
+        blocks.extend(mdoc_blocks(page, &read(page)));
+    }
     blocks
 }
 
@@ -78,7 +81,7 @@ pub fn markdown_blocks(document: &'static str, text: &str) -> Vec<Block> {
             document,
             line: first + 1,
             text: without_indentation(&lines[first..end]),
-            file: file_name(&lines[..at]),
+            file: file_name(&lines[..at], |line| line.strip_suffix("`:")?.rsplit('`').next()),
         });
         at = next;
     }
@@ -92,34 +95,39 @@ fn without_indentation(lines: &[&str]) -> String {
     text.join("\n").trim_end().to_owned() + "\n"
 }
 
-/// The name that the line before the empty one ends in.
-fn file_name(before: &[&str]) -> Option<String> {
+/// The name that the last line of text ends in.
+fn file_name(before: &[&str], name_of: impl Fn(&str) -> Option<&str>) -> Option<String> {
     let line = before.iter().rev().find(|line| !line.trim().is_empty())?;
-    let name = line.trim_end().strip_suffix("`:")?.rsplit('`').next()?;
+    let name = name_of(line.trim_end())?;
     name.ends_with(".py").then(|| name.to_owned())
 }
 
-/// The entries of the displays: an empty line is between two.
+/// Displays of several lines, `.Bd`, and of one line, `.Dl` and `.D1`.
 pub fn mdoc_blocks(document: &'static str, text: &str) -> Vec<Block> {
-    let mut blocks: Vec<Block> = Vec::new();
-    let (mut is_display, mut is_entry) = (false, false);
-    for (at, line) in text.lines().enumerate() {
-        match line.split_whitespace().next() {
-            Some(".Bd") => (is_display, is_entry) = (true, false),
-            Some(".Ed") => is_display = false,
-            None => is_entry = false,
-            _ if !is_display => {}
-            _ => {
-                if !is_entry {
-                    is_entry = true;
-                    let text = String::new();
-                    blocks.push(Block { document, line: at + 1, text, file: None });
-                }
-                let text = &mut blocks.last_mut().expect("an entry").text;
-                *text += &line.replace("\\e", "\\").replace("\\-", "-");
-                *text += "\n";
+    let lines: Vec<&str> = text.lines().collect();
+    let mut blocks = Vec::new();
+    let mut at = 0;
+    while at < lines.len() {
+        let begin = at;
+        at += 1;
+        let (line, text) = match lines[begin].split_whitespace().next() {
+            Some(".Bd") => {
+                let count = lines[at..].iter().take_while(|&&line| line != ".Ed").count();
+                let text: String = lines[at..at + count].iter().map(|line| shown(line)).collect();
+                at += count;
+                (begin + 2, text)
             }
-        }
+            Some(".Dl" | ".D1") => (begin + 1, shown(&lines[begin][".Dl ".len()..])),
+            _ => continue,
+        };
+        let file = file_name(&lines[..begin], |line| line.strip_prefix(".Pa ")?.strip_suffix(" :"));
+        blocks.push(Block { document, line, text, file });
     }
     blocks
+}
+
+/// A line of a display as `man` shows it. A line that begins as a request does would not be shown.
+fn shown(line: &str) -> String {
+    assert!(!line.starts_with(['.', '\'']), "no text in mdoc: {line}");
+    line.replace("\\e", "\\") + "\n"
 }

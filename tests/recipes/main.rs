@@ -1,7 +1,7 @@
-//! Every block of README.md and every display of the manual, run with the tools that it names.
+//! Every block of README.md and every display of the manual's pages, run with the tools that it names.
 //!
-//! People copy these lines. Each is taken from the file itself and changed in nothing but the server's
-//! address. A block that no test runs fails, and so does a test that finds no block.
+//! People copy these lines. Each is taken from the file itself, and only the server's address is changed. A
+//! block that no test runs fails, and so does a test that finds no block.
 
 mod certificate;
 mod documents;
@@ -11,6 +11,7 @@ mod failures;
 mod installed;
 mod machines;
 mod media;
+mod pages;
 mod python;
 mod recorder;
 mod seen;
@@ -23,7 +24,7 @@ mod sshd;
 mod started;
 mod trial;
 
-use documents::{Block, MANUAL, README, blocks};
+use documents::{Block, MANUAL, README, RECIPES, blocks};
 
 /// The block that has these words, and the test that runs it.
 struct Case {
@@ -37,7 +38,7 @@ impl Case {
         block.document == self.document && block.text.contains(self.words)
     }
 
-    /// Where it takes none or several, that is for the one test of all blocks to tell.
+    /// The first one. The test of all blocks tells if there are several.
     fn block(&self) -> Block {
         let block = blocks().into_iter().find(|block| self.has(block));
         block.unwrap_or_else(|| panic!("{}: no block with {:?}", self.document, self.words))
@@ -65,63 +66,68 @@ macro_rules! recipes {
 }
 
 recipes! {
-    loop_that_it_replaces: python::replaced_loop, README, "Image.fromarray(frame).save",
+    readme_loop_that_it_replaces: python::replaced_loop, README, "Image.fromarray(frame).save",
         ["python requests", "python PIL", "python numpy"];
-    first_look: shell::first_look, README, "frames | pngpost", [];
-    receiver: servers::receiver, README, "cargo run --example receiver\n", [];
-    receiver_slow_and_busy: servers::slow_receiver, README, "--delay 0.5 --fail 0.25", [];
-    files: shell::files, README, "echo my-key > key.txt", ["ffmpeg"];
-    numpy_one_way: python::rgb, README, "python3 frames.py |", ["python numpy"];
-    numpy_floats: python::floats, README, "python3 floats.py |", ["python numpy"];
-    numpy_channels_first: python::channels, README, "python3 channels.py |", ["python numpy"];
-    numpy_files: python::files, README, "cat *.npy |", ["python numpy"];
-    numpy_dialogue: python::dialogue, README, "python3 dialogue.py", ["python numpy"];
-    opencv: python::opencv, README, "python3 film.py |", ["python cv2", "ffmpeg"];
-    matplotlib: python::matplotlib, README, "python3 figure.py |", ["python matplotlib"];
-    ffmpeg_frames: media::film, README, "fps=1,scale=640:480", ["ffmpeg"];
-    ffmpeg_ppm: media::film_as_ppm, README, "-c:v ppm", ["ffmpeg"];
-    ffmpeg_live: media::live, README, "testsrc=duration=5", ["ffmpeg"];
-    image_magick_rgb: media::jpegs_as_rgb, README, "-depth 8 rgb:-", ["ImageMagick"];
-    image_magick_ppm: media::jpegs_as_ppm, README, "convert *.jpg ppm:-", ["ImageMagick"];
-    netpbm: media::netpbm, README, "pamscale", ["pngtopam", "pamscale"];
-    png_files: shell::png_files, README, "cat *.png |", [];
-    raw_files: shell::raw_files, README, "| nl -v 0", [];
-    jq_field: shell::jq_width, README, "jq .width", ["jq"];
-    pv_lines: shell::pv, README, "pv -l", ["pv"];
-    curl_line: shell::curl_line, README, "curl -F key=k -F 'file=@cat.png", ["curl"];
-    curl_line_as_pngpost: shell::line_of_curl, README, "filename=cat.png", ["curl"];
-    token: servers::token, README, "--raw -H @token.txt", [];
-    tensorflow: servers::json, README, "resnet:predict", [];
-    numbers: servers::numbers, README, "frame={{n}}", [];
-    records: failures::records, README, "--ndjson --keep-going", ["jq"];
-    records_shown: failures::records_shown, README, "{\"frame\":0,", [];
-    far_away: shell::far_away, README, "-j 8 https://host/classify < frames.rgb", [];
-    many_machines: machines::one_killed, README, "--retries 3 --pipe", ["parallel", "ssh", "sshd"];
-    many_machines_resumed: machines::one_killed_and_resumed, README, "--resume-failed",
-        ["parallel", "ssh", "sshd"];
-    message_shown: failures::message_shown, README, "frame 17: upload: status 500", [];
-    resume: failures::resume_after_a_status, README, "--skip 18 https", [];
-    retry_and_rate: failures::retry_and_rate, README, "--rate 10/s", [];
-    curl_loop: shell::curl_loop, README, "for f in *.png; do curl", ["curl"];
+    readme_first_look: shell::first_look, README, "frames | pngpost", [];
+    readme_receiver: servers::receiver, README, "cargo run --example receiver\n", [];
+    readme_receiver_slow_and_busy: servers::slow_receiver, README, "--delay 0.5 --fail 0.25", [];
+    readme_files: shell::files, README, "echo my-key > key.txt", ["ffmpeg"];
+    readme_numpy: python::rgb, README, "python3 frames.py |", ["python numpy"];
+    readme_dialogue: python::dialogue, README, "python3 dialogue.py", ["python numpy"];
+    readme_opencv: python::opencv, README, "python3 film.py |", ["python cv2", "ffmpeg"];
+    readme_ffmpeg: media::film, README, "fps=1,scale=640:480", ["ffmpeg", "jq"];
+    readme_curl: shell::curl_line, README, "curl -F key=k -F 'file=@cat.png", ["curl"];
+    readme_line_of_curl: shell::line_of_curl, README, "filename=cat.png", ["curl"];
+    readme_tensorflow: servers::json, README, "resnet:predict", [];
+    readme_message: failures::message_of_a_status, README, "frame 17: upload: status 500", [];
+    readme_resume: failures::resume_after_a_status, README, "--skip 18 https", [];
+    readme_curl_loop: shell::curl_loop, README, "for f in *.png; do curl", ["curl"];
 
-    manual_numpy: python::rgb, MANUAL, "# From numpy, with a key", ["python numpy"];
-    manual_ffmpeg: media::film, MANUAL, "# One frame a second of a film", ["ffmpeg", "jq"];
-    manual_image_magick: media::jpegs_as_rgb, MANUAL, "# From ImageMagick", ["ImageMagick"];
-    manual_token: servers::token, MANUAL, "# The PNG as the body", [];
-    manual_tensorflow: servers::json, MANUAL, "# TensorFlow Serving", [];
-    manual_vision: servers::vision, MANUAL, "# Google Vision", [];
-    manual_ollama: servers::json, MANUAL, "# Ollama", ["jq"];
-    manual_openai: servers::openai, MANUAL, "# Servers that are compatible", [];
-    manual_torchserve: servers::torchserve, MANUAL, "# TorchServe", [];
-    manual_hugging_face: servers::token, MANUAL, "# Hugging Face", [];
-    manual_roboflow: servers::roboflow, MANUAL, "# Roboflow", [];
-    manual_floats: python::floats, MANUAL, "# From numpy, float32", ["python numpy"];
-    manual_live: media::live, MANUAL, "# A live source", ["ffmpeg"];
-    manual_machines: machines::one_killed, MANUAL, "# Two machines",
-        ["parallel", "ssh", "sshd"];
-    manual_resume: failures::resume_after_a_cut, MANUAL, "# Go on after", [];
+    manual_numpy: python::rgb, MANUAL, "python3 frames.py |", ["python numpy"];
+    manual_ffmpeg: media::film, MANUAL, "fps=1,scale=640:480", ["ffmpeg", "jq"];
+    manual_line_of_curl: shell::both_lines_of_curl, MANUAL, "curl -F key=k", ["curl"];
+    manual_tensorflow: servers::json, MANUAL, "resnet:predict", [];
+    manual_resume: failures::resume_after_a_cut, MANUAL, "--skip 17", [];
     manual_certificate: certificate::trusted, MANUAL, "openssl req", ["openssl"];
-    manual_curl: shell::both_lines_of_curl, MANUAL, "# A line of curl", ["curl"];
+
+    numpy: python::rgb, RECIPES, "python3 frames.py |", ["python numpy"];
+    numpy_floats: python::floats, RECIPES, "python3 floats.py |", ["python numpy"];
+    numpy_channels_first: python::channels, RECIPES, "python3 channels.py |", ["python numpy"];
+    numpy_files: python::files, RECIPES, "cat *.npy |", ["python numpy"];
+    numpy_dialogue: python::dialogue, RECIPES, "python3 dialogue.py", ["python numpy"];
+    opencv: python::opencv, RECIPES, "python3 film.py |", ["python cv2", "ffmpeg"];
+    matplotlib: python::matplotlib, RECIPES, "python3 figure.py |", ["python matplotlib"];
+    ffmpeg: media::film, RECIPES, "fps=1,scale=640:480", ["ffmpeg", "jq"];
+    ffmpeg_ppm: media::film_as_ppm, RECIPES, "-c:v ppm", ["ffmpeg"];
+    image_magick_rgb: media::jpegs_as_rgb, RECIPES, "-depth 8 rgb:-", ["ImageMagick"];
+    image_magick_ppm: media::jpegs_as_ppm, RECIPES, "convert *.jpg ppm:-", ["ImageMagick"];
+    netpbm: media::netpbm, RECIPES, "pamscale", ["pngtopam", "pamscale"];
+    png_files: shell::png_files, RECIPES, "cat *.png |", [];
+    raw_files: shell::raw_files, RECIPES, "| nl -v 0", [];
+    live_source: media::live, RECIPES, "testsrc=duration=5", ["ffmpeg"];
+    line_of_curl: shell::both_lines_of_curl, RECIPES, "curl -F key=k", ["curl"];
+    form_with_a_key: shell::first_look, RECIPES, "'key=<key.txt' https", [];
+    numbers: servers::numbers, RECIPES, "frame={{n}}", [];
+    token: servers::token, RECIPES, "@token.txt \\\n    https://host/classify", [];
+    octet_stream: servers::token, RECIPES, "octet-stream", [];
+    torchserve: servers::torchserve, RECIPES, "kitten.png", [];
+    hugging_face: servers::token, RECIPES, "huggingface", [];
+    tensorflow: servers::json, RECIPES, "resnet:predict", [];
+    vision: servers::vision, RECIPES, "vision.googleapis.com", [];
+    ollama: servers::json, RECIPES, "jq -r .response", ["jq"];
+    openai: servers::openai, RECIPES, "api.openai.com", [];
+    roboflow: servers::roboflow, RECIPES, "detect.roboflow.com", [];
+    far_away: shell::far_away, RECIPES, "-j 8 https://host/classify < frames.rgb", [];
+    retry_and_rate: failures::retry_and_rate, RECIPES, "--rate 10/s", [];
+    jq_field: shell::jq_width, RECIPES, "jq .width", ["jq"];
+    pv_lines: shell::pv, RECIPES, "pv -l", ["pv"];
+    records: failures::records, RECIPES, "--ndjson --keep-going", ["jq"];
+    records_shown: failures::records_shown, RECIPES, "{\"frame\":0,", [];
+    message: failures::message_of_a_cut, RECIPES, "frame 17: upload: no response", [];
+    resume: failures::resume_after_a_cut, RECIPES, "--skip 17 https", [];
+    many_machines: machines::one_killed, RECIPES, "--retries 3 --pipe", ["parallel", "ssh", "sshd"];
+    many_machines_resumed: machines::one_killed_and_resumed, RECIPES, "--resume-failed",
+        ["parallel", "ssh", "sshd"];
 }
 
 #[test]
@@ -151,6 +157,22 @@ fn every_block_is_run_and_every_test_has_its_block() {
     assert!(faults.is_empty(), "\n{}", faults.join("\n"));
 }
 
+/// A trial lays out the files of all documents.
+#[test]
+fn a_file_is_the_same_in_each_document() {
+    let mut files: Vec<(String, Block)> = Vec::new();
+    for block in blocks() {
+        let Some(name) = block.file.clone() else { continue };
+        match files.iter().find(|(known, _)| *known == name) {
+            Some((_, first)) => {
+                assert_eq!(first.text, block.text, "{} and {}", first.place(), block.place());
+            }
+            None => files.push((name, block)),
+        }
+    }
+    assert!(files.len() > 3, "{files:?}");
+}
+
 #[test]
 fn a_block_is_found_wherever_it_can_stand() {
     let text = "\n```sh\na\n\n  b\n```\n\n- list\n\n  ```sh\n  c\n  ```\n`d.py`:\n\n    e\n\n     f\nend\n";
@@ -158,8 +180,10 @@ fn a_block_is_found_wherever_it_can_stand() {
     let found: Vec<_> = blocks.iter().map(|block| (block.line, block.text.as_str())).collect();
     assert_eq!(found, [(3, "a\n\n  b\n"), (11, "c\n"), (15, "e\n\n f\n")]);
     assert_eq!(blocks[2].file.as_deref(), Some("d.py"));
-    let text = ".Sh X\nno\n.Bd -literal\na \\e\n b\n\nc\n.Ed\n.Pp\nd\n.Bd -literal\ne\n.Ed\n";
+    let text = ".Sh X\nno\n.Bd -literal\na \\e\n b\n\nc\n.Ed\n.Pp\nd\n.Dl e\n.Pa f.py :\n.Bd -literal\ng\n.Ed\n";
     let blocks = documents::mdoc_blocks(MANUAL, text);
     let found: Vec<_> = blocks.iter().map(|block| (block.line, block.text.as_str())).collect();
-    assert_eq!(found, [(4, "a \\\n b\n"), (7, "c\n"), (12, "e\n")]);
+    assert_eq!(found, [(4, "a \\\n b\n\nc\n"), (11, "e\n"), (14, "g\n")]);
+    let files: Vec<_> = blocks.iter().map(|block| block.file.as_deref()).collect();
+    assert_eq!(files, [None, None, Some("f.py")]);
 }

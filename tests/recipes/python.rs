@@ -52,7 +52,7 @@ pub fn floats(block: &Block) {
 pub fn channels(block: &Block) {
     let trial = Trial::new(block);
     let planes = trial.run_script(
-        "sed 's/np.ascontiguousarray(frame.transpose(1, 2, 0))/frame/' channels.py | python3 -",
+        "sed 's/np.ascontiguousarray(planes.transpose(1, 2, 0))/planes/' channels.py | python3 -",
     );
     let planes = planes.ok().stdout;
     let frames: Vec<u8> = planes
