@@ -1,4 +1,4 @@
-//! The manual's self-signed certificate: pngpost trusts it, and not the one that it warns of.
+//! The manual's self-signed certificate: pngpost trusts it, and refuses the one that the manual warns of.
 
 use std::io::{BufReader, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
@@ -65,7 +65,7 @@ fn tls_server(trial: &Trial) -> SocketAddr {
     address
 }
 
-/// One connection, to its end. `None` where that comes early, as where the client does not trust us.
+/// One connection, to its end. `None` if it ends early, as it does if the client does not trust us.
 fn serve(config: Arc<ServerConfig>, connection: TcpStream, receiver: &str) -> Option<()> {
     let tls = StreamOwned::new(ServerConnection::new(config).ok()?, connection);
     let mut client = BufReader::new(tls);

@@ -1,4 +1,4 @@
-//! Recipes for what goes wrong: going on after it, trying again, and what is shown of it.
+//! Recipes for failures: going on after one, trying again, and the messages and records of one.
 
 use std::net::TcpListener;
 use std::time::Duration;
@@ -27,7 +27,7 @@ fn first_run(trial: &Trial) -> Run {
     trial.run_script(&format!("pngpost -s 64x64 http://{address}/classify < frames.rgb > lines"))
 }
 
-/// The message says with what to go on, and that is what the recipe does.
+/// The recipe goes on with the --skip of the message.
 #[track_caller]
 fn go_on(trial: &Trial, failed: &Run) -> Vec<String> {
     let (_, skip) = failed.stderr.split_once("go on with ").expect("how to go on");
@@ -70,8 +70,8 @@ fn assert_message(block: &Block, answer: fn() -> Answer) {
     assert_eq!(first_run(&failing_once(block, 17, answer)).stderr, block.text);
 }
 
-/// Every third request is refused, and all frames have their lines all the same. Where none is refused,
-/// requests keep the rate.
+/// Every third request is refused, and nevertheless all frames have their lines. If none is refused, requests
+/// keep the rate.
 pub fn retry_and_rate(block: &Block) {
     let trial = Trial::with(block, &["--fail", "0.34"], |_| Answer::Receiver);
     assert_lines(&trial.run().ok().lines(), &trial.pictures());
@@ -85,11 +85,11 @@ pub fn retry_and_rate(block: &Block) {
     assert_lines(&trial.run().ok().lines(), &trial.pictures());
     let exchanges = trial.recorder.exchanges();
     let whole = exchanges[11].came - exchanges[0].came;
-    // Eleven tenths of a second, less what the first request comes late.
+    // Eleven tenths of a second, less the delay of the first request.
     assert!(whole > Duration::from_millis(700), "{whole:?}");
 }
 
-/// jq prints the frames that have failed: by status, or by what was wrong.
+/// jq prints the frames that have failed, with their status or error.
 pub fn records(block: &Block) {
     let trial = Trial::with(block, &[], |number| match number {
         1 => Answer::Own(ERROR),
@@ -103,7 +103,7 @@ pub fn records(block: &Block) {
     assert_eq!(run.status, Some(0));
 }
 
-/// Records of a frame that was answered, and of one that nobody took; only the seconds differ.
+/// Records of a frame that was answered, and of one without a server; only the seconds differ.
 pub fn records_shown(block: &Block) {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap();
@@ -117,7 +117,7 @@ pub fn records_shown(block: &Block) {
     assert_eq!(without_seconds(&run.lines()), without_seconds(&shown));
 }
 
-/// "cat" for the first request; then nobody listens.
+/// Answers "cat" to the first request, and stops listening.
 fn answer_once(listener: TcpListener) {
     use std::io::{Read, Write};
     let (mut connection, _) = listener.accept().unwrap();

@@ -46,7 +46,7 @@ impl Case {
 }
 
 /// Makes a test of each line: its name, the function that runs the block, the document, words that no
-/// other block there has, and what has to be installed.
+/// other block there has, and the tools that have to be installed.
 macro_rules! recipes {
     ($($test:ident: $run:path, $document:ident, $words:literal, $needs:expr;)*) => {
         $(#[test]

@@ -1,4 +1,4 @@
-//! Recipes of ffmpeg, ImageMagick and netpbm: what the tool writes is what the server sees.
+//! Recipes of ffmpeg, ImageMagick and netpbm: the server sees the pixels that the tool writes.
 
 use std::time::Duration;
 
@@ -13,7 +13,7 @@ pub fn write_film(trial: &Trial) {
     trial.run_script(film).ok();
 }
 
-/// The recipe of the manual has a jq after pngpost: then the server tells what it saw.
+/// If jq takes the lines, they don't hold the pixels. The receiver's exchanges do.
 pub fn film(block: &Block) {
     let trial = Trial::new(block);
     write_film(&trial);

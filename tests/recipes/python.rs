@@ -1,4 +1,4 @@
-//! Recipes of Python: what its arrays hold is what the server sees.
+//! Recipes of Python: the server sees the pixels of its arrays.
 
 use serde_json::{Value, json};
 
@@ -6,7 +6,7 @@ use crate::documents::{Block, blocks};
 use crate::seen::{Picture, assert_lines, assert_posted};
 use crate::trial::Trial;
 
-/// The loop at the top, with frames, key and URL, against what pngpost does in its place.
+/// The loop at the top, with frames, key and URL, against the pipe that replaces it.
 pub fn replaced_loop(block: &Block) {
     let trial = Trial::new(block);
     let before = "import sys, requests\nimport numpy as np\nfrom PIL import Image\n\

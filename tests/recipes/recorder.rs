@@ -1,5 +1,5 @@
-//! Stands between a recipe and the receiver: passes all on byte for byte, and keeps what was asked and
-//! answered. A script may let a request fail in place of the receiver.
+//! A server between a recipe and the receiver. It passes all on byte for byte, and keeps requests and answers.
+//! A script may let a request fail before it gets to the receiver.
 
 use std::collections::HashMap;
 use std::io::{BufRead, BufReader, Write};
@@ -11,7 +11,7 @@ use std::time::Instant;
 
 use serde_json::Value;
 
-/// What becomes of a request.
+/// The answer to a request.
 pub enum Answer {
     /// The receiver's.
     Receiver,
@@ -32,7 +32,7 @@ pub struct Message {
 }
 
 impl Message {
-    /// `None` where the connection ends first.
+    /// `None` if the connection ends first.
     pub fn read(reader: &mut impl BufRead) -> Option<Message> {
         let mut message = Message::default();
         loop {
@@ -64,7 +64,7 @@ impl Message {
 #[derive(Clone, Debug)]
 pub struct Exchange {
     pub request: Message,
-    /// The receiver's JSON; null where its answer has none.
+    /// The receiver's JSON; null if its answer is none.
     pub seen: Value,
     pub came: Instant,
 }
@@ -101,7 +101,7 @@ impl Recorder {
     }
 }
 
-/// One connection, to its end. `None` where that comes early.
+/// One connection, to its end. `None` if it ends early.
 fn serve(
     mut client: TcpStream,
     receiver: &str,
@@ -123,7 +123,7 @@ fn serve(
         let response = Message::read(&mut BufReader::new(server))?;
         let seen = serde_json::from_slice(&response.body).unwrap_or(Value::Null);
         let ends = request.closes() || response.closes();
-        // Kept first: who has the answer finds the exchange.
+        // Kept first: a test that has the answer finds the exchange.
         kept.lock().unwrap().push(Exchange { request, seen, came });
         client.write_all(&response.bytes).ok()?;
         if ends {

@@ -1,4 +1,4 @@
-//! What the receiver has to see: sizes and pixels, against the lines and against what it answered.
+//! The pictures that the receiver has to see, against its answers and against the lines.
 
 use serde_json::Value;
 
@@ -45,7 +45,7 @@ impl Picture {
         pictures
     }
 
-    /// Of what the receiver answered.
+    /// Of the receiver's answer.
     #[track_caller]
     pub fn seen(answer: &Value) -> Self {
         let number = |name: &str| answer[name].as_u64().unwrap_or_else(|| panic!("{answer}"));

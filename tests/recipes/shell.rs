@@ -30,7 +30,7 @@ pub fn files(block: &Block) {
     assert!(pixels > 0 && pixels.is_multiple_of(320 * 240), "{pixels}");
 }
 
-/// Some files of several sizes, beside cat.png; what they hold, in the order in which the shell names them.
+/// Writes files of several sizes, and returns their pictures in the order in which the shell names the files.
 fn pngs(trial: &Trial) -> Vec<Picture> {
     fs::remove_file(trial.folder.join("cat.png")).unwrap();
     let sizes = [("a", 8, 3), ("b", 64, 64), ("c", 1, 1)];
@@ -121,7 +121,7 @@ pub fn curl_line(block: &Block) {
     assert_eq!(exchanges[0].seen["file_name"], "cat.png");
 }
 
-/// What the server sees of curl's line, it sees of pngpost's, but for the pixels.
+/// The server sees the same of both lines, but for the pixels.
 pub fn line_of_curl(block: &Block) {
     let trial = Trial::new(block);
     let is_before = |curl: &Block| curl.document == block.document && curl.line < block.line;
@@ -134,7 +134,7 @@ pub fn line_of_curl(block: &Block) {
     assert_same_request(&of_curl.recorder.exchanges()[0], &trial.recorder.exchanges());
 }
 
-/// Both lines in one entry, curl's first.
+/// Both lines in one block, curl's first.
 pub fn both_lines_of_curl(block: &Block) {
     let trial = Trial::new(block);
     trial.run_script(&trial.script().replace("curl ", "curl -sS ")).ok();

@@ -17,7 +17,7 @@ const TRIES: usize = 5;
 pub struct Sshd(Child);
 
 impl Sshd {
-    /// The trial's ssh knows it, and the commands that it runs find what the trial's find.
+    /// The trial's ssh knows it, and its commands find the same programs as the trial's.
     pub fn start(trial: &Trial) -> Self {
         for name in ["host_key", "user_key"] {
             let mut keygen =
@@ -25,7 +25,7 @@ impl Sshd {
             keygen.args(["-q", "-t", "ed25519", "-N", "", "-f"]).arg(trial.folder.join(name));
             assert!(keygen.status().unwrap().success());
         }
-        // It wants this folder where it runs as root.
+        // sshd wants this folder if it runs as root.
         let _ = fs::create_dir_all("/run/sshd");
         (0..TRIES).find_map(|_| Sshd::try_start(trial)).expect("a free port")
     }
@@ -38,7 +38,7 @@ impl Sshd {
         let ssh = installed::find("ssh").expect("it is needed");
         trial.command("ssh", &format!("exec {} -F {folder}/ssh_config \"$@\"", ssh.display()));
         let log = File::create(trial.folder.join("sshd.log")).unwrap();
-        // It starts itself anew for each connection, and wants to know where it is.
+        // sshd starts itself anew for each connection, and wants its own full path.
         let mut sshd = Command::new(installed::find("sshd").expect("it is needed"));
         sshd.args(["-D", "-e", "-f"]).arg(trial.folder.join("sshd_config"));
         let child = sshd.stdin(Stdio::null()).stdout(Stdio::null()).stderr(log).spawn().unwrap();
@@ -46,7 +46,7 @@ impl Sshd {
         sshd.listens(trial).then_some(sshd)
     }
 
-    /// `false` where the port is another's by now.
+    /// `false` if another program has taken the port.
     fn listens(&mut self, trial: &Trial) -> bool {
         let begin = Instant::now();
         loop {
@@ -71,7 +71,7 @@ impl Drop for Sshd {
     }
 }
 
-/// Commands get the trial's PATH after what a shell's start-up files make of it; the shell that parallel
+/// Commands get the trial's PATH after a shell's start-up files have set theirs; the shell that parallel
 /// starts there must not read them again.
 fn server_config(trial: &Trial, port: u16) -> String {
     let folder = trial.folder.display();

@@ -1,5 +1,5 @@
 //! A recipe's surroundings: a folder with the files that recipes name, the built pngpost and the tools on
-//! the PATH, and a server. A recipe runs in them as it stands, but for the addresses.
+//! the PATH, and a server. A recipe runs there as it stands; only its addresses are replaced.
 
 use std::ffi::OsString;
 use std::fs;
@@ -31,7 +31,7 @@ pub struct Trial {
     _receiver: Receiver,
 }
 
-/// What a run left behind.
+/// The result of a run.
 pub struct Run {
     pub status: Option<i32>,
     pub stdout: Vec<u8>,
@@ -114,7 +114,7 @@ impl Trial {
         (0..count).map(|number| frame(number, width * height * 3)).collect()
     }
 
-    /// What frames.rgb holds, as the server has to see it.
+    /// The frames of frames.rgb, as the server has to see them.
     pub fn pictures(&self) -> Vec<Picture> {
         let (width, height) = self.block.sizes()[0];
         Picture::all(width, height, &self.read("frames.rgb"))
@@ -160,7 +160,7 @@ impl Trial {
         std::env::join_paths(folders).unwrap()
     }
 
-    /// What the recipe's commands before pngpost write.
+    /// The output of the recipe's commands before pngpost.
     pub fn produced(&self) -> Vec<u8> {
         let text = &self.block.text;
         let at = text.rfind("pngpost -").or(text.rfind("pngpost http")).expect("pngpost");
