@@ -84,14 +84,19 @@ fn stdin_is_not_read_on_while_uploads_stall(engine: Engine) {
 }
 
 fn stdin_is_not_read_on_while_nobody_takes_the_lines(engine: Engine) {
-    let server = Server::answering(|_, _| ok("x".repeat(100_000)));
-    let mut program = Running::start(engine.command(&["-s", "1x1", "--raw", &server.url()]));
-    let mut stdin = program.stdin.take().unwrap();
-    let feeder = thread::spawn(move || stdin.write_all(&tiny_frames(200)));
-    let begun = count_at_rest(|| server.requests.lock().unwrap().len());
-    assert!((1..10).contains(&begun), "{begun} uploads that nobody has read");
-    feeder.join().unwrap().unwrap();
-    assert_eq!(program.finish().ok().lines().len(), 200);
+    for jobs in [1, 8] {
+        let server = Server::answering(|_, _| ok("x".repeat(100_000)));
+        let arguments = ["-s", "1x1", "--raw", "-j", &jobs.to_string(), &server.url()];
+        let mut program = Running::start(engine.command(&arguments));
+        let mut stdin = program.stdin.take().unwrap();
+        let feeder = thread::spawn(move || stdin.write_all(&tiny_frames(200)));
+        let begun = count_at_rest(|| server.requests.lock().unwrap().len());
+        // The line that does not fit the pipe, and the places of the window.
+        let bound = 1 + 1 + 2 * jobs;
+        assert!((1..=bound).contains(&begun), "{begun} uploads with {jobs} jobs that nobody reads");
+        feeder.join().unwrap().unwrap();
+        assert_eq!(program.finish().ok().lines().len(), 200);
+    }
 }
 
 fn memory_does_not_grow_with_the_number_of_frames(engine: Engine) {
