@@ -33,6 +33,10 @@ fn go_on(trial: &Trial, failed: &Run) -> Vec<String> {
     let (_, skip) = failed.stderr.split_once("go on with ").expect("how to go on");
     assert!(trial.block.text.contains(&format!("{} ", skip.trim_end())), "{skip}");
     trial.run().ok();
+    lines(trial)
+}
+
+fn lines(trial: &Trial) -> Vec<String> {
     String::from_utf8(trial.read("lines")).unwrap().lines().map(str::to_owned).collect()
 }
 
@@ -54,6 +58,24 @@ pub fn resume_after_a_cut(block: &Block) {
     let failed = first_run(&trial);
     assert_eq!(failed.status, Some(1));
     assert_lines(&go_on(&trial, &failed), &trial.pictures());
+}
+
+/// The status is frame 17's line, until the frame is posted again.
+pub fn resume_again(block: &Block) {
+    assert_resumed(&failing_once(block, 17, || Answer::Own(ERROR)));
+}
+
+/// The crash comes between two lines: lines come out whole.
+pub fn resume_after_a_crash(block: &Block) {
+    assert_resumed(&failing_once(block, 9, || Answer::Cut));
+}
+
+/// The recipe makes the lines of all frames out of those of a run that fails.
+#[track_caller]
+fn assert_resumed(trial: &Trial) {
+    assert_eq!(first_run(trial).status, Some(1));
+    trial.run().ok();
+    assert_lines(&lines(trial), &trial.pictures());
 }
 
 /// The message, word for word.

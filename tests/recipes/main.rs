@@ -124,7 +124,9 @@ recipes! {
     records: failures::records, RECIPES, "--ndjson --keep-going", ["jq"];
     records_shown: failures::records_shown, RECIPES, "{\"frame\":0,", [];
     message: failures::message_of_a_cut, RECIPES, "frame 17: upload: no response", [];
-    resume: failures::resume_after_a_cut, RECIPES, "--skip 17 https", [];
+    resume: failures::resume_after_a_cut, RECIPES, "--skip 17 https://host/classify <", [];
+    resume_with_the_frame_again: failures::resume_again, RECIPES, "sed -i '$d' lines", [];
+    resume_after_a_crash: failures::resume_after_a_crash, RECIPES, "wc -l < lines", [];
     many_machines: machines::one_killed, RECIPES, "--retries 3 --pipe", ["parallel", "ssh", "sshd"];
     many_machines_resumed: machines::one_killed_and_resumed, RECIPES, "--resume-failed",
         ["parallel", "ssh", "sshd"];
