@@ -210,26 +210,35 @@ impl PixelFormat {
     }
 }
 
-/// The floats that become 0 and 255. `min < max`, and `max - min` is finite.
+/// The floats that become 0 and 255. `min < max`, and 255 / (max - min) is finite and not 0.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct SampleRange {
     min: f64,
-    max: f64,
+    scale: f64,
 }
 
 impl SampleRange {
-    pub const DEFAULT: SampleRange = SampleRange { min: 0.0, max: 255.0 };
+    pub const DEFAULT: SampleRange = SampleRange { min: 0.0, scale: 1.0 };
 
     pub fn new(min: f64, max: f64) -> Option<Self> {
-        (min < max && (max - min).is_finite()).then_some(SampleRange { min, max })
+        let (width, scale) = (max - min, 255.0 / (max - min));
+        let fits = min < max && width.is_finite() && scale.is_finite();
+        fits.then_some(SampleRange { min, scale })
     }
 
     pub fn min(self) -> f64 {
         self.min
     }
 
-    pub fn width(self) -> f64 {
-        self.max - self.min
+    /// The levels, of 255, that a step of 1 is.
+    pub fn scale(self) -> f64 {
+        self.scale
+    }
+
+    /// `min` and `scale` as singles; `None` if one of them is beyond single precision.
+    pub fn in_single_precision(self) -> Option<(f32, f32)> {
+        let (min, scale) = (self.min as f32, self.scale as f32);
+        (min.is_finite() && scale.is_normal()).then_some((min, scale))
     }
 }
 

@@ -107,18 +107,19 @@ pub fn causes(error: &anyhow::Error) -> String {
     causes.join(": ")
 }
 
-/// A user's value for a message. A value that may be another option is not shown: an option that took the
-/// next option for its value may have taken a secret.
+/// A user's value for a message. A value that may belong to another option is not shown: an option that took
+/// the next argument for its value may have taken a secret.
 pub fn shown(value: &OsStr) -> String {
     let value = value.to_string_lossy();
-    let is_number = |text: &str| text.bytes().all(|byte| b"0123456789.x".contains(&byte));
-    // -5 is a number; -x may be an option. `=`, `@` and `://` may belong to an option, to user-info, to a
-    // URL.
-    let is_option = value.strip_prefix('-').is_some_and(|rest| !is_number(rest));
-    if is_option || value.contains(['=', '@']) || value.contains("://") {
+    // -5 and -inf:2e3 hold numbers; -k may be an option, and me:x a user.
+    let words = value.to_ascii_lowercase().replace("inf", "").replace("nan", "");
+    let has_numbers_only =
+        words.bytes().all(|byte| byte.is_ascii_digit() || b"+-.:xe".contains(&byte));
+    let may_be_secret = value.starts_with('-') || value.contains(['=', '@', ':']);
+    if may_be_secret && !has_numbers_only {
         return "this value".to_owned();
     }
-    if value.is_empty() { "''".to_owned() } else { one_line(&value) }
+    if value.is_empty() { "''".to_owned() } else { foreign(&value) }
 }
 
 /// Values of the user that no message may hold, even if a server repeats them.

@@ -20,13 +20,16 @@ const MAX_SECONDS: f64 = 31_536_000.0;
 /// The highest N of a rate.
 const MAX_RATE: u64 = 1_000_000;
 
-/// `MIN:MAX`, which mean toimage's cmin and cmax.
+/// `MIN:MAX`, toimage's cmin and cmax.
 pub fn parse_range(value: &OsStr) -> Result<SampleRange> {
+    let bad = |what| anyhow!("--range: {}: {what}", shown(value));
+    let takes = "takes MIN:MAX, such as 0:1, finite and MIN below MAX";
     let ends = value.to_str().and_then(|text| text.split_once(':'));
-    let ends = ends.and_then(|(min, max)| min.parse().ok().zip(max.parse().ok()));
-    ends.and_then(|(min, max)| SampleRange::new(min, max)).ok_or_else(|| {
-        anyhow!("--range: {}: takes MIN:MAX, such as 0:1, finite and MIN below MAX", shown(value))
-    })
+    let ends = ends.and_then(|(min, max)| min.parse::<f64>().ok().zip(max.parse::<f64>().ok()));
+    let (min, max) = ends.ok_or_else(|| bad(takes))?;
+    ensure!(min.is_finite() && max.is_finite() && min < max, bad(takes));
+    SampleRange::new(min, max)
+        .ok_or_else(|| bad("MAX - MIN, or 255 divided by it, is no finite double"))
 }
 
 pub fn parse_size(value: &OsStr) -> Result<FrameSize> {

@@ -26,16 +26,16 @@ pub fn for_png(layout: Layout, range: SampleRange, bytes: &mut Vec<u8>) -> Resul
         Samples::Maxval(maxval @ ..=255) => scale_to_8_bits(bytes, maxval)?,
         Samples::Maxval(maxval) => scale_to_16_bits(bytes, maxval)?,
         Samples::F32(ByteOrder::Little) => {
-            return quantized::<4>(bytes, range, |sample| LE::read_f32(sample).into());
+            return quantized_singles(bytes, range, |sample| LE::read_f32(sample));
         }
         Samples::F32(ByteOrder::Big) => {
-            return quantized::<4>(bytes, range, |sample| BE::read_f32(sample).into());
+            return quantized_singles(bytes, range, |sample| BE::read_f32(sample));
         }
         Samples::F64(ByteOrder::Little) => {
-            return quantized::<8>(bytes, range, |sample| LE::read_f64(sample));
+            return quantized_doubles::<8>(bytes, range, |sample| LE::read_f64(sample));
         }
         Samples::F64(ByteOrder::Big) => {
-            return quantized::<8>(bytes, range, |sample| BE::read_f64(sample));
+            return quantized_doubles::<8>(bytes, range, |sample| BE::read_f64(sample));
         }
     }
     Ok(bytes)
@@ -119,98 +119,77 @@ fn over_maxval(at: usize, sample: u16, maxval: u16) -> Bad {
 /// Floats are quantized in blocks of this many.
 const BLOCK: usize = 64;
 
-/// Floats into bytes, in place: a float is read before its place is written.
-fn quantized<const N: usize>(
+/// scipy's formula for singles: numpy computes an array of singles in single precision. If the range is beyond
+/// that, in double precision.
+fn quantized_singles(
     bytes: &mut [u8],
     range: SampleRange,
-    read: impl Fn(&[u8; N]) -> f64 + Copy,
+    read: impl Fn(&[u8; 4]) -> f32 + Copy,
 ) -> Result<&[u8], Bad> {
-    let quick = Quick::new(range);
+    match range.in_single_precision() {
+        Some((min, scale)) => quantized(bytes, |sample| level_of_single(read(sample), min, scale)),
+        None => quantized_doubles(bytes, range, |sample| read(sample).into()),
+    }
+}
+
+fn quantized_doubles<const N: usize>(
+    bytes: &mut [u8],
+    range: SampleRange,
+    read: impl Fn(&[u8; N]) -> f64,
+) -> Result<&[u8], Bad> {
+    let (min, scale) = (range.min(), range.scale());
+    quantized(bytes, |sample| level_of_double(read(sample), min, scale))
+}
+
+/// Floats into bytes, in place: a float is read before its place is written. `level` is `None` for NaN.
+fn quantized<const N: usize>(
+    bytes: &mut [u8],
+    level: impl Fn(&[u8; N]) -> Option<u8>,
+) -> Result<&[u8], Bad> {
     let count = bytes.len() / N;
     for start in (0..count).step_by(BLOCK) {
         let end = count.min(start + BLOCK);
         let samples = bytes[start * N..end * N].as_chunks::<N>().0;
-        let quick = quick.as_ref().and_then(|quick| quick.levels(samples, read));
-        let levels = match quick {
-            Some(levels) => levels,
-            None => exact_levels(samples, range, read)
-                .map_err(|at| Bad { at: start + at, what: "sample is NaN".to_owned() })?,
-        };
+        let (mut levels, mut has_nan) = ([0; BLOCK], false);
+        for (sample, place) in samples.iter().zip(&mut levels) {
+            let level = level(sample);
+            has_nan |= level.is_none();
+            *place = level.unwrap_or_default();
+        }
+        if has_nan {
+            let first = samples.iter().take_while(|&sample| level(sample).is_some()).count();
+            return Err(Bad { at: start + first, what: "sample is NaN".to_owned() });
+        }
         bytes[start..end].copy_from_slice(&levels[..end - start]);
     }
     Ok(&bytes[..count])
 }
 
-/// toimage's formula, operation by operation. The error is the index of a NaN.
-fn exact_levels<const N: usize>(
-    samples: &[[u8; N]],
-    range: SampleRange,
-    read: impl Fn(&[u8; N]) -> f64,
-) -> Result<[u8; BLOCK], usize> {
-    let mut levels = [0; BLOCK];
-    for (at, (sample, level)) in samples.iter().zip(&mut levels).enumerate() {
-        let sample = read(sample);
-        if sample.is_nan() {
-            return Err(at);
-        }
-        let scaled = (sample - range.min()) * 255.0 / range.width();
-        *level = (scaled.clamp(0.0, 255.0) + 0.5) as u8;
-    }
-    Ok(levels)
-}
-
-/// The formula in single precision, five times as fast. It decides only samples that it puts far from the
-/// edge between two levels.
+/// The formula of scipy's toimage (scipy 1.1, misc/pilutil.py, `bytescale`), operation by operation:
+/// `(sample - min) * scale`, clipped to 0 and 255, plus 0.5, truncated.
 ///
-/// `min` is not larger than the width of the range. So all roundings together, 2^-24 of a value each, stay
-/// under 0.0001 of a level; the edges lie at the halves.
-struct Quick {
-    min: f32,
-    scale: f32,
+/// A cast would truncate one sample at a time. The sum of a float and 2^52 has the nearest whole number in its
+/// lowest bits; it is one too many if it was rounded up.
+fn level_of_double(sample: f64, min: f64, scale: f64) -> Option<u8> {
+    const WHOLE: f64 = 4_503_599_627_370_496.0;
+    let scaled = (sample - min) * scale;
+    // NaN stays NaN.
+    let clipped = if scaled > 255.0 { 255.0 } else { scaled };
+    let clipped = if clipped < 0.0 { 0.0 } else { clipped };
+    let raised = clipped + 0.5;
+    let whole = raised + WHOLE;
+    let excess = u8::from(whole - WHOLE > raised);
+    (!sample.is_nan()).then_some((whole.to_bits() as u8).wrapping_sub(excess))
 }
 
-impl Quick {
-    const MAX_DISTANCE: f32 = 0.5 - 0.0002;
-
-    /// 2^23: the sum of this and a float has the nearest whole number in its lowest bits.
+/// The same in single precision, with 2^23.
+fn level_of_single(sample: f32, min: f32, scale: f32) -> Option<u8> {
     const WHOLE: f32 = 8_388_608.0;
-
-    fn new(range: SampleRange) -> Option<Self> {
-        let quick = Quick { min: range.min() as f32, scale: (255.0 / range.width()) as f32 };
-        let is_precise = range.min().abs() <= range.width() && quick.scale.is_normal();
-        // Within this, the formula clips every value that overflows single precision, too.
-        let is_in_reach = range.width() < f64::from(f32::MAX / 4.0);
-        (is_precise && is_in_reach).then_some(quick)
-    }
-
-    /// `None` if a sample is close to an edge, is NaN, or if the block is not whole.
-    fn levels<const N: usize>(
-        &self,
-        samples: &[[u8; N]],
-        read: impl Fn(&[u8; N]) -> f64,
-    ) -> Option<[u8; BLOCK]> {
-        let samples: &[[u8; N]; BLOCK] = samples.try_into().ok()?;
-        let mut floats = [0.0; BLOCK];
-        for (sample, float) in samples.iter().zip(&mut floats) {
-            *float = read(sample) as f32;
-        }
-        let mut doubtful = 0;
-        let mut bits = [0; BLOCK];
-        for (float, bits) in floats.iter().zip(&mut bits) {
-            // Both comparisons are false for NaN, so NaN stays NaN.
-            let scaled = (float - self.min) * self.scale;
-            let scaled = if scaled > 255.0 { 255.0 } else { scaled };
-            let scaled = if scaled < 0.0 { 0.0 } else { scaled };
-            let whole = scaled + Self::WHOLE;
-            let distance = (scaled - (whole - Self::WHOLE)).abs();
-            let is_clear = distance < Self::MAX_DISTANCE;
-            doubtful |= u32::from(!is_clear);
-            *bits = whole.to_bits();
-        }
-        let mut levels = [0; BLOCK];
-        for (bits, level) in bits.iter().zip(&mut levels) {
-            *level = *bits as u8;
-        }
-        (doubtful == 0).then_some(levels)
-    }
+    let scaled = (sample - min) * scale;
+    let clipped = if scaled > 255.0 { 255.0 } else { scaled };
+    let clipped = if clipped < 0.0 { 0.0 } else { clipped };
+    let raised = clipped + 0.5;
+    let whole = raised + WHOLE;
+    let excess = u8::from(whole - WHOLE > raised);
+    (!sample.is_nan()).then_some((whole.to_bits() as u8).wrapping_sub(excess))
 }

@@ -134,36 +134,60 @@ fn a_sample_over_maxval_is_bad_input_and_named() {
     assert_eq!(error.to_string(), "row 0, column 1: sample 301 is over maxval 300");
 }
 
-/// The formula as Python computes it, one operation after the other.
-fn toimage(sample: f64, min: f64, max: f64) -> u8 {
-    let scaled = (sample - min) * 255.0 / (max - min);
-    let clipped = if scaled < 0.0 { 0.0 } else { scaled };
-    let clipped = if clipped > 255.0 { 255.0 } else { clipped };
-    (clipped + 0.5).floor() as u8
-}
-
 /// Samples, each with its result.
 type Pairs = &'static [(f64, u8)];
 
+/// The results are those of `bytescale` in tests/tools/arrays.py, by numpy.
 #[test]
-fn floats_become_what_numpy_computes() {
-    // numpy: ((a - min) * 255 / (max - min)).clip(0, 255) + 0.5, as uint8.
-    let cases: [(f64, f64, Pairs); 4] = [
+fn floats_become_what_scipy_computes() {
+    let doubles: [(f64, f64, Pairs); 7] = [
         (0.0, 255.0, &[(0.0, 0), (0.49, 0), (0.5, 1), (1.5, 2), (2.5, 3), (254.49, 254)]),
         (0.0, 255.0, &[(254.5, 255), (255.0, 255), (1e300, 255), (-1e300, 0), (-0.6, 0)]),
         (-1.0, 1.0, &[(-1.0, 0), (0.0, 128), (1.0, 255), (-0.5, 64), (0.25, 159)]),
         (10.0, 10.5, &[(10.0, 0), (10.1, 51), (10.25, 128), (10.5, 255), (9.0, 0), (11.0, 255)]),
+        (0.0, 100.0, &[(50.0, 127), (10.0, 26), (30.0, 77), (90.0, 229)]),
+        (0.0, 3.0, &[(0.7, 59), (0.1, 9), (2.9, 247)]),
+        (0.0, 1e307, &[(0.0, 0), (5e306, 127), (9e306, 229), (1e307, 255), (1e308, 255)]),
     ];
-    for (min, max, pairs) in cases {
-        let range = SampleRange::new(min, max).unwrap();
-        // Enough for whole blocks and a rest.
-        let pairs: Vec<_> = pairs.iter().cycle().take(150).collect();
-        let expected: Vec<u8> = pairs.iter().map(|pair| pair.1).collect();
-        for order in [ByteOrder::Little, ByteOrder::Big] {
-            let bytes: Vec<u8> = pairs.iter().flat_map(|pair| f64_bytes(order, pair.0)).collect();
-            let png = through((15, 10), gray(Samples::F64(order)), range, &bytes).unwrap();
-            assert_eq!(png.2, expected, "{min}:{max}");
+    let singles: [(f64, f64, Pairs); 3] = [
+        (0.0, 100.0, &[(50.0, 128), (10.0, 26), (30.0, 77), (90.0, 230)]),
+        (0.0, 3.0, &[(0.7, 60), (0.1, 9), (2.9, 247)]),
+        (0.0, 1e40, &[(0.0, 0), (3e38, 8), (f64::INFINITY, 255)]),
+    ];
+    for (are_doubles, cases) in [(true, &doubles[..]), (false, &singles[..])] {
+        for &(min, max, pairs) in cases {
+            let range = SampleRange::new(min, max).unwrap();
+            // Enough for whole blocks and a rest.
+            let pairs: Vec<_> = pairs.iter().cycle().take(150).collect();
+            let expected: Vec<u8> = pairs.iter().map(|pair| pair.1).collect();
+            for order in [ByteOrder::Little, ByteOrder::Big] {
+                let bytes = pairs.iter().flat_map(|pair| match are_doubles {
+                    true => f64_bytes(order, pair.0).to_vec(),
+                    false => f32_bytes(order, pair.0 as f32).to_vec(),
+                });
+                let samples = if are_doubles { Samples::F64(order) } else { Samples::F32(order) };
+                let bytes: Vec<u8> = bytes.collect();
+                let png = through((15, 10), gray(samples), range, &bytes).unwrap();
+                assert_eq!(png.2, expected, "{min}:{max} {samples:?}");
+            }
         }
+    }
+}
+
+#[test]
+fn a_range_whose_scale_is_no_finite_number_is_none() {
+    let (wide, narrow) = ((-1e308, 1e308), (0.0, 1e-307));
+    for (min, max) in [wide, narrow, (1.0, 1.0), (1.0, 0.0), (f64::NAN, 1.0), (0.0, f64::INFINITY)]
+    {
+        assert_eq!(SampleRange::new(min, max), None, "{min}:{max}");
+    }
+    assert!(SampleRange::new(-8e307, 8e307).is_some() && SampleRange::new(0.0, 1e-305).is_some());
+}
+
+fn f32_bytes(order: ByteOrder, sample: f32) -> [u8; 4] {
+    match order {
+        ByteOrder::Little => sample.to_le_bytes(),
+        ByteOrder::Big => sample.to_be_bytes(),
     }
 }
 
@@ -201,8 +225,8 @@ fn a_png_goes_through_as_it_is() {
     assert_eq!(out, b"before whatever it is");
 }
 
-/// Ranges of all sorts, so that the quick way and the exact one are both taken.
-fn ranges() -> impl Strategy<Value = SampleRange> {
+/// Ranges of all sorts.
+fn ranges() -> impl Strategy<Value = (f64, f64)> {
     prop_oneof![
         Just((0.0, 255.0)),
         Just((0.0, 1.0)),
@@ -211,12 +235,12 @@ fn ranges() -> impl Strategy<Value = SampleRange> {
         (-1e3..1e3, 1e-6..1e3).prop_map(|(min, width)| (min, min + width)),
         (any::<f64>(), any::<f64>()).prop_map(|(a, b)| (a.min(b), a.max(b))),
     ]
-    .prop_filter_map("no range", |(min, max)| SampleRange::new(min, max))
+    .prop_filter("a range", |&(min, max)| SampleRange::new(min, max).is_some())
 }
 
 /// Floats in, round and beside the range, many close to the edge of two levels.
-fn sample(range: SampleRange) -> impl Strategy<Value = f64> {
-    let level = move |level: f64| range.min() + level * range.width() / 255.0;
+fn sample((min, max): (f64, f64)) -> impl Strategy<Value = f64> {
+    let level = move |level: f64| min + level * ((max - min) / 255.0);
     prop_oneof![
         (-10.0..265.0).prop_map(level),
         (-2..257).prop_map(move |whole| level(f64::from(whole) + 0.5)),
@@ -230,41 +254,39 @@ fn sample(range: SampleRange) -> impl Strategy<Value = f64> {
     .prop_filter("NaN", |sample| !sample.is_nan())
 }
 
-fn range_and_samples() -> impl Strategy<Value = (SampleRange, Vec<f64>)> {
+fn range_and_samples() -> impl Strategy<Value = ((f64, f64), Vec<f64>)> {
     ranges().prop_flat_map(|range| (Just(range), prop::collection::vec(sample(range), 1..200)))
 }
 
-proptest! {
-    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(2000) })]
-
-    #[test]
-    fn doubles_agree_with_the_formula_in_every_byte((range, doubles) in range_and_samples()) {
-        let mut bytes: Vec<u8> = doubles.iter().flat_map(|sample| sample.to_be_bytes()).collect();
-        let samples = samples::for_png(gray(Samples::F64(ByteOrder::Big)), range, &mut bytes);
-        let (min, max) = (range.min(), range.min() + range.width());
-        prop_assume!(max - min == range.width());
-        let expected: Vec<u8> = doubles.iter().map(|&sample| toimage(sample, min, max)).collect();
-        prop_assert_eq!(samples.map_err(|bad| bad.what).unwrap(), expected);
-    }
-
-    #[test]
-    fn floats_agree_with_the_formula_in_every_byte((range, doubles) in range_and_samples()) {
-        let floats: Vec<f32> = doubles.iter().map(|&sample| sample as f32).collect();
-        let mut bytes: Vec<u8> = floats.iter().flat_map(|sample| sample.to_le_bytes()).collect();
-        let samples = samples::for_png(gray(Samples::F32(ByteOrder::Little)), range, &mut bytes);
-        let (min, max) = (range.min(), range.min() + range.width());
-        prop_assume!(max - min == range.width());
-        let expected: Vec<u8> = floats.iter().map(|&s| toimage(s.into(), min, max)).collect();
-        prop_assert_eq!(samples.map_err(|bad| bad.what).unwrap(), expected);
-    }
+fn levels(samples: Samples, range: SampleRange, mut bytes: Vec<u8>) -> Vec<u8> {
+    let levels = samples::for_png(gray(samples), range, &mut bytes);
+    levels.map_err(|bad| bad.what).unwrap().to_vec()
 }
 
-#[test]
-fn a_range_beyond_single_precision_is_scaled_all_the_same() {
-    let range = SampleRange::new(0.0, 1e40).unwrap();
-    let mut bytes = 3.2e39_f64.to_le_bytes().repeat(64);
-    let samples = samples::for_png(gray(Samples::F64(ByteOrder::Little)), range, &mut bytes);
-    assert_eq!(samples.map_err(|bad| bad.what).unwrap(), [82; 64]);
+proptest! {
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(500) })]
+
+    #[test]
+    fn the_level_of_a_sample_depends_on_no_other_sample_and_grows_with_it(
+        ((min, max), mut doubles) in range_and_samples()
+    ) {
+        let range = SampleRange::new(min, max).unwrap();
+        doubles.sort_by(f64::total_cmp);
+        let big = |samples: &[f64]| {
+            let bytes = samples.iter().flat_map(|sample| sample.to_be_bytes()).collect();
+            levels(Samples::F64(ByteOrder::Big), range, bytes)
+        };
+        let little = |samples: &[f64]| {
+            let bytes = samples.iter().flat_map(|&sample| (sample as f32).to_le_bytes()).collect();
+            levels(Samples::F32(ByteOrder::Little), range, bytes)
+        };
+        let apart: Vec<u8> = doubles.chunks(7).flat_map(big).collect();
+        prop_assert_eq!(&big(&doubles), &apart);
+        prop_assert!(apart.is_sorted());
+        let apart: Vec<u8> = doubles.chunks(7).flat_map(little).collect();
+        prop_assert_eq!(&little(&doubles), &apart);
+        prop_assert!(apart.is_sorted());
+    }
 }
 
 /// A photograph of 1920x1080 in any layout: 64x64 enlarged smoothly, with a sensor's noise.

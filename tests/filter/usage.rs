@@ -13,7 +13,7 @@ use crate::support::{file, tiny_frames};
 const URL: &str = "http://127.0.0.1:1/";
 
 /// Command lines, split at blanks (`URL` and `SIZE` stand for good ones), and the message of each.
-const BAD: [(&str, &str); 85] = [
+const BAD: &[(&str, &str)] = &[
     ("", "no URL given; usage: pngpost [-s WxH] [OPTION]... URL"),
     ("SIZE", "no URL given; usage: pngpost [-s WxH] [OPTION]... URL"),
     (
@@ -26,6 +26,15 @@ const BAD: [(&str, &str); 85] = [
     ("URL --range 1:1", "--range: 1:1: takes MIN:MAX, such as 0:1, finite and MIN below MAX"),
     ("URL --range 0", "--range: 0: takes MIN:MAX, such as 0:1, finite and MIN below MAX"),
     ("URL --range 0:inf", "--range: 0:inf: takes MIN:MAX, such as 0:1, finite and MIN below MAX"),
+    ("URL --range -1:-2", "--range: -1:-2: takes MIN:MAX, such as 0:1, finite and MIN below MAX"),
+    (
+        "URL --range -1e308:1e308",
+        "--range: -1e308:1e308: MAX - MIN, or 255 divided by it, is no finite double",
+    ),
+    (
+        "URL --range 0:1e-307",
+        "--range: 0:1e-307: MAX - MIN, or 255 divided by it, is no finite double",
+    ),
     ("URL --range NaN:1", "--range: NaN:1: takes MIN:MAX, such as 0:1, finite and MIN below MAX"),
     ("URL -s", "--size: no value given"),
     ("URL --size", "--size: no value given"),
@@ -154,7 +163,7 @@ const BAD: [(&str, &str); 85] = [
 
 #[test]
 fn bad_usage_is_one_line_that_names_the_option_and_what_it_takes() {
-    for (line, message) in BAD {
+    for &(line, message) in BAD {
         let words = line.split(' ').filter(|word| !word.is_empty());
         let arguments: Vec<&str> = words
             .flat_map(|word| match word {

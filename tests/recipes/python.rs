@@ -39,11 +39,9 @@ pub fn rgb(block: &Block) {
 
 pub fn floats(block: &Block) {
     let trial = Trial::new(block);
-    let level = |bytes: &[u8]| {
-        let sample = f64::from(f32::from_le_bytes(bytes.try_into().unwrap()));
-        (sample * 255.0 + 0.5) as u8
-    };
-    let frames: Vec<u8> = trial.produced().chunks(4).map(level).collect();
+    trial.write("floats", trial.produced());
+    let script = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/tools/arrays.py");
+    let frames = trial.run_script(&format!("python3 {script} bytescale 0 1 < floats")).ok().stdout;
     assert!(frames.contains(&0) && frames.contains(&255), "the whole range");
     assert_lines(&trial.run().ok().lines(), &Picture::all(64, 64, &frames));
 }

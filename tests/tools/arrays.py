@@ -1,6 +1,7 @@
 """Writes .npy files by numpy itself, and beside each what its images have to become.
 
 arrays.py toimage|dtypes|refused FOLDER
+arrays.py bytescale MIN MAX < SINGLES > BYTES
 
 STREAM.npy holds arrays one after the other. STREAM.samples holds the samples that PNG must hold,
 those of 16 bits big-endian; STREAM.txt the range on its first line, then WIDTH HEIGHT CHANNELS DEPTH
@@ -18,17 +19,19 @@ import warnings
 import numpy as np
 
 RANGES = [(0.0, 255.0), (0.0, 1.0), (-1.0, 1.0), (100.0, 100.7), (-3.5, 1000.25), (1e-9, 2e-9),
-          (5000.0, 5001.0), (-1e30, 1e30), (0.1, 0.3), (-128.0, -1.0)]
+          (5000.0, 5001.0), (-1e30, 1e30), (0.1, 0.3), (-128.0, -1.0), (0.0, 100.0), (0.0, 3.0)]
+# Beyond single precision.
+WIDE_RANGES = [(0.0, 1e307), (-8e307, 8e307), (1e300, 1.5e300), (0.0, 1e-300)]
 FLOATS = ["<f4", ">f4", "<f8", ">f8"]
-COUNT = 1000
+COUNT = 100
 
 rng = np.random.default_rng(20)
 
 
-def toimage(a, cmin, cmax):
-    """scipy.misc.toimage's numbers, in double precision whatever the array's is."""
-    a = a.astype(np.float64)
-    return (((a - cmin) * 255.0 / (cmax - cmin)).clip(0, 255) + 0.5).astype(np.uint8)
+def bytescale(a, cmin, cmax):
+    """toimage's numbers, as scipy 1.1 computes them (misc/pilutil.py, bytescale): in the precision of the
+    array. Nothing else in the tests says it again."""
+    return (((a - cmin) * (255.0 / (cmax - cmin))).clip(0, 255) + 0.5).astype(np.uint8)
 
 
 class Stream:
@@ -68,11 +71,12 @@ def random_floats(low, high, dtype):
 
 
 def write_toimage(folder):
-    for number, limits in enumerate(RANGES):
+    for number, limits in enumerate(RANGES + WIDE_RANGES):
         stream = Stream(folder / f"toimage-{number}", limits)
-        for at in range(COUNT // len(RANGES)):
-            array = random_floats(*limits, FLOATS[at % len(FLOATS)])
-            stream.add(array, toimage(array, *limits))
+        dtypes = FLOATS if limits in RANGES else FLOATS[2:]
+        for at in range(COUNT):
+            array = random_floats(*limits, dtypes[at % len(dtypes)])
+            stream.add(array, bytescale(array, *limits))
         stream.save()
 
 
@@ -120,6 +124,10 @@ def write_refused(folder, advice):
 
 
 def main():
+    if sys.argv[1] == "bytescale":
+        singles = np.frombuffer(sys.stdin.buffer.read(), "<f4")
+        sys.stdout.buffer.write(bytescale(singles, *map(float, sys.argv[2:])).tobytes())
+        return
     what, folder = sys.argv[1], pathlib.Path(sys.argv[2])
     if what == "toimage":
         write_toimage(folder)

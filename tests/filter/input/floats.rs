@@ -4,11 +4,6 @@ use crate::support::images::{image_8, npy};
 use crate::support::noise;
 use crate::support::posted::{images, post};
 
-/// toimage's numbers, in double precision.
-fn level(sample: f64, min: f64, max: f64) -> u8 {
-    (((sample - min) * 255.0 / (max - min)).clamp(0.0, 255.0) + 0.5) as u8
-}
-
 /// Floats a little beyond both ends of the range, every fourth on the edge between two levels.
 fn floats(count: usize, min: f64, max: f64) -> Vec<f64> {
     let place = |(at, bytes): (usize, &[u8])| {
@@ -19,29 +14,24 @@ fn floats(count: usize, min: f64, max: f64) -> Vec<f64> {
     noise(3, 2 * count).chunks_exact(2).enumerate().map(place).collect()
 }
 
+/// The bytes of .npy are held against numpy elsewhere.
 #[test]
-fn floats_of_every_layout_and_size_fill_their_range() {
-    for (name, channels, is_double) in
-        [("grayf32le", 1, false), ("rgbf32le", 3, false), ("rgbf64le", 3, true)]
+fn floats_of_every_layout_and_size_become_what_they_become_in_npy() {
+    for (name, channels, dtype) in
+        [("grayf32le", 1, "<f4"), ("rgbf32le", 3, "<f4"), ("rgbf64le", 3, "<f8")]
     {
         for (width, height) in [(1, 1), (1, 7), (7, 1), (64, 64), (131, 97)] {
             for (min, max) in [(0.0, 255.0), (-1.0, 1.0), (1000.0, 1000.5)] {
                 let samples = floats((width * height) as usize * channels, min, max);
-                let (mut stream, mut levels) = (Vec::new(), Vec::new());
-                for sample in samples {
-                    if is_double {
-                        stream.extend(sample.to_le_bytes());
-                        levels.push(level(sample, min, max));
-                    } else {
-                        let sample = sample as f32;
-                        stream.extend(sample.to_le_bytes());
-                        levels.push(level(sample.into(), min, max));
-                    }
-                }
+                let stream: Vec<u8> = match dtype {
+                    "<f4" => samples.iter().flat_map(|&it| (it as f32).to_le_bytes()).collect(),
+                    _ => samples.iter().flat_map(|it| it.to_le_bytes()).collect(),
+                };
                 let (size, range) = (format!("{width}x{height}"), format!("--range={min}:{max}"));
-                let images = images(&["-s", &size, "-p", name, &range], &stream);
-                let expected = image_8(width, height, channels, levels);
-                assert!(images == [expected], "{name} {size} {range}");
+                let raw = images(&["-s", &size, "-p", name, &range], &stream);
+                let array = npy(dtype, &format!("({height}, {width}, {channels})"), &stream);
+                assert!(raw == images(&[&range], &array), "{name} {size} {range}");
+                assert_eq!(raw[0].pixels.len(), (width * height) as usize * channels);
             }
         }
     }
