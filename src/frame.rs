@@ -99,6 +99,12 @@ pub enum ByteOrder {
     Big,
 }
 
+impl ByteOrder {
+    /// That of this machine.
+    pub const NATIVE: ByteOrder =
+        if cfg!(target_endian = "big") { ByteOrder::Big } else { ByteOrder::Little };
+}
+
 /// The type of a sample.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Samples {

@@ -71,7 +71,9 @@ struct Header {
 fn array(header: &Header) -> Result<Array, Cause> {
     let samples = samples(&header.dtype)?;
     let shape = header.shape.as_slice();
-    if header.fortran_order && shape.iter().filter(|&&axis| axis > 1).count() > 1 {
+    // An array of one row or of no images has the same bytes in both orders.
+    let has_order = !shape.contains(&0) && shape.iter().filter(|&&axis| axis > 1).count() > 1;
+    if header.fortran_order && has_order {
         return malformed(".npy is in Fortran order; save np.ascontiguousarray(a) instead");
     }
     let images = match *shape {
@@ -92,22 +94,27 @@ fn array(header: &Header) -> Result<Array, Cause> {
     Ok(Array { left, size, layout, frame_bytes: promised_bytes(size, layout)? })
 }
 
+/// A dtype is a byte order and a type: `<f4`. Without an order, or with `=` or `|`, it is that of the machine, as
+/// numpy reads it.
 fn samples(dtype: &str) -> Result<Samples, Cause> {
-    Ok(match dtype {
-        "|u1" => Samples::U8,
-        "<u2" => Samples::U16(ByteOrder::Little),
-        ">u2" => Samples::U16(ByteOrder::Big),
-        "<f4" => Samples::F32(ByteOrder::Little),
-        ">f4" => Samples::F32(ByteOrder::Big),
-        "<f8" => Samples::F64(ByteOrder::Little),
-        ">f8" => Samples::F64(ByteOrder::Big),
+    let (order, kind) = match dtype.strip_prefix(['<', '>', '=', '|']) {
+        Some(kind) if dtype.starts_with('<') => (ByteOrder::Little, kind),
+        Some(kind) if dtype.starts_with('>') => (ByteOrder::Big, kind),
+        Some(kind) => (ByteOrder::NATIVE, kind),
+        None => (ByteOrder::NATIVE, dtype),
+    };
+    Ok(match kind {
+        "u1" => Samples::U8,
+        "u2" => Samples::U16(order),
+        "f4" => Samples::F32(order),
+        "f8" => Samples::F64(order),
         other => {
-            let cast = match other.as_bytes().get(1) {
+            let cast = match other.as_bytes().first() {
                 Some(b'b') => "a.astype(np.uint8) * 255",
                 Some(b'f') => "a.astype(np.float32)",
                 _ => "a.astype(np.uint8), np.uint16 or np.float32",
             };
-            let dtype = foreign(other);
+            let dtype = foreign(dtype);
             return malformed(format!(".npy dtype {dtype} is not read; save {cast} instead"));
         }
     })

@@ -53,6 +53,7 @@ fn an_image_of_another_kind_is_refused_by_name_after_the_images_before_it() {
             ".npy is in Fortran order; save np.ascontiguousarray(a) instead".into(),
         ),
         (numpy("|b1"), ".npy dtype |b1 is not read; save a.astype(np.uint8) * 255 instead".into()),
+        (numpy("b1"), ".npy dtype b1 is not read; save a.astype(np.uint8) * 255 instead".into()),
         (numpy("<f2"), ".npy dtype <f2 is not read; save a.astype(np.float32) instead".into()),
         (numpy("|i1"), integers("|i1")),
         (numpy("<i8"), integers("<i8")),
