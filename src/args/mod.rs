@@ -6,6 +6,7 @@
 #[cfg(test)]
 mod completions;
 mod conflicts;
+mod form;
 mod options;
 mod values;
 

@@ -5,9 +5,10 @@ use std::ffi::{OsStr, OsString};
 
 use anyhow::{Result, anyhow};
 
+use super::form::{parse_form, split_field};
 use super::values::{
-    one_of, parse_form, parse_header, parse_json, parse_method, parse_range, parse_rate,
-    parse_seconds, parse_size, parse_user, parse_whole, split_field,
+    one_of, parse_header, parse_json, parse_method, parse_range, parse_rate, parse_seconds,
+    parse_size, parse_user, parse_whole,
 };
 use super::{FormArg, MAX_JOBS, MAX_RETRIES, Typed};
 use crate::encode::Level;

@@ -7,11 +7,9 @@ use std::time::Duration;
 
 use anyhow::{Result, anyhow, bail, ensure};
 
-use super::{FormArg, HeaderArg, JsonArg, UserArg};
+use super::{HeaderArg, JsonArg, UserArg};
 use crate::frame::{FrameSize, MAX_SIDE, SampleRange};
 use crate::messages::shown;
-use crate::request::ImagePart;
-use crate::request::template::Template;
 use crate::request::{HeaderRule, UserInfo, is_token};
 
 /// The longest limit of one attempt, in seconds: a year.
@@ -97,35 +95,6 @@ pub fn parse_rate(value: &OsStr) -> Result<Duration> {
     })
 }
 
-pub fn split_field(long: &str, field: &OsStr) -> Result<(Vec<u8>, Vec<u8>)> {
-    let field = field.as_bytes();
-    match field.iter().position(|&byte| byte == b'=') {
-        Some(0) => bail!("--{long}: takes NAME=VALUE; the name is empty"),
-        Some(end) => Ok((field[..end].to_vec(), field[end + 1..].to_vec())),
-        None => bail!("--{long}: takes NAME=VALUE; there is no '='"),
-    }
-}
-
-pub fn parse_form(field: &OsStr) -> Result<FormArg> {
-    let (name, value) = split_field("form", field)?;
-    match value.split_first() {
-        Some((b'<', b"" | b"-")) => {
-            bail!("--form: NAME=<FILE takes a file's name; standard input is for the frames")
-        }
-        Some((b'<', file)) => {
-            let file = PathBuf::from(OsStr::from_bytes(file));
-            Ok(FormArg::FieldFile { name, file })
-        }
-        Some((b'@', after)) => parse_image_part(name, after).map(FormArg::Image),
-        _ => {
-            let value = Template::with_number(&value).map_err(|why| {
-                anyhow!("--form: the value {why}; --form-string takes text as it is")
-            })?;
-            Ok(FormArg::Field { name, value })
-        }
-    }
-}
-
 pub fn parse_json(value: &OsStr) -> Result<JsonArg> {
     match value.as_bytes().split_first() {
         Some((b'@', b"" | b"-")) => {
@@ -134,66 +103,6 @@ pub fn parse_json(value: &OsStr) -> Result<JsonArg> {
         Some((b'@', file)) => Ok(JsonArg::File(PathBuf::from(OsStr::from_bytes(file)))),
         _ => Ok(JsonArg::Text(value.as_bytes().to_vec())),
     }
-}
-
-/// `-[;filename=F][;type=T]`; each may be quoted, as in curl, with `\"` and `\\` inside.
-fn parse_image_part(name: Vec<u8>, text: &[u8]) -> Result<ImagePart> {
-    let mut image = ImagePart { name, ..ImagePart::default() };
-    let after_dash =
-        text.strip_prefix(b"-").filter(|rest| matches!(rest.first(), None | Some(b';')));
-    let Some(mut rest) = after_dash else {
-        bail!("--form: NAME=@ takes only @-, the frame; --form-string for text that begins with @")
-    };
-    while let Some(setting) = rest.strip_prefix(b";") {
-        let setting = setting.trim_ascii_start();
-        if let Some(value) = setting.strip_prefix(b"filename=") {
-            let file_name;
-            (file_name, rest) = unquoted(value)?;
-            ensure!(!file_name.is_empty(), "--form: NAME=@-: the file name is empty");
-            image.file_name = Template::with_number(&file_name)
-                .map_err(|why| anyhow!("--form: NAME=@-;filename= {why}"))?;
-        } else if let Some(value) = setting.strip_prefix(b"type=") {
-            let media_type;
-            (media_type, rest) = unquoted(value)?;
-            image.content_type = parse_media_type(media_type)?;
-        } else {
-            bail!("--form: NAME=@- takes ;filename=F and ;type=T, nothing else");
-        }
-    }
-    ensure!(rest.is_empty(), "--form: NAME=@-: text after a closing quote");
-    Ok(image)
-}
-
-/// A value up to `;` or, if it is quoted, up to the closing quote; and the text behind it.
-fn unquoted(text: &[u8]) -> Result<(Vec<u8>, &[u8])> {
-    let Some(mut rest) = text.strip_prefix(b"\"") else {
-        let end = text.iter().position(|&byte| byte == b';').unwrap_or(text.len());
-        return Ok((text[..end].to_vec(), &text[end..]));
-    };
-    let mut value = Vec::new();
-    loop {
-        match rest {
-            [b'"', after @ ..] => return Ok((value, after)),
-            [b'\\', escaped @ (b'"' | b'\\'), after @ ..] => {
-                value.push(*escaped);
-                rest = after;
-            }
-            [byte, after @ ..] => {
-                value.push(*byte);
-                rest = after;
-            }
-            [] => bail!("--form: NAME=@-: a quote is not closed"),
-        }
-    }
-}
-
-fn parse_media_type(value: Vec<u8>) -> Result<String> {
-    let bad = || anyhow!("--form: NAME=@-;type= takes a media type, such as image/png");
-    let text = String::from_utf8(value).map_err(|_| bad())?;
-    let (kind, subtype) = text.split(';').next().and_then(|t| t.split_once('/')).ok_or_else(bad)?;
-    let visible = text.bytes().all(|byte| (0x20..=0x7e).contains(&byte));
-    ensure!(visible && is_token(kind) && is_token(subtype.trim_end()), bad());
-    Ok(text)
 }
 
 pub fn parse_header(value: &OsStr) -> Result<HeaderArg> {

@@ -50,6 +50,7 @@ mod encode {
 mod request {
     mod bodies;
     mod form;
+    mod form_like_curl;
     mod like_curl;
 }
 

@@ -107,11 +107,19 @@ const BAD: &[(&str, &str)] = &[
     ("SIZE URL --form-string key", "--form-string: takes NAME=VALUE; there is no '='"),
     (
         "SIZE URL -F k=@f",
-        "--form: NAME=@ takes only @-, the frame; --form-string for text that begins with @",
+        "--form: NAME=@ takes only @-, the frame: NAME=@-;filename=F; --form-string for text that begins with @",
     ),
     (
         "SIZE URL -F k=@-f",
-        "--form: NAME=@ takes only @-, the frame; --form-string for text that begins with @",
+        "--form: NAME=@ takes only @-, the frame: NAME=@-;filename=F; --form-string for text that begins with @",
+    ),
+    (
+        "SIZE URL -F image=@pets/cat.png;type=image/png",
+        "--form: NAME=@ takes only @-, the frame: image=@-;filename=cat.png; --form-string for text that begins with @",
+    ),
+    (
+        "SIZE URL -F k=\"secret\"secret",
+        "--form: NAME=\"VALUE\" has text behind the closing quote; --form-string takes a value with its quotes",
     ),
     ("SIZE URL -F k=@-;name=x", "--form: NAME=@- takes ;filename=F and ;type=T, nothing else"),
     ("SIZE URL -F k=@-;type=png", "--form: NAME=@-;type= takes a media type, such as image/png"),

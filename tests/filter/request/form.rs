@@ -82,7 +82,7 @@ fn fields_go_out_as_they_are_in_their_order_and_the_frame_last() {
         field("d", b"\0\xff\r\n--\r\n"),
         field("e", b"@-;x"),
         field("f", b"</etc/passwd"),
-        field("g", b" \"quoted\" "),
+        field("g", b"quoted"),
         image("image", "image.png", "image/png"),
     ];
     assert_eq!(without_image(parts), expected);
@@ -96,8 +96,17 @@ fn the_frames_part_stands_where_it_is_named() {
     let settings = "x=@-;filename=\"a;b\\\\c\";type=\"image/x-png; q=1\"";
     let parts = without_image(parts_with(&["-F", settings]));
     assert_eq!(parts[0].content_type.as_deref(), Some("image/x-png; q=1"));
-    let parts = without_image(parts_with(&["-F", "x=@-; type=image/apng ;filename=f.png"]));
-    assert_eq!(parts, [image("x", "f.png", "image/apng")]);
+    for text in [
+        "x=@-; type=image/apng ;filename=f.png",
+        "x=@- ;filename=f.png ;type=image/apng",
+        "x=@ -;FILENAME= \"f.png\" ; Type= image/apng",
+        "x=@\"-\";filename=f.png;type= image/apng ;",
+    ] {
+        let parts = without_image(parts_with(&["-F", text]));
+        assert_eq!(parts, [image("x", "f.png", "image/apng")], "{text}");
+    }
+    let parts = without_image(parts_with(&["-F", "x=@-;type=image/x-png; q=1 ;filename=f.png"]));
+    assert_eq!(parts, [image("x", "f.png", "image/x-png; q=1")]);
 }
 
 #[test]

@@ -1,0 +1,193 @@
+//! `--form` into a part of the form, by curl's rules for a value (curl 8, src/tool_formparse.c).
+//!
+//! A value may stand in quotes, with `\"` and `\\` inside; without quotes, blanks round it are dropped. Unlike in
+//! curl, a `;` does not end a text: only the settings of `@-` are split at it. curl warns about text behind a
+//! closing quote and drops it; here it is an error. No error repeats a value: it may be a secret.
+
+use std::ffi::OsStr;
+use std::os::unix::ffi::OsStrExt;
+use std::path::PathBuf;
+
+use anyhow::{Result, anyhow, bail, ensure};
+
+use super::FormArg;
+use crate::messages::foreign;
+use crate::request::template::Template;
+use crate::request::{ImagePart, is_token};
+
+/// The ends of file names that are certainly no secrets.
+const IMAGE_ENDS: [&str; 9] =
+    [".png", ".jpg", ".jpeg", ".gif", ".webp", ".bmp", ".tif", ".tiff", ".ppm"];
+
+/// The settings of a part in curl: those that begin so are no parameters of a media type.
+const SETTINGS: [&str; 4] = ["filename", "type", "headers", "encoder"];
+
+pub fn split_field(long: &str, field: &OsStr) -> Result<(Vec<u8>, Vec<u8>)> {
+    let field = field.as_bytes();
+    match field.iter().position(|&byte| byte == b'=') {
+        Some(0) => bail!("--{long}: takes NAME=VALUE; the name is empty"),
+        Some(end) => Ok((field[..end].to_vec(), field[end + 1..].to_vec())),
+        None => bail!("--{long}: takes NAME=VALUE; there is no '='"),
+    }
+}
+
+pub fn parse_form(field: &OsStr) -> Result<FormArg> {
+    let (name, value) = split_field("form", field)?;
+    match value.split_first() {
+        Some((b'<', file)) => {
+            let file = whole_value(file)?;
+            ensure!(
+                !matches!(file.as_slice(), b"" | b"-"),
+                "--form: NAME=<FILE takes a file's name; standard input is for the frames"
+            );
+            Ok(FormArg::FieldFile { name, file: PathBuf::from(OsStr::from_bytes(&file)) })
+        }
+        Some((b'@', after)) => parse_image_part(name, after).map(FormArg::Image),
+        _ => {
+            let value = Template::with_number(&whole_value(&value)?).map_err(|why| {
+                anyhow!("--form: the value {why}; --form-string takes text as it is")
+            })?;
+            Ok(FormArg::Field { name, value })
+        }
+    }
+}
+
+/// A value that is all of the text.
+fn whole_value(text: &[u8]) -> Result<Vec<u8>> {
+    let text = without_blanks_before(text);
+    let Some((value, rest)) = quoted(text) else { return Ok(without_blanks_behind(text).to_vec()) };
+    ensure!(
+        without_blanks_before(rest).is_empty(),
+        "--form: NAME=\"VALUE\" has text behind the closing quote; \
+         --form-string takes a value with its quotes"
+    );
+    Ok(value)
+}
+
+/// `-[;filename=F][;type=T]`.
+fn parse_image_part(name: Vec<u8>, text: &[u8]) -> Result<ImagePart> {
+    let (file, mut rest) = value(text)?;
+    if file != b"-" {
+        bail!("--form: {}", no_file(&name, &file));
+    }
+    let mut image = ImagePart { name, ..ImagePart::default() };
+    while let Some(setting) = rest.strip_prefix(b";").map(without_blanks_before) {
+        if let Some(text) = setting_of("filename", setting) {
+            let file_name;
+            (file_name, rest) = value(text)?;
+            ensure!(!file_name.is_empty(), "--form: NAME=@-: the file name is empty");
+            image.file_name = Template::with_number(&file_name)
+                .map_err(|why| anyhow!("--form: NAME=@-;filename= {why}"))?;
+        } else if let Some(text) = setting_of("type", setting) {
+            let media_type;
+            (media_type, rest) = value_with_parameters(text)?;
+            image.content_type = parse_media_type(media_type)?;
+        } else {
+            ensure!(
+                setting.is_empty(),
+                "--form: NAME=@- takes ;filename=F and ;type=T, nothing else"
+            );
+            rest = setting;
+        }
+    }
+    Ok(image)
+}
+
+/// The message for a file in the place of the frame.
+fn no_file(name: &[u8], file: &[u8]) -> String {
+    let file = String::from_utf8_lossy(file);
+    let base = file.rsplit('/').next().unwrap_or_default();
+    let is_image = IMAGE_ENDS.iter().any(|end| base.to_ascii_lowercase().ends_with(end));
+    let part = match is_image && !base.contains([';', ',', '"', ' ']) {
+        true => format!("{}=@-;filename={base}", String::from_utf8_lossy(name)),
+        false => "NAME=@-;filename=F".to_owned(),
+    };
+    let part = foreign(&part);
+    format!("NAME=@ takes only @-, the frame: {part}; --form-string for text that begins with @")
+}
+
+/// The text behind `name=`, in any case of letters.
+fn setting_of<'a>(name: &str, setting: &'a [u8]) -> Option<&'a [u8]> {
+    let (head, text) = setting.split_at_checked(name.len())?;
+    text.strip_prefix(b"=").filter(|_| head.eq_ignore_ascii_case(name.as_bytes()))
+}
+
+/// A value up to the next `;` or the end, and the rest, which begins there.
+fn value(text: &[u8]) -> Result<(Vec<u8>, &[u8])> {
+    let text = without_blanks_before(text);
+    let Some((value, rest)) = quoted(text) else {
+        ensure!(text.first() != Some(&b'"'), "--form: NAME=@-: a quote is not closed");
+        let (value, rest) = text.split_at(end_of_setting(text));
+        return Ok((without_blanks_behind(value).to_vec(), rest));
+    };
+    let rest = without_blanks_before(rest);
+    ensure!(
+        matches!(rest.first(), None | Some(b';')),
+        "--form: NAME=@-: text after a closing quote"
+    );
+    Ok((value, rest))
+}
+
+/// A value with the parameters that follow it, as in `text/plain; charset=utf-8`.
+fn value_with_parameters(text: &[u8]) -> Result<(Vec<u8>, &[u8])> {
+    let (mut media_type, mut rest) = value(text)?;
+    while let Some(setting) = rest.strip_prefix(b";") {
+        let parameter = without_blanks_before(setting);
+        let is_setting = SETTINGS.iter().any(|name| setting_of(name, parameter).is_some());
+        if is_setting || parameter.is_empty() {
+            break;
+        }
+        let (parameter, after) = rest.split_at(1 + end_of_setting(setting));
+        media_type.extend_from_slice(without_blanks_behind(parameter));
+        rest = after;
+    }
+    Ok((media_type, rest))
+}
+
+fn end_of_setting(text: &[u8]) -> usize {
+    memchr::memchr(b';', text).unwrap_or(text.len())
+}
+
+/// The text in quotes, and the text behind them. `None`: it does not begin with a quote that is closed.
+fn quoted(text: &[u8]) -> Option<(Vec<u8>, &[u8])> {
+    let mut rest = text.strip_prefix(b"\"")?;
+    let mut value = Vec::new();
+    loop {
+        match rest {
+            [b'"', after @ ..] => return Some((value, after)),
+            [b'\\', escaped @ (b'"' | b'\\'), after @ ..] => {
+                value.push(*escaped);
+                rest = after;
+            }
+            [byte, after @ ..] => {
+                value.push(*byte);
+                rest = after;
+            }
+            [] => return None,
+        }
+    }
+}
+
+fn without_blanks_before(text: &[u8]) -> &[u8] {
+    let count = text.iter().take_while(|&&byte| is_blank(byte)).count();
+    &text[count..]
+}
+
+fn without_blanks_behind(text: &[u8]) -> &[u8] {
+    let count = text.iter().rev().take_while(|&&byte| is_blank(byte)).count();
+    &text[..text.len() - count]
+}
+
+/// C's isspace.
+fn is_blank(byte: u8) -> bool {
+    byte == b' ' || (b'\t'..=b'\r').contains(&byte)
+}
+
+fn parse_media_type(value: Vec<u8>) -> Result<String> {
+    let bad = || anyhow!("--form: NAME=@-;type= takes a media type, such as image/png");
+    let text = String::from_utf8(value).map_err(|_| bad())?;
+    let (kind, subtype) = text.split(';').next().and_then(|t| t.split_once('/')).ok_or_else(bad)?;
+    let visible = text.bytes().all(|byte| (0x20..=0x7e).contains(&byte));
+    ensure!(visible && is_token(kind) && is_token(subtype.trim_end()), bad());
+    Ok(text)
+}
