@@ -62,6 +62,13 @@ impl Lines {
             Answer::Unsent(Unsent::Lost) => {
                 self.untried("its worker ended without an answer".into(), true)
             }
+            Answer::Unsent(Unsent::BadSample { bad, .. }) if self.keep_going => {
+                self.untried(bad.to_string(), false)
+            }
+            Answer::Unsent(Unsent::BadSample { frame, bad }) => {
+                let cause = Cause::Malformed(bad.to_string());
+                return Err(self.not_read(&InputError { frame, cause }));
+            }
             Answer::Unsent(Unsent::NotRead(error)) => return Err(self.not_read(&error)),
         };
         self.counts.frames.fetch_add(1, Ordering::Relaxed);

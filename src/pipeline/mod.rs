@@ -16,7 +16,7 @@ use std::thread;
 
 use crate::encode::{BadSample, Encoder, max_png_bytes};
 use crate::frame::Frame;
-use crate::input::{Cause, Input, InputError};
+use crate::input::{Input, InputError};
 use crate::request::{Body, Request};
 use crate::upload::{Upload, Uploader};
 use buffers::Buffers;
@@ -33,6 +33,11 @@ pub enum Unsent {
     NotEncoded {
         frame: u64,
         error: anyhow::Error,
+    },
+    /// It holds a sample that no PNG can hold. The next frame begins where it ends.
+    BadSample {
+        frame: u64,
+        bad: BadSample,
     },
     /// The input holds no whole frame here, so none later either.
     NotRead(InputError),
@@ -139,10 +144,9 @@ impl Encoding {
     }
 }
 
-/// A sample that no PNG can hold ends the input, as a frame that can't be read does.
 fn not_encoded(frame: u64, error: anyhow::Error) -> Unsent {
     match error.downcast::<BadSample>() {
-        Ok(bad) => Unsent::NotRead(InputError { frame, cause: Cause::Malformed(bad.to_string()) }),
+        Ok(bad) => Unsent::BadSample { frame, bad },
         Err(error) => Unsent::NotEncoded { frame, error },
     }
 }
@@ -165,7 +169,9 @@ impl Sending {
         match &encoded {
             Ok(body) if !self.uploader.wants(body.frame) => return None,
             Ok(_) => {}
-            Err(Unsent::NotEncoded { frame, .. }) => self.uploader.fail(*frame),
+            Err(Unsent::NotEncoded { frame, .. } | Unsent::BadSample { frame, .. }) => {
+                self.uploader.fail(*frame);
+            }
             Err(Unsent::NotRead(error)) => {
                 self.uploader.stop_after(error.frame);
                 self.is_over = true;

@@ -42,6 +42,7 @@ mod input {
 }
 
 mod encode {
+    mod bad_samples;
     mod layouts;
     mod levels;
     mod readers;

@@ -63,15 +63,12 @@ fn nan_is_bad_input_that_names_frame_row_and_column() {
     let message = "frame 17: row 2, column 1: sample is NaN";
     // Again and again with many jobs: each of them might run on.
     for jobs in ["1", "8", "8", "8", "8", "8"] {
-        for keep_going in [&[][..], &["--keep-going"]] {
-            let options = [&["-j", jobs], keep_going].concat();
-            let raw = post(&[&options[..], &["-s", "4x3", "-p", "rgbf64le"]].concat(), &stream);
-            assert_eq!(raw.pngs.len(), 17, "{options:?}");
-            raw.run.fails(3, message);
-            let npy = post(&options, &array);
-            assert_eq!(npy.pngs.len(), 17, "{options:?}");
-            npy.run.fails(3, message);
-        }
+        let raw = post(&["-j", jobs, "-s", "4x3", "-p", "rgbf64le"], &stream);
+        assert_eq!(raw.pngs.len(), 17, "{jobs} jobs");
+        raw.run.fails(3, message);
+        let npy = post(&["-j", jobs], &array);
+        assert_eq!(npy.pngs.len(), 17, "{jobs} jobs");
+        npy.run.fails(3, message);
     }
     // Dropped frames are not looked into.
     let after = post(&["-s", "4x3", "-p", "rgbf64le", "--skip", "19"], &stream);
