@@ -126,6 +126,12 @@ pub fn shown(value: &OsStr) -> String {
 #[derive(Default)]
 pub struct Secrets(Vec<Vec<u8>>);
 
+/// This many bytes of a secret give it away.
+const PIECE_BYTES: usize = 8;
+
+/// A shorter value, such as `1` in `top_k=1`, is no secret: any text may hold it.
+const MIN_SECRET_BYTES: usize = 3;
+
 impl Secrets {
     pub fn add(&mut self, value: &[u8]) {
         if !value.is_empty() {
@@ -133,15 +139,42 @@ impl Secrets {
         }
     }
 
-    /// A server's text for a message.
-    pub fn show(&self, text: &str) -> String {
-        let decoded = percent_decoded(text.as_bytes());
-        let forms = [text.as_bytes(), &decoded];
-        let holds = |secret: &Vec<u8>| {
-            forms.iter().any(|form| memchr::memmem::find(form, secret).is_some())
+    /// Whether a server's text holds a piece of a value, one of its words, or a short one whole: `abc` of
+    /// `session=abc`.
+    pub fn are_in(&self, text: &str) -> bool {
+        let whole_and_words = |secret: &[u8], text: &[u8]| {
+            let words = secret.split(|byte| !byte.is_ascii_alphanumeric()).chain([secret]);
+            words.filter(|word| word.len() >= MIN_SECRET_BYTES).any(|word| is_in(word, text))
         };
-        if self.0.iter().any(holds) { "(withheld)".to_owned() } else { foreign(text) }
+        self.0.iter().any(|secret| {
+            in_every_form(secret, text, |secret, text| {
+                whole_and_words(secret, text) || have_common_piece(secret, text)
+            })
+        })
     }
+}
+
+/// Whether a server's text holds a piece of this text.
+pub fn gives_away(text: &str, secret: &str) -> bool {
+    in_every_form(secret.as_bytes(), text, have_common_piece)
+}
+
+/// Whether `test` holds for secret and text, in any case of letters, with the escapes of a URL or without.
+fn in_every_form(secret: &[u8], text: &str, test: impl Fn(&[u8], &[u8]) -> bool) -> bool {
+    let forms = |text: &[u8]| {
+        let text = text.to_ascii_lowercase();
+        [percent_decoded(&text), text]
+    };
+    let (secrets, texts) = (forms(secret), forms(text.as_bytes()));
+    secrets.iter().any(|secret| texts.iter().any(|text| test(secret, text)))
+}
+
+fn have_common_piece(secret: &[u8], text: &[u8]) -> bool {
+    text.windows(PIECE_BYTES).any(|piece| is_in(piece, secret))
+}
+
+fn is_in(piece: &[u8], text: &[u8]) -> bool {
+    memchr::memmem::find(text, piece).is_some()
 }
 
 /// A URL's text with its escapes decoded. A `%` that begins no escape stays.
@@ -208,18 +241,41 @@ mod tests {
     }
 
     #[test]
-    fn what_a_server_repeats_of_a_secret_is_withheld() {
+    fn a_servers_text_holds_a_secret_however_it_is_written() {
         let mut secrets = Secrets::default();
         secrets.add(b"");
+        secrets.add(b"1");
         secrets.add(b"hunter2");
         secrets.add("k\u{e9}y 1%".as_bytes());
-        for text in
-            ["/a?hunter2", "/%68unter2", "%/hunter%32%", "/k%C3%a9y%201%25", "/k\u{e9}y%201%"]
-        {
-            assert_eq!(secrets.show(text), "(withheld)", "{text}");
+        secrets.add(b"session=abc; Bearer 0123456789abcdef");
+        for text in [
+            "/a?hunter2",
+            "/%68unter2",
+            "%/Hunter%32%",
+            "/k%C3%a9y%201%25",
+            "/k\u{e9}y%201%",
+            "/abc",
+            "/x/3456789A/",
+        ] {
+            assert!(secrets.are_in(text), "{text}");
         }
-        for text in ["/a?hunter", "/hunter%3", "/%+8unter2", "/k%C3%A9y1%25"] {
-            assert_eq!(secrets.show(text), text);
+        for text in ["/a?hunter", "/hunter%3", "/%+8unter2", "/v1/top", "/3456789/", "/34567890/"] {
+            assert!(!secrets.are_in(text), "{text}");
         }
+        assert!(gives_away("/x/Bot123:T", "/bot123:TOKEN/send"));
+        assert!(!gives_away("/bot123", "/bot123:TOKEN/send"));
+    }
+
+    #[test]
+    fn a_value_that_may_be_a_secret_is_not_shown_and_a_long_one_is_cut() {
+        let value = |text: &str| shown(OsStr::new(text));
+        for text in ["-j", "-1secret", "me:hunter2", "a=b", "@b", "http://h/", "X-Key: s"] {
+            assert_eq!(value(text), "this value", "{text}");
+        }
+        for text in ["-5", "-1:-2", "-1e3:+2.5E-7", "NaN:1", "-inf:0", "6x4", "many", "P(T"] {
+            assert_eq!(value(text), text);
+        }
+        assert_eq!(value(""), "''");
+        assert_eq!(value(&"9".repeat(3000)).chars().count(), MAX_SHOWN + 1);
     }
 }

@@ -14,7 +14,10 @@ const IMPORTS: [(&str, &[&str]); 13] = [
         "setup",
         &["args", "output", "upload", "http", "request", "encode", "input", "progress", "messages"],
     ),
-    ("output", &["pipeline", "upload", "http", "input", "progress", "ending", "messages"]),
+    (
+        "output",
+        &["pipeline", "upload", "http", "request", "input", "progress", "ending", "messages"],
+    ),
     ("pipeline", &["upload", "request", "encode", "input", "frame"]),
     ("upload", &["http", "request", "progress", "messages"]),
     ("http", &["request", "messages"]),

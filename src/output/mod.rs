@@ -5,6 +5,7 @@
 
 mod line;
 mod record;
+mod redirect;
 
 use std::io::{self, ErrorKind, Write};
 use std::sync::Arc;
@@ -17,6 +18,7 @@ use crate::input::{Cause, InputError};
 use crate::messages::{Secrets, causes, count_of, plain, say};
 use crate::pipeline::{Answer, Answers, Unsent};
 use crate::progress::Counts;
+use crate::request::Request;
 use crate::upload::Upload;
 
 /// Writes the lines of a run.
@@ -26,6 +28,7 @@ pub struct Lines {
     pub keep_going: bool,
     /// The number of the first frame.
     pub skip: u64,
+    pub request: Arc<Request>,
     pub secrets: Secrets,
     pub counts: Arc<Counts>,
 }
@@ -57,7 +60,7 @@ impl Lines {
     fn write_one(&self, answer: Answer, out: &mut impl Write) -> Result<(), Ending> {
         let frame = self.skip + self.counts.frames.load(Ordering::Relaxed);
         let told = match answer {
-            Answer::Uploaded(upload) => self.tell(upload),
+            Answer::Uploaded(upload) => self.tell(frame, upload),
             Answer::Unsent(Unsent::NotEncoded { error, .. }) => self.untried(causes(&error), false),
             Answer::Unsent(Unsent::Lost) => {
                 self.untried("its worker ended without an answer".into(), true)
@@ -83,13 +86,13 @@ impl Lines {
         }
     }
 
-    fn tell(&self, upload: Upload) -> Told {
+    fn tell(&self, frame: u64, upload: Upload) -> Told {
         let tried = tried(&upload);
         let Upload { attempts, elapsed, result, .. } = upload;
         let (response, cause, must_end) = match result {
             Ok(response) if response.is_success() => (Some(response), None, false),
             Ok(response) => {
-                let refusal = self.refusal(&response);
+                let refusal = self.refusal(frame, &response);
                 (Some(response), Some(refusal), false)
             }
             Err(failure) => (None, Some(failure.cause), failure.outcome == Outcome::Hopeless),
@@ -154,25 +157,16 @@ impl Lines {
     }
 
     /// The message for a response whose status is not 2xx.
-    fn refusal(&self, response: &Response) -> String {
-        match &response.location {
-            Some(location) => {
-                let place = self.secrets.show(without_secrets(location));
-                format!("{}, redirect to {place} not followed", response.cause())
-            }
-            None => response.cause(),
-        }
+    fn refusal(&self, frame: u64, response: &Response) -> String {
+        let cause = response.cause();
+        let Some(location) = &response.location else { return cause };
+        let place = redirect::place(location, &self.request.url(frame), &self.secrets);
+        format!("{cause}, redirect to {place} not followed")
     }
 
     fn failed(&self) -> u64 {
         self.counts.failed.load(Ordering::Relaxed)
     }
-}
-
-/// A URL without user-info, query and fragment: a server may repeat secrets there.
-fn without_secrets(location: &str) -> &str {
-    let end = location.find(['?', '#']).unwrap_or(location.len());
-    location[..end].rsplit_once('@').map_or(&location[..end], |(_, rest)| rest)
 }
 
 /// The number of attempts, and the reason why there was no other; empty if one attempt was all.

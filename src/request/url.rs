@@ -80,6 +80,10 @@ impl Url {
         }
     }
 
+    pub fn scheme(&self) -> &'static str {
+        if self.https { "https" } else { "http" }
+    }
+
     pub fn port_or_default(&self) -> u16 {
         self.port.unwrap_or(if self.https { 443 } else { 80 })
     }
@@ -87,7 +91,7 @@ impl Url {
 
 impl fmt::Display for Url {
     fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
-        write!(f, "{}://{}", if self.https { "https" } else { "http" }, self.host)?;
+        write!(f, "{}://{}", self.scheme(), self.host)?;
         if let Some(port) = self.port {
             write!(f, ":{port}")?;
         }

@@ -57,6 +57,7 @@ pub fn run(args: &Args) -> Result<Run> {
             records: args.ndjson,
             keep_going: args.keep_going,
             skip: args.skip,
+            request: Arc::clone(&request),
             secrets,
             counts: Arc::clone(&counts),
         },
@@ -98,9 +99,8 @@ fn request(args: &Args) -> Result<(Request, Secrets)> {
     let user = user_info(args)?;
     let shape = shape(&args.body, &rules)?;
     add_secrets(&shape, &mut secrets);
-    // "Bearer TOKEN" is a secret, and so is TOKEN alone.
-    let words = rules.iter().filter_map(HeaderRule::value).flat_map(|value| value.split(' '));
-    words.for_each(|word| secrets.add(word.as_bytes()));
+    let values = rules.iter().filter_map(HeaderRule::value);
+    values.for_each(|value| secrets.add(value.as_bytes()));
     let headers = headers(args, rules, user, &mut secrets);
     if args.url.https {
         environment::check_certificates()?;

@@ -23,6 +23,7 @@ test_each_engine! {
     endless_headers_are_refused
     headers_of_any_length_never_break_the_program
     a_redirect_is_reported_and_not_followed
+    a_redirect_to_what_was_sent_does_not_repeat_it
     a_name_that_does_not_exist_is_a_failure
     a_reset_while_the_body_is_sent_is_a_failure
 }
@@ -208,6 +209,33 @@ fn a_redirect_is_reported_and_not_followed(engine: Engine) {
         assert_eq!(run.fails(1, &message).stdout, b"moved\n");
     }
     assert_eq!(elsewhere.connections(), 0);
+}
+
+/// Scheme and host say where it goes; a token in the path, and values, are not repeated.
+fn a_redirect_to_what_was_sent_does_not_repeat_it(engine: Engine) {
+    let own = "/bot123:TOKEN/send";
+    let sent = ["-H", "Cookie: session=abc", "-F", "top_k=1", "-F", "key=0123456789"];
+    for (location, place) in [
+        ("https://HOST/bot123:TOKEN/send", "https://HOST, the same path,"),
+        ("/bot123:TOKEN/send/?x", "the same path with a '/' at its end,"),
+        ("https://HOST/v2/bot123:TOKEN", "https://HOST/(withheld)"),
+        ("https://HOST/login/abc", "https://HOST/(withheld)"),
+        ("/x/12345678/y", "/(withheld)"),
+        ("https://HOST/v1/login?key=0123456789", "https://HOST/v1/login"),
+    ] {
+        let header = format!("Location: {}\r\n", location.replace("HOST", "h.example"));
+        let server = Server::answering(move |_, _| response_with("302 Found", &header, ""));
+        let url = format!("http://{}{own}", server.address);
+        let run = engine.run(&[&["-s", "1x1"], &sent[..], &[&url]].concat(), &[0; 3]);
+        let place = place.replace("HOST", "h.example");
+        run.fails(
+            1,
+            &format!(
+                "frame 0: upload: status 302, redirect to {place} not followed; \
+                 1 line is out, go on with --skip 1"
+            ),
+        );
+    }
 }
 
 fn a_name_that_does_not_exist_is_a_failure(engine: Engine) {

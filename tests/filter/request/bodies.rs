@@ -145,7 +145,7 @@ fn a_redirect_that_repeats_a_string_of_the_json_is_withheld() {
         let server = Server::answering(move |_, _| response_with("302 Found", location, ""));
         let json = "{\"key\":\"hunter 2\",\"n\":\"frame{{n}}\",\"image\":\"{{png:b64}}\"}";
         let run = run(&["-s", "1x1", "--json", json, &server.url()], &[0; 3]);
-        let message = "frame 0: upload: status 302, redirect to (withheld) not followed; 1 line is out, go on with --skip 1";
+        let message = "frame 0: upload: status 302, redirect to /(withheld) not followed; 1 line is out, go on with --skip 1";
         run.fails(1, message);
     }
 }
