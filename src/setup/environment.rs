@@ -15,9 +15,10 @@ use super::files;
 pub fn check_certificates() -> Result<()> {
     if let Some(file) = env::var_os("SSL_CERT_FILE") {
         ensure!(!file.is_empty(), "SSL_CERT_FILE: is set to nothing; unset it, or name a file");
-        let pem = files::read("SSL_CERT_FILE", Path::new(&file))?;
+        let path = Path::new(&file);
+        let pem = files::read("SSL_CERT_FILE", &path.display().to_string(), path)?;
         let found = memchr::memmem::find(&pem, b"-----BEGIN CERTIFICATE-----").is_some();
-        ensure!(found, "SSL_CERT_FILE: {}: holds no PEM certificate", Path::new(&file).display());
+        ensure!(found, "SSL_CERT_FILE: {}: holds no PEM certificate", path.display());
     }
     if let Some(folders) = env::var_os("SSL_CERT_DIR") {
         // The TLS crates ignore empty ones.

@@ -7,7 +7,7 @@ use std::os::fd::AsFd;
 use std::os::unix::fs::{FileTypeExt, MetadataExt};
 use std::path::Path;
 
-use anyhow::{Context, Result, anyhow, ensure};
+use anyhow::{Result, anyhow, ensure};
 
 use crate::messages::plain;
 use crate::request::HeaderRule;
@@ -15,24 +15,22 @@ use crate::request::HeaderRule;
 /// The longest file for a value, a template, headers or certificates.
 const MAX_FILE_BYTES: u64 = 16 << 20;
 
-pub fn read(option: &str, path: &Path) -> Result<Vec<u8>> {
-    ensure!(
-        !is_stdin(path),
-        "{option}: {}: takes another file; standard input is for the frames",
-        path.display()
-    );
+/// `place`: the place of the name in the option, such as `@FILE`. It stands in the message for a name without a
+/// file, which may be a secret in the place of a file.
+pub fn read(option: &str, place: &str, path: &Path) -> Result<Vec<u8>> {
+    let name = match path.symlink_metadata() {
+        Ok(_) => format!("{option}: {}", path.display()),
+        Err(_) => format!("{option}: {place}"),
+    };
+    ensure!(!is_stdin(path), "{name}: takes another file; standard input is for the frames");
     let read = || {
         let mut bytes = Vec::new();
         File::open(path)?.take(MAX_FILE_BYTES + 1).read_to_end(&mut bytes)?;
         Ok::<_, std::io::Error>(bytes)
     };
-    let bytes = read().map_err(|error| anyhow!(plain(&error.to_string())));
-    let bytes = bytes.with_context(|| format!("{option}: {}", path.display()))?;
-    ensure!(
-        bytes.len() as u64 <= MAX_FILE_BYTES,
-        "{option}: {}: over the limit of {MAX_FILE_BYTES} bytes",
-        path.display()
-    );
+    let bytes = read().map_err(|error| anyhow!("{name}: {}", plain(&error.to_string())))?;
+    let is_in_limit = bytes.len() as u64 <= MAX_FILE_BYTES;
+    ensure!(is_in_limit, "{name}: over the limit of {MAX_FILE_BYTES} bytes");
     Ok(bytes)
 }
 
@@ -56,7 +54,7 @@ pub fn without_line_end(mut text: Vec<u8>) -> Vec<u8> {
 
 /// One header from each line that is not empty.
 pub fn header_rules(file: &Path) -> Result<Vec<HeaderRule>> {
-    let text = read("--header", file)?;
+    let text = read("--header", "@FILE", file)?;
     let mut rules = Vec::new();
     for (index, line) in text.split(|&byte| byte == b'\n').enumerate() {
         let line = line.strip_suffix(b"\r").unwrap_or(line);

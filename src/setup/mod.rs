@@ -7,7 +7,6 @@ mod files;
 use std::fs::File;
 use std::io;
 use std::os::fd::AsFd;
-use std::os::unix::ffi::OsStrExt;
 use std::sync::Arc;
 
 use anyhow::{Context, Result, anyhow, ensure};
@@ -18,7 +17,7 @@ use crate::args::{Args, BodyArg, FormArg, HeaderArg, JsonArg, UserArg};
 use crate::encode::Encoder;
 use crate::http::{Client, Kept, Minreq};
 use crate::input::Input;
-use crate::messages::{Secrets, say};
+use crate::messages::{Secrets, foreign, say};
 use crate::output::Lines;
 use crate::progress::Counts;
 use crate::request::template::Template;
@@ -179,7 +178,7 @@ fn json(argument: &JsonArg) -> Result<Json> {
     match argument {
         JsonArg::Text(text) => Json::parse(text).map_err(|why| anyhow!("--json: {why}")),
         JsonArg::File(file) => {
-            let json = Json::parse(&files::read("--json", file)?);
+            let json = Json::parse(&files::read("--json", "@FILE", file)?);
             json.map_err(|why| anyhow!("--json: {}: {why}", file.display()))
         }
     }
@@ -197,10 +196,10 @@ fn parts(form: &[FormArg]) -> Result<Vec<Part>> {
                 Part::Field { name: name.clone(), value: value.clone() }
             }
             FormArg::FieldFile { name, file } => {
+                let place = format!("{}=<FILE", foreign(&String::from_utf8_lossy(name)));
+                let text = files::without_line_end(files::read("--form", &place, file)?);
                 // Not a template: its author may not know of templates, and a secret may look like one.
-                let value =
-                    Template::literal(files::without_line_end(files::read("--form", file)?));
-                Part::Field { name: name.clone(), value }
+                Part::Field { name: name.clone(), value: Template::literal(text) }
             }
             FormArg::Image(image) => Part::Image(image.clone()),
         })
@@ -228,13 +227,7 @@ fn user_info(args: &Args) -> Result<Option<UserInfo>> {
         None => Ok(args.url_user.clone()),
         Some(UserArg::UserInfo(user)) => Ok(Some(user.clone())),
         Some(UserArg::File(file)) => {
-            // It may be a user whose name begins with '@', with the password behind it.
-            let may_be_secret = file.as_os_str().as_bytes().contains(&b':') && !file.exists();
-            ensure!(
-                !may_be_secret,
-                "--user: @FILE takes USER:PASSWORD from a file; there is no such file"
-            );
-            let text = files::without_line_end(files::read("--user", file)?);
+            let text = files::without_line_end(files::read("--user", "@FILE", file)?);
             let user = UserInfo::parse(&text);
             user.map(Some).map_err(|why| anyhow!("--user: {}: {why}", file.display()))
         }

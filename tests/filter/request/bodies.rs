@@ -185,7 +185,7 @@ const BAD: [(&[&str], &str); 20] = [
         &["--json", "@", "URL"],
         "--json: @FILE takes a file's name; standard input is for the frames",
     ),
-    (&["--json", "@/no/such", "URL"], "--json: /no/such: no such file or directory"),
+    (&["--json", "@/no/such", "URL"], "--json: @FILE: no such file or directory"),
     (
         &["--json", "@/dev/null", "URL"],
         "--json: /dev/null: takes JSON once it is filled in, but EOF while parsing a value at line 1 column 0",
