@@ -3,19 +3,12 @@
 
 use std::fmt;
 
-/// Headers that frame the message or belong to the connection: pngpost alone sets them.
-const RESERVED: [&str; 10] = [
-    "Connection",
-    "Content-Length",
-    "Expect",
-    "Host",
-    "Keep-Alive",
-    "Proxy-Connection",
-    "TE",
-    "Trailer",
-    "Transfer-Encoding",
-    "Upgrade",
-];
+/// Headers that frame the message or the connection. pngpost alone sets them.
+const OWN: [&str; 3] = ["Connection", "Content-Length", "Host"];
+
+/// Headers of the connection that pngpost never sends, so a user may leave them out.
+const NEVER_SENT: [&str; 7] =
+    ["Expect", "Keep-Alive", "Proxy-Connection", "TE", "Trailer", "Transfer-Encoding", "Upgrade"];
 
 /// Name and value of a header line. Its Debug and Display forms keep the value secret.
 #[derive(Clone, PartialEq, Eq)]
@@ -58,7 +51,7 @@ impl HeaderRule {
             (None, Some(name)) => (name, None),
             (None, None) => return Err("takes 'Name: value'; there is no colon".to_owned()),
         };
-        check_name(name)?;
+        check_name(name, value == Some(""))?;
         match value {
             Some("") => Ok(HeaderRule::Omit(name.to_owned())),
             Some(value) if value.chars().any(|c| c.is_control() && c != '\t') => {
@@ -84,12 +77,16 @@ impl HeaderRule {
 }
 
 /// Only a token is shown: text before a colon may be part of a secret.
-fn check_name(name: &str) -> Result<(), String> {
+fn check_name(name: &str, omits: bool) -> Result<(), String> {
     if !is_token(name) {
         return Err("takes 'Name: value'; the name is no token (RFC 9110, 5.6.2)".to_owned());
     }
-    if RESERVED.iter().any(|reserved| reserved.eq_ignore_ascii_case(name)) {
+    let is_in = |list: &[&str]| list.iter().any(|known| known.eq_ignore_ascii_case(name));
+    if is_in(&OWN) {
         return Err(format!("{name} is set by pngpost and cannot be replaced"));
+    }
+    if is_in(&NEVER_SENT) && !omits {
+        return Err(format!("{name} belongs to the connection and is never sent"));
     }
     Ok(())
 }
@@ -111,6 +108,21 @@ mod tests {
         assert_eq!(HeaderRule::parse(b"X-A: b: c;"), send("X-A", "b: c;"));
         assert_eq!(HeaderRule::parse(b"X-A;"), send("X-A", ""));
         assert_eq!(HeaderRule::parse(b"X-A:"), Ok(HeaderRule::Omit("X-A".to_owned())));
+    }
+
+    #[test]
+    fn a_header_that_is_never_sent_may_be_left_out_and_not_sent() {
+        for name in NEVER_SENT {
+            let omitted = Ok(HeaderRule::Omit(name.to_owned()));
+            assert_eq!(HeaderRule::parse(format!("{name}:").as_bytes()), omitted);
+            assert_eq!(HeaderRule::parse(format!("{name}: \t").as_bytes()), omitted);
+            for line in [format!("{name}: x"), format!("{name};")] {
+                assert!(HeaderRule::parse(line.as_bytes()).is_err(), "{line}");
+            }
+        }
+        for name in OWN {
+            assert!(HeaderRule::parse(format!("{name}:").as_bytes()).is_err(), "{name}");
+        }
     }
 
     #[test]

@@ -142,7 +142,7 @@ const BAD: &[(&str, &str)] = &[
     ("SIZE URL -H host:x", "--header: host is set by pngpost and cannot be replaced"),
     (
         "SIZE URL -H Transfer-Encoding:x",
-        "--header: Transfer-Encoding is set by pngpost and cannot be replaced",
+        "--header: Transfer-Encoding belongs to the connection and is never sent",
     ),
     ("SIZE URL -H @/no/such", "--header: @FILE: no such file or directory"),
     ("SIZE URL -H @Authorization:Bearer-secret", "--header: @FILE: no such file or directory"),
