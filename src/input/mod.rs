@@ -9,6 +9,7 @@ mod png;
 mod pnm;
 mod raw;
 mod source;
+mod unread;
 
 #[cfg(test)]
 mod tests;
@@ -169,8 +170,9 @@ fn read_image<R: Read>(
                 }
                 *array = Some(read);
             }
-            [0xff, 0xd8] => {
-                return malformed("is a JPEG, which is not read; convert it, to PPM for one");
+            unread::JPEG => return malformed(format!("is a JPEG, {}", unread::JPEG_ADVICE)),
+            [b'f', b'a'] if is_farbfeld(source)? => {
+                return malformed(format!("is farbfeld, {}", unread::FARBFELD_ADVICE));
             }
             _ => {
                 return malformed(format!(
@@ -181,6 +183,13 @@ fn read_image<R: Read>(
             }
         }
     }
+}
+
+/// Whether the rest of farbfeld's magic number follows.
+fn is_farbfeld<R: Read>(source: &mut Source<R>) -> Result<bool, Cause> {
+    let mut rest = [0; 6];
+    source.take(&mut rest)?;
+    Ok(rest == unread::FARBFELD[2..])
 }
 
 fn malformed<T>(what: impl Into<String>) -> Result<T, Cause> {

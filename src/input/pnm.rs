@@ -6,7 +6,7 @@
 
 use std::io::Read;
 
-use crate::frame::{ByteOrder, ChannelOrder, Color, Content, Layout, Samples};
+use crate::frame::{ByteOrder, ChannelOrder, Color, Content, FrameSize, Layout, Samples};
 use crate::messages::{count_of, foreign};
 
 use super::source::Source;
@@ -21,15 +21,38 @@ pub fn read<R: Read>(
     source: &mut Source<R>,
     bytes: &mut Vec<u8>,
 ) -> Result<Content, Cause> {
+    match kind {
+        b'1' | b'4' => return malformed("PBM is not read; 'pamdepth 255' turns it into PGM"),
+        b'2' | b'3' => {
+            return malformed("plain-text PGM and PPM are not read; 'pnmtopnm' makes them binary");
+        }
+        _ => {}
+    }
+    let (size, layout) = read_header(kind, source)?;
+    source.samples(bytes, promised_bytes(size, layout)?)?;
+    Ok(Content::Pixels { size, layout })
+}
+
+/// The name of the images that begin with this, if it is a whole header with a size that may be: no chance.
+pub fn kind_of_header(bytes: &[u8]) -> Option<&'static str> {
+    let [b'P', kind, rest @ ..] = bytes else { return None };
+    let name = match kind {
+        b'1' | b'4' => "a PBM",
+        b'2' | b'5' => "a PGM",
+        b'3' | b'6' => "a PPM",
+        b'7' => "a PAM",
+        _ => return None,
+    };
+    read_header(*kind, &mut Source::new(rest)).is_ok().then_some(name)
+}
+
+fn read_header<R: Read>(kind: u8, source: &mut Source<R>) -> Result<(FrameSize, Layout), Cause> {
     let mut header = Header { source };
     let (width, height, color, maxval) = match kind {
-        b'5' => header.plain(Color::Gray)?,
-        b'6' => header.plain(Color::Rgb)?,
-        b'7' => header.pam()?,
-        b'1' | b'4' => {
-            return malformed("PBM is not read; 'pamdepth 255' turns it into PGM");
-        }
-        _ => return malformed("plain-text PGM and PPM are not read; 'pnmtopnm' makes them binary"),
+        b'1' | b'4' => header.bitmap()?,
+        b'2' | b'5' => header.plain(Color::Gray)?,
+        b'3' | b'6' => header.plain(Color::Rgb)?,
+        _ => header.pam()?,
     };
     let samples = match maxval {
         0 => return malformed("maxval is 0; it must be from 1 to 65535"),
@@ -40,10 +63,8 @@ pub fn read<R: Read>(
             Err(_) => return malformed(format!("maxval {maxval} is over 65535")),
         },
     };
-    let size = frame_size(width, height)?;
     let layout = Layout { color, order: ChannelOrder::Png, samples };
-    source.samples(bytes, promised_bytes(size, layout)?)?;
-    Ok(Content::Pixels { size, layout })
+    Ok((frame_size(width, height)?, layout))
 }
 
 /// Width, height, channels, maxval.
@@ -63,13 +84,24 @@ impl<R: Read> Header<'_, R> {
 
     /// Three numbers. One blank after the last of them ends the header.
     fn plain(&mut self, color: Color) -> Result<Fields, Cause> {
+        let (width, height) = self.sides()?;
+        Ok((width, height, color, self.number("maxval")?))
+    }
+
+    /// PBM has no maxval.
+    fn bitmap(&mut self) -> Result<Fields, Cause> {
+        let (width, height) = self.sides()?;
+        Ok((width, height, Color::Gray, 1))
+    }
+
+    fn sides(&mut self) -> Result<(u64, u64), Cause> {
         // Without this, "P564 64 255" would be an image.
         match self.byte()? {
             b'#' => self.comment()?,
             byte if is_blank(byte) => {}
             _ => return malformed("no blank after the magic number of PNM"),
         }
-        Ok((self.number("width")?, self.number("height")?, color, self.number("maxval")?))
+        Ok((self.number("width")?, self.number("height")?))
     }
 
     /// A number, with blanks and comments before it, and the one blank or comment after it.
@@ -108,7 +140,9 @@ impl<R: Read> Header<'_, R> {
 
     /// Lines with a name and a value, in any order, up to ENDHDR.
     fn pam(&mut self) -> Result<Fields, Cause> {
-        if self.byte()? != b'\n' {
+        let first = self.byte()?;
+        let last = if first == b'\r' { self.byte()? } else { first };
+        if last != b'\n' {
             return malformed("no line end after the magic number of PAM");
         }
         let mut numbers = [None; PAM_NUMBERS.len()];

@@ -5,7 +5,7 @@ use std::io::Read;
 use crate::frame::{Content, FrameSize, PixelFormat};
 
 use super::source::Source;
-use super::{Cause, malformed, npy, over_the_limit, png};
+use super::{Cause, malformed, npy, over_the_limit, png, pnm, unread};
 
 /// The most layouts that we name if the input does not fit the given one.
 const MAX_HINTS: usize = 3;
@@ -13,8 +13,8 @@ const MAX_HINTS: usize = 3;
 /// Below 64 pixels almost any input length is a whole number of frames, so a hint would be noise.
 const MIN_PIXELS: u64 = 64;
 
-/// The first bytes of images that bring their size. Frames do not begin so by chance.
-const HEADERS: [(&[u8], &str); 2] = [(&png::SIGNATURE, "a PNG"), (&npy::MAGIC, "a .npy file")];
+/// The layouts that ffmpeg writes of most films and cameras unless it is told another one: bits of a pixel, name.
+const OF_FFMPEG: [(u64, &str); 2] = [(12, "yuv420p"), (16, "yuyv422")];
 
 pub struct RawFrames {
     size: FrameSize,
@@ -38,9 +38,8 @@ impl RawFrames {
     ) -> Result<Option<Content>, Cause> {
         let read = source.samples(bytes, self.frame_bytes);
         let got = bytes.len().min(usize::try_from(source.taken()).unwrap_or(usize::MAX));
-        let kind = kind_of_header(&bytes[..got]);
-        if let Some(kind) = kind.filter(|_| number == 0) {
-            return malformed(format!("begins as {kind} does; leave --size out"));
+        if let Some(why) = why_not_headerless(&bytes[..got]).filter(|_| number == 0) {
+            return malformed(why);
         }
         match read {
             Ok(()) => Ok(Some(Content::Pixels { size: self.size, layout: self.format.layout() })),
@@ -59,29 +58,50 @@ impl RawFrames {
         if self.size.pixels() < MIN_PIXELS {
             return None;
         }
-        let own = self.format.layout().pixel_bytes();
-        let mut fitting: Vec<(usize, &str)> = Vec::new();
-        for format in PixelFormat::ALL {
-            let bytes = format.layout().pixel_bytes();
-            let is_new = bytes != own && !fitting.iter().any(|&(other, _)| other == bytes);
-            if is_new && total.is_multiple_of(self.size.pixels() * bytes as u64) {
-                fitting.push((bytes, format.name()));
+        let own = 8 * self.format.layout().pixel_bytes() as u64;
+        let frames = |bits: u64| {
+            let frame_bits = self.size.pixels() * bits;
+            (8 * total).is_multiple_of(frame_bits).then(|| 8 * total / frame_bits)
+        };
+        // As (bits, frames, name).
+        let mut fitting: Vec<(u64, u64, &str)> = Vec::new();
+        let formats = PixelFormat::ALL.map(|it| (8 * it.layout().pixel_bytes() as u64, it.name()));
+        for (bits, name) in formats.into_iter().chain(OF_FFMPEG) {
+            let is_new = bits != own && !fitting.iter().any(|&(other, ..)| other == bits);
+            if let Some(frames) = frames(bits).filter(|_| is_new) {
+                fitting.push((bits, frames, name));
             }
         }
         // The nearest first: by the ratio of the two, the larger over the smaller.
-        fitting.sort_by_key(|&(bytes, _)| 1000 * bytes.max(own) / bytes.min(own));
+        fitting.sort_by_key(|&(bits, ..)| 1000 * bits.max(own) / bits.min(own));
         fitting.truncate(MAX_HINTS);
-        let frames = |&(bytes, name): &(usize, &str)| {
-            format!("{} of {name}", total / (self.size.pixels() * bytes as u64))
+        if fitting.is_empty() {
+            return None;
+        }
+        let may_be_video = fitting.iter().any(|fit| OF_FFMPEG.iter().any(|video| video.0 == fit.0));
+        let list: Vec<_> =
+            fitting.iter().map(|(_, frames, name)| format!("{frames} of {name}")).collect();
+        let (size, list) = (self.size, list.join(" or "));
+        let advice = match may_be_video {
+            true => format!("; from ffmpeg, it needs -pix_fmt {}", self.format.name()),
+            false => String::new(),
         };
-        let list = fitting.iter().map(frames).collect::<Vec<_>>().join(" or ");
-        let size = self.size;
-        (!list.is_empty())
-            .then(|| format!("all {total} bytes would be whole {size} frames: {list}"))
+        Some(format!("all {total} bytes would be whole {size} frames: {list}{advice}"))
     }
 }
 
-/// The kind of image that begins with these bytes, if that is certain.
-fn kind_of_header(bytes: &[u8]) -> Option<&'static str> {
-    HEADERS.iter().find(|(magic, _)| bytes.starts_with(magic)).map(|&(_, kind)| kind)
+/// The reason why the stream has headers, if its first frame begins with one. Frames do not begin so by chance.
+fn why_not_headerless(bytes: &[u8]) -> Option<String> {
+    if bytes.starts_with(&unread::FARBFELD) {
+        return Some(format!("begins as farbfeld does, {}", unread::FARBFELD_ADVICE));
+    }
+    if unread::is_jpeg(bytes) {
+        return Some(format!("begins as a JPEG does, {}", unread::JPEG_ADVICE));
+    }
+    let kind = match bytes {
+        _ if bytes.starts_with(&png::SIGNATURE) => "a PNG",
+        _ if bytes.starts_with(&npy::MAGIC) => "a .npy file",
+        _ => pnm::kind_of_header(bytes)?,
+    };
+    Some(format!("begins as {kind} does; leave --size out"))
 }

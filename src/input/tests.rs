@@ -93,12 +93,14 @@ fn a_raw_frame_that_is_cut_says_what_the_input_would_fit() {
     assert_eq!(
         cut(8, 256, "rgb24"),
         "frame 1: input ends after 64 of 192 bytes; \
-         all 256 bytes would be whole 8x8 frames: 1 of rgba or 2 of ya8 or 4 of gray"
+         all 256 bytes would be whole 8x8 frames: 1 of rgba or 2 of ya8 or 4 of gray; \
+         from ffmpeg, it needs -pix_fmt rgb24"
     );
     assert_eq!(
         cut(8, 192, "rgba"),
         "frame 0: input ends after 192 of 256 bytes; \
-         all 192 bytes would be whole 8x8 frames: 1 of rgb24 or 3 of gray"
+         all 192 bytes would be whole 8x8 frames: 1 of rgb24 or 2 of yuv420p or 3 of gray; \
+         from ffmpeg, it needs -pix_fmt rgba"
     );
     assert_eq!(cut(8, 63, "gray"), "frame 0: input ends after 63 of 64 bytes");
     // A frame as small as this fits anything.
@@ -494,7 +496,8 @@ fn other_bytes_are_no_image() {
     }
     assert_eq!(
         message(b"\xff\xd8\xff"),
-        "frame 0: is a JPEG, which is not read; convert it, to PPM for one"
+        "frame 0: is a JPEG, which is not read; 'djpeg' turns it into PPM, and \
+         'ffmpeg -f mjpeg -i - -f image2pipe -c:v ppm -' a stream of them"
     );
     let (frames, error) = images(b"P5 1 1 255 x\n");
     assert_eq!(frames.len(), 1);

@@ -39,6 +39,7 @@ mod input {
     mod png;
     mod pnm;
     mod refused;
+    mod with_headers;
 }
 
 mod encode {

@@ -88,3 +88,21 @@ fn ffmpeg_pam_of_one_bit_and_pgm_of_ten() {
     let stream = output(&ffmpeg, &format!("{} {palette}", from("rgb24")), &native_frames("rgb24"));
     assert!(post(&[], &stream).pngs.concat() == stream);
 }
+
+/// What the message about a JPEG advises.
+#[test]
+fn jpegs_become_ppm_by_the_commands_of_the_message() {
+    let Some(ffmpeg) = needed("ffmpeg") else { return };
+    let from = format!("-v error -f rawvideo -pix_fmt rgb24 -s {WIDTH}x{HEIGHT} -i -");
+    let to = "-f image2pipe -c:v mjpeg -pix_fmt yuvj420p -";
+    let jpegs = output(&ffmpeg, &format!("{from} {to}"), &native_frames("rgb24"));
+    let stderr = post(&[], &jpegs).run.stderr;
+    let commands: Vec<&str> = stderr.split('\'').skip(1).step_by(2).collect();
+    let [djpeg, stream] = commands[..] else { panic!("{stderr}") };
+    assert_eq!(post(&["-s", &format!("{WIDTH}x{HEIGHT}")], &jpegs).pngs.len(), 0);
+    let arguments = stream.strip_prefix("ffmpeg ").unwrap();
+    let ppms = output(&ffmpeg, &format!("-v error {arguments}"), &jpegs);
+    assert_eq!(images(&[], &ppms).len(), 3);
+    let Some(djpeg) = needed(djpeg) else { return };
+    assert_eq!(images(&[], &output(&djpeg, "", &jpegs)).len(), 1);
+}

@@ -90,12 +90,21 @@ fn a_stream_that_fits_another_layout_says_so() {
         (
             hint("64x64", "rgb24", 64 * 64 * 4),
             "frame 1: input ends after 4096 of 12288 bytes; \
-             all 16384 bytes would be whole 64x64 frames: 1 of rgba or 2 of ya8 or 4 of gray",
+             all 16384 bytes would be whole 64x64 frames: 1 of rgba or 2 of ya8 or 4 of gray; \
+             from ffmpeg, it needs -pix_fmt rgb24",
         ),
         (
             hint("64x48", "rgb48le", 64 * 48 * 3),
             "frame 0: input ends after 9216 of 18432 bytes; \
-             all 9216 bytes would be whole 64x48 frames: 1 of rgb24 or 3 of gray",
+             all 9216 bytes would be whole 64x48 frames: 1 of rgb24 or 2 of yuv420p or 3 of gray; \
+             from ffmpeg, it needs -pix_fmt rgb48le",
+        ),
+        // Three frames of ffmpeg's usual layout.
+        (
+            hint("64x64", "rgb24", 3 * 64 * 64 * 3 / 2),
+            "frame 1: input ends after 6144 of 12288 bytes; \
+             all 18432 bytes would be whole 64x64 frames: 3 of yuv420p; \
+             from ffmpeg, it needs -pix_fmt rgb24",
         ),
         (hint("64x48", "rgb24", 10_000), "frame 1: input ends after 784 of 9216 bytes"),
     ];

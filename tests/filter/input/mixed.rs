@@ -95,7 +95,7 @@ fn nothing_is_read_beyond_the_image_that_ends_the_run() {
     let folder = Folder::new("offset");
     let server = Server::answering(|_, _| ok("taken"));
     // How much of a refused image it takes to refuse it.
-    for (refused, taken) in [(&b"P4"[..], 2), (b"P5 1 x", 6), (b"\xff\xd8", 2)] {
+    for (refused, taken) in [(&b"P4"[..], 2), (b"P5 1 x", 6), (b"\xff\xd8", 2), (b"farbfeld", 8)] {
         let stream = [&whole, refused, &[b'5'; 100_000]].concat();
         let file = std::fs::File::open(folder.file("stream", stream)).unwrap();
         let mut program = command(&["--raw", &server.url()]);

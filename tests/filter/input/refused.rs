@@ -79,6 +79,22 @@ fn an_image_of_another_kind_is_refused_by_name_after_the_images_before_it() {
         ),
         (shape("(5,)"), ".npy shape (5,) is no image; save a.reshape(height, width)".into()),
         (
+            b"\xff\xd8\xff\xe0".into(),
+            "is a JPEG, which is not read; 'djpeg' turns it into PPM, and \
+             'ffmpeg -f mjpeg -i - -f image2pipe -c:v ppm -' a stream of them"
+                .into(),
+        ),
+        (
+            b"farbfeld\0\0\0\x01\0\0\0\x01".into(),
+            "is farbfeld, which is not read; 'ff2png' turns it into PNG".into(),
+        ),
+        (
+            b"fa".into(),
+            "begins with 'fa', which is no magic number of PGM, PPM, PAM, PNG or .npy; \
+             headerless frames need --size"
+                .into(),
+        ),
+        (
             b"GIF89a".into(),
             "begins with 'GI', which is no magic number of PGM, PPM, PAM, PNG or .npy; \
              headerless frames need --size"

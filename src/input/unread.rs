@@ -1,0 +1,31 @@
+//! Kinds of images that are told by their header, and are not read: a message names the command that converts
+//! them.
+
+/// The first bytes of a farbfeld image.
+pub const FARBFELD: [u8; 8] = *b"farbfeld";
+
+/// The first bytes of a JPEG: the marker SOI.
+pub const JPEG: [u8; 2] = [0xff, 0xd8];
+
+pub const FARBFELD_ADVICE: &str = "which is not read; 'ff2png' turns it into PNG";
+
+pub const JPEG_ADVICE: &str = "which is not read; 'djpeg' turns it into PPM, and \
+     'ffmpeg -f mjpeg -i - -f image2pipe -c:v ppm -' a stream of them";
+
+/// Whether these bytes begin with the header of a JPEG, and not by chance (ITU-T T.81, B.1.1): SOI, then a segment
+/// of an application, of quantization tables or of a comment, then another segment. If the bytes end before that one, the
+/// application must be one that is common.
+pub fn is_jpeg(bytes: &[u8]) -> bool {
+    let Some(first) = bytes.strip_prefix(&JPEG) else { return false };
+    let [0xff, 0xe0..=0xef | 0xdb | 0xfe, high, low, data @ ..] = first else { return false };
+    let length = usize::from(u16::from_be_bytes([*high, *low]));
+    // The length counts its own two bytes.
+    let Some(data_bytes) = length.checked_sub(2) else { return false };
+    match data.get(data_bytes..) {
+        Some([0xff, marker, ..]) => {
+            matches!(marker, 0xc0..=0xc4 | 0xdb..=0xdd | 0xe0..=0xef | 0xfe)
+        }
+        Some([0xff] | []) | None => data.starts_with(b"JFIF\0") || data.starts_with(b"Exif\0\0"),
+        Some(_) => false,
+    }
+}

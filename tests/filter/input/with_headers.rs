@@ -1,0 +1,76 @@
+//! Images with headers under `--size`: they are no headerless frames.
+
+use crate::support::posted::post;
+
+/// Nothing is posted: no frame begins by chance with a whole header.
+#[test]
+fn images_with_headers_are_not_posted_as_headerless_frames() {
+    let jpeg = "a JPEG does, which is not read; 'djpeg' turns it into PPM, and \
+                'ffmpeg -f mjpeg -i - -f image2pipe -c:v ppm -' a stream of them";
+    let cases: [(&[u8], &str); 15] = [
+        (b"P5 8 8 255\n", "a PGM does; leave --size out"),
+        (b"P6\n8 8\n255\n", "a PPM does; leave --size out"),
+        (b"P6\n# a comment\n8 8\n65535\n", "a PPM does; leave --size out"),
+        (b"P7\nWIDTH 8\nHEIGHT 8\nDEPTH 3\nMAXVAL 255\nENDHDR\n", "a PAM does; leave --size out"),
+        (
+            b"P7\r\nWIDTH 8\r\nHEIGHT 8\r\nDEPTH 3\r\nMAXVAL 255\r\nENDHDR\r\n",
+            "a PAM does; leave --size out",
+        ),
+        (b"P4 8 8\n", "a PBM does; leave --size out"),
+        (b"P3 8 8 255\n", "a PPM does; leave --size out"),
+        (b"\x89PNG\r\n\x1a\n", "a PNG does; leave --size out"),
+        (b"\x93NUMPY", "a .npy file does; leave --size out"),
+        (
+            b"farbfeld\0\0\0\x08\0\0\0\x08",
+            "farbfeld does, which is not read; 'ff2png' turns it into PNG",
+        ),
+        (b"\xff\xd8\xff\xe0\0\x10JFIF\0\x01\x01\0\0\x01\0\x01\0\0\xff\xdb", jpeg),
+        (b"\xff\xd8\xff\xe1\xff\0Exif\0\0MM", jpeg),
+        // As ffmpeg writes it.
+        (b"\xff\xd8\xff\xfe\0\x10Lavc59.37.100\0\xff\xdb", jpeg),
+        (b"\xff\xd8\xff\xdb\0\x05abc\xff\xc0", jpeg),
+        (b"\xff\xd8\xff\xed\0\x02\xff\xdb\0\x43", jpeg),
+    ];
+    for (header, message) in cases {
+        // A whole frame and more, and less than a frame.
+        for length in [192 * 3, 191] {
+            let mut stream = header.to_vec();
+            stream.resize(length, b'x');
+            let posted = post(&["-s", "8x8", "-j", "4"], &stream);
+            assert!(posted.pngs.is_empty(), "{message}");
+            posted.run.fails(3, &format!("frame 0: begins as {message}"));
+        }
+        // Later in the stream it may be chance.
+        let mut stream = vec![b'x'; 192];
+        stream.extend(header);
+        stream.resize(2 * 192, b'x');
+        let posted = post(&["-s", "8x8"], &stream);
+        assert_eq!(posted.pngs.len(), 2);
+        posted.run.ok();
+    }
+}
+
+#[test]
+fn frames_that_only_begin_like_an_image_are_posted() {
+    for begin in [
+        &b"P6"[..],
+        b"P6\n8 x",
+        b"P6\n0 8\n255\n",
+        b"P6 8 8 65536\n",
+        b"P8 8 8 255\n",
+        b"P68 8 255\n",
+        b"P7\nWIDTH 8\n",
+        b"farbfel",
+        b"\xff\xd8\xff",
+        b"\xff\xd8\xff\xe0\0\x10",
+        b"\xff\xd8\xff\xdb\0\x01\xff\xdb",
+        b"\xff\xd8\xff\xd8\0\x05abc\xff\xc0",
+        b"\xff\xd8\xff\xe1\xff\0",
+    ] {
+        let mut stream = begin.to_vec();
+        stream.resize(192, b'x');
+        let posted = post(&["-s", "8x8"], &stream);
+        assert_eq!(posted.pngs.len(), 1, "{}", begin.escape_ascii());
+        posted.run.ok();
+    }
+}
