@@ -82,8 +82,16 @@ pub struct Input<R> {
 
 enum Kind {
     Headerless(RawFrames),
-    /// Each image brings its header. It holds the array whose images are being read, if there is one.
-    SelfDescribing(Option<npy::Array>),
+    /// Each image brings its header.
+    SelfDescribing(Images),
+}
+
+#[derive(Default)]
+struct Images {
+    /// The array whose images are being read.
+    array: Option<npy::Array>,
+    /// Whether the last image was PGM, PPM or PAM.
+    is_behind_pnm: bool,
 }
 
 impl<R: Read> Input<R> {
@@ -100,7 +108,7 @@ impl<R: Read> Input<R> {
 
     /// Images that bring their headers: PGM, PPM, PAM, PNG, .npy, in any mixture.
     pub fn self_describing(reader: R, skip: u64) -> Self {
-        let kind = Kind::SelfDescribing(None);
+        let kind = Kind::SelfDescribing(Images::default());
         Input { source: Source::new(reader), kind, next: 0, skip }
     }
 
@@ -131,57 +139,83 @@ impl<R: Read> Input<R> {
         self.source.begin();
         match &mut self.kind {
             Kind::Headerless(frames) => frames.read(&mut self.source, self.next, bytes),
-            Kind::SelfDescribing(array) => read_image(&mut self.source, array, bytes),
+            Kind::SelfDescribing(images) => images.read(&mut self.source, bytes),
         }
     }
 }
 
-/// The next image, of any kind; `None` if the input ends between two images.
-fn read_image<R: Read>(
-    source: &mut Source<R>,
-    array: &mut Option<npy::Array>,
-    bytes: &mut Vec<u8>,
-) -> Result<Option<Content>, Cause> {
-    loop {
-        if let Some(npy::Array { left: left @ 1.., size, layout, frame_bytes }) = array {
-            *left -= 1;
-            source.samples(bytes, *frame_bytes)?;
-            return Ok(Some(Content::Pixels { size: *size, layout: *layout }));
-        }
-        // Every kind of image is longer than this.
-        let mut magic = [0; 2];
-        let got = source.take(&mut magic)?;
-        match magic {
-            _ if got == 0 => return Ok(None),
-            [b'P' | 0x89 | 0x93, _] if got == 1 => {
-                return Err(Cause::Truncated { got: 1, expected: None, hint: None });
+impl Images {
+    /// The next image, of any kind; `None` if the input ends between two images.
+    fn read<R: Read>(
+        &mut self,
+        source: &mut Source<R>,
+        bytes: &mut Vec<u8>,
+    ) -> Result<Option<Content>, Cause> {
+        loop {
+            if let Some(npy::Array { left: left @ 1.., size, layout, frame_bytes }) =
+                &mut self.array
+            {
+                *left -= 1;
+                source.samples(bytes, *frame_bytes)?;
+                return Ok(Some(Content::Pixels { size: *size, layout: *layout }));
             }
-            [b'P', kind @ b'1'..=b'7'] => return pnm::read(kind, source, bytes).map(Some),
-            [0x89, _] => {
-                png::read(magic, source, bytes)?;
-                return Ok(Some(Content::Png));
-            }
-            [0x93, _] => {
-                // An array may hold no images: then another header follows.
-                let read = npy::read_header(magic, source)?;
-                // The header counts with the array's first image.
-                if read.left == 0 {
-                    source.begin();
+            let mut magic = [0; 2];
+            let got = self.read_magic(source, &mut magic)?;
+            match magic {
+                _ if got == 0 => return Ok(None),
+                [b'P' | 0x89 | 0x93, _] if got == 1 => {
+                    return Err(Cause::Truncated { got: 1, expected: None, hint: None });
                 }
-                *array = Some(read);
-            }
-            unread::JPEG => return malformed(format!("is a JPEG, {}", unread::JPEG_ADVICE)),
-            [b'f', b'a'] if is_farbfeld(source)? => {
-                return malformed(format!("is farbfeld, {}", unread::FARBFELD_ADVICE));
-            }
-            _ => {
-                return malformed(format!(
-                    "begins with '{}', which is no magic number of PGM, PPM, PAM, PNG or .npy; \
-                     headerless frames need --size",
-                    magic[..got].escape_ascii()
-                ));
+                [b'P', kind @ b'1'..=b'7'] => {
+                    self.is_behind_pnm = true;
+                    return pnm::read(kind, source, bytes).map(Some);
+                }
+                [0x89, _] => {
+                    png::read(magic, source, bytes)?;
+                    return Ok(Some(Content::Png));
+                }
+                [0x93, _] => {
+                    // An array may hold no images: then another header follows.
+                    let read = npy::read_header(magic, source)?;
+                    // The header counts with the array's first image.
+                    if read.left == 0 {
+                        source.begin();
+                    }
+                    self.array = Some(read);
+                }
+                unread::JPEG => return malformed(format!("is a JPEG, {}", unread::JPEG_ADVICE)),
+                [b'f', b'a'] if is_farbfeld(source)? => {
+                    return malformed(format!("is farbfeld, {}", unread::FARBFELD_ADVICE));
+                }
+                _ => {
+                    return malformed(format!(
+                        "begins with '{}', which is no magic number of PGM, PPM, PAM, PNG or .npy; \
+                         headerless frames need --size",
+                        magic[..got].escape_ascii()
+                    ));
+                }
             }
         }
+    }
+
+    /// Reads the first two bytes of an image: every kind is longer. Behind an image of PNM, white space is passed
+    /// over first, as netpbm does (libnetpbm, pm_nextimage); it belongs to no image.
+    fn read_magic<R: Read>(
+        &mut self,
+        source: &mut Source<R>,
+        magic: &mut [u8; 2],
+    ) -> Result<usize, Cause> {
+        if !std::mem::take(&mut self.is_behind_pnm) {
+            return source.take(magic);
+        }
+        while source.take(&mut magic[..1])? == 1 {
+            // C's isspace.
+            if !matches!(magic[0], b' ' | b'\t'..=b'\r') {
+                return Ok(1 + source.take(&mut magic[1..])?);
+            }
+            source.begin();
+        }
+        Ok(0)
     }
 }
 

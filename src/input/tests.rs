@@ -341,7 +341,7 @@ fn a_png_chunk_that_lies_about_its_length_takes_no_memory() {
 fn bytes_held(stream_bytes: &[u8]) -> Vec<u8> {
     let mut bytes = Vec::new();
     let mut source = Source::new(stream(stream_bytes, usize::MAX));
-    assert!(read_image(&mut source, &mut None, &mut bytes).is_err());
+    assert!(Images::default().read(&mut source, &mut bytes).is_err());
     bytes
 }
 
@@ -499,9 +499,9 @@ fn other_bytes_are_no_image() {
         "frame 0: is a JPEG, which is not read; 'djpeg' turns it into PPM, and \
          'ffmpeg -f mjpeg -i - -f image2pipe -c:v ppm -' a stream of them"
     );
-    let (frames, error) = images(b"P5 1 1 255 x\n");
+    let (frames, error) = images(b"P5 1 1 255 x\n\0");
     assert_eq!(frames.len(), 1);
-    assert_eq!(error.unwrap(), format!("frame 1: begins with '\\n', {text}"));
+    assert_eq!(error.unwrap(), format!("frame 1: begins with '\\x00', {text}"));
 }
 
 #[test]
@@ -581,10 +581,10 @@ fn joined(images: &[(Vec<u8>, usize)]) -> Vec<u8> {
 /// Reads a stream of any kind to its end, and checks memory on the way.
 fn survives(bytes: &[u8], step: usize) -> usize {
     let mut source = Source::new(stream(bytes, step));
-    let (mut array, mut frame, mut count) = (None, Vec::new(), 0);
+    let (mut images, mut frame, mut count) = (Images::default(), Vec::new(), 0);
     loop {
         source.begin();
-        let result = read_image(&mut source, &mut array, &mut frame);
+        let result = images.read(&mut source, &mut frame);
         assert!(frame.capacity() as u64 <= 2 * bytes.len() as u64 + FIRST_STEP);
         match result {
             Ok(Some(Content::Pixels { size, layout })) => {

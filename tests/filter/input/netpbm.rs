@@ -76,3 +76,17 @@ fn netpbm_pamcat_and_the_tools_that_messages_advise() {
         .fails(3, "frame 0: plain-text PGM and PPM are not read; 'pnmtopnm' makes them binary");
     assert_eq!(joined(&images(&[], &netpbm("pnmtopnm", "", &plain))), row);
 }
+
+/// netpbm and pngpost see as many images, and of the same size.
+#[test]
+fn netpbm_passes_over_white_space_where_we_do() {
+    let Some(pamfile) = needed("pamfile") else { return };
+    let image = |letter: u8| [&b"P5 2 1 255 "[..], &[letter, letter]].concat();
+    let (a, b) = (image(b'a'), image(b'b'));
+    for blanks in [&b""[..], b"\n", b" \t\r\n\x0b\x0c\n"] {
+        let stream = [&a[..], blanks, &b, blanks].concat();
+        let seen = output(&pamfile, "-allimages", &stream);
+        assert_eq!(String::from_utf8_lossy(&seen).matches("2 by 1").count(), 2);
+        assert_eq!(joined(&images(&[], &stream)), b"aabb");
+    }
+}
