@@ -54,7 +54,7 @@ pub fn exchange(
     };
     connection.send_rest(&mut outgoing);
     Ok(Exchanged {
-        response: head.into_response(body),
+        response: head.into_response(body)?,
         is_reusable: !must_close && connection.is_between_requests(&outgoing),
         keeps_idle: keeps_idle(&parsed),
     })

@@ -141,10 +141,7 @@ fn uri(request: &Request, frame: u64) -> Result<Uri> {
 }
 
 fn failure(error: &io::Error, has_sent: bool) -> Failure {
-    let outcome = match has_sent {
-        _ if outcome::is_final(error) => Outcome::Refused,
-        true => Outcome::Unknown,
-        false => Outcome::NeverSent,
-    };
+    let otherwise = if has_sent { Outcome::Unknown } else { Outcome::NeverSent };
+    let outcome = outcome::of_error(error).unwrap_or(otherwise);
     Failure { outcome, cause: outcome::text(error) }
 }

@@ -172,21 +172,25 @@ fn send_unguarded(request: minreq::Request) -> Result<Response, Failure> {
     let headers: Vec<_> = reply.headers.clone().into_iter().collect();
     let pairs = headers.iter().map(|(name, value)| (name.as_str(), value.as_bytes()));
     // A head has come, so the request was sent: no later error means otherwise.
-    let unknown = |error: io::Error| Failure::unknown(outcome::text(&error));
-    let head = Head::new(status, pairs).map_err(unknown)?;
+    let failure = |error: io::Error| Failure {
+        outcome: outcome::of_error(&error).unwrap_or(Outcome::Unknown),
+        cause: outcome::text(&error),
+    };
+    let head = Head::new(status, pairs).map_err(failure)?;
     // Every server sends some header. A reply without any may have been cut inside its head.
     if headers.is_empty() && head.has_body() {
         return Err(Failure::unknown("response cut short: no header"));
     }
-    reply::read(head, reply).map_err(unknown)
+    reply::read(head, reply).map_err(failure)
 }
 
 fn failure(error: &minreq::Error, elapsed: Duration) -> Failure {
     let outcome = match error {
         minreq::Error::AddressNotFound => Outcome::Refused,
-        error if outcome::is_final(error) => Outcome::Refused,
-        error if is_of_connect(error, elapsed) => Outcome::NeverSent,
-        _ => Outcome::Unknown,
+        error => outcome::of_error(error).unwrap_or(match is_of_connect(error, elapsed) {
+            true => Outcome::NeverSent,
+            false => Outcome::Unknown,
+        }),
     };
     Failure { outcome, cause: outcome::text(error) }
 }

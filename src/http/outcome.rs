@@ -3,7 +3,7 @@
 //! Promise 4 stands on `NeverSent`: it is used only if no byte of the request can have left.
 
 use std::error::Error;
-use std::io;
+use std::{fmt, io};
 
 use crate::messages;
 
@@ -53,9 +53,45 @@ pub fn of_status(status: u16) -> Outcome {
     }
 }
 
+/// A whole response whose body has a content coding. We asked for none and decode none, and as a line it would be
+/// no text.
+#[derive(Debug)]
+pub struct Coded {
+    pub status: u16,
+    /// The codings by name; others than the known ones are no text for a message.
+    pub codings: String,
+}
+
+impl Coded {
+    /// The server has the frame, or its status says otherwise.
+    fn outcome(&self) -> Outcome {
+        match self.status {
+            200..=299 => Outcome::Refused,
+            status => of_status(status),
+        }
+    }
+}
+
+impl fmt::Display for Coded {
+    fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
+        let Coded { status, codings } = self;
+        write!(f, "status {status}, response coded with {codings} (Content-Encoding)")
+    }
+}
+
+impl Error for Coded {}
+
+/// The outcome of an error, if the error itself decides it.
+pub fn of_error(error: &(dyn Error + 'static)) -> Option<Outcome> {
+    match innermost::<Coded>(error) {
+        Some(coded) => Some(coded.outcome()),
+        None => is_final(error).then_some(Outcome::Refused),
+    }
+}
+
 /// Whether another attempt would end with the same error: the name does not exist, or TLS has found a wrong
 /// certificate or no common ground.
-pub fn is_final(error: &(dyn Error + 'static)) -> bool {
+fn is_final(error: &(dyn Error + 'static)) -> bool {
     if let Some(error) = innermost::<rustls::Error>(error) {
         return is_final_for_tls(error);
     }

@@ -5,7 +5,7 @@ use std::io::{self, ErrorKind, Read};
 
 use crate::messages::count_of;
 
-use super::outcome::{self, Outcome};
+use super::outcome::{self, Coded, Outcome};
 
 /// The longest response body that we take.
 pub const MAX_RESPONSE_BYTES: usize = 64 << 20;
@@ -45,9 +45,16 @@ pub struct Head {
     /// The Content-Length, at most `MAX_RESPONSE_BYTES`.
     pub length: Option<usize>,
     is_chunked: bool,
+    /// The content codings, but for `identity`.
+    codings: Vec<&'static str>,
     location: Option<String>,
     retry_after: Option<String>,
 }
+
+/// The content codings that are known by name (IANA's registry). What a server says beside them is no text for a
+/// message.
+const CODINGS: [&str; 9] =
+    ["aes128gcm", "br", "compress", "dcb", "dcz", "deflate", "gzip", "x-gzip", "zstd"];
 
 impl Head {
     /// `headers`: name and value of each header line. Names are in any case.
@@ -57,7 +64,8 @@ impl Head {
     ) -> io::Result<Head> {
         check_status(status)?;
         let (location, retry_after) = (None, None);
-        let mut head = Head { status, length: None, is_chunked: false, location, retry_after };
+        let (length, is_chunked, codings) = (None, false, Vec::new());
+        let mut head = Head { status, length, is_chunked, codings, location, retry_after };
         for (name, value) in headers {
             let is = |known: &str| name.trim().eq_ignore_ascii_case(known);
             let text = || String::from_utf8_lossy(value).trim().to_owned();
@@ -65,6 +73,8 @@ impl Head {
                 head.set_length(&text())?;
             } else if is("transfer-encoding") {
                 head.set_coding(&text())?;
+            } else if is("content-encoding") {
+                head.add_codings(&text());
             } else if is("location") {
                 head.location.get_or_insert_with(text);
             } else if is("retry-after") {
@@ -97,14 +107,29 @@ impl Head {
         Ok(())
     }
 
+    /// RFC 9110, 8.4.
+    fn add_codings(&mut self, value: &str) {
+        for coding in value.split(',').map(|coding| coding.trim().to_ascii_lowercase()) {
+            if !matches!(coding.as_str(), "" | "identity") {
+                let known = CODINGS.into_iter().find(|known| *known == coding);
+                self.codings.push(known.unwrap_or("an unknown coding"));
+            }
+        }
+    }
+
     /// RFC 9110, 15.3.5 and 15.4.5.
     pub fn has_body(&self) -> bool {
         !matches!(self.status, 204 | 304)
     }
 
-    pub fn into_response(self, body: Vec<u8>) -> Response {
-        let Head { status, location, retry_after, .. } = self;
-        Response { status, location, retry_after, body }
+    /// The error: the body has a content coding.
+    pub fn into_response(self, body: Vec<u8>) -> io::Result<Response> {
+        let Head { status, codings, location, retry_after, .. } = self;
+        if !body.is_empty() && !codings.is_empty() {
+            let codings = codings.join(", ");
+            return Err(io::Error::new(ErrorKind::InvalidData, Coded { status, codings }));
+        }
+        Ok(Response { status, location, retry_after, body })
     }
 }
 
@@ -123,7 +148,7 @@ pub fn read(head: Head, body: impl Read) -> io::Result<Response> {
             return Err(refused(format!("response cut short: {got} of {bytes}")));
         }
     }
-    Ok(head.into_response(bytes))
+    head.into_response(bytes)
 }
 
 fn check_status(status: u16) -> io::Result<()> {

@@ -132,7 +132,11 @@ fn headers(
         BodyArg::Json(_) => "application/json",
         BodyArg::Form(_) | BodyArg::Raw | BodyArg::Base64 => "*/*",
     };
-    let mut headers = vec![Header::new("User-Agent", USER_AGENT), Header::new("Accept", accept)];
+    let mut headers = vec![
+        Header::new("User-Agent", USER_AGENT),
+        Header::new("Accept", accept),
+        Header::new("Accept-Encoding", "identity"),
+    ];
     if let Some(user) = user {
         let credentials = STANDARD.encode(user.as_bytes());
         user.as_bytes().splitn(2, |&byte| byte == b':').for_each(|secret| secrets.add(secret));

@@ -18,6 +18,8 @@ test_each_engine! {
     a_body_shorter_than_its_length_is_cut
     a_length_that_contradicts_itself_is_refused
     a_transfer_coding_other_than_chunked_is_refused
+    a_response_with_a_content_coding_is_a_failure_that_names_it
+    a_coded_response_means_what_its_status_means
     wrong_chunk_sizes_are_refused
     a_response_over_the_limit_is_refused_before_it_fills_the_memory
     endless_headers_are_refused
@@ -136,6 +138,42 @@ fn a_transfer_coding_other_than_chunked_is_refused(engine: Engine) {
             format!("{head}4\r\ngood\r\n0\r\n\r\n"),
             "malformed response: Transfer-Encoding other than chunked",
         );
+    }
+}
+
+/// Compressed bytes would be a line of garbage, with its CR and LF folded.
+fn a_response_with_a_content_coding_is_a_failure_that_names_it(engine: Engine) {
+    for (headers, names) in [
+        ("Content-Encoding: gzip\r\n", "gzip"),
+        ("content-encoding:  ZSTD \r\n", "zstd"),
+        ("Content-Encoding: br, identity, gzip\r\n", "br, gzip"),
+        ("Content-Encoding: hunter2\r\n", "an unknown coding"),
+    ] {
+        for status in ["200 OK", "404 Not Found"] {
+            let code = &status[..3];
+            let cause = format!("status {code}, response coded with {names} (Content-Encoding)");
+            refused(engine, response_with(status, headers, "\x1f\u{8b}\r\n"), &cause);
+        }
+    }
+    for headers in ["Content-Encoding: identity\r\n", "Content-Encoding:\r\n"] {
+        let run = engine.run_answered_with(response_with("200 OK", headers, "good")).ok();
+        assert_eq!(run.stdout, b"good\n");
+    }
+    // Nothing is coded here.
+    let run =
+        engine.run_answered_with(response_with("200 OK", "Content-Encoding: gzip\r\n", "")).ok();
+    assert_eq!(run.stdout, b"\n");
+}
+
+/// The server has the frame; but if its status says that it has not, the frame is sent again.
+fn a_coded_response_means_what_its_status_means(engine: Engine) {
+    for (status, attempts) in [("200 OK", 1), ("500 x", 1), ("503 x", 3)] {
+        let server =
+            Server::answering(move |_, _| response_with(status, "Content-Encoding: gzip\r\n", "x"));
+        let retries = ["--retry", "2", "--retry-delay", "0.001", "--keep-going"];
+        let run = engine.run(&[&["-s", "1x1"], &retries[..], &[&server.url()]].concat(), &[0; 3]);
+        assert_eq!((run.status, run.lines()), (Some(1), vec![String::new()]));
+        assert_eq!(server.requests().len(), attempts, "{status}");
     }
 }
 
