@@ -106,15 +106,19 @@ pub fn parse_json(value: &OsStr) -> Result<JsonArg> {
 }
 
 pub fn parse_header(value: &OsStr) -> Result<HeaderArg> {
-    match value.as_bytes().split_first() {
+    let line = value.as_bytes();
+    match line.split_first() {
         Some((b'@', b"" | b"-")) => {
             bail!("--header: @FILE takes a file's name; standard input is for the frames")
         }
-        Some((b'@', file)) => Ok(HeaderArg::File(PathBuf::from(OsStr::from_bytes(file)))),
-        _ => HeaderRule::parse(value.as_bytes())
-            .map(HeaderArg::Rule)
-            .map_err(|why| anyhow!("--header: {why}")),
+        Some((b'@', file)) => return Ok(HeaderArg::File(PathBuf::from(OsStr::from_bytes(file)))),
+        _ => {}
     }
+    let rule = HeaderRule::parse(line).map_err(|why| anyhow!("--header: {why}"))?;
+    // Elsewhere it begins a template, and would be filled in.
+    let has_braces = memchr::memmem::find(line, b"{{").is_some();
+    ensure!(!has_braces, "--header: takes no {{{{…}}}}; a header from @FILE is taken as it is");
+    Ok(HeaderArg::Rule(rule))
 }
 
 pub fn parse_user(value: &OsStr) -> Result<UserArg> {
