@@ -15,6 +15,13 @@ use super::template::{Piece, Template};
 /// user's.
 const SAMPLE_IMAGE: &str = "iVBORw0KGgo";
 
+/// Byte order marks, with which editors on some systems begin a file (RFC 8259, 8.1 forbids to send one).
+const MARKS: [(&[u8], &str); 3] = [
+    (b"\xef\xbb\xbf", "without a byte order mark (BOM) at its begin"),
+    (b"\xff\xfe", "and is given UTF-16"),
+    (b"\xfe\xff", "and is given UTF-16"),
+];
+
 /// The PNG is read in blocks of this size: whole groups of base64, and short enough for the stack.
 const BLOCK_BYTES: usize = 3 << 10;
 
@@ -25,14 +32,15 @@ pub struct Json {
 impl Json {
     /// The error does not hold the text: it may be a secret.
     pub fn parse(text: &[u8]) -> Result<Json, String> {
+        if let Some((_, what)) = MARKS.iter().find(|(mark, _)| text.starts_with(mark)) {
+            return Err(format!("takes JSON in UTF-8 {what}"));
+        }
         let template = Template::with_image(text)?;
         let has_image = template.pieces().contains(&Piece::Image);
         let json = Json { template };
         // 0 reveals a number that would begin with a zero; 2^64-1, that a number is allowed there.
         for frame in [0, u64::MAX] {
-            // serde_json says what it expected and where, and does not repeat the text.
-            json.sample(frame)
-                .map_err(|error| format!("takes JSON once it is filled in, but {error}"))?;
+            json.sample(frame, SAMPLE_IMAGE).map_err(|error| json.why_no_json(frame, &error))?;
         }
         if !has_image {
             return Err("takes JSON that holds the image, {{png:b64}}".into());
@@ -43,17 +51,25 @@ impl Json {
     /// The text of each string value, without the parts that are filled in.
     pub fn strings(&self) -> Vec<String> {
         let mut strings = Vec::new();
-        if let Ok(value) = self.sample(u64::MAX) {
+        if let Ok(value) = self.sample(u64::MAX, SAMPLE_IMAGE) {
             collect(&value, &mut strings);
         }
         strings
     }
 
-    fn sample(&self, frame: u64) -> serde_json::Result<Value> {
+    fn why_no_json(&self, frame: u64, error: &serde_json::Error) -> String {
+        if self.sample(frame, &format!("\"{SAMPLE_IMAGE}\"")).is_ok() {
+            return "takes the image as a string: \"{{png:b64}}\", in quotes".to_owned();
+        }
+        // serde_json says what it expected and where, and does not repeat the text.
+        format!("takes JSON once it is filled in, but {error}")
+    }
+
+    fn sample(&self, frame: u64, image: &str) -> serde_json::Result<Value> {
         let mut text = Vec::new();
         for piece in self.pieces() {
             match piece {
-                Piece::Image => text.extend_from_slice(SAMPLE_IMAGE.as_bytes()),
+                Piece::Image => text.extend_from_slice(image.as_bytes()),
                 piece => piece.append(frame, &mut text),
             }
         }

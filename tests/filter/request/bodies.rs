@@ -151,7 +151,7 @@ fn a_redirect_that_repeats_a_string_of_the_json_is_withheld() {
 }
 
 /// Arguments after `-s 1x1`, and the message of each. `URL` stands for a good one.
-const BAD: [(&[&str], &str); 20] = [
+const BAD: &[(&[&str], &str)] = &[
     (&["--json"], "--json: no value given"),
     (
         &["--json", "", "URL"],
@@ -160,10 +160,6 @@ const BAD: [(&[&str], &str); 20] = [
     (
         &["--json", "{\"hunter2\": hunter2}", "URL"],
         "--json: takes JSON once it is filled in, but expected value at line 1 column 13",
-    ),
-    (
-        &["--json", "{\"i\":{{png:b64}}}", "URL"],
-        "--json: takes JSON once it is filled in, but expected value at line 1 column 6",
     ),
     (
         &["--json", "[\"{{png:b64}}\",{{n:06}}]", "URL"],
@@ -176,6 +172,18 @@ const BAD: [(&[&str], &str); 20] = [
     (
         &["--json", "[\"{{png:b64}}{{hunter2}}\"]", "URL"],
         "--json: takes no {{…}} but {{png:b64}}, {{n}} and {{n:06}}",
+    ),
+    (
+        &["--json", "{\"hunter2\":{{png:b64}}}", "URL"],
+        "--json: takes the image as a string: \"{{png:b64}}\", in quotes",
+    ),
+    (
+        &["--json", "[{{png:b64}},{{n}},{{png:b64}}]", "URL"],
+        "--json: takes the image as a string: \"{{png:b64}}\", in quotes",
+    ),
+    (
+        &["--json", "\u{feff}[\"{{png:b64}}\"]", "URL"],
+        "--json: takes JSON in UTF-8 without a byte order mark (BOM) at its begin",
     ),
     (
         &["--json", "@-", "URL"],
@@ -224,12 +232,24 @@ const BAD: [(&[&str], &str); 20] = [
 
 #[test]
 fn bad_templates_are_found_before_anything_is_read_and_never_shown() {
-    for (arguments, message) in BAD {
+    for &(arguments, message) in BAD {
         let url = |&argument: &&'static str| match argument {
             "URL" => "http://127.0.0.1:1/",
             argument => argument,
         };
         let arguments: Vec<_> = arguments.iter().map(url).collect();
         run(&[&["-s", "1x1"], &arguments[..]].concat(), &[0; 3]).fails(2, message);
+    }
+}
+
+#[test]
+fn a_byte_order_mark_is_named() {
+    for (mark, what) in [
+        (&b"\xef\xbb\xbf"[..], "without a byte order mark (BOM) at its begin"),
+        (b"\xff\xfe", "and is given UTF-16"),
+    ] {
+        let name = file("with-mark.json", [mark, b"[\"{{png:b64}}\"]"].concat());
+        let arguments = ["-s", "1x1", "--json", &format!("@{name}"), "http://127.0.0.1:1/"];
+        run(&arguments, &[0; 3]).fails(2, &format!("--json: {name}: takes JSON in UTF-8 {what}"));
     }
 }
