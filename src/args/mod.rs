@@ -7,14 +7,15 @@
 mod completions;
 mod conflicts;
 mod form;
+mod habits;
 mod options;
 mod values;
 
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 use std::path::PathBuf;
 use std::time::Duration;
 
-use anyhow::{Result, anyhow, ensure};
+use anyhow::{Result, anyhow, bail, ensure};
 
 use crate::encode::Level;
 use crate::frame::{FrameSize, PixelFormat, SampleRange};
@@ -22,7 +23,7 @@ use crate::request::template::Template;
 use crate::request::{HeaderRule, ImagePart, Url, UserInfo};
 pub use conflicts::BodyArg;
 pub use options::HELP;
-use options::{Action, next_option};
+use options::{Action, OPTIONS, Opt};
 
 /// The most uploads in flight: each has a thread and a connection.
 const MAX_JOBS: u64 = 1000;
@@ -129,8 +130,10 @@ pub fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Command> {
     while let Some(option) = next_option(&mut parser, &mut typed.operands)? {
         let long = option.long;
         match option.action {
-            // `-hide_banner` parses as `-h` with the value "ide_banner". We refuse it instead of printing the help.
-            Action::Help | Action::Version if parser.optional_value().is_some() => {
+            // `-height` parses as `-h` with the value "eight". We refuse it instead of printing the help.
+            Action::Help | Action::Version
+                if parser.optional_value().is_some_and(|rest| !are_flags(&rest)) =>
+            {
                 return Err(anyhow!("--{long}: takes no value"));
             }
             Action::Help => return Ok(Command::Help),
@@ -145,12 +148,56 @@ pub fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Command> {
     typed.check().map(|args| Command::Post(Box::new(args)))
 }
 
+/// The next option. Operands before it are collected.
+fn next_option(
+    parser: &mut lexopt::Parser,
+    operands: &mut Vec<OsString>,
+) -> Result<Option<&'static Opt>> {
+    loop {
+        if let Some(message) =
+            parser.try_raw_args().and_then(|raw| raw.peek().and_then(habits::of_argument))
+        {
+            bail!(message);
+        }
+        let argument = parser.next().map_err(|error| match error {
+            lexopt::Error::UnexpectedValue { option, .. } => anyhow!("{option}: takes no value"),
+            error => anyhow!("{error}"),
+        })?;
+        let mut options = OPTIONS.iter();
+        return Ok(match argument {
+            None => None,
+            Some(lexopt::Arg::Value(operand)) => {
+                operands.push(operand);
+                continue;
+            }
+            Some(lexopt::Arg::Short(short)) => {
+                let option = options.find(|option| option.short == Some(short));
+                Some(option.ok_or_else(|| anyhow!(habits::of_short(short)))?)
+            }
+            Some(lexopt::Arg::Long(long)) => {
+                let option = options.find(|option| option.long == long);
+                Some(option.ok_or_else(|| anyhow!(habits::of_long(long)))?)
+            }
+        });
+    }
+}
+
+/// Whether each letter is a short option without a value, as in `-hv`.
+fn are_flags(letters: &OsStr) -> bool {
+    let is_flag =
+        |letter| OPTIONS.iter().any(|option| option.short == Some(letter) && !option.takes_value());
+    letters.to_str().is_some_and(|letters| letters.chars().all(is_flag))
+}
+
 impl Typed {
     /// Checks the options together.
     fn check(self) -> Result<Args> {
         let [operand] =
             <[OsString; 1]>::try_from(self.operands).map_err(|operands| match operands.len() {
-                0 => anyhow!("no URL given; usage: pngpost [-s WxH] [OPTION]... URL"),
+                0 => anyhow!(
+                    "no URL given; usage: pngpost [-s WxH] [OPTION]... URL; \
+                     'pngpost --help' lists the options"
+                ),
                 count => anyhow!(
                     "takes one URL, but {count} operands are given; \
                      frames come on standard input: < FILE"

@@ -1,9 +1,9 @@
 //! All options. One row says an option's names and the value that it sets. Tests hold help, manual and
 //! completions against this table; `values` turns an option's text into a value.
 
-use std::ffi::{OsStr, OsString};
+use std::ffi::OsStr;
 
-use anyhow::{Result, anyhow};
+use anyhow::Result;
 
 use super::form::{parse_form, split_field};
 use super::values::{
@@ -36,7 +36,6 @@ pub enum Action {
 }
 
 impl Opt {
-    #[cfg(test)]
     pub fn takes_value(&self) -> bool {
         matches!(self.action, Action::Value(_))
     }
@@ -118,44 +117,6 @@ pub const OPTIONS: &[Opt] = &[
     Opt { short: Some('h'), long: "help", action: Action::Help },
     Opt { short: Some('V'), long: "version", action: Action::Version },
 ];
-
-/// The next option. Operands before it are collected.
-pub fn next_option(
-    parser: &mut lexopt::Parser,
-    operands: &mut Vec<OsString>,
-) -> Result<Option<&'static Opt>> {
-    loop {
-        let argument = parser.next().map_err(|error| match error {
-            lexopt::Error::UnexpectedValue { option, .. } => anyhow!("{option}: takes no value"),
-            error => anyhow!("{error}"),
-        })?;
-        return Ok(match argument {
-            None => None,
-            Some(lexopt::Arg::Value(operand)) => {
-                operands.push(operand);
-                continue;
-            }
-            Some(lexopt::Arg::Short(short)) => {
-                Some(known(&format!("-{short}"), |option| option.short == Some(short))?)
-            }
-            Some(lexopt::Arg::Long(long)) => {
-                Some(known(&format!("--{long}"), |option| option.long == long)?)
-            }
-        });
-    }
-}
-
-/// The option with this spelling.
-fn known(typed: &str, is_it: impl Fn(&Opt) -> bool) -> Result<&'static Opt> {
-    OPTIONS.iter().find(|option| is_it(option)).ok_or_else(|| unknown(typed))
-}
-
-fn unknown(option: &str) -> anyhow::Error {
-    // `--useradmin:secret` comes as one name and holds a secret: only a text that can be a name is shown.
-    let is_name = option.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-');
-    let option = if is_name { option } else { "an option" };
-    anyhow!("{option}: no such option; 'pngpost --help' lists them")
-}
 
 #[cfg(test)]
 mod tests {

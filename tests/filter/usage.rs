@@ -12,10 +12,13 @@ use crate::support::{file, tiny_frames};
 
 const URL: &str = "http://127.0.0.1:1/";
 
+const NO_URL: &str = "no URL given; usage: pngpost [-s WxH] [OPTION]... URL; \
+                      'pngpost --help' lists the options";
+
 /// Command lines, split at blanks (`URL` and `SIZE` stand for good ones), and the message of each.
 const BAD: &[(&str, &str)] = &[
-    ("", "no URL given; usage: pngpost [-s WxH] [OPTION]... URL"),
-    ("SIZE", "no URL given; usage: pngpost [-s WxH] [OPTION]... URL"),
+    ("", NO_URL),
+    ("SIZE", NO_URL),
     (
         "SIZE URL URL",
         "takes one URL, but 2 operands are given; frames come on standard input: < FILE",
@@ -101,7 +104,6 @@ const BAD: &[(&str, &str)] = &[
     ("SIZE URL --retry-delay", "--retry-delay: no value given"),
     ("SIZE URL --retry-max-time 1h", "--retry-max-time: 1h: takes seconds from 0 to 31536000"),
     ("SIZE URL --retry-all-errors=1", "--retry-all-errors: takes no value"),
-    ("SIZE URL --retry-al", "--retry-al: no such option; 'pngpost --help' lists them"),
     ("SIZE URL -F key", "--form: takes NAME=VALUE; there is no '='"),
     ("SIZE URL -F =v", "--form: takes NAME=VALUE; the name is empty"),
     ("SIZE URL --form-string key", "--form-string: takes NAME=VALUE; there is no '='"),
@@ -161,8 +163,38 @@ const BAD: &[(&str, &str)] = &[
     ("SIZE URL -X P(T", "--request: P(T: takes an HTTP method, such as PUT"),
     ("SIZE URL -v -q", "--verbose: cannot go with --quiet"),
     ("SIZE URL -x", "-x: no such option; 'pngpost --help' lists them"),
-    ("SIZE URL --sise=secret", "--sise: no such option; 'pngpost --help' lists them"),
-    ("SIZE URL --keep-goin", "--keep-goin: no such option; 'pngpost --help' lists them"),
+    ("SIZE URL -?", "-?: no such option; 'pngpost --help' lists them"),
+    ("SIZE URL --banana", "--banana: no such option; 'pngpost --help' lists them"),
+    ("SIZE URL --sise=secret", "--sise: no such option; did you mean --size"),
+    ("SIZE URL --keep-goin", "--keep-goin: no such option; did you mean --keep-going"),
+    ("SIZE URL --retry-al", "--retry-al: no such option; did you mean --retry-all-errors"),
+    ("SIZE URL --verbos", "--verbos: no such option; did you mean --verbose"),
+    ("SIZE URL --pix_fmt gray", "--pix_fmt: no such option; did you mean --pix-fmt"),
+    ("URL -size 64x64", "-size: no such option; the size of a frame is --size, -s"),
+    ("SIZE URL -pix_fmt gray", "-pix_fmt: no such option; the layout of a frame is --pix-fmt, -p"),
+    ("SIZE URL -i film.mp4", "-i: no such option; frames come on standard input: < FILE"),
+    ("SIZE -hide_banner URL", "-hide_banner: no such option; only failures are told"),
+    ("SIZE URL -o lines", "-o: no such option; lines go to standard output: > FILE"),
+    ("SIZE URL --output lines", "--output: no such option; lines go to standard output: > FILE"),
+    ("SIZE URL -d secret", "-d: no such option; the body is --json, --raw or --form"),
+    ("SIZE URL --data=secret", "--data: no such option; the body is --json, --raw or --form"),
+    (
+        "-L SIZE URL",
+        "-L: no such option; redirects are not followed; give the URL that they lead to",
+    ),
+    ("SIZE URL -b a=secret", "-b: no such option; -H 'Cookie: NAME=VALUE' sends one"),
+    ("-sS URL", "-sS: no such option; -s is the size; only failures are told"),
+    (
+        "SIZE URL --silent",
+        "--silent: no such option; only failures are told, and nothing with --quiet",
+    ),
+    ("SIZE URL --keep-alive", "--keep-alive: no such option; connections are kept anyway"),
+    (
+        "SIZE URL --userme:secret",
+        "an option: no such option; --user takes its value as --user VALUE",
+    ),
+    ("SIZE URL --SECRET1234", "an option: no such option; 'pngpost --help' lists them"),
+    ("SIZE -height URL", "--help: takes no value"),
     ("SIZE h/x", "URL: takes http://… or https://…"),
     ("SIZE ftp://h/x", "URL: takes http://… or https://…, no other scheme"),
     ("SIZE http://h:83635/", "URL: port 83635: takes 1 to 65535"),
@@ -242,12 +274,31 @@ fn a_file_that_is_standard_input_takes_no_frames_away() {
     assert_eq!(posted("k=</dev/null", "/dev/null"), 0);
 }
 
+/// The value of an option is no option, whatever it is.
 #[test]
-fn options_that_are_left_out_are_not_taken() {
-    for option in ["--silent", "--keep-alive"] {
-        let run = run(&["-s", "1x1", option, URL], &[]);
-        run.fails(2, &format!("{option}: no such option; 'pngpost --help' lists them"));
+fn a_value_that_looks_like_an_option_of_others_is_a_value() {
+    let server = Server::answering(|_, _| ok("line"));
+    for option in ["-F", "--form-string"] {
+        let run = run(&["-s", "1x1", option, "-size=-i", &server.url()], &tiny_frames(1));
+        assert_eq!(run.ok().lines(), ["line"]);
     }
+}
+
+#[test]
+fn help_may_stand_together_with_other_flags() {
+    for flags in ["-hv", "-vh", "-hq", "-hV"] {
+        let run = run(&[flags], &[]).ok();
+        assert!(run.stdout.starts_with(b"Usage: pngpost"), "{flags}");
+    }
+    assert!(run(&["-Vv"], &[]).ok().stdout.starts_with(b"pngpost "));
+}
+
+#[test]
+fn a_value_of_any_length_is_shown_cut() {
+    let run = run(&["-s", &"9".repeat(3000), URL], &[]);
+    let shown = format!("--size: {}…: takes WxH in pixels", "9".repeat(120));
+    assert_eq!(run.status, Some(2));
+    assert!(run.stderr.starts_with(&format!("pngpost: {shown}")), "{}", run.stderr);
 }
 
 #[test]

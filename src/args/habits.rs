@@ -1,0 +1,151 @@
+//! Options that are none here: those that people know from curl and ffmpeg, and those that are almost ours. A
+//! message says on one line the option that is meant.
+//!
+//! An option may hold a secret, as `--useradmin:secret` does. A message shows it only if it is known here, is close to
+//! an option of ours, or can only be a name.
+
+use std::ffi::OsStr;
+
+use super::options::OPTIONS;
+use crate::messages::foreign;
+
+/// Options of other programs, each with its meaning here.
+const HABITS: &[(&[&str], &str)] = &[
+    (&["-size", "-video_size", "--width", "--height"], "the size of a frame is --size, -s"),
+    (&["-pix_fmt", "-pixel_format", "--format"], "the layout of a frame is --pix-fmt, -p"),
+    (&["-i", "--input", "--file"], "frames come on standard input: < FILE"),
+    (&["-r", "-framerate"], "--rate limits how many are sent"),
+    (&["-vf", "-filter:v"], "frames go out in the size that they come in"),
+    (&["-vframes", "-frames:v"], "a frame is sent for each that comes"),
+    (&["-hide_banner", "-loglevel", "-nostdin", "-nostats"], "only failures are told"),
+    (&["-f", "--fail", "--fail-with-body"], "a status other than 2xx is a failure anyway"),
+    (
+        &["-sS", "-fsS", "-fsSL", "-sSL", "-sSf", "-sL", "-sf"],
+        "-s is the size; only failures are told",
+    ),
+    (&["-S", "--silent", "--show-error"], "only failures are told, and nothing with --quiet"),
+    (&["-o", "--output", "-O", "--remote-name"], "lines go to standard output: > FILE"),
+    (
+        &["-d", "--data", "--data-ascii", "--data-binary", "--data-raw", "--data-urlencode"],
+        "the body is --json, --raw or --form",
+    ),
+    (&["-T", "--upload-file"], "a PNG alone is --raw, with -X PUT"),
+    (&["-G", "--get", "-I", "--head"], "a request without a body carries no upload"),
+    (&["-L", "--location"], "redirects are not followed; give the URL that they lead to"),
+    (&["-b", "--cookie"], "-H 'Cookie: NAME=VALUE' sends one"),
+    (&["-A", "--user-agent"], "-H 'User-Agent: NAME' sends one"),
+    (&["-e", "--referer"], "-H 'Referer: URL' sends one"),
+    (&["--oauth2-bearer", "--token"], "-H 'Authorization: Bearer TOKEN' sends one"),
+    (&["--url"], "the URL stands alone"),
+    (&["-w", "--write-out"], "--ndjson has the status and the seconds"),
+    (&["-Z", "--parallel", "-P", "--parallel-max"], "uploads in flight are --jobs, -j"),
+    (&["--compressed"], "responses come without a coding"),
+    (&["--retry-connrefused"], "a refused connection is tried again anyway"),
+    (&["--keep-alive", "--keepalive-time"], "connections are kept anyway"),
+    (&["--retries", "--max-retries"], "further attempts are --retry"),
+    (&["--timeout"], "the limit of one attempt is --max-time, -m"),
+    (&["--jsonl", "--json-lines"], "records are --ndjson"),
+];
+
+/// The message for an argument in the place of an option, if ffmpeg or curl has an option of that spelling which
+/// here would be a short one with a value: `-size`.
+pub fn of_argument(argument: &OsStr) -> Option<String> {
+    let argument = argument.to_str()?;
+    let is_cluster = argument.len() > 2 && !argument.starts_with("--");
+    let meaning = meaning(argument).filter(|_| is_cluster)?;
+    Some(format!("{argument}: no such option; {meaning}"))
+}
+
+/// The message for `-x`.
+pub fn of_short(short: char) -> String {
+    let option = foreign(&format!("-{short}"));
+    let advice = meaning(&option).unwrap_or("'pngpost --help' lists them");
+    format!("{option}: no such option; {advice}")
+}
+
+/// The message for `--long`.
+pub fn of_long(long: &str) -> String {
+    let option = format!("--{long}");
+    if let Some(meaning) = meaning(&option) {
+        return format!("{option}: no such option; {meaning}");
+    }
+    if let Some(near) = near(long) {
+        return format!("{option}: no such option; did you mean --{near}");
+    }
+    let glued = OPTIONS.iter().find(|it| it.takes_value() && long.starts_with(it.long));
+    if let Some(glued) = glued {
+        return format!(
+            "an option: no such option; --{0} takes its value as --{0} VALUE",
+            glued.long
+        );
+    }
+    let is_name = long.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'-');
+    let option = if is_name { &foreign(&option) } else { "an option" };
+    format!("{option}: no such option; 'pngpost --help' lists them")
+}
+
+fn meaning(option: &str) -> Option<&'static str> {
+    HABITS.iter().find(|(options, _)| options.contains(&option)).map(|&(_, meaning)| meaning)
+}
+
+/// Our option that this is the begin of, or that it differs from by two letters at most.
+fn near(long: &str) -> Option<&'static str> {
+    let long = long.to_ascii_lowercase().replace('_', "-");
+    let ours = || OPTIONS.iter().map(|option| option.long);
+    // The shortest of several: `--ret` is `--retry`.
+    let begun = ours().filter(|ours| long.len() >= 3 && ours.starts_with(&long));
+    let begun = begun.min_by_key(|ours| ours.len());
+    let most = if long.len() < 5 { 1 } else { 2 };
+    let near = ours().map(|ours| (distance(&long, ours), ours)).min();
+    begun.or(near.filter(|near| near.0 <= most).map(|near| near.1))
+}
+
+/// How many letters are to be put in, taken out or replaced to make `b` of `a` (Levenshtein).
+fn distance(a: &str, b: &str) -> usize {
+    let mut row: Vec<usize> = (0..=b.len()).collect();
+    for (i, from) in a.bytes().enumerate() {
+        let mut diagonal = i;
+        row[0] = i + 1;
+        for (j, to) in b.bytes().enumerate() {
+            let replaced = diagonal + usize::from(from != to);
+            diagonal = row[j + 1];
+            row[j + 1] = replaced.min(diagonal + 1).min(row[j] + 1);
+        }
+    }
+    row[b.len()]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_habit_is_an_option_of_ours() {
+        for option in HABITS.iter().flat_map(|(options, _)| *options) {
+            let ours = |it: &super::super::options::Opt| {
+                *option == format!("--{}", it.long)
+                    || it.short.is_some_and(|short| *option == format!("-{short}"))
+            };
+            assert!(!OPTIONS.iter().any(ours), "{option}");
+        }
+    }
+
+    #[test]
+    fn near_misses_are_found() {
+        for (typed, meant) in [
+            ("verbos", Some("verbose")),
+            ("ret", Some("retry")),
+            ("retry-al", Some("retry-all-errors")),
+            ("Size", Some("size")),
+            ("sise", Some("size")),
+            ("pix_fmt", Some("pix-fmt")),
+            ("max-tiem", Some("max-time")),
+            ("headers", Some("header")),
+            ("si", None),
+            ("banana", None),
+            ("userhunter2", None),
+        ] {
+            assert_eq!(near(typed), meant, "{typed}");
+        }
+    }
+}
