@@ -1,7 +1,8 @@
 # fish completion for pngpost(1). Installed in ~/.config/fish/completions.
 
 function __pngpost_files -d 'Files behind an @'
-    set -l token (commandline -ct)
+    # The token is @FILE, --header=@FILE or -H@FILE.
+    set -l token (commandline -ct | string replace -r '^(--[^=]*=|-[^-@])' '')
     string match -q '@*' -- $token
     and __fish_complete_path (string sub -s 2 -- $token) | string replace -r '^' @
 end

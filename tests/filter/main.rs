@@ -11,6 +11,7 @@ mod skipped;
 mod started;
 mod support;
 
+mod completions;
 mod endings;
 mod receiver;
 mod system_faults;
