@@ -203,7 +203,7 @@ fn receive(
         Ok(1..) => return Ok(true),
         Ok(0) => Ok(false),
         Err(error) if error.kind() == ErrorKind::UnexpectedEof => {
-            Err(cut_short(format!("{closed}, and without TLS close_notify")))
+            Err(cut_short(format!("{closed}, and without ending TLS")))
         }
         Err(error) => Err(error),
     };

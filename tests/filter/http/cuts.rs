@@ -205,8 +205,8 @@ fn over_tls_a_response_without_length_is_whole_only_if_the_stream_ends_properly(
     let run = run_command(command, &tiny_frames(2));
     assert_eq!((run.status, run.lines()), (Some(1), vec![LINE.to_owned(), String::new()]));
     let cause = match engine {
-        Engine::Kept => "response cut short: closed before its end, and without TLS close_notify",
-        Engine::Minreq => "peer closed connection without sending TLS close_notify",
+        Engine::Kept => "response cut short: closed before its end, and without ending TLS",
+        Engine::Minreq => "the server closed the connection without ending TLS",
     };
     let message = format!("pngpost: frame 1: upload: {cause}");
     assert!(run.stderr.starts_with(&message), "{}", run.stderr);
