@@ -23,13 +23,15 @@ const USUAL_COLUMNS: usize = 80;
 #[derive(Default)]
 pub struct Counts {
     pub bytes_read: AtomicU64,
-    /// The body bytes of all attempts.
+    /// The body bytes of the attempts of which a byte may have left.
     pub bytes_sent: AtomicU64,
     pub retries: AtomicU64,
     /// Attempts under way.
     pub in_flight: AtomicU64,
     /// Frames that were answered, and frames that have failed. Each frame counts once.
     pub frames: AtomicU64,
+    /// Frames with a response, whatever its status.
+    pub answered: AtomicU64,
     pub lines: AtomicU64,
     pub failed: AtomicU64,
 }
@@ -143,10 +145,10 @@ impl Shared {
     }
 
     fn text(&self, columns: usize) -> String {
-        let (answered, failed) = (load(&self.counts.lines), load(&self.counts.failed));
+        let (answered, failed) = (load(&self.counts.answered), load(&self.counts.failed));
         let retries = count_of(load(&self.counts.retries), "retry", "retries");
         let in_flight = load(&self.counts.in_flight);
-        let rate = rate(answered, self.begin.elapsed().as_secs_f64());
+        let rate = rate(load(&self.counts.frames), self.begin.elapsed().as_secs_f64());
         let long = format!(
             "pngpost: {answered} answered, {in_flight} in flight, {rate:.1} frames/s, \
              {retries}, {failed} failed"
@@ -192,7 +194,8 @@ mod tests {
     #[test]
     fn no_terminal_is_too_narrow() {
         let counts = Counts::default();
-        counts.lines.store(1234, Ordering::Relaxed);
+        counts.answered.store(1234, Ordering::Relaxed);
+        counts.frames.store(1239, Ordering::Relaxed);
         counts.failed.store(5, Ordering::Relaxed);
         let shared = Shared {
             counts: Arc::new(counts),
@@ -200,9 +203,9 @@ mod tests {
             is_over: Mutex::new(false),
             over: Condvar::new(),
         };
-        let long = "pngpost: 1234 answered, 0 in flight, 123.4 frames/s, 0 retries, 5 failed";
+        let long = "pngpost: 1234 answered, 0 in flight, 123.9 frames/s, 0 retries, 5 failed";
         assert_eq!(shared.text(80), long);
-        assert_eq!(shared.text(40), "1234 answered, 5 failed, 0 up, 123.4/s");
+        assert_eq!(shared.text(40), "1234 answered, 5 failed, 0 up, 123.9/s");
         assert_eq!(shared.text(24), "1234 answered, 5 failed");
         for columns in 0..100 {
             assert!(shared.text(columns).len() < columns.max(1), "{columns}");

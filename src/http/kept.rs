@@ -18,7 +18,7 @@ use crate::request::{Body, Request};
 use super::connect::Connector;
 use super::connection::Connection;
 use super::exchange::{Exchanged, exchange};
-use super::outcome::{self, Failure, Outcome};
+use super::outcome::{self, Failure, Outcome, Reach};
 use super::reply::Response;
 
 /// A connection that has been idle for longer is not used again. Servers close idle connections without
@@ -54,12 +54,13 @@ impl Kept {
     pub fn attempt(&self, body: &Body) -> Result<Response, Failure> {
         let deadline = Instant::now() + self.max_time;
         loop {
+            let request = self.request(body)?;
             let (mut connection, is_new) = match self.idle_connection() {
                 Some(connection) => (connection, false),
                 None => (self.connector.connect(deadline).map_err(|e| failure(&e, false))?, true),
             };
             connection.begin(deadline);
-            match exchange(&mut connection, self.request(body)?, &body.bytes) {
+            match exchange(&mut connection, request, &body.bytes) {
                 Ok(exchanged) => return Ok(self.finish(connection, exchanged)),
                 // The server closed it while it was idle: we take another one, or a new one.
                 Err(_) if !is_new && !connection.has_sent() => {}
@@ -92,9 +93,8 @@ impl Kept {
 
     /// This body's request.
     fn request(&self, body: &Body) -> Result<http::Request<()>, Failure> {
-        let refused = |error: anyhow::Error| Failure {
-            outcome: Outcome::Refused,
-            cause: format!("not sent: {error}"),
+        let refused = |error: anyhow::Error| {
+            Failure::not_begun(Outcome::Refused, format!("not sent: {error}"))
         };
         let mut request = self.sample.clone();
         if self.request.path.has_number() {
@@ -141,7 +141,10 @@ fn uri(request: &Request, frame: u64) -> Result<Uri> {
 }
 
 fn failure(error: &io::Error, has_sent: bool) -> Failure {
-    let otherwise = if has_sent { Outcome::Unknown } else { Outcome::NeverSent };
+    let (otherwise, reach) = match has_sent {
+        true => (Outcome::Unknown, Reach::Sent),
+        false => (Outcome::NeverSent, Reach::Unsent),
+    };
     let outcome = outcome::of_error(error).unwrap_or(otherwise);
-    Failure { outcome, cause: outcome::text(error) }
+    Failure { outcome, reach, cause: outcome::text(error) }
 }

@@ -20,7 +20,7 @@ use std::time::{Duration, Instant};
 
 use crate::request::{Body, Request};
 
-use super::outcome::{self, Failure, Outcome, TIMED_OUT};
+use super::outcome::{self, Failure, Outcome, Reach, TIMED_OUT};
 use super::reply::{self, Head, MAX_HEADER_BYTES, Response};
 
 /// minreq returns Ok with status 503 and this reason if the server closes, or sends something other than an
@@ -60,13 +60,13 @@ impl Minreq {
     fn caller(&self) -> Result<Caller, Failure> {
         if self.hanging.load(Ordering::Acquire) >= MAX_HANGING {
             let cause = format!("not sent: {MAX_HANGING} uploads that timed out still hang");
-            return Err(Failure { outcome: Outcome::Hopeless, cause });
+            return Err(Failure::not_begun(Outcome::Hopeless, cause));
         }
         match self.lock().pop() {
             Some(caller) => Ok(caller),
             None => Caller::start(&self.hanging).map_err(|error| {
                 let cause = format!("cannot start a thread: {}", outcome::text(&error));
-                Failure { outcome: Outcome::NeverSent, cause }
+                Failure::not_begun(Outcome::NeverSent, cause)
             }),
         }
     }
@@ -174,6 +174,7 @@ fn send_unguarded(request: minreq::Request) -> Result<Response, Failure> {
     // A head has come, so the request was sent: no later error means otherwise.
     let failure = |error: io::Error| Failure {
         outcome: outcome::of_error(&error).unwrap_or(Outcome::Unknown),
+        reach: Reach::Sent,
         cause: outcome::text(&error),
     };
     let head = Head::new(status, pairs).map_err(failure)?;
@@ -192,7 +193,8 @@ fn failure(error: &minreq::Error, elapsed: Duration) -> Failure {
             false => Outcome::Unknown,
         }),
     };
-    Failure { outcome, cause: outcome::text(error) }
+    let reach = if outcome == Outcome::Unknown { Reach::Sent } else { Reach::Unsent };
+    Failure { outcome, reach, cause: outcome::text(error) }
 }
 
 /// TCP gives up an established connection no sooner than this (RFC 1122, 4.2.3.5, R2). Afterwards Linux may

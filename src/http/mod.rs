@@ -18,7 +18,7 @@ use crate::request::Body;
 
 pub use kept::Kept;
 pub use minreq::Minreq;
-pub use outcome::{Failure, Outcome};
+pub use outcome::{Failure, Outcome, Reach};
 pub use reply::Response;
 
 /// How requests are sent. All jobs share it.

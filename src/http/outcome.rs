@@ -21,17 +21,34 @@ pub enum Outcome {
     Hopeless,
 }
 
+/// How far an attempt came.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Reach {
+    /// It has not begun: there was no look-up and no connection.
+    Nothing,
+    /// No byte of the request has left.
+    Unsent,
+    /// A byte may have left.
+    Sent,
+}
+
 /// The reason why an attempt has no whole response, and its meaning for the frame.
 #[derive(Debug)]
 pub struct Failure {
     pub outcome: Outcome,
+    pub reach: Reach,
     pub cause: String,
 }
 
 impl Failure {
     /// A failure after which the frame may or may not have arrived.
     pub fn unknown(cause: impl Into<String>) -> Self {
-        Failure { outcome: Outcome::Unknown, cause: cause.into() }
+        Failure { outcome: Outcome::Unknown, reach: Reach::Sent, cause: cause.into() }
+    }
+
+    /// The failure of an attempt that could not begin.
+    pub fn not_begun(outcome: Outcome, cause: String) -> Self {
+        Failure { outcome, reach: Reach::Nothing, cause }
     }
 }
 

@@ -75,6 +75,7 @@ impl Lines {
             Answer::Unsent(Unsent::NotRead(error)) => return Err(self.not_read(&error)),
         };
         self.counts.frames.fetch_add(1, Ordering::Relaxed);
+        self.counts.answered.fetch_add(told.response.is_some().into(), Ordering::Relaxed);
         let (failure, ends_run) = (told.failure.clone(), told.ends_run);
         // Each response is a line. Under --keep-going, so is each failure.
         if told.response.is_some() || !ends_run {

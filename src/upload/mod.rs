@@ -10,7 +10,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
-use crate::http::{Client, Failure, Outcome, Response};
+use crate::http::{Client, Failure, Outcome, Reach, Response};
 use crate::messages::say_more;
 use crate::progress::Counts;
 use crate::request::Body;
@@ -22,6 +22,7 @@ pub use retry::Policy;
 
 /// The result of an upload.
 pub struct Upload {
+    /// Those that have begun.
     pub attempts: u32,
     /// The duration of the last attempt.
     pub elapsed: Duration,
@@ -48,28 +49,31 @@ impl Uploader {
     /// Sends the body until the server has answered, or until it must not be sent again. `None`: an earlier
     /// frame has failed, so this one is not wanted.
     pub fn upload(&self, body: &Body) -> Option<Upload> {
-        let mut attempts = 0;
+        let (mut attempts, mut begun) = (0, 0);
         loop {
             let round = self.gate.wait(body.frame)?;
             attempts += 1;
             let begin = Instant::now();
             let result = self.attempt(body);
+            begun += u32::from(reach(&result) != Reach::Nothing);
             match self.gate.report(round, attempts, &result) {
                 Next::Again(pause) => self.tell_retry(body.frame, &result, attempts, pause),
                 Next::Done(given_up) => {
                     let elapsed = begin.elapsed();
                     self.stop_at_failure(body.frame, &result);
-                    return Some(Upload { attempts, elapsed, result, given_up });
+                    return Some(Upload { attempts: begun, elapsed, result, given_up });
                 }
             }
         }
     }
 
     fn attempt(&self, body: &Body) -> Result<Response, Failure> {
-        self.counts.bytes_sent.fetch_add(body.bytes.len() as u64, Ordering::Relaxed);
         self.counts.in_flight.fetch_add(1, Ordering::Relaxed);
         let result = self.client.attempt(body);
         self.counts.in_flight.fetch_sub(1, Ordering::Relaxed);
+        if reach(&result) == Reach::Sent {
+            self.counts.bytes_sent.fetch_add(body.bytes.len() as u64, Ordering::Relaxed);
+        }
         result
     }
 
@@ -121,4 +125,8 @@ impl Uploader {
     pub fn is_stopping(&self) -> bool {
         self.gate.is_closing()
     }
+}
+
+fn reach(result: &Result<Response, Failure>) -> Reach {
+    result.as_ref().map_or_else(|failure| failure.reach, |_| Reach::Sent)
 }

@@ -74,6 +74,7 @@ mod http {
 }
 
 mod output {
+    mod counts;
     mod lines;
     mod progress;
     mod records;

@@ -132,6 +132,22 @@ fn the_progress_line_tells_how_far_the_run_is_and_is_gone_at_the_end() {
 }
 
 #[test]
+fn a_frame_without_a_response_is_not_answered() {
+    let (server, released) = holding(3, |request| match tiny_number(&request.body) {
+        1 => Vec::new(),
+        2 => response("404 Not Found", ""),
+        _ => ok("line"),
+    });
+    let Some(program) = on_terminal(80, "--keep-going", "> /dev/null", 4, &server) else { return };
+    let told = |stream: &[u8]| {
+        let screen = Screen::of(stream);
+        let last = screen.lines.last().unwrap();
+        last.starts_with("pngpost: 2 answered, 1 in flight, ") && last.ends_with(", 2 failed")
+    };
+    watch(program, told, || released.store(true, Ordering::Release));
+}
+
+#[test]
 fn it_is_drawn_at_most_five_times_a_second() {
     let begin = Instant::now();
     let (server, released) = holding(2000, |_| ok("line"));
