@@ -156,6 +156,11 @@ fn memory_stays_below_the_bound_of_the_manual(engine: Engine) {
             vec![0; 3 * large],
             Needs { f: 3 * large, w: 3 * large, p: 50_000, r: 100, jobs: 1 },
         ),
+        (
+            vec!["-s", "20000000x1", "-p", "gray"],
+            vec![0; 20_000_000],
+            Needs { f: 20_000_000, w: 20_000_000, p: 100_000, r: 100, jobs: 1 },
+        ),
     ];
     for (arguments, frame, needs) in cases {
         let count = 3 * needs.jobs + 6;
