@@ -9,6 +9,7 @@ mod png;
 mod pnm;
 mod raw;
 mod source;
+mod stdin;
 mod unread;
 
 #[cfg(test)]
@@ -22,6 +23,8 @@ use crate::messages::{count_of, plain};
 
 use raw::RawFrames;
 use source::Source;
+
+pub use stdin::Stdin;
 
 /// The reason why the input has no further frame. Frames before `frame` are whole.
 #[derive(Debug)]

@@ -1,9 +1,5 @@
-//! A response into one line, and the line onto standard output.
-//!
-//! A line is written whole and flushed before the next answer is looked at (promises 1 and 2). It holds the
-//! response body byte for byte, except line ends, which a line can't hold.
-
-use std::io::{self, Write};
+//! A response into one line. It holds the response body byte for byte, except line ends, which a line can't
+//! hold.
 
 /// The response body as one line, with its line end.
 ///
@@ -36,12 +32,6 @@ fn fold(body: &mut Vec<u8>, first: usize) {
         from = next;
     }
     body.truncate(to);
-}
-
-/// Writes one line in one piece, and flushes it.
-pub fn write(out: &mut impl Write, line: &[u8]) -> io::Result<()> {
-    out.write_all(line)?;
-    out.flush()
 }
 
 #[cfg(test)]

@@ -1,13 +1,14 @@
 //! Answers into lines on standard output.
 //!
-//! An answer's line is written whole and flushed before the next answer is looked at (promises 1 and 2). The
-//! message about a failed frame follows its line. stdout carries lines and nothing else.
+//! An answer's line is out before the next answer is looked at (promises 1 and 2). The message about a failed
+//! frame follows its line. stdout carries lines and nothing else.
 
 mod line;
 mod record;
 mod redirect;
+mod stdout;
 
-use std::io::{self, ErrorKind, Write};
+use std::io;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
@@ -20,9 +21,13 @@ use crate::pipeline::{Answer, Answers, Unsent};
 use crate::progress::Counts;
 use crate::request::Request;
 use crate::upload::Upload;
+use stdout::{Torn, Unwritten};
+
+pub use stdout::Stdout;
 
 /// Writes the lines of a run.
 pub struct Lines {
+    pub out: Stdout,
     /// Whether a line is a record (--ndjson).
     pub records: bool,
     pub keep_going: bool,
@@ -47,17 +52,16 @@ struct Told {
 
 impl Lines {
     /// Writes the line of every answer, in order, until the run ends.
-    pub fn write(self, answers: Answers) -> Ending {
-        let mut out = io::stdout().lock();
+    pub fn write(mut self, answers: Answers) -> Ending {
         for answer in answers {
-            if let Err(ending) = self.write_one(answer, &mut out) {
+            if let Err(ending) = self.write_one(answer) {
                 return ending;
             }
         }
         if self.failed() == 0 { Ending::Done } else { Ending::Failed }
     }
 
-    fn write_one(&self, answer: Answer, out: &mut impl Write) -> Result<(), Ending> {
+    fn write_one(&mut self, answer: Answer) -> Result<(), Ending> {
         let frame = self.skip + self.counts.frames.load(Ordering::Relaxed);
         let told = match answer {
             Answer::Uploaded(upload) => self.tell(frame, upload),
@@ -79,7 +83,7 @@ impl Lines {
         let (failure, ends_run) = (told.failure.clone(), told.ends_run);
         // Each response is a line. Under --keep-going, so is each failure.
         if told.response.is_some() || !ends_run {
-            self.put(frame, told, out)?;
+            self.put(frame, told)?;
         }
         match failure {
             Some(cause) => self.fail(frame, &cause, ends_run),
@@ -111,21 +115,21 @@ impl Lines {
     }
 
     /// Writes the frame's line.
-    fn put(&self, frame: u64, told: Told, out: &mut impl Write) -> Result<(), Ending> {
+    fn put(&mut self, frame: u64, told: Told) -> Result<(), Ending> {
         let Told { attempts, elapsed, response, failure, .. } = told;
         let line = if self.records {
             let result = response.as_ref().ok_or(failure.as_deref().unwrap_or_default());
-            record::line(frame, attempts, elapsed, result)
+            record::line(frame, attempts, elapsed, result).map_err(Unwritten::from)
         } else {
             Ok(line::from_body(response.map_or_else(Vec::new, |response| response.body)))
         };
-        match line.and_then(|line| line::write(out, &line)) {
+        match line.and_then(|line| self.out.write(&line)) {
             Ok(()) => {
                 self.counts.lines.fetch_add(1, Ordering::Relaxed);
                 Ok(())
             }
-            Err(error) if error.kind() == ErrorKind::BrokenPipe => Err(Ending::ReaderGone),
-            Err(error) => Err(self.stop(frame, &stdout_failed(&error))),
+            Err(unwritten) if unwritten.is_for_nobody() => Err(Ending::ReaderGone),
+            Err(Unwritten { error, torn }) => Err(self.stop(frame, &stdout_failed(&error), torn)),
         }
     }
 
@@ -133,17 +137,19 @@ impl Lines {
     fn fail(&self, frame: u64, cause: &str, ends_run: bool) -> Result<(), Ending> {
         self.counts.failed.fetch_add(1, Ordering::Relaxed);
         if ends_run {
-            return Err(self.stop(frame, cause));
+            return Err(self.stop(frame, cause, None));
         }
         say(format!("frame {frame}: {cause}"));
         Ok(())
     }
 
     /// Says why the run ends at this frame, and how to go on.
-    fn stop(&self, frame: u64, cause: &str) -> Ending {
+    fn stop(&self, frame: u64, cause: &str, torn: Option<Torn>) -> Ending {
         let lines = self.counts.lines.load(Ordering::Relaxed);
         let out = count_of(lines, "line is", "lines are");
-        say(format!("frame {frame}: {cause}; {out} out, go on with --skip {}", self.skip + lines));
+        let torn = torn.map_or_else(String::new, |torn| torn.advice());
+        let skip = self.skip + lines;
+        say(format!("frame {frame}: {cause}; {out} out{torn}, go on with --skip {skip}"));
         Ending::Failed
     }
 
@@ -182,11 +188,11 @@ fn tried(upload: &Upload) -> String {
 
 /// Writes the text of --help or --version.
 pub fn print(text: &str) -> Ending {
-    match line::write(&mut io::stdout().lock(), text.as_bytes()) {
+    match Stdout::new().map_err(Unwritten::from).and_then(|mut out| out.write(text.as_bytes())) {
         Ok(()) => Ending::Done,
-        Err(error) if error.kind() == ErrorKind::BrokenPipe => Ending::ReaderGone,
-        Err(error) => {
-            say(stdout_failed(&error));
+        Err(unwritten) if unwritten.is_for_nobody() => Ending::ReaderGone,
+        Err(unwritten) => {
+            say(stdout_failed(&unwritten.error));
             Ending::Failed
         }
     }

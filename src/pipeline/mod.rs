@@ -9,14 +9,13 @@ mod buffers;
 mod ordered;
 mod window;
 
-use std::fs::File;
 use std::io;
 use std::sync::Arc;
 use std::thread;
 
 use crate::encode::{BadSample, Encoder, max_png_bytes};
 use crate::frame::Frame;
-use crate::input::{Input, InputError};
+use crate::input::{Input, InputError, Stdin};
 use crate::request::{Body, Request};
 use crate::upload::{Upload, Uploader};
 use buffers::Buffers;
@@ -60,7 +59,7 @@ impl Iterator for Answers {
 
 /// Starts both stages. The error: the system has no thread for us.
 pub fn start(
-    input: Input<File>,
+    input: Input<Stdin>,
     encoder: Encoder,
     request: Arc<Request>,
     uploader: Uploader,
@@ -101,7 +100,7 @@ pub fn start(
 
 /// The source of the first stage: frames until the input ends, fails, or a frame has failed.
 struct Reading {
-    input: Input<File>,
+    input: Input<Stdin>,
     uploader: Arc<Uploader>,
     frames: Arc<Buffers>,
     is_over: bool,

@@ -4,9 +4,6 @@
 mod environment;
 mod files;
 
-use std::fs::File;
-use std::io;
-use std::os::fd::AsFd;
 use std::sync::Arc;
 
 use anyhow::{Context, Result, anyhow, ensure};
@@ -16,9 +13,9 @@ use base64::engine::general_purpose::STANDARD;
 use crate::args::{Args, BodyArg, FormArg, HeaderArg, JsonArg, UserArg};
 use crate::encode::Encoder;
 use crate::http::{Client, Kept, Minreq};
-use crate::input::Input;
+use crate::input::{Input, Stdin};
 use crate::messages::{Secrets, foreign, say};
-use crate::output::Lines;
+use crate::output::{Lines, Stdout};
 use crate::progress::Counts;
 use crate::request::template::Template;
 use crate::request::{Header, HeaderRule, ImagePart, Json, Part, Request, Shape, UserInfo};
@@ -28,7 +25,7 @@ const USER_AGENT: &str = concat!("pngpost/", env!("CARGO_PKG_VERSION"));
 
 /// The machines of a run, ready to start.
 pub struct Run {
-    pub input: Input<File>,
+    pub input: Input<Stdin>,
     pub encoder: Encoder,
     pub request: Arc<Request>,
     pub uploader: Uploader,
@@ -53,6 +50,7 @@ pub fn run(args: &Args) -> Result<Run> {
         encoder: Encoder { level: args.level, range: args.range },
         uploader: Uploader::new(client, policy, args.keep_going, Arc::clone(&counts)),
         lines: Lines {
+            out: Stdout::new().context("stdout")?,
             records: args.ndjson,
             keep_going: args.keep_going,
             skip: args.skip,
@@ -69,9 +67,8 @@ pub fn run(args: &Args) -> Result<Run> {
     Ok(run)
 }
 
-fn input(args: &Args) -> Result<Input<File>> {
-    // Without std's buffer: each frame is read straight into its place.
-    let stdin = File::from(io::stdin().as_fd().try_clone_to_owned().context("stdin")?);
+fn input(args: &Args) -> Result<Input<Stdin>> {
+    let stdin = Stdin::new().context("stdin")?;
     match args.headerless {
         Some((size, format)) => Input::headerless(stdin, size, format, args.skip)
             .map_err(|why| anyhow!("--size: {why}")),

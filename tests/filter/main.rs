@@ -78,4 +78,5 @@ mod output {
     mod lines;
     mod progress;
     mod records;
+    mod stdout;
 }
