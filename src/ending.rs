@@ -1,24 +1,63 @@
-//! How a run ends: the table of exit statuses. A message is said where it arises, so an ending is a number
-//! with a name.
+//! How a run ends: the table of exit statuses, and the signals that end it. A message is said where it arises,
+//! so an ending is a number with a name.
 
-use std::process::ExitCode;
+use std::ffi::c_int;
+use std::process;
+
+use signal_hook::low_level::{emulate_default_handler, signal_name};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Ending {
     /// Every frame was answered with 2xx; no frames at all, too.
-    Done = 0,
+    Done,
     /// A frame failed, or stdin or stdout did.
-    Failed = 1,
+    Failed,
     /// Found before standard input is read.
-    BadUsage = 2,
+    BadUsage,
     /// A frame is cut short or malformed. The whole frames before it were posted.
-    BadInput = 3,
+    BadInput,
     /// Stdout's reader went away, as by SIGPIPE. Nobody reads the lines any more, so nothing is said.
-    ReaderGone = 141,
+    ReaderGone,
+    /// The run was told to stop.
+    Stopped(Signal),
 }
 
-impl From<Ending> for ExitCode {
-    fn from(ending: Ending) -> ExitCode {
-        ExitCode::from(ending as u8)
+/// A signal whose default is to end the process.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Signal(pub c_int);
+
+impl Ending {
+    /// Ends the process, even if other threads still work. `Stopped` ends it by the signal itself: a shell,
+    /// make and systemd tell that from an exit status of the same number.
+    pub fn leave(self) -> ! {
+        if let Ending::Stopped(Signal(number)) = self
+            && !is_first_process()
+        {
+            let _ = emulate_default_handler(number);
+        }
+        process::exit(self.status())
     }
+
+    fn status(self) -> i32 {
+        match self {
+            Ending::Done => 0,
+            Ending::Failed => 1,
+            Ending::BadUsage => 2,
+            Ending::BadInput => 3,
+            Ending::ReaderGone => 141,
+            // As a shell counts.
+            Ending::Stopped(Signal(number)) => 128 + number,
+        }
+    }
+}
+
+impl Signal {
+    pub fn name(self) -> &'static str {
+        signal_name(self.0).unwrap_or("a signal")
+    }
+}
+
+/// Process 1, in a container for one, has no defaults: it ignores each signal that it does not handle.
+fn is_first_process() -> bool {
+    process::id() == 1
 }

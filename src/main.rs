@@ -5,8 +5,9 @@
 //!
 //! A frame's road: `pipeline::start`, `Input::read`, `Encoder::append_png`, `Request::begin` and `finish`,
 //! `Uploader::upload`, `Client::attempt`, `Lines::write`. Beside it, `args` is the command line, `setup`
-//! makes the machines of the road from it, and `messages`, `progress` and `ending` are for people and
-//! scripts. Imports point down: output, pipeline, upload, http, request, then encode and input, then frame.
+//! makes the machines of the road from it, `stop` ends the run early, and `messages`, `progress` and
+//! `ending` are for people and scripts. Imports point down: output, stop, pipeline, upload, http, request,
+//! then encode and input, then frame.
 
 mod args;
 mod encode;
@@ -20,19 +21,25 @@ mod pipeline;
 mod progress;
 mod request;
 mod setup;
+mod stop;
 mod upload;
 
 use std::io::{self, IsTerminal};
-use std::process::ExitCode;
 use std::thread;
 use std::time::Instant;
 
+use anyhow::Context;
+
 use crate::args::{Args, Command};
 use crate::ending::Ending;
-use crate::messages::{causes, plain};
+use crate::messages::causes;
 use crate::progress::Progress;
+use crate::setup::Run;
+use crate::stop::Watcher;
 
-fn main() -> ExitCode {
+const NO_THREAD: &str = "cannot start a thread";
+
+fn main() {
     silence_worker_panics();
     let ending = match args::parse(std::env::args_os().skip(1)) {
         Ok(Command::Post(args)) => post(&args),
@@ -40,7 +47,7 @@ fn main() -> ExitCode {
         Ok(Command::Version) => output::print(concat!("pngpost ", env!("CARGO_PKG_VERSION"), "\n")),
         Err(error) => bad_usage(causes(&error)),
     };
-    ending.into()
+    ending.leave()
 }
 
 fn post(args: &Args) -> Ending {
@@ -53,18 +60,29 @@ fn post(args: &Args) -> Ending {
         Ok(run) => run,
         Err(error) => return bad_usage(causes(&error)),
     };
-    let answers = pipeline::start(run.input, run.encoder, run.request, run.uploader, args.jobs);
-    let answers = match answers {
-        Ok(answers) => answers,
+    match start(run, args.jobs, begin) {
+        Ok(ending) => ending,
         Err(error) => {
-            messages::say(format!("cannot start a thread: {}", plain(&error.to_string())));
-            return Ending::Failed;
+            messages::say(causes(&error));
+            Ending::Failed
         }
-    };
+    }
+}
+
+/// The error: the system lacks what every run needs.
+fn start(run: Run, jobs: usize, begin: Instant) -> anyhow::Result<Ending> {
+    let watcher = Watcher::new().context("cannot wait for signals")?;
+    if watcher.reader_is_gone() {
+        return Ok(Ending::ReaderGone);
+    }
+    let asked = watcher.asked();
+    let (answers, halt) = pipeline::start(run.input, run.encoder, run.request, run.uploader, jobs)
+        .context(NO_THREAD)?;
+    watcher.start(halt).context(NO_THREAD)?;
     let progress = Progress::start(run.counts, begin);
-    let ending = run.lines.write(answers);
+    let ending = run.lines.write(answers, &asked);
     progress.end(ending);
-    ending
+    Ok(ending)
 }
 
 fn bad_usage(message: impl std::fmt::Display) -> Ending {

@@ -11,10 +11,17 @@ use std::fmt::Display;
 use std::io::Write;
 use std::mem::take;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError, TryLockError};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
 /// The longest piece of foreign text that is shown.
 const MAX_SHOWN: usize = 120;
+
+/// How long the end of the process waits for another thread's message.
+const MAX_WAIT: Duration = Duration::from_millis(20);
 
 /// To the first column, and wipe the line.
 const WIPE: &str = "\r\x1b[K";
@@ -69,6 +76,32 @@ pub fn clear_progress() {
     if take(&mut *progress_stands()) {
         write(WIPE);
     }
+}
+
+/// Wipes the progress line, and no other thread writes to stderr after that: the process is about to end. If a
+/// write to stderr blocks, the line stays.
+pub fn wipe_for_good() {
+    let begin = Instant::now();
+    let mut stands = loop {
+        match PROGRESS_STANDS.try_lock() {
+            Ok(stands) => break stands,
+            Err(TryLockError::Poisoned(poisoned)) => break poisoned.into_inner(),
+            Err(TryLockError::WouldBlock) if begin.elapsed() > MAX_WAIT => return,
+            Err(TryLockError::WouldBlock) => thread::sleep(Duration::from_millis(1)),
+        }
+    };
+    if take(&mut *stands) && has_room() {
+        write(WIPE);
+    }
+    std::mem::forget(stands);
+}
+
+/// Whether stderr takes text without blocking: a terminal that is paused (Ctrl-S) does not.
+fn has_room() -> bool {
+    let stderr = std::io::stderr();
+    let mut room = [PollFd::new(&stderr, PollFlags::OUT)];
+    let at_once = Timespec { tv_sec: 0, tv_nsec: 0 };
+    poll(&mut room, Some(&at_once)).is_ok() && room[0].revents().contains(PollFlags::OUT)
 }
 
 fn progress_stands() -> MutexGuard<'static, bool> {

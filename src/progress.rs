@@ -28,6 +28,8 @@ pub struct Counts {
     pub retries: AtomicU64,
     /// Attempts under way.
     pub in_flight: AtomicU64,
+    /// Frames under way or posted: those that the server may have got.
+    pub posted: AtomicU64,
     /// Frames that were answered, and frames that have failed. Each frame counts once.
     pub frames: AtomicU64,
     /// Frames with a response, whatever its status.

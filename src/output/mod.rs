@@ -1,7 +1,8 @@
 //! Answers into lines on standard output.
 //!
 //! An answer's line is out before the next answer is looked at (promises 1 and 2). The message about a failed
-//! frame follows its line. stdout carries lines and nothing else.
+//! frame follows its line. stdout carries lines and nothing else. After a frame that a stopped run has dropped
+//! there are no lines: the lines have no gap.
 
 mod line;
 mod record;
@@ -20,6 +21,7 @@ use crate::messages::{Secrets, causes, count_of, plain, say};
 use crate::pipeline::{Answer, Answers, Unsent};
 use crate::progress::Counts;
 use crate::request::Request;
+use crate::stop::Asked;
 use crate::upload::Upload;
 use stdout::{Torn, Unwritten};
 
@@ -28,6 +30,7 @@ pub use stdout::Stdout;
 /// Writes the lines of a run.
 pub struct Lines {
     pub out: Stdout,
+    pub so_far: SoFar,
     /// Whether a line is a record (--ndjson).
     pub records: bool,
     pub keep_going: bool,
@@ -36,6 +39,17 @@ pub struct Lines {
     pub request: Arc<Request>,
     pub secrets: Secrets,
     pub counts: Arc<Counts>,
+}
+
+/// The answers up to here.
+#[derive(Default)]
+pub struct SoFar {
+    /// Frames with a place before the gap that the server may have got.
+    posted: u64,
+    /// Frames from the gap on: the first frame that the stopped run has dropped, and those after it.
+    beyond: u64,
+    /// Whether one of those has failed, and ends the run.
+    has_failed_beyond: bool,
 }
 
 /// The report on one frame.
@@ -52,19 +66,26 @@ struct Told {
 
 impl Lines {
     /// Writes the line of every answer, in order, until the run ends.
-    pub fn write(mut self, answers: Answers) -> Ending {
+    pub fn write(mut self, answers: Answers, asked: &Asked) -> Ending {
         for answer in answers {
-            if let Err(ending) = self.write_one(answer) {
+            if let Err(ending) = self.write_one(answer, asked) {
                 return ending;
             }
         }
-        if self.failed() == 0 { Ending::Done } else { Ending::Failed }
+        self.end(asked)
     }
 
-    fn write_one(&mut self, answer: Answer) -> Result<(), Ending> {
-        let frame = self.skip + self.counts.frames.load(Ordering::Relaxed);
+    fn write_one(&mut self, answer: Answer, asked: &Asked) -> Result<(), Ending> {
+        let frame = self.skip + self.counts.frames.load(Ordering::Relaxed) + self.so_far.beyond;
+        if self.so_far.beyond > 0 {
+            self.pass_over(frame, answer);
+            return Ok(());
+        }
         let told = match answer {
-            Answer::Uploaded(upload) => self.tell(frame, upload),
+            Answer::Uploaded(upload) => {
+                self.so_far.posted += u64::from(upload.is_posted);
+                self.tell(frame, upload)
+            }
             Answer::Unsent(Unsent::NotEncoded { error, .. }) => self.untried(causes(&error), false),
             Answer::Unsent(Unsent::Lost) => {
                 self.untried("its worker ended without an answer".into(), true)
@@ -76,7 +97,13 @@ impl Lines {
                 let cause = Cause::Malformed(bad.to_string());
                 return Err(self.not_read(&InputError { frame, cause }));
             }
-            Answer::Unsent(Unsent::NotRead(error)) => return Err(self.not_read(&error)),
+            Answer::Unsent(Unsent::NotRead(error)) if !is_of_the_stop(&error, asked) => {
+                return Err(self.not_read(&error));
+            }
+            Answer::Unsent(Unsent::NotWanted | Unsent::NotRead(_)) => {
+                self.so_far.beyond = 1;
+                return Ok(());
+            }
         };
         self.counts.frames.fetch_add(1, Ordering::Relaxed);
         self.counts.answered.fetch_add(told.response.is_some().into(), Ordering::Relaxed);
@@ -88,6 +115,36 @@ impl Lines {
         match failure {
             Some(cause) => self.fail(frame, &cause, ends_run),
             None => Ok(()),
+        }
+    }
+
+    /// A frame beyond the gap has no line: going on begins at the gap. If it has failed, that is said.
+    fn pass_over(&mut self, frame: u64, answer: Answer) {
+        self.so_far.beyond += 1;
+        if let Answer::Uploaded(upload) = answer {
+            let told = self.tell(frame, upload);
+            self.so_far.has_failed_beyond |= told.failure.is_some() && told.ends_run;
+            told.failure.iter().for_each(|cause| say(format!("frame {frame}: {cause}")));
+        }
+    }
+
+    /// The ending after the last answer.
+    fn end(&self, asked: &Asked) -> Ending {
+        if self.so_far.beyond > 0 && asked.reader_is_gone() {
+            return Ending::ReaderGone;
+        }
+        match asked.signal() {
+            Some(signal) => {
+                let how = self.how_to_go_on(None, "frame", "frames");
+                say(format!("stopped by {}; {how}", signal.name()));
+                // A frame that has failed, and so has ended the run, is more than the signal.
+                match self.so_far.has_failed_beyond {
+                    true => Ending::Failed,
+                    false => Ending::Stopped(signal),
+                }
+            }
+            None if self.failed() > 0 => Ending::Failed,
+            None => Ending::Done,
         }
     }
 
@@ -145,12 +202,22 @@ impl Lines {
 
     /// Says why the run ends at this frame, and how to go on.
     fn stop(&self, frame: u64, cause: &str, torn: Option<Torn>) -> Ending {
+        let how = self.how_to_go_on(torn, "later frame", "later frames");
+        say(format!("frame {frame}: {cause}; {how}"));
+        Ending::Failed
+    }
+
+    /// The number of lines that are out, and the frame to go on with. Frames that the server may have got and
+    /// that have no line are posted again: they are called `one` or `many`.
+    fn how_to_go_on(&self, torn: Option<Torn>, one: &str, many: &str) -> String {
         let lines = self.counts.lines.load(Ordering::Relaxed);
         let out = count_of(lines, "line is", "lines are");
         let torn = torn.map_or_else(String::new, |torn| torn.advice());
-        let skip = self.skip + lines;
-        say(format!("frame {frame}: {cause}; {out} out{torn}, go on with --skip {skip}"));
-        Ending::Failed
+        let again = match self.counts.posted.load(Ordering::Relaxed) - self.so_far.posted {
+            0 => String::new(),
+            again => format!(", {} will be posted again", count_of(again, one, many)),
+        };
+        format!("{out} out{torn}{again}, go on with --skip {}", self.skip + lines)
     }
 
     fn not_read(&self, error: &InputError) -> Ending {
@@ -184,6 +251,12 @@ fn tried(upload: &Upload) -> String {
         (count, None) => format!(" ({count} attempts)"),
         (count, Some(why)) => format!(" ({count} attempts; {why})"),
     }
+}
+
+/// Whether the input ends so because the run is to stop: Ctrl-C ends its producer, too.
+fn is_of_the_stop(error: &InputError, asked: &Asked) -> bool {
+    let ends_early = matches!(error.cause, Cause::Truncated { .. } | Cause::TooFew { .. });
+    ends_early && asked.signal().is_some()
 }
 
 /// Writes the text of --help or --version.

@@ -45,6 +45,8 @@ struct State<T> {
     fetcher_waits: bool,
     /// There are no more turns.
     is_closed: bool,
+    /// There are no more results either, though some were to come.
+    is_cut_off: bool,
 }
 
 enum Place<T> {
@@ -64,6 +66,7 @@ pub fn open<T>(limit: usize) -> (Arc<Window<T>>, Results<T>) {
             one_is_woken: false,
             fetcher_waits: false,
             is_closed: false,
+            is_cut_off: false,
         }),
         turn_is_free: Condvar::new(),
         first_is_done: Condvar::new(),
@@ -94,6 +97,15 @@ impl<T> Window<T> {
         self.lock().is_closed = true;
         self.turn_is_free.notify_all();
         self.first_is_done.notify_one();
+    }
+
+    /// There are no more turns, and nobody waits for results any more. Those that have not been fetched are
+    /// dropped.
+    pub fn cut_off(&self) {
+        let mut state = self.lock();
+        state.is_cut_off |= !state.is_closed || !state.places.is_empty();
+        drop(state);
+        self.close();
     }
 
     /// Unlocks. If the turn is free, wakes one worker that waits for it.
@@ -158,14 +170,25 @@ impl<T> Drop for Ticket<T> {
     }
 }
 
+impl<T> Results<T> {
+    pub fn window(&self) -> Arc<Window<T>> {
+        Arc::clone(&self.0)
+    }
+
+    /// Whether the last result is not the last that was to come.
+    pub fn is_cut_off(&self) -> bool {
+        self.0.lock().is_cut_off
+    }
+}
+
 impl<T> Iterator for Results<T> {
     type Item = Result<T, Lost>;
 
-    /// Waits for the next result; `None` after the last one.
+    /// Waits for the next result; `None` after the last one, or after `cut_off`.
     fn next(&mut self) -> Option<Result<T, Lost>> {
         let window = &self.0;
         let mut state = window.lock();
-        loop {
+        while !state.is_cut_off {
             match state.places.pop_front() {
                 Some(Place::Done(result)) => {
                     state.first += 1;
@@ -179,6 +202,7 @@ impl<T> Iterator for Results<T> {
             state.fetcher_waits = true;
             state = window.first_is_done.wait(state).unwrap_or_else(PoisonError::into_inner);
         }
+        None
     }
 }
 
@@ -254,6 +278,35 @@ mod tests {
         let fetched = results.map(|result| result.unwrap());
         assert!(fetched.eq(0..20_000));
         workers.into_iter().for_each(|worker| worker.join().unwrap());
+    }
+
+    #[test]
+    fn a_window_that_is_cut_off_gives_no_result_and_says_so() {
+        let (window, mut results) = open(3);
+        let (first, second) = (ticket(&window).unwrap(), ticket(&window).unwrap());
+        second.fill(2);
+        let cut = Arc::clone(&window);
+        let cutter = thread::spawn(move || {
+            while !cut.lock().fetcher_waits {
+                thread::yield_now();
+            }
+            cut.cut_off();
+        });
+        assert_eq!((results.next(), results.is_cut_off()), (None, true));
+        cutter.join().unwrap();
+        assert!(window.turn().is_none());
+        first.fill(1);
+        assert_eq!(results.next(), None);
+    }
+
+    #[test]
+    fn a_window_whose_last_result_was_fetched_cannot_be_cut_off() {
+        let (window, mut results) = open(2);
+        ticket(&window).unwrap().fill(1);
+        window.turn().unwrap().give_back();
+        assert_eq!(results.next(), Some(Ok(1)));
+        window.cut_off();
+        assert_eq!((results.next(), results.is_cut_off()), (None, false));
     }
 
     #[test]

@@ -15,7 +15,7 @@ use crate::encode::Encoder;
 use crate::http::{Client, Kept, Minreq};
 use crate::input::{Input, Stdin};
 use crate::messages::{Secrets, foreign, say};
-use crate::output::{Lines, Stdout};
+use crate::output::{Lines, SoFar, Stdout};
 use crate::progress::Counts;
 use crate::request::template::Template;
 use crate::request::{Header, HeaderRule, ImagePart, Json, Part, Request, Shape, UserInfo};
@@ -51,6 +51,7 @@ pub fn run(args: &Args) -> Result<Run> {
         uploader: Uploader::new(client, policy, args.keep_going, Arc::clone(&counts)),
         lines: Lines {
             out: Stdout::new().context("stdout")?,
+            so_far: SoFar::default(),
             records: args.ndjson,
             keep_going: args.keep_going,
             skip: args.skip,

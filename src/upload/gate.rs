@@ -19,8 +19,8 @@ type Random = fn() -> f64;
 pub struct Gate {
     shared: Mutex<Shared>,
     changed: Condvar,
-    /// Only frames up to this one pass: the first that has failed.
-    last: AtomicU64,
+    /// Only frames below this one pass: up to the first that has failed, or none if the run is to stop.
+    end: AtomicU64,
 }
 
 struct Shared {
@@ -33,8 +33,8 @@ impl Gate {
     pub fn new(policy: Policy) -> Self {
         let retry = Retry::new(policy, random as Random);
         let shared = Shared { retry, waiting: BTreeSet::new() };
-        let last = AtomicU64::new(u64::MAX);
-        Gate { shared: Mutex::new(shared), changed: Condvar::new(), last }
+        let end = AtomicU64::new(u64::MAX);
+        Gate { shared: Mutex::new(shared), changed: Condvar::new(), end }
     }
 
     /// Waits until an attempt for this frame may start. Returns the round of `Start::Now`, or `None` if the
@@ -88,19 +88,19 @@ impl Gate {
         next
     }
 
-    /// Closes the gate for all frames after this one.
-    pub fn close_after(&self, frame: u64) {
-        self.last.fetch_min(frame, Ordering::AcqRel);
+    /// Closes the gate for this frame and all later ones.
+    pub fn close_from(&self, frame: u64) {
+        self.end.fetch_min(frame, Ordering::AcqRel);
         self.unlock(self.lock());
     }
 
     pub fn lets_pass(&self, frame: u64) -> bool {
-        frame <= self.last.load(Ordering::Acquire)
+        frame < self.end.load(Ordering::Acquire)
     }
 
-    /// Whether the gate is closed after some frame.
-    pub fn is_closing(&self) -> bool {
-        self.last.load(Ordering::Acquire) != u64::MAX
+    /// Whether the gate is closed after some frame, and not for all.
+    pub fn is_closed_by_a_frame(&self) -> bool {
+        (1..u64::MAX).contains(&self.end.load(Ordering::Acquire))
     }
 
     /// Unlocks after a change, so that waiting threads look again.
@@ -147,7 +147,7 @@ mod tests {
         while gate.lock().waiting.is_empty() {
             thread::yield_now();
         }
-        gate.close_after(0);
+        gate.close_from(1);
         assert_eq!(starts.recv_timeout(Duration::from_secs(60)), Ok(None));
         assert_eq!(gate.lock().retry.start(Instant::now()), next);
     }

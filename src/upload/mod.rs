@@ -24,6 +24,8 @@ pub use retry::Policy;
 pub struct Upload {
     /// Those that have begun.
     pub attempts: u32,
+    /// Whether the server may have got the frame.
+    pub is_posted: bool,
     /// The duration of the last attempt.
     pub elapsed: Duration,
     pub result: Result<Response, Failure>,
@@ -47,29 +49,33 @@ impl Uploader {
     }
 
     /// Sends the body until the server has answered, or until it must not be sent again. `None`: an earlier
-    /// frame has failed, so this one is not wanted.
+    /// frame has failed or the run is to stop, so this one is not wanted.
     pub fn upload(&self, body: &Body) -> Option<Upload> {
-        let (mut attempts, mut begun) = (0, 0);
+        let (mut attempts, mut begun, mut is_posted) = (0, 0, false);
         loop {
             let round = self.gate.wait(body.frame)?;
             attempts += 1;
             let begin = Instant::now();
-            let result = self.attempt(body);
+            let result = self.attempt(body, &mut is_posted);
             begun += u32::from(reach(&result) != Reach::Nothing);
             match self.gate.report(round, attempts, &result) {
                 Next::Again(pause) => self.tell_retry(body.frame, &result, attempts, pause),
                 Next::Done(given_up) => {
                     let elapsed = begin.elapsed();
                     self.stop_at_failure(body.frame, &result);
-                    return Some(Upload { attempts: begun, elapsed, result, given_up });
+                    return Some(Upload { attempts: begun, is_posted, elapsed, result, given_up });
                 }
             }
         }
     }
 
-    fn attempt(&self, body: &Body) -> Result<Response, Failure> {
+    /// `is_posted`: whether an attempt of this frame may have arrived.
+    fn attempt(&self, body: &Body, is_posted: &mut bool) -> Result<Response, Failure> {
         self.counts.in_flight.fetch_add(1, Ordering::Relaxed);
+        self.counts.posted.fetch_add(u64::from(!*is_posted), Ordering::Relaxed);
         let result = self.client.attempt(body);
+        *is_posted |= may_have_arrived(&result);
+        self.counts.posted.fetch_sub(u64::from(!*is_posted), Ordering::Relaxed);
         self.counts.in_flight.fetch_sub(1, Ordering::Relaxed);
         if reach(&result) == Reach::Sent {
             self.counts.bytes_sent.fetch_add(body.bytes.len() as u64, Ordering::Relaxed);
@@ -114,7 +120,12 @@ impl Uploader {
 
     /// Later frames are not wanted.
     pub fn stop_after(&self, frame: u64) {
-        self.gate.close_after(frame);
+        self.gate.close_from(frame.saturating_add(1));
+    }
+
+    /// No attempt starts any more.
+    pub fn stop(&self) {
+        self.gate.close_from(0);
     }
 
     pub fn wants(&self, frame: u64) -> bool {
@@ -122,11 +133,17 @@ impl Uploader {
     }
 
     /// Whether a frame has ended the run.
-    pub fn is_stopping(&self) -> bool {
-        self.gate.is_closing()
+    pub fn is_at_failure(&self) -> bool {
+        self.gate.is_closed_by_a_frame()
     }
 }
 
 fn reach(result: &Result<Response, Failure>) -> Reach {
     result.as_ref().map_or_else(|failure| failure.reach, |_| Reach::Sent)
+}
+
+/// Whether the server may have taken the frame.
+fn may_have_arrived(result: &Result<Response, Failure>) -> bool {
+    let outcome = result.as_ref().map_or_else(|failure| Some(failure.outcome), Response::outcome);
+    reach(result) == Reach::Sent && outcome != Some(Outcome::RefusedForNow)
 }

@@ -4,9 +4,9 @@ use std::fs::File;
 use std::io::{Read, Write};
 use std::process::Stdio;
 
-use crate::support::program::{Running, command, run, run_command};
+use crate::support::program::{command, run, run_command};
 use crate::support::server::{Server, ok};
-use crate::support::{tiny, tiny_frames, tiny_number, wait_until};
+use crate::support::{tiny_frames, tiny_number};
 
 #[test]
 fn a_full_disk_under_stdout_is_an_error() {
@@ -18,24 +18,6 @@ fn a_full_disk_under_stdout_is_an_error() {
     let mut help = command(&["--help"]);
     help.stdout(File::options().write(true).open("/dev/full").unwrap());
     run_command(help, b"").fails(1, "stdout: no space left on device");
-}
-
-#[test]
-fn a_reader_that_goes_away_ends_the_run_quietly() {
-    let server = Server::answering(|_, _| ok("line"));
-    let mut program = Running::start(command(&["-v", "-s", "1x1", &server.url()]));
-    program.write(&tiny(0));
-    assert_eq!(program.line(), "line");
-    program.stdout = None;
-    let uploads = server.requests().len();
-    let mut stdin = program.stdin.take().unwrap();
-    // The frame whose line cannot be written is the last one that is posted.
-    stdin.write_all(&tiny(1)).unwrap();
-    wait_until("the next upload", || server.requests().len() > uploads);
-    let run = program.finish();
-    assert_eq!((run.status, run.stderr.as_str()), (Some(141), ""));
-    drop(stdin);
-    assert_eq!(server.requests().len(), uploads + 1);
 }
 
 #[test]
@@ -106,25 +88,6 @@ fn help_and_version_go_to_stdout() {
     for option in ["-V", "--version"] {
         assert_eq!(run(&["-s", "bad", option][1..], b"").ok().stdout, version.as_bytes());
     }
-}
-
-#[test]
-fn an_interrupt_ends_the_run_and_the_lines_so_far_are_out() {
-    let server = Server::answering(|number, _| {
-        if number >= 3 {
-            std::thread::sleep(crate::support::PATIENCE);
-        }
-        ok(number.to_string())
-    });
-    let mut program = Running::start(command(&["-s", "1x1", &server.url()]));
-    program.write(&tiny_frames(5));
-    wait_until("the third upload", || server.requests().len() > 3);
-    let lines: Vec<_> = (0..3).map(|_| program.line()).collect();
-    assert_eq!(lines, ["0", "1", "2"]);
-    program.signal("INT");
-    let run = program.finish();
-    // Ended by the signal itself, as a shell expects.
-    assert_eq!((run.status, run.stderr.as_str()), (None, ""));
 }
 
 #[test]

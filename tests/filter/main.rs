@@ -80,3 +80,10 @@ mod output {
     mod records;
     mod stdout;
 }
+
+mod stop {
+    mod endings;
+    mod reader;
+    mod states;
+    mod terminal;
+}

@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 use crate::installed::needed;
 use crate::support::program::Running;
 use crate::support::server::{Request, Server, ok, response};
+use crate::support::signals::{program_below, send, stop, stop_and_listen};
 use crate::support::{PATIENCE, file, tiny_frames, tiny_number, wait_until};
 
 /// The screen of a terminal that knows line ends and one escape code, "wipe to the end of the line".
@@ -228,5 +229,47 @@ fn no_escape_code_goes_where_there_is_no_place_for_a_progress_line() {
         let Some(program) = on_terminal(80, arguments, redirection, 1, &server) else { return };
         let stream = watch(program, |_| true, || ());
         assert_eq!(String::from_utf8_lossy(&stream), expected, "{arguments} {redirection}");
+    }
+}
+
+#[test]
+fn it_is_gone_when_a_signal_ends_the_run() {
+    for jobs in ["-j 1", "-j 3"] {
+        let (server, released) = holding(2, |_| ok("line"));
+        let Some(program) = on_terminal(80, jobs, "> /dev/null", 20, &server) else { return };
+        let terminal = program.pid();
+        let stream = watch(
+            program,
+            |stream| draws(stream) > 0,
+            || {
+                stop(program_below(terminal), "SIGTERM");
+                released.store(true, Ordering::Release);
+            },
+        );
+        let text = Screen::of(&stream).text();
+        let message = "pngpost: stopped by SIGTERM; ";
+        assert!(text.starts_with(message) && !text.contains("frames/s"), "{text}");
+    }
+}
+
+#[test]
+fn it_is_gone_when_a_second_signal_ends_the_run_at_once() {
+    for jobs in ["-j 1", "-j 3"] {
+        let (server, released) = holding(2, |_| ok("line"));
+        let Some(program) = on_terminal(80, jobs, "> /dev/null", 20, &server) else { return };
+        let terminal = program.pid();
+        let stream = watch(
+            program,
+            |stream| draws(stream) > 0,
+            || {
+                let pid = program_below(terminal);
+                stop_and_listen(pid, "SIGTERM");
+                send(pid, "SIGTERM");
+            },
+        );
+        released.store(true, Ordering::Release);
+        // The shell says that it was terminated.
+        let text = Screen::of(&stream).text();
+        assert!(!text.contains("pngpost: ") && !text.contains("frames/s"), "{text}");
     }
 }

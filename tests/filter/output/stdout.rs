@@ -1,13 +1,18 @@
-//! Standard output that fails or stalls inside a line: a disk that is full, a pipe that does not block.
+//! Standard output that fails or stalls inside a line: a disk that is full, a limit, a pipe that does not block.
 
 use std::fs;
 use std::io::{Read, Write};
+use std::os::fd::OwnedFd;
+use std::os::unix::net::UnixStream;
 use std::process::{Command, Stdio};
+use std::thread;
 
 use crate::installed::needed;
 use crate::skipped::skip;
-use crate::support::program::{Run, Running, run_command};
+use crate::support::engine::Engine;
+use crate::support::program::{Run, Running, command, run_command};
 use crate::support::server::{Server, ok};
+use crate::support::signals::{polls, stop, writes};
 use crate::support::{file, tiny_frames, tiny_number, wait_until};
 
 const FRAMES: u32 = 40;
@@ -60,6 +65,62 @@ fn on_a_disk_that_fills_up_the_last_line_is_whole_and_going_on_glues_none_togeth
 }
 
 #[test]
+fn over_the_limit_of_a_files_size_the_last_line_is_whole_and_the_next_command_writes_behind_it() {
+    let server = server();
+    let path = file("limited", "");
+    // 8 blocks of 512 bytes, and the shell's own echo below them.
+    let line = format!(
+        "(echo first; (ulimit -f 8; exec \"$@\"); status=$?; echo last; exit $status) > {path}"
+    );
+    let run = in_shell(&line, &["-s", "1x1", "--raw", "-j", "4", &server.url()]);
+    assert_eq!(run.status, Some(1), "{}", run.stderr);
+    let message = "pngpost: frame 4: stdout: file too large; 4 lines are out, ";
+    assert!(run.stderr.starts_with(message), "{}", run.stderr);
+    assert!(run.stderr.ends_with(", go on with --skip 4\n"), "{}", run.stderr);
+    assert!(fs::read_to_string(&path).unwrap() == format!("first\n{}last\n", lines(0..4)));
+}
+
+#[test]
+fn inside_a_file_a_part_of_a_line_is_named() {
+    let server = server();
+    let path = file("inside", "x".repeat(8192));
+    let line = format!("ulimit -f 8; exec \"$@\" 1<> {path}");
+    let run = in_shell(&line, &["-s", "1x1", "--raw", &server.url()]);
+    let message = "frame 4: stdout: file too large; 4 lines are out, and 96 bytes of another, \
+                   at offset 4000 (take these out first), go on with --skip 4";
+    run.fails(1, message);
+    let end = "x".repeat(4096);
+    assert!(fs::read_to_string(&path).unwrap() == lines(0..4) + &self::line(4)[..96] + &end);
+}
+
+/// A pipe or a socket that does not block is full when the reader is slow.
+#[test]
+fn a_stdout_that_does_not_block_is_waited_for() {
+    let server = Server::answering(|_, request| {
+        ok(format!("{} {}", tiny_number(&request.body), "x".repeat(300_000)))
+    });
+    let (mut ours, theirs) = UnixStream::pair().unwrap();
+    theirs.set_nonblocking(true).unwrap();
+    let mut program = command(&["-s", "1x1", "--raw", &server.url()]);
+    program.stdout(Stdio::from(OwnedFd::from(theirs)));
+    let mut program = Running::start(program);
+    program.write(&tiny_frames(5));
+    program.stdin = None;
+    // The first line does not fit, and a second upload waits behind it.
+    wait_until("the reader is waited for", || polls(program.pid()));
+    let reader = thread::spawn(move || {
+        let mut text = String::new();
+        ours.read_to_string(&mut text).unwrap();
+        text
+    });
+    program.finish().ok();
+    let text = reader.join().unwrap();
+    let numbers: Vec<_> = text.lines().map(|line| line.split(' ').next().unwrap()).collect();
+    assert_eq!(numbers, ["0", "1", "2", "3", "4"]);
+    assert!(text.lines().all(|line| line.len() == 300_002));
+}
+
+#[test]
 fn a_pipe_that_does_not_block_is_waited_for_at_both_ends() {
     let server = server();
     // Python makes both ends so, and starts the program on them.
@@ -81,4 +142,20 @@ fn a_pipe_that_does_not_block_is_waited_for_at_both_ends() {
     wait_until("the pipe is full", || server.requests.lock().unwrap().len() > 65);
     let run = program.finish().ok();
     assert!(run.stdout == lines(1..500).as_bytes());
+}
+
+/// A signal with a handler interrupts a write that waits, and a stop is no error of the line.
+#[test]
+fn a_write_that_a_signal_interrupts_goes_on() {
+    let server = Server::answering(|_, request| {
+        ok(format!("{} {}", tiny_number(&request.body), "x".repeat(300_000)))
+    });
+    let command = Engine::Kept.command(&["-s", "1x1", "--raw", &server.url()]);
+    let mut program = Running::start(command);
+    program.write(&tiny_frames(1));
+    wait_until("a part of the line is out", || writes(program.pid()));
+    stop(program.pid(), "SIGINT");
+    let run = program.end();
+    assert_eq!(run.stdout.len(), 300_003);
+    run.stops(2, "stopped by SIGINT; 1 line is out, go on with --skip 1");
 }

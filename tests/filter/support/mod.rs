@@ -5,13 +5,13 @@ pub mod engine;
 pub mod folder;
 pub mod foreign;
 pub mod form_server;
-
 pub mod images;
 pub mod native;
 pub mod ports;
 pub mod posted;
 pub mod program;
 pub mod server;
+pub mod signals;
 pub mod tls;
 pub mod turnstile;
 

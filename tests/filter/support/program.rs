@@ -1,6 +1,7 @@
 //! The real binary, run to its end or spoken with while it runs. A run that hangs is killed.
 
 use std::io::{BufRead, BufReader, Read, Write};
+use std::os::unix::process::ExitStatusExt;
 use std::process::{Child, ChildStderr, ChildStdin, ChildStdout, Command, Stdio};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -14,6 +15,8 @@ use super::PATIENCE;
 pub struct Run {
     /// Exit status; `None` if a signal ended it.
     pub status: Option<i32>,
+    /// The signal that ended it.
+    pub signal: Option<i32>,
     pub stdout: Vec<u8>,
     pub stderr: String,
 }
@@ -29,6 +32,13 @@ impl Run {
     pub fn ok(self) -> Self {
         assert_eq!((self.status, self.stderr.as_str()), (Some(0), ""));
         self
+    }
+
+    /// Ended by exactly this signal, with exactly this one line on stderr.
+    #[track_caller]
+    pub fn stops(self, signal: i32, message: &str) -> Self {
+        assert_eq!((self.signal, self.stderr), (Some(signal), format!("pngpost: {message}\n")));
+        Run { stderr: String::new(), ..self }
     }
 
     /// Exactly this exit status, and exactly this one line on stderr.
@@ -142,9 +152,16 @@ impl Running {
         if let Some(stdout) = stdout.as_mut() {
             stdout.read_to_end(&mut lines).unwrap();
         }
-        let status = self.child.wait().unwrap().code();
+        let status = self.child.wait().unwrap();
         self.ended.store(true, Ordering::Release);
-        Run { status, stdout: lines, stderr: errors.join().unwrap() }
+        let (status, signal) = (status.code(), status.signal());
+        Run { status, signal, stdout: lines, stderr: errors.join().unwrap() }
+    }
+
+    /// Waits for the end; stdin stays open.
+    pub fn end(mut self) -> Run {
+        let _stdin = self.stdin.take();
+        self.finish()
     }
 
     /// Sends it the signal of this name, such as "INT".

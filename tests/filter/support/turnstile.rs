@@ -13,11 +13,15 @@ impl Turnstile {
         self.1.notify_all();
     }
 
+    pub fn has_passed(&self, count: usize) -> bool {
+        *self.0.lock().unwrap() >= count
+    }
+
     pub fn wait_for(&self, count: usize) {
-        let (passed, _) = self
-            .1
-            .wait_timeout_while(self.0.lock().unwrap(), PATIENCE, |passed| *passed < count)
-            .unwrap();
-        assert!(*passed >= count, "waited in vain for {count}");
+        let passed = self.0.lock().unwrap();
+        let waited = self.1.wait_timeout_while(passed, PATIENCE, |passed| *passed < count);
+        // Unlocks before it fails.
+        let passed = *waited.unwrap().0;
+        assert!(passed >= count, "waited in vain for {count}");
     }
 }

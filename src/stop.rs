@@ -1,0 +1,172 @@
+//! What asks the run to stop: signals, and a reader of stdout that has gone away.
+//!
+//! The first of SIGINT, SIGTERM and SIGHUP halts the run: nothing new starts, and what is under way is waited
+//! for. The second one ends the process at once. A reader that has gone away halts it, too, and nothing is
+//! waited for: nobody would read the line. One thread waits for all of them, so no frame pays for it. A signal
+//! that is ignored when the process starts stays ignored: so nohup and a shell's `&` want it.
+
+use std::fs::{self, File};
+use std::io::{self, PipeReader, PipeWriter, Read, Write};
+use std::os::fd::AsFd;
+use std::os::unix::fs::FileTypeExt;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::thread;
+use std::time::Duration;
+
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM, SIGXFSZ};
+use signal_hook::{flag, low_level::pipe};
+
+use crate::ending::{Ending, Signal};
+use crate::messages;
+use crate::pipeline::Halt;
+
+/// A sender that signals a process and its group reaches us twice within microseconds, timeout(1) for one.
+/// Nobody who means a second signal is as quick as this.
+const ECHO: Duration = Duration::from_millis(20);
+
+/// How long the end of an input that has none left may take to be read, on a busy machine.
+const LAST_READ: Duration = Duration::from_millis(100);
+
+/// What has asked so far.
+#[derive(Default)]
+pub struct Asked {
+    /// The number of the signal, or 0. The signal's handler sets it, so it is there before anything that
+    /// happens because of the signal elsewhere, such as the end of a producer.
+    signal: Arc<AtomicUsize>,
+    reader_is_gone: AtomicBool,
+}
+
+impl Asked {
+    pub fn signal(&self) -> Option<Signal> {
+        match self.signal.load(Ordering::Acquire) {
+            0 => None,
+            number => Some(Signal(number as i32)),
+        }
+    }
+
+    pub fn reader_is_gone(&self) -> bool {
+        self.reader_is_gone.load(Ordering::Acquire)
+    }
+}
+
+pub struct Watcher {
+    asked: Arc<Asked>,
+    /// A byte for each signal.
+    signals: PipeReader,
+    /// Keeps the pipe open, even if all signals are ignored.
+    _handlers: PipeWriter,
+    /// If it is a pipe or a socket, and its reader is there.
+    stdout: Option<File>,
+}
+
+enum Event {
+    Signal,
+    ReaderGone,
+}
+
+impl Watcher {
+    /// From now on signals ask. Before, they end the process.
+    pub fn new() -> io::Result<Self> {
+        let asked = Arc::new(Asked::default());
+        let (signals, mut handlers) = io::pipe()?;
+        let ignored = ignored_signals();
+        let is_ignored = |signal: i32| ignored >> (signal - 1) & 1 == 1;
+        for signal in [SIGINT, SIGTERM, SIGHUP].into_iter().filter(|&signal| !is_ignored(signal)) {
+            flag::register_usize(signal, Arc::clone(&asked.signal), signal as usize)?;
+            pipe::register(signal, handlers.try_clone()?)?;
+        }
+        // A signal between the two handlers has set its number and left no byte.
+        if asked.signal().is_some() {
+            handlers.write_all(&[0])?;
+        }
+        // With any handler, a write over the limit of a file's size is an error, and not the end.
+        if !is_ignored(SIGXFSZ) {
+            flag::register(SIGXFSZ, Arc::default())?;
+        }
+        Ok(Watcher { asked, signals, _handlers: handlers, stdout: watched_stdout()? })
+    }
+
+    pub fn asked(&self) -> Arc<Asked> {
+        Arc::clone(&self.asked)
+    }
+
+    /// Whether the reader of stdout has gone away already.
+    pub fn reader_is_gone(&self) -> bool {
+        let at_once = Timespec { tv_sec: 0, tv_nsec: 0 };
+        matches!(self.wait(Some(&at_once)), Ok(Some(Event::ReaderGone)))
+    }
+
+    /// Watches on a thread of its own, and halts the run.
+    pub fn start(self, halt: Halt) -> io::Result<()> {
+        thread::Builder::new().name("stop".into()).spawn(move || self.watch(&halt)).map(drop)
+    }
+
+    fn watch(mut self, halt: &Halt) {
+        let mut is_halted = false;
+        // It fails only if the system has no memory.
+        while let Ok(event) = self.wait(None) {
+            match (event, self.asked.signal()) {
+                (Some(Event::Signal), Some(signal)) if is_halted => {
+                    leave_at_once(Ending::Stopped(signal));
+                }
+                (Some(Event::Signal), _) => self.take_signal(halt),
+                (Some(Event::ReaderGone), _) => self.take_end_of_reader(halt),
+                (None, _) => continue,
+            }
+            is_halted = true;
+        }
+    }
+
+    fn take_signal(&mut self, halt: &Halt) {
+        halt.start_nothing();
+        halt.wait_for_nothing();
+        thread::sleep(ECHO);
+        // The buffer holds more bytes than signals can come in that time.
+        let _ = self.signals.read(&mut [0; 1 << 12]);
+    }
+
+    fn take_end_of_reader(&mut self, halt: &Halt) {
+        // There will be no other word of it.
+        self.stdout = None;
+        self.asked.reader_is_gone.store(true, Ordering::Release);
+        if halt.start_nothing() == 0 {
+            // The input may be at its end, and the run complete.
+            thread::sleep(LAST_READ);
+        }
+        if halt.start_nothing() > 0 {
+            leave_at_once(Ending::ReaderGone);
+        }
+        halt.wait_for_nothing();
+    }
+
+    /// Waits for something that asks; `None` if the time has passed.
+    fn wait(&self, timeout: Option<&Timespec>) -> io::Result<Option<Event>> {
+        let mut watched = vec![PollFd::new(&self.signals, PollFlags::IN)];
+        // No events: an error and a hang-up are always told, and nothing else is.
+        watched.extend(self.stdout.iter().map(|stdout| PollFd::new(stdout, PollFlags::empty())));
+        rustix::io::retry_on_intr(|| poll(&mut watched, timeout))?;
+        let events = [Event::Signal, Event::ReaderGone].into_iter().zip(watched);
+        Ok(events.filter(|(_, fd)| !fd.revents().is_empty()).map(|(event, _)| event).next())
+    }
+}
+
+/// Stdout, if it can lose its reader: a pipe or a socket. (A terminal that hangs up sends SIGHUP.)
+fn watched_stdout() -> io::Result<Option<File>> {
+    let stdout = File::from(io::stdout().as_fd().try_clone_to_owned()?);
+    let kind = stdout.metadata()?.file_type();
+    Ok((kind.is_fifo() || kind.is_socket()).then_some(stdout))
+}
+
+/// A bit for each signal that is ignored, the lowest for signal 1. Only Linux tells; elsewhere there are none.
+fn ignored_signals() -> u64 {
+    let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let mask = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
+    mask.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok()).unwrap_or(0)
+}
+
+fn leave_at_once(ending: Ending) -> ! {
+    messages::wipe_for_good();
+    ending.leave()
+}

@@ -1,0 +1,344 @@
+//! How a run that is told to stop ends: by the signal, unless a frame has failed.
+
+use std::process::{Command, Stdio};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::{Duration, Instant};
+
+use crate::installed::needed;
+use crate::skipped::skip;
+use crate::support::program::{Running, command};
+use crate::support::server::{Request, Server, ok, response};
+use crate::support::signals::{STOPS, program_below, send, sleeps, stop, stop_and_listen, threads};
+use crate::support::turnstile::Turnstile;
+use crate::support::{tiny, tiny_frames, tiny_number, wait_until};
+
+/// A server that holds its answers back until it is released.
+struct Holding {
+    server: Server,
+    released: Arc<Turnstile>,
+    held: Arc<AtomicUsize>,
+}
+
+impl Drop for Holding {
+    fn drop(&mut self) {
+        self.release();
+    }
+}
+
+impl Holding {
+    /// Holds back the frames from `first` on, and answers with what `answer` makes of them.
+    fn new(first: u32, answer: fn(u32) -> Vec<u8>) -> Self {
+        let (released, held) = (Arc::<Turnstile>::default(), Arc::<AtomicUsize>::default());
+        let (turnstile, count) = (Arc::clone(&released), Arc::clone(&held));
+        let server = Server::answering(move |_, request: &Request| {
+            let frame = tiny_number(&request.body);
+            if frame >= first {
+                count.fetch_add(1, Ordering::AcqRel);
+                turnstile.wait_for(1);
+            }
+            answer(frame)
+        });
+        Holding { server, released, held }
+    }
+
+    fn wait_for(&self, uploads: usize) {
+        wait_until("uploads are held", || self.held.load(Ordering::Acquire) >= uploads);
+    }
+
+    fn release(&self) {
+        self.released.pass_one();
+    }
+
+    /// Starts a program with these options on twenty frames, and waits until an upload of it is held.
+    fn start(&self, options: &[&str]) -> Running {
+        let held = self.held.load(Ordering::Acquire);
+        let program = self.start_as(command(&self.arguments(options)));
+        self.wait_for(held + 1);
+        program
+    }
+
+    fn arguments(&self, options: &[&str]) -> Vec<String> {
+        let rest = ["-s", "1x1", "--raw"].iter().chain(options).map(|it| (*it).to_owned());
+        rest.chain([self.server.url()]).collect()
+    }
+
+    fn start_as(&self, command: Command) -> Running {
+        let mut program = Running::start(command);
+        program.write(&tiny_frames(20));
+        program
+    }
+}
+
+fn line(frame: u32) -> Vec<u8> {
+    ok(format!("answer {frame}"))
+}
+
+/// Frame 2 is one that the server can't take.
+fn bad_frame_2(frame: u32) -> Vec<u8> {
+    if frame == 2 { response("400 Bad Request", "bad") } else { line(frame) }
+}
+
+#[test]
+fn a_second_signal_ends_the_run_at_once() {
+    let holding = Holding::new(0, line);
+    for (number, signal) in STOPS {
+        for jobs in ["1", "8"] {
+            let ends_within = || {
+                let program = holding.start(&["-j", jobs, "-v"]);
+                stop_and_listen(program.pid(), signal);
+                let begin = Instant::now();
+                send(program.pid(), signal);
+                let run = program.end();
+                assert_eq!((run.signal, run.stderr.as_str()), (Some(number), ""));
+                begin.elapsed()
+            };
+            // On a busy machine one of them may be late.
+            let soonest = (0..3).map(|_| ends_within()).min().unwrap();
+            assert!(soonest < Duration::from_millis(100), "{signal}: {soonest:?}");
+        }
+    }
+}
+
+#[test]
+fn another_signal_ends_it_at_once_too() {
+    let holding = Holding::new(0, line);
+    let program = holding.start(&[]);
+    stop_and_listen(program.pid(), "SIGINT");
+    send(program.pid(), "SIGTERM");
+    assert_eq!(program.end().signal, Some(15));
+}
+
+/// timeout(1) sends its signal twice, to the process and to its group.
+#[test]
+fn a_signal_that_comes_twice_is_one() {
+    let holding = Holding::new(2, line);
+    let mut timeout = Command::new("timeout");
+    timeout.args(["600", env!("CARGO_BIN_EXE_pngpost")]).args(holding.arguments(&[]));
+    timeout.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let timeout = holding.start_as(timeout);
+    holding.wait_for(1);
+    let pid = program_below(timeout.pid());
+    // timeout's own signal, and then it waits.
+    let before = sleeps(pid);
+    send(timeout.pid(), "SIGTERM");
+    wait_until("the program listens again", || sleeps(pid) > before + 1);
+    holding.release();
+    let run = timeout.end();
+    assert_eq!(run.lines(), ["answer 0", "answer 1", "answer 2"]);
+    assert_eq!(run.stderr, "pngpost: stopped by SIGTERM; 3 lines are out, go on with --skip 3\n");
+}
+
+/// Stops a run while uploads are held, and then releases them.
+fn stopped(
+    options: &[&str],
+    answer: fn(u32) -> Vec<u8>,
+    held: usize,
+) -> crate::support::program::Run {
+    let holding = Holding::new(2, answer);
+    let program = holding.start(options);
+    holding.wait_for(held);
+    stop(program.pid(), "SIGINT");
+    holding.release();
+    program.end()
+}
+
+#[test]
+fn quiet_says_nothing() {
+    let run = stopped(&["-q"], line, 1);
+    assert_eq!((run.signal, run.stderr.as_str(), run.lines().len()), (Some(2), "", 3));
+}
+
+#[test]
+fn the_summary_of_verbose_follows() {
+    let run = stopped(&["-v", "-j", "2"], line, 2);
+    let messages: Vec<_> = run.stderr.lines().collect();
+    assert_eq!((run.signal, messages.len()), (Some(2), 2), "{messages:?}");
+    let stopped = "pngpost: stopped by SIGINT; 4 lines are out, go on with --skip 4";
+    assert_eq!(messages[0], stopped);
+    assert!(messages[1].starts_with("pngpost: 4 frames, 0 failed, "), "{messages:?}");
+}
+
+#[test]
+fn records_agree_with_that() {
+    let run = stopped(&["--ndjson"], line, 1);
+    let run = run.stops(2, "stopped by SIGINT; 3 lines are out, go on with --skip 3");
+    assert!(run.lines()[2].starts_with("{\"frame\":2,\"status\":200,"));
+}
+
+#[test]
+fn a_frame_that_fails_while_the_run_stops_is_that_frames_failure() {
+    for (jobs, later) in [("1", ""), ("4", ", 3 later frames will be posted again")] {
+        let held = if jobs == "1" { 1 } else { 4 };
+        let run = stopped(&["-j", jobs], bad_frame_2, held);
+        let message =
+            format!("frame 2: upload: status 400; 3 lines are out{later}, go on with --skip 3");
+        assert_eq!(run.fails(1, &message).lines()[2], "bad");
+    }
+}
+
+#[test]
+fn with_keep_going_a_failed_frame_has_its_line_and_the_signal_ends_the_run() {
+    let run = stopped(&["--keep-going", "-j", "2"], bad_frame_2, 2);
+    assert_eq!(run.signal, Some(2));
+    assert_eq!(run.lines(), ["answer 0", "answer 1", "bad", "answer 3"]);
+    let messages = "pngpost: frame 2: upload: status 400\n\
+                    pngpost: stopped by SIGINT; 4 lines are out, go on with --skip 4\n";
+    assert_eq!(run.stderr, messages);
+}
+
+#[test]
+fn a_frame_that_fails_beyond_the_gap_is_told_and_ends_the_run_with_1() {
+    // Frame 1 is turned away for now, and waits for an hour. Then the others are answered.
+    fn answer(frame: u32) -> Vec<u8> {
+        match frame {
+            3 => response("400 Bad Request", "bad"),
+            _ => line(frame),
+        }
+    }
+    for keep_going in [false, true] {
+        let (released, held) = (Arc::<Turnstile>::default(), AtomicUsize::new(0));
+        let turnstile = Arc::clone(&released);
+        let server = Server::answering(move |_, request| {
+            let frame = tiny_number(&request.body);
+            if frame > 0 {
+                held.fetch_add(1, Ordering::AcqRel);
+                wait_until("all are there", || held.load(Ordering::Acquire) >= 3);
+            }
+            if frame == 1 {
+                let busy = "Retry-After: 3600\r\n";
+                return crate::support::server::response_with("503 busy", busy, "");
+            }
+            if frame > 1 {
+                turnstile.wait_for(1);
+            }
+            answer(frame)
+        });
+        let options = if keep_going { "--keep-going" } else { "--raw" };
+        let url = server.url();
+        let arguments =
+            ["-v", "-s", "1x1", "--raw", options, "-j", "3", "--retry-max-time", "0", &url];
+        let mut program = Running::start(command(&arguments));
+        program.write(&tiny_frames(20));
+        let mut messages = program.stderr_lines();
+        assert!(messages.next().unwrap().contains("frame 1: upload: status 503; attempt 2 of 4"));
+        stop(program.pid(), "SIGINT");
+        released.pass_one();
+        let run = program.end();
+        let messages: Vec<_> = messages.take(2).collect();
+        assert_eq!(messages[0], "pngpost: frame 3: upload: status 400");
+        let stopped = "pngpost: stopped by SIGINT; 1 line is out, 2 frames will be posted again, \
+                       go on with --skip 1";
+        assert_eq!(messages[1], stopped);
+        assert_eq!(run.lines(), ["answer 0"]);
+        let ending = if keep_going { (None, Some(2)) } else { (Some(1), None) };
+        assert_eq!((run.status, run.signal), ending);
+    }
+}
+
+/// The producer ends at once, and the program somewhat later.
+#[test]
+fn a_last_frame_that_is_cut_short_is_no_error_of_a_run_that_was_told_to_stop() {
+    for producer_is_first in [true, false] {
+        for jobs in ["1", "4"] {
+            let holding = Holding::new(2, line);
+            let mut program = Running::start(command(&holding.arguments(&["-j", jobs])));
+            program.write(&tiny_frames(3));
+            holding.wait_for(1);
+            program.write(&tiny(3)[..1]);
+            let pid = program.pid();
+            if producer_is_first {
+                program.stdin = None;
+                // The cut is known, and its place in the order is taken.
+                wait_until("the input is at its end", || {
+                    threads(pid, "encode").is_empty() && threads(pid, "upload").len() <= 1
+                });
+            }
+            stop(pid, "SIGINT");
+            program.stdin = None;
+            holding.release();
+            let run = program.finish();
+            let message = "stopped by SIGINT; 3 lines are out, go on with --skip 3";
+            assert_eq!(run.stops(2, message).lines().len(), 3);
+        }
+    }
+}
+
+#[test]
+fn a_run_that_is_complete_when_the_signal_comes_ends_by_it_all_the_same() {
+    // A shell's loop goes on unless a program ends by the signal.
+    let holding = Holding::new(2, line);
+    let mut program = Running::start(command(&holding.arguments(&[])));
+    program.write(&tiny_frames(3));
+    program.stdin = None;
+    holding.wait_for(1);
+    stop(program.pid(), "SIGINT");
+    holding.release();
+    program.finish().stops(2, "stopped by SIGINT; 3 lines are out, go on with --skip 3");
+}
+
+/// The program by way of another, which ends as it does.
+fn by(launcher: &str, arguments: &[&str], holding: &Holding) -> Option<Running> {
+    let mut command = Command::new(needed(launcher)?);
+    command.args(arguments).arg(env!("CARGO_BIN_EXE_pngpost")).args(holding.arguments(&[]));
+    command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    Some(holding.start_as(command))
+}
+
+#[test]
+fn as_the_first_process_of_a_container_it_exits_with_the_signals_status() {
+    let may = Command::new("unshare").args(["--pid", "--fork", "true"]).output();
+    if !may.is_ok_and(|output| output.status.success()) {
+        return skip("unshare makes no PID namespace here");
+    }
+    for (number, signal) in STOPS {
+        for is_second in [false, true] {
+            let holding = Holding::new(2, line);
+            let Some(program) = by("unshare", &["--pid", "--fork"], &holding) else { return };
+            holding.wait_for(1);
+            let pid = program_below(program.pid());
+            let message = if is_second {
+                stop_and_listen(pid, signal);
+                send(pid, signal);
+                String::new()
+            } else {
+                stop(pid, signal);
+                holding.release();
+                format!("pngpost: stopped by {signal}; 3 lines are out, go on with --skip 3\n")
+            };
+            let run = program.end();
+            assert_eq!((run.status, run.stderr), (Some(128 + number), message));
+        }
+    }
+}
+
+#[test]
+fn a_signal_that_is_ignored_from_the_start_stays_ignored() {
+    let shell = "trap '' \"$1\"; shift; exec \"$@\"";
+    for (signal, launcher, arguments) in [
+        ("SIGHUP", "nohup", &[][..]),
+        ("SIGHUP", "sh", &["-c", shell, "sh", "HUP"][..]),
+        ("SIGINT", "sh", &["-c", shell, "sh", "INT"][..]),
+    ] {
+        let holding = Holding::new(2, line);
+        let Some(program) = by(launcher, arguments, &holding) else { return };
+        holding.wait_for(1);
+        send(program.pid(), signal);
+        stop(program.pid(), "SIGTERM");
+        holding.release();
+        let run = program.end();
+        let message = "stopped by SIGTERM; 3 lines are out, go on with --skip 3";
+        assert_eq!(run.stops(15, message).lines().len(), 3);
+    }
+}
+
+#[test]
+fn a_run_that_ignores_all_signals_goes_on_to_its_end() {
+    let holding = Holding::new(2, line);
+    let shell = "trap '' INT TERM HUP; exec \"$@\"";
+    let Some(program) = by("sh", &["-c", shell, "sh"], &holding) else { return };
+    holding.wait_for(1);
+    STOPS.iter().for_each(|(_, signal)| send(program.pid(), signal));
+    holding.release();
+    assert_eq!(program.finish().ok().lines().len(), 20);
+}
