@@ -13,21 +13,22 @@ use socket2::SockRef;
 use crate::support::engine::Engine;
 use crate::support::program::Running;
 use crate::support::server::{Request, Server, ok, response, response_with};
-use crate::support::{noise, tiny, tiny_number, wait_until};
+use crate::support::signals::{STOPS, stop};
+use crate::support::{noise, tiny, tiny_frames, tiny_number, wait_until};
 
 const FRAMES: u32 = 20_000;
 const JOBS: usize = 8;
 
 /// Fails this attempt, or answers: frame and attempt alone decide. Gives whether the connection goes on.
 fn answer(connection: &mut TcpStream, frame: u32, attempt: u32) -> bool {
-    let draw = noise(u64::from(frame) << 8 | u64::from(attempt), 3);
+    let draw = draw(frame, attempt);
+    if is_answered(frame, attempt) {
+        let _ = connection.write_all(&ok(format!("answer {frame}\n")));
+        return true;
+    }
     let mut send = |bytes: &[u8]| {
         let _ = connection.write_all(bytes);
     };
-    if draw[0] >= 26 {
-        send(&ok(format!("answer {frame}\n")));
-        return true;
-    }
     match draw[1] % 14 {
         0 => {}
         1 => SockRef::from(&*connection).set_linger(Some(Duration::ZERO)).unwrap(),
@@ -53,6 +54,15 @@ fn answer(connection: &mut TcpStream, frame: u32, attempt: u32) -> bool {
     matches!(draw[1] % 14, 8..=11)
 }
 
+/// Whether this attempt gets a whole answer.
+fn is_answered(frame: u32, attempt: u32) -> bool {
+    draw(frame, attempt)[0] >= 26
+}
+
+fn draw(frame: u32, attempt: u32) -> Vec<u8> {
+    noise(u64::from(frame) << 8 | u64::from(attempt), 3)
+}
+
 /// How many of the program's file descriptors are open.
 fn descriptors(program: &Running) -> usize {
     std::fs::read_dir(format!("/proc/{}/fd", program.pid())).unwrap().count()
@@ -76,8 +86,22 @@ fn soak_on_kept_connections() {
     soak(Engine::Kept);
 }
 
-fn soak(engine: Engine) {
-    let attempts: Arc<Mutex<HashMap<u32, u32>>> = Arc::default();
+#[test]
+#[ignore = "takes a minute or so"]
+fn soak_with_stops_over_minreq() {
+    soak_with_stops(Engine::Minreq);
+}
+
+#[test]
+#[ignore = "takes a minute or so"]
+fn soak_with_stops_on_kept_connections() {
+    soak_with_stops(Engine::Kept);
+}
+
+type Attempts = Arc<Mutex<HashMap<u32, u32>>>;
+
+fn server() -> (Server, Attempts) {
+    let attempts = Attempts::default();
     let counted = Arc::clone(&attempts);
     let server = Server::scripted(move |_, mut connection| {
         while let Some(request) = Request::read(&mut connection) {
@@ -93,10 +117,63 @@ fn soak(engine: Engine) {
             }
         }
     });
-    let (url, jobs) = (server.url(), JOBS.to_string());
+    (server, attempts)
+}
+
+/// The program on frames from `first` on.
+fn start(engine: Engine, server: &Server, first: u32) -> Running {
+    let (url, jobs, skip) = (server.url(), JOBS.to_string(), first.to_string());
     let limits = ["-m", "2", "--retry", "50", "--retry-delay", "0.001", "--retry-all-errors"];
-    let arguments = [&["-s", "1x1", "--raw", "-j", &jobs], &limits[..], &[&url]].concat();
-    let mut program = Running::start(engine.command(&arguments));
+    let arguments =
+        [&["-s", "1x1", "--raw", "-j", &jobs, "--skip", &skip], &limits[..], &[&url]].concat();
+    Running::start(engine.command(&arguments))
+}
+
+/// Each thousand frames a signal, and a run that goes on as the one before has told.
+fn soak_with_stops(engine: Engine) {
+    let (server, attempts) = server();
+    let mut lines = Vec::new();
+    let mut again = 0;
+    while lines.len() < FRAMES as usize {
+        let first = lines.len() as u32;
+        let mut program = start(engine, &server, first);
+        let mut stdin = program.stdin.take().unwrap();
+        let feeder = thread::spawn(move || stdin.write_all(&tiny_frames(FRAMES)));
+        let last = (first + FRAMES / 20).min(FRAMES);
+        lines.extend((first..last).map(|_| program.line()));
+        if last < FRAMES {
+            let (number, signal) = STOPS[lines.len() / 1000 % 3];
+            stop(program.pid(), signal);
+            let run = program.end();
+            lines.extend(run.lines());
+            let (out, skip) = (lines.len() - first as usize, lines.len());
+            let begin = format!("pngpost: stopped by {signal}; {out} lines are out, ");
+            let end = format!("go on with --skip {skip}\n");
+            let named = run.stderr.strip_prefix(&begin).and_then(|it| it.strip_suffix(&end));
+            let named = named.expect(&run.stderr).split(' ').next().unwrap();
+            again += if named.is_empty() { 0 } else { named.parse::<u32>().unwrap() };
+            assert_eq!(run.signal, Some(number));
+        } else {
+            program.finish().ok();
+        }
+        let _ = feeder.join().unwrap();
+    }
+    let expected: Vec<_> = (0..FRAMES).map(|number| format!("answer {number}")).collect();
+    assert!(lines == expected);
+    // After a frame's answer there is no attempt, unless a run has named the frame.
+    let attempts = attempts.lock().unwrap();
+    let beyond = |(&frame, &count): (&u32, &u32)| {
+        let needed = (1..).find(|&attempt| is_answered(frame, attempt)).unwrap();
+        count.saturating_sub(needed)
+    };
+    let beyond = attempts.iter().map(beyond).sum::<u32>();
+    println!("{again} frames were named, {beyond} attempts came after an answer");
+    assert!(beyond <= again, "{beyond} attempts after an answer, {again} named");
+}
+
+fn soak(engine: Engine) {
+    let (server, attempts) = server();
+    let mut program = start(engine, &server, 0);
     let mut stdin = program.stdin.take().unwrap();
     let (sender, numbers) = std::sync::mpsc::channel::<u32>();
     let feeder = thread::spawn(move || {
