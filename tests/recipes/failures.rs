@@ -65,17 +65,26 @@ pub fn resume_again(block: &Block) {
     assert_resumed(&failing_once(block, 17, || Answer::Own(ERROR)));
 }
 
-/// The crash comes between two lines: lines come out whole.
-pub fn resume_after_a_crash(block: &Block) {
-    assert_resumed(&failing_once(block, 9, || Answer::Cut));
-}
-
 /// The recipe makes the lines of all frames out of those of a run that fails.
 #[track_caller]
 fn assert_resumed(trial: &Trial) {
     assert_eq!(first_run(trial).status, Some(1));
     trial.run().ok();
     assert_lines(&lines(trial), &trial.pictures());
+}
+
+/// A crash leaves whole lines, a torn one behind them, or nothing.
+pub fn resume_after_a_crash(block: &Block) {
+    for (lines, torn) in [(17, 5), (17, 0), (1, 0), (0, 3), (0, 0)] {
+        let trial = Trial::new(block);
+        trial.write("frames.rgb", trial.frames(24, 64, 64).concat());
+        first_run(&trial).ok();
+        let whole = String::from_utf8(trial.read("lines")).unwrap();
+        let end = whole.split_inclusive('\n').take(lines).map(str::len).sum::<usize>();
+        trial.write("lines", &whole[..end + torn]);
+        trial.run().ok();
+        assert_eq!(String::from_utf8(trial.read("lines")).unwrap(), whole);
+    }
 }
 
 /// The message, word for word.

@@ -81,6 +81,7 @@ recipes! {
     readme_tensorflow: servers::json, README, "resnet:predict", [];
     readme_message: failures::message_of_a_status, README, "frame 17: upload: status 500", [];
     readme_resume: failures::resume_after_a_status, README, "--skip 18 https", [];
+    readme_crash: failures::resume_after_a_crash, README, "tail -c 1 lines", [];
     readme_curl_loop: shell::curl_loop, README, "for f in *.png; do curl", ["curl"];
 
     manual_numpy: python::rgb, MANUAL, "python3 frames.py |", ["python numpy"];
@@ -125,7 +126,7 @@ recipes! {
     records_shown: failures::records_shown, RECIPES, "{\"frame\":0,", [];
     message: failures::message_of_a_cut, RECIPES, "frame 17: upload: no response", [];
     resume: failures::resume_after_a_cut, RECIPES, "--skip 17 https://host/classify <", [];
-    resume_with_the_frame_again: failures::resume_again, RECIPES, "sed -i '$d' lines", [];
+    resume_with_the_frame_again: failures::resume_again, RECIPES, "sed -i '$d' lines &&", [];
     resume_after_a_crash: failures::resume_after_a_crash, RECIPES, "wc -l < lines", [];
     many_machines: machines::one_killed, RECIPES, "--retries 3 --pipe", ["parallel", "ssh", "sshd"];
     many_machines_resumed: machines::one_killed_and_resumed, RECIPES, "--resume-failed",
