@@ -1,6 +1,7 @@
 //! The counts of a run, the progress line, the closing summary.
 //!
-//! Every stage counts here, and no decision depends on a count. The progress line is drawn only if stderr is
+//! Every stage counts here. Two counts are more than figures: `in_flight` tells `stop` whether an answer is still
+//! to come, and `posted` tells `output` how many frames are posted again. The progress line is drawn only if stderr is
 //! a terminal and stdout is not, at most five times a second, and always shorter than the terminal is wide.
 //! `messages` draws and wipes it. When a `ProgressLine` is dropped, the line and its thread are gone.
 
