@@ -27,6 +27,9 @@ pub struct Counts {
     /// The body bytes of the attempts of which a byte may have left.
     pub bytes_sent: AtomicU64,
     pub retries: AtomicU64,
+    /// Attempts that the server refused for now.
+    pub refused: AtomicU64,
+    pub limit: Limit,
     /// Attempts under way.
     pub in_flight: AtomicU64,
     /// Frames under way or posted: those that the server may have got.
@@ -37,6 +40,41 @@ pub struct Counts {
     pub answered: AtomicU64,
     pub lines: AtomicU64,
     pub failed: AtomicU64,
+}
+
+/// What the server was found to allow.
+#[derive(Default)]
+pub struct Limit {
+    /// Attempts in a million seconds; 0: as many as there are.
+    pace: AtomicU64,
+    /// Uploads under way; 0: as many as there are jobs.
+    room: AtomicU64,
+}
+
+impl Limit {
+    /// Sets the limits: attempts a second, and uploads under way.
+    pub fn set(&self, pace: Option<f64>, room: Option<u32>) {
+        // A cast from a float saturates.
+        self.pace.store(pace.map_or(0, |pace| (pace * 1e6) as u64), Ordering::Relaxed);
+        self.room.store(room.map_or(0, u64::from), Ordering::Relaxed);
+    }
+
+    /// The limits in words.
+    fn text(&self) -> Option<String> {
+        let pace = match load(&self.pace) as f64 / 1e6 {
+            0.0 => None,
+            pace if pace < 1.0 => Some(format!("{:.1} attempts/min", pace * 60.0)),
+            pace => Some(format!("{pace:.1} attempts/s")),
+        };
+        let room = match load(&self.room) {
+            0 => None,
+            room => Some(format!("{room} at once")),
+        };
+        match (pace, room) {
+            (Some(pace), Some(room)) => Some(format!("{pace}, {room}")),
+            (pace, room) => pace.or(room),
+        }
+    }
 }
 
 impl Counts {
@@ -71,7 +109,7 @@ impl Progress {
 fn summary(counts: &Counts, begin: Instant) -> String {
     let seconds = begin.elapsed().as_secs_f64();
     let frames = load(&counts.frames);
-    format!(
+    let mut summary = format!(
         "{}, {} failed, {}, {} read, {} sent, {seconds:.3} s, {:.1} frames/s",
         count_of(frames, "frame", "frames"),
         load(&counts.failed),
@@ -79,7 +117,15 @@ fn summary(counts: &Counts, begin: Instant) -> String {
         count_of(load(&counts.bytes_read), "byte", "bytes"),
         count_of(load(&counts.bytes_sent), "byte", "bytes"),
         rate(frames, seconds),
-    )
+    );
+    let refused = load(&counts.refused);
+    if refused > 0 {
+        let _ = write!(summary, "; {} refused", count_of(refused, "attempt", "attempts"));
+    }
+    if let Some(limit) = counts.limit.text() {
+        let _ = write!(summary, "; the server was found to take {limit}");
+    }
+    summary
 }
 
 fn load(count: &AtomicU64) -> u64 {
@@ -152,26 +198,31 @@ impl Shared {
         let retries = count_of(load(&self.counts.retries), "retry", "retries");
         let in_flight = load(&self.counts.in_flight);
         let rate = rate(load(&self.counts.frames), self.begin.elapsed().as_secs_f64());
-        let long = format!(
+        let limit = self.counts.limit.text().map(|limit| format!("limited to {limit}"));
+        let mut long = format!(
             "pngpost: {answered} answered, {in_flight} in flight, {rate:.1} frames/s, \
              {retries}, {failed} failed"
         );
+        if let Some(limit) = &limit {
+            let _ = write!(long, ", {limit}");
+        }
         if long.len() < columns {
             return long;
         }
         let fields = [
-            format!("{answered} answered"),
-            format!("{failed} failed"),
-            format!("{in_flight} up"),
-            format!("{rate:.1}/s"),
-            retries,
+            Some(format!("{answered} answered")),
+            Some(format!("{failed} failed")),
+            Some(format!("{in_flight} up")),
+            Some(format!("{rate:.1}/s")),
+            limit,
+            Some(retries),
         ];
-        fitting(&fields, columns)
+        fitting(fields.into_iter().flatten(), columns)
     }
 }
 
 /// As many whole fields as fit, and one column less: in the last column some terminals wrap.
-fn fitting(fields: &[String], columns: usize) -> String {
+fn fitting(fields: impl Iterator<Item = String>, columns: usize) -> String {
     let mut text = String::new();
     for field in fields {
         let comma = if text.is_empty() { "" } else { ", " };
@@ -210,6 +261,14 @@ mod tests {
         assert_eq!(shared.text(80), long);
         assert_eq!(shared.text(40), "1234 answered, 5 failed, 0 up, 123.9/s");
         assert_eq!(shared.text(24), "1234 answered, 5 failed");
+        for columns in 0..100 {
+            assert!(shared.text(columns).len() < columns.max(1), "{columns}");
+        }
+        // While the server limits the run.
+        shared.counts.limit.set(Some(9.56), None);
+        assert_eq!(shared.text(200), format!("{long}, limited to 9.6 attempts/s"));
+        shared.counts.limit.set(Some(0.2), Some(2));
+        assert!(shared.text(200).ends_with(", limited to 12.0 attempts/min, 2 at once"));
         for columns in 0..100 {
             assert!(shared.text(columns).len() < columns.max(1), "{columns}");
         }

@@ -28,8 +28,7 @@ use options::{Action, OPTIONS, Opt};
 /// The most uploads in flight: each has a thread and a connection.
 const MAX_JOBS: u64 = 1000;
 
-/// The defaults of --retry-delay and --retry-max-time.
-const RETRY_DELAY: Duration = Duration::from_secs(1);
+/// The default of --retry-max-time.
 const RETRY_MAX_TIME: Duration = Duration::from_secs(600);
 
 /// The most retries of a frame.
@@ -54,8 +53,10 @@ pub struct Args {
     pub method: String,
     pub jobs: usize,
     pub max_time: Duration,
-    pub retries: u32,
-    pub retry_delay: Duration,
+    /// `None`: each cause has its own number.
+    pub retries: Option<u32>,
+    /// `None`: each cause has its own pause.
+    pub retry_delay: Option<Duration>,
     /// `None`: without limit.
     pub retry_max_time: Option<Duration>,
     pub retry_all_errors: bool,
@@ -220,9 +221,9 @@ impl Typed {
             method: self.method.unwrap_or_else(|| "POST".to_owned()),
             jobs: self.jobs.unwrap_or(1) as usize,
             max_time: self.max_time.unwrap_or(Duration::from_secs(300)),
-            retries: self.retries.unwrap_or(3) as u32,
+            retries: self.retries.map(|retries| retries as u32),
             // As in curl, 0 means the default pause, and no limit.
-            retry_delay: self.retry_delay.filter(|it| !it.is_zero()).unwrap_or(RETRY_DELAY),
+            retry_delay: self.retry_delay.filter(|it| !it.is_zero()),
             retry_max_time: Some(self.retry_max_time.unwrap_or(RETRY_MAX_TIME))
                 .filter(|it| !it.is_zero()),
             retry_all_errors: self.retry_all_errors,
@@ -252,8 +253,8 @@ mod tests {
             }
         };
         let ms = Duration::from_millis;
-        assert_eq!(parsed("0.5"), (ms(500), Some(ms(500))));
-        assert_eq!(parsed("0"), (RETRY_DELAY, None));
-        assert_eq!(parsed("0.0"), (RETRY_DELAY, None));
+        assert_eq!(parsed("0.5"), (Some(ms(500)), Some(ms(500))));
+        assert_eq!(parsed("0"), (None, None));
+        assert_eq!(parsed("0.0"), (None, None));
     }
 }

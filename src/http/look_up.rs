@@ -19,6 +19,12 @@ pub struct LookUp {
     shared: Arc<Shared>,
 }
 
+/// The reason why a look-up has no address.
+enum Unresolved {
+    System(i32),
+    Text(String),
+}
+
 #[derive(Default)]
 struct Shared {
     state: Mutex<State>,
@@ -30,8 +36,9 @@ struct Shared {
 struct State {
     begun: u64,
     done: u64,
-    /// The result of the last look-up; the error is the resolver's text.
-    result: Option<Result<Vec<SocketAddr>, String>>,
+    /// The result of the last look-up. An error can't be cloned, so it is kept as its number, if the system
+    /// gave one (no descriptor, for example), or as the resolver's text.
+    result: Option<Result<Vec<SocketAddr>, Unresolved>>,
 }
 
 impl LookUp {
@@ -60,7 +67,8 @@ impl LookUp {
         }
         match &state.result {
             Some(Ok(addresses)) if !addresses.is_empty() => Ok(addresses.clone()),
-            Some(Err(text)) => Err(io::Error::other(text.clone())),
+            Some(Err(Unresolved::System(number))) => Err(io::Error::from_raw_os_error(*number)),
+            Some(Err(Unresolved::Text(text))) => Err(io::Error::other(text.clone())),
             _ => Err(io::Error::other("the host has no address")),
         }
     }
@@ -70,14 +78,17 @@ impl LookUp {
         let thread = thread::Builder::new().name("look-up".into());
         thread.spawn(move || {
             let found = (host.as_str(), port).to_socket_addrs();
-            shared.end(found.map(Iterator::collect).map_err(|error| error.to_string()));
+            shared.end(found.map(Iterator::collect).map_err(|error| match error.raw_os_error() {
+                Some(number) => Unresolved::System(number),
+                None => Unresolved::Text(error.to_string()),
+            }));
         })?;
         Ok(())
     }
 }
 
 impl Shared {
-    fn end(&self, result: Result<Vec<SocketAddr>, String>) {
+    fn end(&self, result: Result<Vec<SocketAddr>, Unresolved>) {
         let mut state = self.lock();
         state.result = Some(result);
         state.done = state.begun;

@@ -218,9 +218,6 @@ fn gives_up_after(retries: u32) -> Duration {
     first.saturating_mul((2 << retries.min(15)) - 1).min(CONNECT_AT_MOST)
 }
 
-/// ENFILE and EMFILE, on Linux and on the BSDs: no file descriptor, so no socket.
-const NO_FILE_DESCRIPTOR: [i32; 2] = [23, 24];
-
 /// Whether only the look-up or `connect` reports this error, at `elapsed` since the call began.
 fn is_of_connect(error: &(dyn Error + 'static), elapsed: Duration) -> bool {
     let Some(error) = outcome::innermost::<io::Error>(error) else { return false };
@@ -228,12 +225,11 @@ fn is_of_connect(error: &(dyn Error + 'static), elapsed: Duration) -> bool {
         return true;
     }
     match error.kind() {
-        ErrorKind::AddrNotAvailable => true,
         ErrorKind::ConnectionRefused
         | ErrorKind::HostUnreachable
         | ErrorKind::NetworkUnreachable
         | ErrorKind::NetworkDown => elapsed < *GIVES_UP_AFTER,
-        _ => error.raw_os_error().is_some_and(|number| NO_FILE_DESCRIPTOR.contains(&number)),
+        _ => false,
     }
 }
 
@@ -249,9 +245,17 @@ mod tests {
 
     #[test]
     fn what_connect_reports_was_never_sent() {
-        // EMFILE, ENFILE, EADDRNOTAVAIL, ENETUNREACH, ECONNREFUSED, EHOSTUNREACH of Linux.
-        for number in [24, 23, 99, 101, 111, 113] {
+        // ENETUNREACH, ECONNREFUSED, EHOSTUNREACH of Linux.
+        for number in [101, 111, 113] {
             assert_eq!(of(io::Error::from_raw_os_error(number)), Outcome::NeverSent, "{number}");
+        }
+    }
+
+    #[test]
+    fn no_descriptor_and_no_port_are_our_own_shortage() {
+        // EMFILE, ENFILE, EADDRNOTAVAIL of Linux.
+        for number in [24, 23, 99] {
+            assert_eq!(of(io::Error::from_raw_os_error(number)), Outcome::NoRoom, "{number}");
         }
     }
 

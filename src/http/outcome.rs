@@ -3,7 +3,8 @@
 //! Promise 4 stands on `NeverSent`: it is used only if no byte of the request can have left.
 
 use std::error::Error;
-use std::{fmt, io};
+use std::fmt;
+use std::io::{self, ErrorKind};
 
 use crate::messages;
 
@@ -11,6 +12,9 @@ use crate::messages;
 pub enum Outcome {
     /// No byte of the request has left: it may be repeated.
     NeverSent,
+    /// No byte of the request has left, as we have no descriptor or no port for a connection: it may be
+    /// repeated, and there is room once an upload of our own has ended.
+    NoRoom,
     /// The server did not take the frame, and says so, for now: it may be repeated.
     RefusedForNow,
     /// The frame may have arrived: it is repeated only if the user asks for it.
@@ -102,7 +106,8 @@ impl Error for Coded {}
 pub fn of_error(error: &(dyn Error + 'static)) -> Option<Outcome> {
     match innermost::<Coded>(error) {
         Some(coded) => Some(coded.outcome()),
-        None => is_final(error).then_some(Outcome::Refused),
+        None if is_final(error) => Some(Outcome::Refused),
+        None => is_of_no_room(error).then_some(Outcome::NoRoom),
     }
 }
 
@@ -115,6 +120,17 @@ fn is_final(error: &(dyn Error + 'static)) -> bool {
     innermost::<io::Error>(error).is_some_and(|error| {
         let text = error.to_string();
         is_of_look_up(error) && !LOOK_UP_MAY_PASS.iter().any(|known| text.contains(known))
+    })
+}
+
+/// ENFILE and EMFILE, on Linux and on the BSDs: no file descriptor, so no socket.
+const NO_FILE_DESCRIPTOR: [i32; 2] = [23, 24];
+
+/// Whether we have no descriptor or no port for a connection. Only making one reports this.
+pub fn is_of_no_room(error: &(dyn Error + 'static)) -> bool {
+    innermost::<io::Error>(error).is_some_and(|error| {
+        error.kind() == ErrorKind::AddrNotAvailable
+            || error.raw_os_error().is_some_and(|number| NO_FILE_DESCRIPTOR.contains(&number))
     })
 }
 

@@ -15,7 +15,7 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use crate::ending::Ending;
-use crate::http::{Outcome, Response};
+use crate::http::Response;
 use crate::input::{Cause, InputError};
 use crate::messages::{Secrets, causes, count_of, plain, say};
 use crate::pipeline::{Answer, Answers, Unsent};
@@ -150,16 +150,16 @@ impl Lines {
 
     fn tell(&self, frame: u64, upload: Upload) -> Told {
         let tried = tried(&upload);
-        let Upload { attempts, elapsed, result, .. } = upload;
-        let (response, cause, must_end) = match result {
-            Ok(response) if response.is_success() => (Some(response), None, false),
+        let Upload { attempts, elapsed, result, ends_run, .. } = upload;
+        let (response, cause) = match result {
+            Ok(response) if response.is_success() => (Some(response), None),
             Ok(response) => {
                 let refusal = self.refusal(frame, &response);
-                (Some(response), Some(refusal), false)
+                (Some(response), Some(refusal))
             }
-            Err(failure) => (None, Some(failure.cause), failure.outcome == Outcome::Hopeless),
+            Err(failure) => (None, Some(failure.cause)),
         };
-        let ends_run = cause.is_some() && (must_end || !self.keep_going);
+        let ends_run = cause.is_some() && (ends_run || !self.keep_going);
         let failure = cause.map(|cause| format!("upload: {cause}{tried}"));
         Told { attempts, elapsed, response, failure, ends_run }
     }

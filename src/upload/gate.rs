@@ -1,97 +1,153 @@
-//! Where uploads wait until they may start. All jobs share one gate, and with it the run's `Retry`, on the
-//! real clock. Retries wait nowhere else.
+//! Where uploads wait until they may start: the run's `Schedule` on the real clock. All jobs share one gate.
+//! Retries wait nowhere else.
 //!
-//! If several frames wait, the lowest one goes first: its line is due first.
+//! Waiting is cheap: of the frames that are ready only the first one watches the clock. It wakes the next one
+//! if it goes; all others sleep.
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 use std::collections::hash_map::RandomState;
 use std::hash::{BuildHasher, Hasher};
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::thread::{self, Thread};
 use std::time::{Instant, SystemTime};
 
 use crate::http::{Failure, Outcome, Response};
 
-use super::retry::{Failed, Next, Policy, Retry, Start};
+use crate::progress::Counts;
+
+use super::pace::Started;
+use super::retry::{Next, Policy};
+use super::schedule::{Ended, Schedule, Turn};
+use super::tries::Tries;
 
 type Random = fn() -> f64;
 
 pub struct Gate {
     shared: Mutex<Shared>,
-    changed: Condvar,
     /// Only frames below this one pass: up to the first that has failed, or none if the run is to stop.
     end: AtomicU64,
+    counts: Arc<Counts>,
 }
 
 struct Shared {
-    retry: Retry<Random>,
-    /// The frames that wait to start. Almost always there are none, and then no thread is woken.
-    waiting: BTreeSet<u64>,
+    schedule: Schedule<Random>,
+    /// The threads of the frames that wait. Almost always there are none.
+    waiting: BTreeMap<u64, Thread>,
+    /// The frame that has asked for the time of its start, as the first one.
+    watching: Option<u64>,
 }
 
 impl Gate {
-    pub fn new(policy: Policy) -> Self {
-        let retry = Retry::new(policy, random as Random);
-        let shared = Shared { retry, waiting: BTreeSet::new() };
-        let end = AtomicU64::new(u64::MAX);
-        Gate { shared: Mutex::new(shared), changed: Condvar::new(), end }
+    pub fn new(policy: Policy, counts: Arc<Counts>) -> Self {
+        let schedule = Schedule::new(policy, random as Random);
+        let shared = Shared { schedule, waiting: BTreeMap::new(), watching: None };
+        Gate { shared: Mutex::new(shared), end: AtomicU64::new(u64::MAX), counts }
     }
 
-    /// Waits until an attempt for this frame may start. Returns the round of `Start::Now`, or `None` if the
-    /// gate is closed for this frame.
-    pub fn wait(&self, frame: u64) -> Option<u32> {
+    /// Waits until an attempt for this frame may start, and at least until `not_before`. `None` if the gate is
+    /// closed for this frame.
+    pub fn wait(&self, frame: u64, not_before: Option<Instant>) -> Option<Started> {
+        if !self.lets_pass(frame) {
+            return None;
+        }
+        let now = Instant::now();
         let mut shared = self.lock();
-        shared.waiting.insert(frame);
-        let round = loop {
+        if not_before.is_none_or(|then| then <= now) {
+            // If nobody waits and nothing is limited, that is all.
+            if shared.schedule.first().is_none_or(|first| frame < first)
+                && let Turn::Now(started) = shared.schedule.start(now)
+            {
+                return Some(started);
+            }
+            shared.schedule.enter(frame);
+        }
+        shared.waiting.insert(frame, thread::current());
+        self.wait_for_turn(shared, frame, not_before)
+    }
+
+    /// Sleeps until the frame has its turn.
+    fn wait_for_turn<'a>(
+        &'a self,
+        mut shared: MutexGuard<'a, Shared>,
+        frame: u64,
+        not_before: Option<Instant>,
+    ) -> Option<Started> {
+        let started = loop {
             if !self.lets_pass(frame) {
                 break None;
             }
-            if shared.waiting.first() != Some(&frame) {
-                shared = self.changed.wait(shared).unwrap_or_else(PoisonError::into_inner);
-                continue;
-            }
             let now = Instant::now();
-            let later = match shared.retry.start(now) {
-                Start::Now(round) => break Some(round),
-                Start::At(later) => later,
+            let until = if let Some(then) = not_before.filter(|&then| then > now) {
+                Some(then)
+            } else {
+                shared.schedule.enter(frame);
+                match shared.turn(frame, now) {
+                    Turn::Now(started) => break Some(started),
+                    Turn::At(then) => Some(then),
+                    Turn::AfterAnEnd => None,
+                }
             };
-            let waited = self.changed.wait_timeout(shared, later.saturating_duration_since(now));
-            shared = waited.unwrap_or_else(PoisonError::into_inner).0;
+            // Another one may have become the first, and sleep.
+            if shared.first_watches() {
+                drop(shared)
+            } else {
+                self.wake_first(shared)
+            }
+            match until {
+                Some(then) => thread::park_timeout(then.saturating_duration_since(now)),
+                None => thread::park(),
+            }
+            shared = self.lock();
         };
+        shared.schedule.leave(frame);
         shared.waiting.remove(&frame);
-        self.unlock(shared);
-        round
+        self.wake_first(shared);
+        started
     }
 
-    /// Reports a failed attempt. `round` is that of `wait`; `attempts` counts those of this frame.
-    pub fn report(&self, round: u32, attempts: u32, result: &Result<Response, Failure>) -> Next {
-        let (outcome, retry_after) = match result {
-            Ok(response) => (response.outcome(), response.retry_after.as_deref()),
-            Err(failure) => (Some(failure.outcome), None),
+    /// Reports the end of an attempt. `started` is that of `wait`.
+    pub fn report(
+        &self,
+        frame: u64,
+        started: &Started,
+        tries: &mut Tries,
+        result: &Result<Response, Failure>,
+    ) -> Next {
+        let ended = match result {
+            Ok(response) => Ended {
+                outcome: response.outcome(),
+                is_response: true,
+                retry_after: response.retry_after.as_deref(),
+            },
+            // A refusal whose body can't be used is one all the same.
+            Err(failure) => Ended {
+                outcome: Some(failure.outcome),
+                is_response: failure.outcome == Outcome::RefusedForNow,
+                retry_after: None,
+            },
         };
-        let is_response = result.is_ok();
         let mut shared = self.lock();
-        // A refusal that is never repeated is an answer: the server is up.
-        let failed = outcome.filter(|&outcome| !is_response || outcome != Outcome::Refused);
-        let next = match failed {
-            None => {
-                shared.retry.answered(round);
-                Next::Done(None)
-            }
-            Some(outcome) => {
-                let failed = Failed { outcome, is_response, round, attempts, retry_after };
-                shared.retry.failed(&failed, Instant::now(), SystemTime::now())
-            }
-        };
-        // This failure may exhaust --retry-max-time. Then the threads that wait must give up as well.
-        self.unlock(shared);
+        if ended.outcome.is_none() && shared.schedule.is_calm() {
+            // Nothing is limited, so nobody waits for this, and its time does not matter.
+            return shared.schedule.end(frame, started, tries, &ended, started.at, SystemTime::now);
+        }
+        let now = Instant::now();
+        let (before, room) = (shared.schedule.earliest(now), shared.schedule.pace().room());
+        let next = shared.schedule.end(frame, started, tries, &ended, now, SystemTime::now);
+        let pace = shared.schedule.pace();
+        self.counts.limit.set(pace.rate(), pace.room());
+        let has_room = room.is_some() || pace.room().is_some();
+        if has_room || shared.schedule.earliest(now) < before || !shared.first_watches() {
+            self.wake_first(shared);
+        }
         next
     }
 
     /// Closes the gate for this frame and all later ones.
     pub fn close_from(&self, frame: u64) {
         self.end.fetch_min(frame, Ordering::AcqRel);
-        self.unlock(self.lock());
+        self.lock().waiting.values().for_each(Thread::unpark);
     }
 
     pub fn lets_pass(&self, frame: u64) -> bool {
@@ -103,17 +159,33 @@ impl Gate {
         (1..u64::MAX).contains(&self.end.load(Ordering::Acquire))
     }
 
-    /// Unlocks after a change, so that waiting threads look again.
-    fn unlock(&self, shared: MutexGuard<'_, Shared>) {
-        let is_awaited = !shared.waiting.is_empty();
+    /// Unlocks, and wakes the frame that goes first: it looks at the clock for all.
+    fn wake_first(&self, shared: MutexGuard<'_, Shared>) {
+        let first = shared.schedule.first().and_then(|first| shared.waiting.get(&first)).cloned();
         drop(shared);
-        if is_awaited {
-            self.changed.notify_all();
+        if let Some(first) = first {
+            first.unpark();
         }
     }
 
     fn lock(&self) -> MutexGuard<'_, Shared> {
         self.shared.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Shared {
+    /// Whether this frame may start. Only the first one asks for the time.
+    fn turn(&mut self, frame: u64, now: Instant) -> Turn {
+        if self.schedule.first() != Some(frame) {
+            return Turn::AfterAnEnd;
+        }
+        self.watching = Some(frame);
+        self.schedule.start(now)
+    }
+
+    /// Whether the frame that goes first knows it.
+    fn first_watches(&self) -> bool {
+        self.schedule.first().is_none_or(|first| self.watching == Some(first))
     }
 }
 
@@ -126,62 +198,111 @@ fn random() -> f64 {
 mod tests {
     use super::*;
 
-    use std::sync::{Arc, mpsc};
-    use std::thread;
+    use std::sync::mpsc;
     use std::time::Duration;
 
     fn gate(spacing: Duration) -> Arc<Gate> {
-        let delay = Duration::ZERO;
-        let policy = Policy { retries: 3, delay, max_time: None, all_errors: false, spacing };
-        Arc::new(Gate::new(policy))
+        let (retries, delay) = (Some(3), Some(Duration::ZERO));
+        let policy = Policy { retries, delay, max_time: None, all_errors: false, spacing };
+        Arc::new(Gate::new(policy, Arc::default()))
+    }
+
+    fn refused(retry_after: Option<&str>) -> Result<Response, Failure> {
+        let retry_after = retry_after.map(str::to_owned);
+        Ok(Response { status: 503, location: None, retry_after, body: Vec::new() })
+    }
+
+    fn accepted() -> Result<Response, Failure> {
+        Ok(Response { status: 200, location: None, retry_after: None, body: Vec::new() })
     }
 
     #[test]
     fn a_frame_that_is_not_wanted_any_more_takes_no_start() {
         let gate = gate(Duration::from_secs(3600));
-        assert_eq!(gate.wait(0), Some(0));
-        let next = gate.lock().retry.start(Instant::now());
+        assert!(gate.wait(0, None).is_some());
+        let next = gate.lock().schedule.start(Instant::now());
         let (sender, starts) = mpsc::channel();
         let waiter = Arc::clone(&gate);
-        thread::spawn(move || sender.send(waiter.wait(1)));
+        thread::spawn(move || sender.send(waiter.wait(1, None)));
         while gate.lock().waiting.is_empty() {
             thread::yield_now();
         }
         gate.close_from(1);
         assert_eq!(starts.recv_timeout(Duration::from_secs(60)), Ok(None));
-        assert_eq!(gate.lock().retry.start(Instant::now()), next);
+        assert_eq!(gate.lock().schedule.start(Instant::now()), next);
+    }
+
+    #[test]
+    fn a_frame_that_pauses_on_its_own_account_hears_that_it_is_not_wanted() {
+        let gate = gate(Duration::ZERO);
+        let (sender, starts) = mpsc::channel();
+        let waiter = Arc::clone(&gate);
+        let later = Instant::now() + Duration::from_secs(3600);
+        thread::spawn(move || sender.send(waiter.wait(1, Some(later))));
+        while gate.lock().waiting.is_empty() {
+            thread::yield_now();
+        }
+        // And holds nobody up until then.
+        assert!(gate.wait(2, None).is_some());
+        gate.close_from(1);
+        assert_eq!(starts.recv_timeout(Duration::from_secs(60)), Ok(None));
     }
 
     #[test]
     fn the_lowest_frame_goes_first() {
         let gate = gate(Duration::from_micros(1));
-        let round = gate.wait(0).unwrap();
-        let busy = Response {
-            status: 503,
-            location: None,
-            retry_after: Some("3600".into()),
-            body: Vec::new(),
-        };
-        gate.report(round, 1, &Ok(busy));
+        let started = gate.wait(0, None).unwrap();
+        gate.report(0, &started, &mut Tries::default(), &refused(Some("1")));
         let frames = [7, 3, 9, 1, 5, 8, 2, 6, 4];
         let threads = frames.map(|frame| {
             let gate = Arc::clone(&gate);
             thread::spawn(move || {
-                gate.wait(frame).unwrap();
+                let started = gate.wait(frame, None).unwrap();
                 // All waited before the first one went.
-                let lowest = gate.lock().waiting.first().copied();
+                let lowest = gate.lock().waiting.keys().next().copied();
                 assert!(
                     lowest.is_none_or(|lowest| lowest > frame),
                     "{lowest:?} waits, {frame} goes"
                 );
+                started
             })
         });
-        while gate.lock().waiting.len() < frames.len() {
+        let waits = || gate.lock().waiting.len();
+        let began = Instant::now();
+        while waits() < frames.len() && began.elapsed() < Duration::from_millis(900) {
             thread::yield_now();
         }
-        let mut shared = gate.lock();
-        shared.retry.answered(u32::MAX);
-        gate.unlock(shared);
-        threads.into_iter().for_each(|thread| thread.join().unwrap());
+        for thread in threads {
+            thread.join().unwrap();
+        }
+    }
+
+    #[test]
+    fn a_frame_that_becomes_the_first_while_others_yield_is_woken() {
+        let gate = gate(Duration::from_micros(10));
+        let next = Arc::new(AtomicU64::new(0));
+        let (sender, done) = mpsc::channel();
+        for _ in 0..8 {
+            let (gate, next, sender) = (Arc::clone(&gate), Arc::clone(&next), sender.clone());
+            thread::spawn(move || {
+                loop {
+                    let frame = next.fetch_add(1, Ordering::Relaxed);
+                    if frame >= 400 {
+                        return;
+                    }
+                    let mut tries = Tries::default();
+                    // Every other frame is refused once.
+                    for refuses in [true, false].into_iter().skip(usize::from(frame % 2 == 0)) {
+                        let started = gate.wait(frame, None).unwrap();
+                        let result = if refuses { refused(None) } else { accepted() };
+                        gate.report(frame, &started, &mut tries, &result);
+                    }
+                    sender.send(frame).unwrap();
+                }
+            });
+        }
+        for _ in 0..400 {
+            done.recv_timeout(Duration::from_secs(60)).expect("each frame has its turn");
+        }
     }
 }

@@ -2,9 +2,22 @@
 //!
 //! An upload stays on its worker until the server has answered, or until the frame must not be sent again. So
 //! there is at most one attempt of a frame at a time, and one answer.
+//!
+//! `gate` is where uploads wait; `schedule` says which of them starts next, and when. For that, `retry` knows
+//! what failed, `tries` how often a frame did, and `pace` what was refused (with `recent` attempts, `chance` for
+//! refusals that mean nothing, and `room` for uploads under way). A simulation runs all but the gate.
 
+mod chance;
 mod gate;
+mod pace;
+mod recent;
 mod retry;
+mod retry_after;
+mod room;
+mod schedule;
+#[cfg(test)]
+mod simulation;
+mod tries;
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -16,7 +29,8 @@ use crate::progress::Counts;
 use crate::request::Body;
 
 use gate::Gate;
-use retry::Next;
+use retry::{Again, Next};
+use tries::Tries;
 
 pub use retry::Policy;
 
@@ -31,41 +45,55 @@ pub struct Upload {
     pub result: Result<Response, Failure>,
     /// The reason why there was no further attempt, unless the result says it.
     pub given_up: Option<String>,
+    /// Whether the run ends with this frame, even with --keep-going.
+    pub ends_run: bool,
 }
 
 /// Uploads frames. All jobs share it.
 pub struct Uploader {
     client: Client,
     gate: Gate,
-    retries: u32,
     keep_going: bool,
     pub counts: Arc<Counts>,
 }
 
 impl Uploader {
     pub fn new(client: Client, policy: Policy, keep_going: bool, counts: Arc<Counts>) -> Self {
-        let retries = policy.retries;
-        Uploader { client, gate: Gate::new(policy), retries, keep_going, counts }
+        let gate = Gate::new(policy, Arc::clone(&counts));
+        Uploader { client, gate, keep_going, counts }
     }
 
     /// Sends the body until the server has answered, or until it must not be sent again. `None`: an earlier
     /// frame has failed or the run is to stop, so this one is not wanted.
     pub fn upload(&self, body: &Body) -> Option<Upload> {
-        let (mut attempts, mut begun, mut is_posted) = (0, 0, false);
+        let (mut tries, mut not_before) = (Tries::default(), None);
+        let (mut begun, mut is_posted) = (0, false);
         loop {
-            let round = self.gate.wait(body.frame)?;
-            attempts += 1;
-            let begin = Instant::now();
+            let started = self.gate.wait(body.frame, not_before)?;
             let result = self.attempt(body, &mut is_posted);
             begun += u32::from(reach(&result) != Reach::Nothing);
-            match self.gate.report(round, attempts, &result) {
-                Next::Again(pause) => self.tell_retry(body.frame, &result, attempts, pause),
-                Next::Done(given_up) => {
-                    let elapsed = begin.elapsed();
-                    self.stop_at_failure(body.frame, &result);
-                    return Some(Upload { attempts: begun, is_posted, elapsed, result, given_up });
-                }
-            }
+            self.count_refusal(&result);
+            let (given_up, is_over) =
+                match self.gate.report(body.frame, &started, &mut tries, &result) {
+                    Next::Again(again) => {
+                        self.tell_retry(body.frame, &result, tries.attempts, &again);
+                        not_before = again.not_before;
+                        continue;
+                    }
+                    Next::Done(given_up) => (given_up, false),
+                    Next::Over(why) => (Some(why), true),
+                };
+            let elapsed = started.at.elapsed();
+            let ends_run = is_over || is_hopeless(&result);
+            self.stop_at_failure(body.frame, &result, ends_run);
+            return Some(Upload {
+                attempts: begun,
+                is_posted,
+                elapsed,
+                result,
+                given_up,
+                ends_run,
+            });
         }
     }
 
@@ -83,30 +111,36 @@ impl Uploader {
         result
     }
 
+    fn count_refusal(&self, result: &Result<Response, Failure>) {
+        let outcome =
+            result.as_ref().map_or_else(|failure| Some(failure.outcome), Response::outcome);
+        if outcome == Some(Outcome::RefusedForNow) {
+            self.counts.refused.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+
     fn tell_retry(
         &self,
         frame: u64,
         result: &Result<Response, Failure>,
         attempts: u32,
-        pause: Duration,
+        again: &Again,
     ) {
         self.counts.retries.fetch_add(1, Ordering::Relaxed);
         let cause = match result {
             Ok(response) => &response.cause(),
             Err(failure) => &failure.cause,
         };
-        say_more(format!(
-            "frame {frame}: upload: {cause}; attempt {} of {} in {:.1} s",
-            attempts + 1,
-            self.retries.saturating_add(1),
-            pause.as_secs_f64()
-        ));
+        let of = again.of.map_or_else(String::new, |of| format!(" of {of}"));
+        let pause = again.earliest.saturating_duration_since(Instant::now()).as_secs_f64();
+        let next = attempts + 1;
+        say_more(format!("frame {frame}: upload: {cause}; attempt {next}{of} in {pause:.1} s"));
     }
 
-    fn stop_at_failure(&self, frame: u64, result: &Result<Response, Failure>) {
+    fn stop_at_failure(&self, frame: u64, result: &Result<Response, Failure>, ends_run: bool) {
         match result {
             Ok(response) if response.is_success() => {}
-            Err(failure) if failure.outcome == Outcome::Hopeless => self.stop_after(frame),
+            _ if ends_run => self.stop_after(frame),
             _ => self.fail(frame),
         }
     }
@@ -146,4 +180,9 @@ fn reach(result: &Result<Response, Failure>) -> Reach {
 fn may_have_arrived(result: &Result<Response, Failure>) -> bool {
     let outcome = result.as_ref().map_or_else(|failure| Some(failure.outcome), Response::outcome);
     reach(result) == Reach::Sent && outcome != Some(Outcome::RefusedForNow)
+}
+
+/// Whether no frame can be sent any more.
+fn is_hopeless(result: &Result<Response, Failure>) -> bool {
+    result.as_ref().is_err_and(|failure| failure.outcome == Outcome::Hopeless)
 }

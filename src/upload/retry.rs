@@ -1,16 +1,38 @@
-//! When to try again. Pure: the clock is passed in, and nothing here sleeps.
+//! Whether and when a frame is tried again. Pure: the clock is passed in, and nothing here sleeps.
 //!
-//! One `Retry` serves the whole run, so that many jobs don't hammer a server that is down: a pause holds all
-//! jobs back, not one frame. While the server is down, attempts of all jobs start one at a time, a pause
-//! apart; the first answer lets all of them go. How long an outage may last is limited. After that nothing is
-//! repeated, and nothing waits.
+//! One `Retry` serves the whole run. While the server can't be reached, attempts of all jobs start one at a
+//! time, a pause apart, so that many jobs don't hammer a server that is down; the first answer, to any frame,
+//! lets all of them go. A server that asks for a wait, with Retry-After, gets it from all jobs. A refusal
+//! without one holds back its own frame alone: `pace` slows the run.
+//!
+//! Without --retry each cause has its own number of attempts. How long the server may answer no frame is
+//! limited, however many attempts that takes: after that the run is over.
 
 use std::time::{Duration, Instant, SystemTime};
 
 use crate::http::Outcome;
 
+use super::retry_after::parse_retry_after;
+use super::tries::{Totals, Tries};
+
 /// No pause of our own is longer.
 const PAUSE_AT_MOST: Duration = Duration::from_secs(60);
+
+/// The first pause while the server can't be reached.
+const FIRST_PAUSE: Duration = Duration::from_secs(1);
+
+/// A frame's own pauses after its second refusal and after later ones: with these, a frame that is always
+/// refused has failed after four seconds or so.
+const FIRST_OWN_PAUSE: Duration = Duration::from_millis(1);
+const OWN_PAUSE_AT_MOST: Duration = Duration::from_millis(250);
+
+/// A frame may be refused so often and is tried once more: a server that refuses half of all attempts at
+/// random fails one frame in two million.
+const REFUSALS: u32 = 20;
+
+/// Further attempts while no frame has been answered yet, so that a wrong port is told in seconds; and of what
+/// may have arrived.
+const FEW: u32 = 3;
 
 /// Ten years. Caps a Retry-After that would overflow the clock when --retry-max-time is 0.
 const FAR: Duration = Duration::from_secs(315_360_000);
@@ -18,11 +40,11 @@ const FAR: Duration = Duration::from_secs(315_360_000);
 /// The user's options.
 #[derive(Clone, Debug)]
 pub struct Policy {
-    /// Further attempts after the first one.
-    pub retries: u32,
-    /// The first pause; it doubles from one round of failures to the next.
-    pub delay: Duration,
-    /// The longest outage; `None`: without limit.
+    /// Further attempts after the first one, whatever the cause. `None`: each cause has its own number.
+    pub retries: Option<u32>,
+    /// The first pause; it doubles from one round of failures to the next. `None`: each cause has its own.
+    pub delay: Option<Duration>,
+    /// The longest time without an answer; `None`: without limit.
     pub max_time: Option<Duration>,
     /// Whether a frame that may have arrived is sent again.
     pub all_errors: bool,
@@ -30,22 +52,25 @@ pub struct Policy {
     pub spacing: Duration,
 }
 
-/// Whether an attempt may start.
-#[derive(Debug, PartialEq, Eq)]
-pub enum Start {
-    /// It starts now. Its failure hands the round back.
-    Now(u32),
-    /// Ask again at that time, or after the next answer.
-    At(Instant),
-}
-
 /// The step after an attempt.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Next {
-    /// Another attempt, after a pause of about this length.
-    Again(Duration),
-    /// None, and the reason, unless the result says it.
+    Again(Again),
+    /// The frame is not tried again; the reason, unless the result says it.
     Done(Option<String>),
+    /// Nor is any other frame: the server has not answered for too long.
+    Over(String),
+}
+
+/// Another attempt.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Again {
+    /// This frame pauses until then, on its own account.
+    pub not_before: Option<Instant>,
+    /// It starts no earlier, as far as is known now.
+    pub earliest: Instant,
+    /// The most attempts that the frame gets; `None`: as many as --retry-max-time lets it have.
+    pub of: Option<u32>,
 }
 
 /// A failed attempt.
@@ -53,10 +78,8 @@ pub struct Failed<'a> {
     pub outcome: Outcome,
     /// Whether the server has answered, if only with an error.
     pub is_response: bool,
-    /// The round of `Start::Now`.
-    pub round: u32,
-    /// Attempts of this frame so far, this one included.
-    pub attempts: u32,
+    /// When the attempt began.
+    pub at: Instant,
     /// The value of the response's Retry-After.
     pub retry_after: Option<&'a str>,
 }
@@ -66,120 +89,218 @@ pub struct Retry<R> {
     policy: Policy,
     /// Numbers from 0 to 1, for jitter.
     random: R,
+    totals: Totals,
+    /// Whether the server has ever answered.
+    has_answered: bool,
     /// Rounds of failures since the last answer. Attempts that were under way together count as one round.
     round: u32,
-    /// The first failure since the last answer.
+    /// When the last round began: earlier attempts belong to an earlier one.
+    round_began: Option<Instant>,
+    /// The first failure since a frame was last answered.
     down_since: Option<Instant>,
-    /// The outage would outlast its limit before the next attempt could start.
+    /// The server would be away for longer than its limit before the next attempt could start.
     given_up: bool,
     /// No attempt starts before this: the pause.
-    not_before: Option<Instant>,
-    /// No attempt starts before this: the rate.
-    next_start: Option<Instant>,
+    pause_end: Option<Instant>,
+    /// No attempt starts before this: Retry-After.
+    asked: Option<Instant>,
 }
 
 impl<R: FnMut() -> f64> Retry<R> {
     pub fn new(policy: Policy, random: R) -> Self {
-        let (down_since, given_up, not_before, next_start) = (None, false, None, None);
-        Retry { policy, random, round: 0, down_since, given_up, not_before, next_start }
+        Retry {
+            policy,
+            random,
+            totals: Totals::default(),
+            has_answered: false,
+            round: 0,
+            round_began: None,
+            down_since: None,
+            given_up: false,
+            pause_end: None,
+            asked: None,
+        }
     }
 
-    /// Asks to start an attempt. `Start::Now` counts as started.
-    pub fn start(&mut self, now: Instant) -> Start {
-        let pause = self.not_before.filter(|_| !self.is_gone(now));
-        if let Some(later) = pause.max(self.next_start).filter(|&later| later > now) {
-            return Start::At(later);
-        }
-        if self.policy.spacing > Duration::ZERO {
-            self.next_start = Some(now + self.policy.spacing);
-        }
+    /// No attempt starts before this; `None`: there is no pause.
+    pub fn pause_end(&self, now: Instant) -> Option<Instant> {
+        self.pause_end.max(self.asked).filter(|_| !self.is_gone(now))
+    }
+
+    /// An attempt starts.
+    pub fn start(&mut self, now: Instant) {
+        self.totals.starts += 1;
         if self.round > 0 && !self.is_gone(now) {
             // One at a time: the next attempt, of any job, is a pause away.
-            self.not_before = Some(now + self.pause());
+            self.pause_end = Some(now + self.pause());
         }
-        Start::Now(self.round)
     }
 
-    /// The server has answered an attempt of this round, so it is up. An attempt that began before the latest
-    /// round of failures proves nothing.
-    pub fn answered(&mut self, round: u32) {
-        if round < self.round {
-            return;
-        }
-        self.round = 0;
+    /// Whether the server has answered since the last failure. Then the time of an answer does not matter.
+    pub fn is_calm(&self) -> bool {
+        self.down_since.is_none()
+    }
+
+    /// A frame was answered, so the server is up, whenever the attempt began.
+    pub fn answered(&mut self, now: Instant) {
+        self.totals.accepted += 1;
         self.down_since = None;
-        self.given_up = false;
-        self.not_before = None;
+        if std::mem::take(&mut self.given_up) {
+            self.asked = None;
+        }
+        self.heard(now);
     }
 
-    /// An attempt has failed. `wall` is the time to compare dates with.
-    pub fn failed(&mut self, failed: &Failed, now: Instant, wall: SystemTime) -> Next {
-        // Without retries there is no back-off either: frames after this one don't wait.
-        if self.policy.retries == 0 || !self.may_repeat(failed.outcome) {
-            if failed.is_response {
-                self.answered(failed.round);
-            }
-            return Next::Done(None);
+    /// The server has said something, so it can be reached.
+    fn heard(&mut self, now: Instant) {
+        self.has_answered = true;
+        if self.round > 0 {
+            (self.round, self.round_began, self.pause_end) = (0, Some(now), None);
         }
+    }
+
+    /// Whether an attempt with this outcome may be repeated at all.
+    pub fn may_repeat(&self, outcome: Outcome) -> bool {
+        self.policy.retries != Some(0)
+            && match outcome {
+                Outcome::NeverSent | Outcome::NoRoom | Outcome::RefusedForNow => true,
+                Outcome::Unknown => self.policy.all_errors,
+                Outcome::Refused | Outcome::Hopeless => false,
+            }
+    }
+
+    /// Counts a failure that may be repeated. Returns how many attempts its frame may still get; `None`: any
+    /// number.
+    pub fn count(&mut self, tries: &mut Tries, outcome: Outcome) -> Option<u32> {
+        let (count, most) = match outcome {
+            Outcome::RefusedForNow => {
+                tries.look_around(&mut self.totals);
+                (&mut tries.refused, Some(REFUSALS))
+            }
+            Outcome::Unknown => (&mut tries.unknown, Some(FEW)),
+            _ => (&mut tries.never_sent, Some(FEW).filter(|_| !self.has_answered)),
+        };
+        *count += 1;
+        match self.policy.retries {
+            Some(retries) => Some(retries.saturating_sub(tries.attempts - 1)),
+            None => most.map(|most| most.saturating_sub(*count - 1)),
+        }
+    }
+
+    /// We had no descriptor or port. One of our own uploads will end, so there is no pause, and without --retry
+    /// it costs no attempt.
+    pub fn had_no_room(&self, tries: &Tries, earliest: Instant) -> Next {
+        match self.policy.retries.map(|retries| retries.saturating_add(1)) {
+            Some(of) if tries.attempts >= of => Next::Done(None),
+            of => Next::Again(Again { not_before: None, earliest, of }),
+        }
+    }
+
+    /// An attempt that may be repeated has failed. `left` is that of `count`, `due` the time until which the
+    /// rate or the pace holds the next attempt back, and `wall` the time to compare dates with.
+    pub fn failed(
+        &mut self,
+        tries: &Tries,
+        left: Option<u32>,
+        failed: &Failed,
+        due: Option<Instant>,
+        now: Instant,
+        wall: SystemTime,
+    ) -> Next {
         let down_since = *self.down_since.get_or_insert(now);
+        self.has_answered |= failed.is_response;
         let retry_after = failed.retry_after.and_then(|value| parse_retry_after(value, wall));
-        let resume = self.back_off(failed.round, retry_after, now);
-        // The rate may hold the next attempt back for longer than the pause.
-        let resume = self.next_start.map_or(resume, |start| resume.max(start));
-        let outage = resume.saturating_duration_since(down_since);
+        let not_before = match failed.outcome {
+            Outcome::RefusedForNow => self.refused(tries, retry_after, now),
+            _ => self.back_off(tries, failed, retry_after, now),
+        };
+        let later = not_before.max(due).max(self.pause_end).max(self.asked);
+        let earliest = later.unwrap_or(now).max(now);
+        let outage = earliest.saturating_duration_since(down_since);
         let passed = self.policy.max_time.filter(|&limit| self.given_up || outage > limit);
         // Even if this frame has no attempts left: the others must not wait for this Retry-After.
         self.given_up = passed.is_some();
-        if failed.attempts > self.policy.retries {
+        if left == Some(0) {
             return Next::Done(None);
         }
-        let Some(limit) = passed else {
-            return Next::Again(resume.saturating_duration_since(now));
-        };
-        Next::Done(Some(match retry_after {
-            Some(after) => format!(
-                "Retry-After of {} s passes the limit of {} s, --retry-max-time",
-                after.as_secs(),
-                limit.as_secs_f64()
-            ),
+        match passed {
+            Some(limit) => Next::Over(given_up(retry_after, limit)),
             None => {
-                format!("no retry within the limit of {} s, --retry-max-time", limit.as_secs_f64())
+                let of = left.map(|left| tries.attempts.saturating_add(left));
+                Next::Again(Again { not_before, earliest, of })
             }
-        }))
+        }
     }
 
-    /// Extends the pause, and returns its end.
-    fn back_off(&mut self, round: u32, retry_after: Option<Duration>, now: Instant) -> Instant {
-        let begins_round = round >= self.round;
-        self.round = self.round.max(round.saturating_add(1));
-        // A far-off Retry-After must not overflow the clock.
-        let far = self.policy.max_time.map_or(FAR, |limit| limit * 2 + PAUSE_AT_MOST);
-        let after = retry_after.map(|after| after.min(far));
-        match after {
-            Some(after) if begins_round => self.not_before = Some(now + after),
-            Some(after) => self.not_before = self.not_before.max(Some(now + after)),
-            None if begins_round => self.not_before = Some(now + self.pause()),
-            None => {}
+    /// The server has refused a frame for now. A wait that it asks for is for all jobs, unless it takes other
+    /// frames all the while. Returns the end of the frame's own pause.
+    fn refused(
+        &mut self,
+        tries: &Tries,
+        retry_after: Option<Duration>,
+        now: Instant,
+    ) -> Option<Instant> {
+        self.heard(now);
+        match retry_after.map(|after| now + self.bounded(after)) {
+            Some(end) if tries.is_odd() => Some(end),
+            Some(end) => {
+                self.asked = self.asked.max(Some(end));
+                None
+            }
+            None => Some(now + self.own_pause(tries.refused)).filter(|&end| end > now),
         }
-        self.not_before.unwrap_or(now)
+    }
+
+    /// The server could not be reached, or its answer was none. Extends the pause of all jobs, or returns the
+    /// end of the frame's own pause.
+    fn back_off(
+        &mut self,
+        tries: &Tries,
+        failed: &Failed,
+        retry_after: Option<Duration>,
+        now: Instant,
+    ) -> Option<Instant> {
+        let is_late = self.round_began.is_some_and(|began| failed.at < began);
+        if is_late && self.round == 0 {
+            // The server has answered others since then.
+            return Some(now + self.own_pause(tries.never_sent + tries.unknown + 1));
+        }
+        let asked = retry_after.map(|after| now + self.bounded(after));
+        if !is_late {
+            self.round = self.round.saturating_add(1);
+            self.round_began = Some(now);
+            self.pause_end = if asked.is_some() { None } else { Some(now + self.pause()) };
+        }
+        self.asked = self.asked.max(asked);
+        None
+    }
+
+    /// A far-off Retry-After must not overflow the clock.
+    fn bounded(&self, after: Duration) -> Duration {
+        after.min(self.policy.max_time.map_or(FAR, |limit| limit * 2 + PAUSE_AT_MOST))
     }
 
     /// Full jitter: anything up to the delay, doubled for each round, up to the cap.
     fn pause(&mut self) -> Duration {
-        let doublings = self.round.saturating_sub(1).min(31);
-        let longest = self.policy.delay.saturating_mul(1 << doublings).min(PAUSE_AT_MOST);
-        longest.mul_f64((self.random)().clamp(0.0, 1.0))
+        let first = self.policy.delay.unwrap_or(FIRST_PAUSE);
+        doubled(first, self.round, PAUSE_AT_MOST).mul_f64(self.jitter())
     }
 
-    fn may_repeat(&self, outcome: Outcome) -> bool {
-        match outcome {
-            Outcome::NeverSent | Outcome::RefusedForNow => true,
-            Outcome::Unknown => self.policy.all_errors,
-            Outcome::Refused | Outcome::Hopeless => false,
+    /// The pause of one frame after so many failures.
+    fn own_pause(&mut self, failures: u32) -> Duration {
+        match self.policy.delay {
+            Some(first) => doubled(first, failures, PAUSE_AT_MOST).mul_f64(self.jitter()),
+            None if failures < 2 => Duration::ZERO,
+            None => doubled(FIRST_OWN_PAUSE, failures - 1, OWN_PAUSE_AT_MOST)
+                .mul_f64(0.5 + self.jitter() / 2.0),
         }
     }
 
-    /// Whether the outage has outlasted its limit.
+    fn jitter(&mut self) -> f64 {
+        (self.random)().clamp(0.0, 1.0)
+    }
+
+    /// Whether the server has been away for longer than its limit.
     fn is_gone(&self, now: Instant) -> bool {
         let Some(limit) = self.policy.max_time else { return false };
         let outlasted = |since| now.saturating_duration_since(since) >= limit;
@@ -187,14 +308,20 @@ impl<R: FnMut() -> f64> Retry<R> {
     }
 }
 
-/// The wait after `wall`: seconds, or a date in any of the three forms of RFC 9110, 5.6.7. A date that has
-/// passed means no wait; anything else is `None`.
-fn parse_retry_after(value: &str, wall: SystemTime) -> Option<Duration> {
-    if !value.is_empty() && value.bytes().all(|byte| byte.is_ascii_digit()) {
-        return Some(Duration::from_secs(value.parse().unwrap_or(u64::MAX)));
+/// The first pause, doubled with each of so many failures after the first one.
+fn doubled(first: Duration, failures: u32, longest: Duration) -> Duration {
+    first.saturating_mul(1 << failures.saturating_sub(1).min(31)).min(longest)
+}
+
+fn given_up(retry_after: Option<Duration>, limit: Duration) -> String {
+    let limit = limit.as_secs_f64();
+    match retry_after {
+        Some(after) => {
+            let after = after.as_secs();
+            format!("Retry-After of {after} s passes the limit of {limit} s, --retry-max-time")
+        }
+        None => format!("no retry within the limit of {limit} s, --retry-max-time"),
     }
-    let date = httpdate::parse_http_date(value).ok()?;
-    Some(date.duration_since(wall).unwrap_or_default())
 }
 
 #[cfg(test)]
@@ -205,226 +332,330 @@ mod tests {
 
     fn policy() -> Policy {
         Policy {
-            retries: 3,
-            delay: SECOND,
+            retries: Some(3),
+            delay: Some(SECOND),
             max_time: Some(600 * SECOND),
             all_errors: false,
             spacing: Duration::ZERO,
         }
     }
 
-    /// A run whose jitter is always the longest pause.
-    fn retry(policy: Policy) -> Retry<impl FnMut() -> f64> {
-        Retry::new(policy, || 1.0)
+    /// The user has said nothing about retries.
+    fn own() -> Policy {
+        Policy { retries: None, delay: None, ..policy() }
     }
 
-    fn down(round: u32, attempts: u32) -> Failed<'static> {
-        Failed {
-            outcome: Outcome::NeverSent,
-            is_response: false,
-            round,
-            attempts,
-            retry_after: None,
+    /// A run whose jitter is always the longest pause, and one frame of it.
+    struct Trial<R> {
+        retry: Retry<R>,
+        tries: Tries,
+        now: Instant,
+    }
+
+    fn trial(policy: Policy) -> Trial<impl FnMut() -> f64> {
+        trial_with(policy, || 1.0)
+    }
+
+    fn trial_with<R: FnMut() -> f64>(policy: Policy, random: R) -> Trial<R> {
+        Trial { retry: Retry::new(policy, random), tries: Tries::default(), now: Instant::now() }
+    }
+
+    impl<R: FnMut() -> f64> Trial<R> {
+        /// An attempt of the frame that began at `at` has failed now.
+        fn fails_from(&mut self, outcome: Outcome, retry_after: Option<&str>, at: Instant) -> Next {
+            self.fails_at(outcome, retry_after, at, SystemTime::now())
+        }
+
+        fn fails_at(
+            &mut self,
+            outcome: Outcome,
+            retry_after: Option<&str>,
+            at: Instant,
+            wall: SystemTime,
+        ) -> Next {
+            let is_response = outcome == Outcome::RefusedForNow;
+            let failed = Failed { outcome, is_response, at, retry_after };
+            self.tries.attempts += 1;
+            let left = self.retry.count(&mut self.tries, outcome);
+            self.retry.failed(&self.tries, left, &failed, None, self.now, wall)
+        }
+
+        fn down(&mut self) -> Next {
+            self.retry.start(self.now);
+            self.fails_from(Outcome::NeverSent, None, self.now)
+        }
+
+        fn busy(&mut self, retry_after: &str) -> Next {
+            self.fails_from(Outcome::RefusedForNow, Some(retry_after), self.now)
+        }
+
+        fn refused(&mut self) -> Next {
+            self.fails_from(Outcome::RefusedForNow, None, self.now)
+        }
+
+        fn next_frame(&mut self) {
+            self.tries = Tries::default();
+        }
+
+        /// The pause of all jobs.
+        fn pause(&self) -> Option<Duration> {
+            let end = self.retry.pause_end(self.now)?;
+            Some(end.saturating_duration_since(self.now)).filter(|pause| !pause.is_zero())
         }
     }
 
-    fn busy(retry_after: &str) -> Failed<'_> {
-        let retry_after = Some(retry_after);
-        Failed {
-            outcome: Outcome::RefusedForNow,
-            is_response: true,
-            round: 0,
-            attempts: 1,
-            retry_after,
+    /// In how long the attempt comes, and how many there are.
+    fn again(next: Next, now: Instant) -> (Duration, Option<u32>) {
+        match next {
+            Next::Again(again) => (again.earliest - now, again.of),
+            next => panic!("{next:?}"),
         }
     }
 
     #[test]
     fn pauses_double_up_to_the_cap() {
-        let mut retry = retry(Policy { retries: 100, ..policy() });
-        let mut now = Instant::now();
+        let mut trial = trial(Policy { retries: Some(100), ..policy() });
         let mut pauses = Vec::new();
-        for attempts in 1..=9 {
-            let Start::Now(round) = retry.start(now) else { panic!("the pause is over") };
-            let Next::Again(pause) = retry.failed(&down(round, attempts), now, SystemTime::now())
-            else {
-                panic!("there are retries left")
-            };
-            assert_eq!(retry.start(now), Start::At(now + pause));
+        for _ in 1..=9 {
+            let next = trial.down();
+            let (pause, _) = again(next, trial.now);
+            assert_eq!(trial.pause(), Some(pause));
             pauses.push(pause.as_secs());
-            now += pause;
+            trial.now += pause;
         }
         assert_eq!(pauses, [1, 2, 4, 8, 16, 32, 60, 60, 60]);
     }
 
     #[test]
     fn jitter_shortens_a_pause() {
-        let mut retry = Retry::new(policy(), || 0.25);
-        let next = retry.failed(&down(0, 1), Instant::now(), SystemTime::now());
-        assert_eq!(next, Next::Again(SECOND / 4));
+        let mut trial = trial_with(policy(), || 0.25);
+        let next = trial.down();
+        assert_eq!(again(next, trial.now), (SECOND / 4, Some(4)));
     }
 
     #[test]
     fn failures_of_one_round_count_once_and_attempts_then_start_one_at_a_time() {
-        let mut retry = retry(policy());
-        let now = Instant::now();
+        let mut trial = trial(policy());
+        let begin = trial.now;
+        trial.now += SECOND;
         for _ in 0..8 {
-            assert_eq!(retry.start(now), Start::Now(0));
+            trial.next_frame();
+            let next = trial.fails_from(Outcome::NeverSent, None, begin);
+            assert_eq!(again(next, trial.now), (SECOND, Some(4)));
         }
-        for _ in 0..8 {
-            assert_eq!(retry.failed(&down(0, 1), now, SystemTime::now()), Next::Again(SECOND));
-        }
-        assert_eq!(retry.start(now + SECOND), Start::Now(1));
-        assert_eq!(retry.start(now + SECOND), Start::At(now + 2 * SECOND));
-        retry.answered(1);
-        assert_eq!(retry.start(now + SECOND), Start::Now(0));
-        assert_eq!(retry.start(now + SECOND), Start::Now(0));
+        trial.now += SECOND;
+        assert_eq!(trial.pause(), None);
+        trial.retry.start(trial.now);
+        assert_eq!(trial.pause(), Some(SECOND));
+        trial.retry.answered(trial.now);
+        assert_eq!(trial.pause(), None);
+        trial.retry.start(trial.now);
+        assert_eq!(trial.pause(), None);
     }
 
     #[test]
-    fn the_number_of_retries_is_the_users() {
-        let mut retry = retry(policy());
-        let now = Instant::now();
-        assert_ne!(retry.failed(&down(0, 3), now, SystemTime::now()), Next::Done(None));
-        assert_eq!(retry.failed(&down(0, 4), now, SystemTime::now()), Next::Done(None));
+    fn the_number_of_retries_is_the_users_whatever_the_cause() {
+        for outcome in [Outcome::NeverSent, Outcome::RefusedForNow, Outcome::Unknown] {
+            let mut trial = trial(Policy { all_errors: true, ..policy() });
+            for _ in 0..3 {
+                let next = trial.fails_from(outcome, None, trial.now);
+                assert_eq!(again(next, trial.now).1, Some(4));
+            }
+            assert_eq!(trial.fails_from(outcome, None, trial.now), Next::Done(None));
+        }
+    }
+
+    #[test]
+    fn without_a_number_each_cause_has_its_own() {
+        let attempts = |outcome, has_answered: bool| {
+            let mut trial = trial(Policy { all_errors: true, max_time: None, ..own() });
+            if has_answered {
+                trial.retry.answered(trial.now);
+            }
+            let last = (1..1000).find(|_| {
+                trial.now += SECOND;
+                let done = Next::Done(None);
+                trial.fails_from(outcome, None, trial.now) == done
+            });
+            last.unwrap_or(1000)
+        };
+        assert_eq!(attempts(Outcome::RefusedForNow, true), 21);
+        assert_eq!(attempts(Outcome::RefusedForNow, false), 21);
+        assert_eq!(attempts(Outcome::Unknown, true), 4);
+        assert_eq!(attempts(Outcome::NeverSent, false), 4);
+        assert_eq!(attempts(Outcome::NeverSent, true), 1000);
+    }
+
+    #[test]
+    fn a_number_that_is_told_is_that_of_the_last_attempt() {
+        let mut trial = trial(own());
+        let mut told = |outcome| {
+            let next = trial.fails_from(outcome, None, trial.now);
+            again(next, trial.now).1
+        };
+        assert_eq!(told(Outcome::NeverSent), Some(4));
+        assert_eq!(told(Outcome::RefusedForNow), Some(22));
+        assert_eq!(told(Outcome::RefusedForNow), Some(22));
+        // It has answered, if only with a refusal: now it is waited for.
+        assert_eq!(told(Outcome::NeverSent), None);
+    }
+
+    #[test]
+    fn a_refused_frame_pauses_on_its_own_account_and_has_failed_in_seconds() {
+        let mut trial = trial(own());
+        let begin = trial.now;
+        let mut pauses = Vec::new();
+        while let Next::Again(next) = trial.refused() {
+            assert_eq!(trial.pause(), None);
+            let pause = next.not_before.map_or(0, |then| (then - trial.now).as_millis());
+            trial.now = next.earliest;
+            pauses.push(pause);
+        }
+        assert_eq!(pauses[..8], [0, 1, 2, 4, 8, 16, 32, 64]);
+        assert_eq!(pauses.len(), 20);
+        assert!(trial.now - begin < 5 * SECOND);
+    }
+
+    #[test]
+    fn a_frame_that_is_refused_while_others_are_taken_is_odd() {
+        let mut trial = trial(own());
+        for odd in [false, false, true, true] {
+            trial.refused();
+            assert_eq!(trial.tries.is_odd(), odd);
+            (0..2).for_each(|_| trial.retry.answered(trial.now));
+        }
+        // A wait that it is asked for is its own.
+        let next = trial.busy("7");
+        assert_eq!(again(next, trial.now).0, 7 * SECOND);
+        assert_eq!(trial.pause(), None);
+        trial.next_frame();
+        for _ in 0..10 {
+            trial.refused();
+            assert!(!trial.tries.is_odd());
+        }
     }
 
     #[test]
     fn nobody_waits_beyond_the_limit_after_a_last_attempt_either() {
-        let mut retry = retry(policy());
-        let now = Instant::now();
-        let last = Failed { attempts: 4, ..busy("601") };
-        assert_eq!(retry.failed(&last, now, SystemTime::now()), Next::Done(None));
-        assert_eq!(retry.start(now), Start::Now(1));
+        let mut trial = trial(policy());
+        trial.tries.attempts = 3;
+        assert_eq!(trial.busy("601"), Next::Done(None));
+        assert_eq!(trial.pause(), None);
     }
 
     #[test]
-    fn an_answer_to_an_older_attempt_ends_no_pause() {
-        let mut retry = retry(policy());
-        let now = Instant::now();
-        assert_eq!((retry.start(now), retry.start(now)), (Start::Now(0), Start::Now(0)));
-        retry.failed(&busy("7"), now, SystemTime::now());
-        retry.answered(0);
-        assert_eq!(retry.start(now), Start::At(now + 7 * SECOND));
-        assert_eq!(retry.start(now + 7 * SECOND), Start::Now(1));
-        retry.answered(1);
-        assert_eq!(retry.start(now + 7 * SECOND), Start::Now(0));
+    fn a_wait_that_the_server_asks_for_is_not_ended_by_an_answer() {
+        let mut trial = trial(policy());
+        trial.busy("7");
+        trial.retry.answered(trial.now);
+        assert_eq!(trial.pause(), Some(7 * SECOND));
+        trial.now += 7 * SECOND;
+        assert_eq!(trial.pause(), None);
     }
 
     #[test]
-    fn an_error_that_is_not_repeated_is_an_answer() {
-        let mut retry = retry(policy());
-        let now = Instant::now();
-        retry.failed(&down(0, 1), now, SystemTime::now());
-        let outcome = Outcome::Unknown;
-        let failed =
-            Failed { outcome, is_response: true, round: 1, attempts: 1, retry_after: None };
-        assert_eq!(retry.failed(&failed, now, SystemTime::now()), Next::Done(None));
-        assert_eq!(retry.start(now), Start::Now(0));
+    fn any_answer_ends_an_outage_and_a_late_failure_does_not_bring_it_back() {
+        let mut trial = trial(policy());
+        let begin = trial.now;
+        trial.now += SECOND;
+        trial.down();
+        assert_eq!(trial.pause(), Some(SECOND));
+        trial.retry.answered(trial.now);
+        assert_eq!(trial.pause(), None);
+        trial.now += SECOND / 2;
+        let next = trial.fails_from(Outcome::NeverSent, None, begin);
+        assert!(matches!(next, Next::Again(Again { not_before: Some(_), .. })), "{next:?}");
+        assert_eq!(trial.pause(), None);
+        trial.down();
+        assert_eq!(trial.pause(), Some(SECOND));
     }
 
     #[test]
     fn without_retries_nothing_waits() {
-        let mut retry = retry(Policy { retries: 0, ..policy() });
-        let now = Instant::now();
-        assert_eq!(retry.failed(&busy("30"), now, SystemTime::now()), Next::Done(None));
-        assert_eq!(retry.start(now), Start::Now(0));
+        let trial = trial(Policy { retries: Some(0), ..policy() });
+        assert!(!trial.retry.may_repeat(Outcome::RefusedForNow));
+        assert!(!trial.retry.may_repeat(Outcome::NeverSent));
     }
 
     #[test]
     fn only_what_is_safe_is_repeated_unless_the_user_asks() {
-        let next = |outcome, all_errors| {
-            let failed =
-                Failed { outcome, is_response: false, round: 0, attempts: 1, retry_after: None };
-            retry(Policy { all_errors, ..policy() }).failed(
-                &failed,
-                Instant::now(),
-                SystemTime::now(),
-            )
-        };
-        let again = Next::Again(SECOND);
         for all_errors in [false, true] {
-            assert_eq!(next(Outcome::NeverSent, all_errors), again);
-            assert_eq!(next(Outcome::RefusedForNow, all_errors), again);
-            assert_eq!(next(Outcome::Refused, all_errors), Next::Done(None));
+            let trial = trial(Policy { all_errors, ..policy() });
+            let may_repeat = |outcome| trial.retry.may_repeat(outcome);
+            assert!(may_repeat(Outcome::NeverSent) && may_repeat(Outcome::NoRoom));
+            assert!(may_repeat(Outcome::RefusedForNow));
+            assert!(!may_repeat(Outcome::Refused) && !may_repeat(Outcome::Hopeless));
+            assert_eq!(may_repeat(Outcome::Unknown), all_errors);
         }
-        assert_eq!(next(Outcome::Unknown, false), Next::Done(None));
-        assert_eq!(next(Outcome::Unknown, true), again);
     }
 
     #[test]
     fn retry_after_wins_over_the_pause() {
         let wall = httpdate::parse_http_date("Sun, 06 Nov 1994 08:49:37 GMT").unwrap();
-        let next = |value| retry(policy()).failed(&busy(value), Instant::now(), wall);
-        assert_eq!(next("7"), Next::Again(7 * SECOND));
-        assert_eq!(next("0"), Next::Again(Duration::ZERO));
+        let pause = |value| {
+            let mut trial = trial(policy());
+            let at = trial.now;
+            again(trial.fails_at(Outcome::RefusedForNow, Some(value), at, wall), at).0
+        };
+        assert_eq!(pause("7"), 7 * SECOND);
+        assert_eq!(pause("0"), Duration::ZERO);
         for date in [
             "Sun, 06 Nov 1994 08:49:57 GMT",
             "Sunday, 06-Nov-94 08:49:57 GMT",
             "Sun Nov  6 08:49:57 1994",
         ] {
-            assert_eq!(next(date), Next::Again(20 * SECOND), "{date}");
+            assert_eq!(pause(date), 20 * SECOND, "{date}");
         }
-        assert_eq!(next("Sun, 06 Nov 1994 08:49:00 GMT"), Next::Again(Duration::ZERO));
+        assert_eq!(pause("Sun, 06 Nov 1994 08:49:00 GMT"), Duration::ZERO);
         for garbage in ["", "soon", "-5", "1.5", "5 s", "Sun, 06 Nov 1994"] {
-            assert_eq!(next(garbage), Next::Again(SECOND), "{garbage}");
+            assert_eq!(pause(garbage), SECOND, "{garbage}");
         }
     }
 
     #[test]
     fn a_retry_after_past_the_limit_ends_it_at_once_for_all() {
-        let mut retry = retry(policy());
-        let now = Instant::now();
+        let mut trial = trial(policy());
         for far in ["601", "99999999999999999999999999"] {
-            let next = retry.failed(&busy(far), now, SystemTime::now());
-            let Next::Done(Some(why)) = next else { panic!("{next:?}") };
+            trial.next_frame();
+            let Next::Over(why) = trial.busy(far) else { panic!("{far} is waited for") };
             assert!(why.ends_with("passes the limit of 600 s, --retry-max-time"), "{why}");
         }
-        // Frames after it get one attempt each, without a pause.
-        assert_eq!(retry.start(now), Start::Now(1));
-        assert!(matches!(retry.failed(&down(1, 1), now, SystemTime::now()), Next::Done(_)));
-        assert!(matches!(retry.start(now), Start::Now(_)));
-        retry.answered(u32::MAX);
-        assert_eq!(retry.failed(&down(0, 1), now, SystemTime::now()), Next::Again(SECOND));
+        // Frames that are on their way get one attempt each, without a pause.
+        trial.next_frame();
+        assert_eq!(trial.pause(), None);
+        assert!(matches!(trial.down(), Next::Over(_)));
+        assert_eq!(trial.pause(), None);
+        trial.retry.answered(trial.now);
+        assert_eq!(trial.pause(), None);
+        trial.next_frame();
+        let next = trial.down();
+        assert_eq!(again(next, trial.now).0, SECOND);
     }
 
     #[test]
     fn without_a_limit_an_outage_may_last() {
-        let mut retry = retry(Policy { max_time: None, retries: 1000, ..policy() });
-        let begin = Instant::now();
-        retry.failed(&down(0, 1), begin, SystemTime::now());
-        let late = begin + 1_000_000 * SECOND;
-        let next = retry.failed(&down(1, 2), late, SystemTime::now());
-        assert_eq!(next, Next::Again(2 * SECOND));
-        assert_eq!(retry.start(late), Start::At(late + 2 * SECOND));
-        let next = retry.failed(&busy("99999999999999999999999999"), late, SystemTime::now());
-        assert_eq!(next, Next::Again(FAR));
+        let mut trial = trial(Policy { max_time: None, retries: Some(1000), ..policy() });
+        trial.down();
+        trial.now += 1_000_000 * SECOND;
+        let next = trial.down();
+        assert_eq!(again(next, trial.now).0, 2 * SECOND);
+        assert_eq!(trial.pause(), Some(2 * SECOND));
+        let next = trial.busy("99999999999999999999999999");
+        assert_eq!(again(next, trial.now).0, FAR);
     }
 
     #[test]
     fn an_outage_is_over_when_a_frame_is_answered_and_not_when_time_passes() {
-        let mut retry = retry(Policy { retries: 1000, ..policy() });
-        let begin = Instant::now();
-        retry.failed(&down(0, 1), begin, SystemTime::now());
-        let late = begin + 601 * SECOND;
-        let next = retry.failed(&down(1, 2), late, SystemTime::now());
+        let mut trial = trial(Policy { retries: Some(1000), ..policy() });
+        trial.down();
+        trial.now += 601 * SECOND;
         let why = "no retry within the limit of 600 s, --retry-max-time".to_owned();
-        assert_eq!(next, Next::Done(Some(why)));
-        assert!(matches!(retry.start(late), Start::Now(_)));
+        assert_eq!(trial.down(), Next::Over(why));
+        assert_eq!(trial.pause(), None);
         // Hours without a frame are no outage.
-        retry.answered(u32::MAX);
-        let later = late + 10_000 * SECOND;
-        assert_eq!(retry.failed(&down(0, 1), later, SystemTime::now()), Next::Again(SECOND));
-    }
-
-    #[test]
-    fn a_rate_spaces_all_starts() {
-        let mut retry = retry(Policy { spacing: 2 * SECOND, ..policy() });
-        let now = Instant::now();
-        assert_eq!(retry.start(now), Start::Now(0));
-        assert_eq!(retry.start(now + SECOND), Start::At(now + 2 * SECOND));
-        // Unused time is not made up for.
-        assert_eq!(retry.start(now + 9 * SECOND), Start::Now(0));
-        assert_eq!(retry.start(now + 10 * SECOND), Start::At(now + 11 * SECOND));
+        trial.retry.answered(trial.now);
+        trial.now += 10_000 * SECOND;
+        let next = trial.down();
+        assert_eq!(again(next, trial.now).0, SECOND);
     }
 }

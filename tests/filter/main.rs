@@ -58,6 +58,8 @@ mod request {
 }
 
 mod upload {
+    mod limits;
+    mod outages;
     mod rate;
     mod retries;
     mod soak;

@@ -119,7 +119,7 @@ recipes! {
     openai: servers::openai, RECIPES, "api.openai.com", [];
     roboflow: servers::roboflow, RECIPES, "detect.roboflow.com", [];
     far_away: shell::far_away, RECIPES, "-j 8 https://host/classify < frames.rgb", [];
-    retry_and_rate: failures::retry_and_rate, RECIPES, "--rate 10/s", [];
+    busy_server: failures::busy_server, RECIPES, "-v -s 64x64 -j 4", [];
     jq_field: shell::jq_width, RECIPES, "jq .width", ["jq"];
     pv_lines: shell::pv, RECIPES, "pv -l", ["pv"];
     records: failures::records, RECIPES, "--ndjson --keep-going", ["jq"];

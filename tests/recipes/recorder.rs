@@ -7,7 +7,6 @@ use std::net::{TcpListener, TcpStream};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::thread;
-use std::time::Instant;
 
 use serde_json::Value;
 
@@ -66,7 +65,6 @@ pub struct Exchange {
     pub request: Message,
     /// The receiver's JSON; null if its answer is none.
     pub seen: Value,
-    pub came: Instant,
 }
 
 pub struct Recorder {
@@ -112,7 +110,6 @@ fn serve(
     let mut reader = BufReader::new(client.try_clone().ok()?);
     loop {
         let request = Message::read(&mut reader)?;
-        let came = Instant::now();
         match script(count.fetch_add(1, Ordering::AcqRel)) {
             Answer::Cut => return None,
             Answer::Own(text) => return client.write_all(text.as_bytes()).ok(),
@@ -124,7 +121,7 @@ fn serve(
         let seen = serde_json::from_slice(&response.body).unwrap_or(Value::Null);
         let ends = request.closes() || response.closes();
         // Kept first: a test that has the answer finds the exchange.
-        kept.lock().unwrap().push(Exchange { request, seen, came });
+        kept.lock().unwrap().push(Exchange { request, seen });
         client.write_all(&response.bytes).ok()?;
         if ends {
             return Some(());

@@ -221,7 +221,7 @@ fn a_frame_that_fails_beyond_the_gap_is_told_and_ends_the_run_with_1() {
         let mut program = Running::start(command(&arguments));
         program.write(&tiny_frames(20));
         let mut messages = program.stderr_lines();
-        assert!(messages.next().unwrap().contains("frame 1: upload: status 503; attempt 2 of 4"));
+        assert!(messages.next().unwrap().contains("frame 1: upload: status 503; attempt 2 of 21"));
         stop(program.pid(), "SIGINT");
         released.pass_one();
         let run = program.end();

@@ -7,6 +7,7 @@ pub mod foreign;
 pub mod form_server;
 pub mod images;
 pub mod native;
+pub mod nginx;
 pub mod ports;
 pub mod posted;
 pub mod program;

@@ -1,0 +1,233 @@
+//! Which upload starts next, and when. Pure: the clock is passed in. `gate` lives it on threads, and a
+//! simulation lives it without any.
+//!
+//! Of the frames that are ready the lowest one goes first: its line is due first. A frame that pauses on its
+//! own account is not ready, and holds nobody up.
+
+use std::collections::BTreeSet;
+use std::time::{Duration, Instant, SystemTime};
+
+use crate::http::Outcome;
+
+use super::pace::{Pace, Started};
+use super::retry::{Failed, Next, Policy, Retry};
+use super::tries::Tries;
+
+/// What a start comes late by is made up for, up to this, so that --rate does not drift with each wake-up: more if
+/// an upload waited for its time, and the machine was busy.
+const CATCH_UP: Duration = Duration::from_millis(100);
+const CATCH_UP_AWAITED: Duration = Duration::from_millis(500);
+
+/// Whether the next attempt may start.
+#[derive(Debug, PartialEq)]
+pub enum Turn {
+    /// It starts now. Its end hands this back.
+    Now(Started),
+    /// Ask again at that time, or after the next end.
+    At(Instant),
+    /// Ask again after the next end.
+    AfterAnEnd,
+}
+
+/// The end of an attempt.
+pub struct Ended<'a> {
+    /// `None`: the frame was answered with success.
+    pub outcome: Option<Outcome>,
+    /// Whether the server has answered, if only with an error.
+    pub is_response: bool,
+    /// The value of the response's Retry-After.
+    pub retry_after: Option<&'a str>,
+}
+
+pub struct Schedule<R> {
+    /// The least time between two starts: --rate.
+    spacing: Duration,
+    retry: Retry<R>,
+    pace: Pace,
+    /// Frames that are ready to start and wait.
+    ready: BTreeSet<u64>,
+    /// The frame that was refused last lets another one go first, if there is one: it may be the frame.
+    yields: Option<u64>,
+    under_way: u32,
+    last_start: Option<Instant>,
+    /// Whether a start had to wait for its time.
+    is_awaited: bool,
+}
+
+impl<R: FnMut() -> f64> Schedule<R> {
+    pub fn new(policy: Policy, random: R) -> Self {
+        Schedule {
+            spacing: policy.spacing,
+            retry: Retry::new(policy, random),
+            pace: Pace::new(),
+            ready: BTreeSet::new(),
+            yields: None,
+            under_way: 0,
+            last_start: None,
+            is_awaited: false,
+        }
+    }
+
+    pub fn pace(&self) -> &Pace {
+        &self.pace
+    }
+
+    /// The frame is ready, and waits.
+    pub fn enter(&mut self, frame: u64) {
+        self.ready.insert(frame);
+    }
+
+    /// The frame does not wait any more.
+    pub fn leave(&mut self, frame: u64) {
+        self.ready.remove(&frame);
+    }
+
+    /// The frame that goes first.
+    pub fn first(&self) -> Option<u64> {
+        let mut ready = self.ready.iter().copied();
+        let first = ready.next()?;
+        if self.yields == Some(first) { ready.next().or(Some(first)) } else { Some(first) }
+    }
+
+    /// Asks to start an attempt.
+    pub fn start(&mut self, now: Instant) -> Turn {
+        let due = self.due();
+        let pause_end = self.retry.pause_end(now);
+        if let Some(later) = due.max(pause_end).filter(|&later| later > now) {
+            self.is_awaited |= due >= pause_end;
+            return Turn::At(later);
+        }
+        if !self.pace.has_room(self.under_way) {
+            return Turn::AfterAnEnd;
+        }
+        self.under_way += 1;
+        self.yields = None;
+        self.retry.start(now);
+        let is_awaited = std::mem::take(&mut self.is_awaited);
+        let is_by_rate = self.spacing > self.pace.spacing();
+        // --rate keeps the count; a pace that was found keeps the gaps.
+        self.last_start = due.filter(|_| is_by_rate).map_or(Some(now), |due| {
+            let late = now.saturating_duration_since(due);
+            let made_up = if is_awaited { CATCH_UP_AWAITED } else { CATCH_UP };
+            Some(if late <= made_up { due } else { now })
+        });
+        Turn::Now(self.pace.start(now, self.under_way, is_awaited && !is_by_rate))
+    }
+
+    /// The time of the next start, as far as the rate and the pace go.
+    fn due(&self) -> Option<Instant> {
+        let spacing = self.spacing.max(self.pace.spacing());
+        self.last_start.map(|last| last + spacing).filter(|_| !spacing.is_zero())
+    }
+
+    /// The earliest start, to be compared with that before a report; `None`: none is held back.
+    pub fn earliest(&self, now: Instant) -> Option<Instant> {
+        self.due().max(self.retry.pause_end(now))
+    }
+
+    /// Whether nothing is limited and nothing has failed. Then the time of an answer does not matter.
+    pub fn is_calm(&self) -> bool {
+        self.pace.is_open() && self.retry.is_calm()
+    }
+
+    /// An attempt has ended. `wall` is the time to compare dates with.
+    pub fn end(
+        &mut self,
+        frame: u64,
+        started: &Started,
+        tries: &mut Tries,
+        ended: &Ended,
+        now: Instant,
+        wall: impl Fn() -> SystemTime,
+    ) -> Next {
+        self.under_way -= 1;
+        tries.attempts += 1;
+        let Some(outcome) = ended.outcome.filter(|&outcome| self.retry.may_repeat(outcome)) else {
+            // An error that is never repeated is an answer, too: the server is up.
+            if ended.is_response {
+                self.pace.accepted(started, now);
+                self.retry.answered(now);
+            }
+            return Next::Done(None);
+        };
+        if outcome == Outcome::NoRoom && self.under_way > 0 {
+            self.pace.hold_room(self.under_way);
+            return self.retry.had_no_room(tries, self.due().map_or(now, |due| due.max(now)));
+        }
+        let (is_response, retry_after) = (ended.is_response, ended.retry_after);
+        let failed = Failed { outcome, is_response, at: started.at, retry_after };
+        let left = self.retry.count(tries, outcome);
+        match outcome {
+            Outcome::RefusedForNow => {
+                self.yields = Some(frame);
+                if !tries.is_odd() && tries.is_news() {
+                    self.pace.refused(started, now);
+                }
+            }
+            Outcome::Unknown if is_response => self.pace.accepted(started, now),
+            _ => {}
+        }
+        self.retry.failed(tries, left, &failed, self.due(), now, wall())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SECOND: Duration = Duration::from_secs(1);
+
+    fn schedule(spacing: Duration) -> Schedule<fn() -> f64> {
+        let (retries, delay) = (None, None);
+        let policy = Policy { retries, delay, max_time: None, all_errors: false, spacing };
+        Schedule::new(policy, || 1.0)
+    }
+
+    fn starts(schedule: &mut Schedule<fn() -> f64>, now: Instant) -> bool {
+        matches!(schedule.start(now), Turn::Now(_))
+    }
+
+    #[test]
+    fn a_rate_spaces_all_starts() {
+        let mut schedule = schedule(2 * SECOND);
+        let now = Instant::now();
+        assert!(starts(&mut schedule, now));
+        assert_eq!(schedule.start(now + SECOND), Turn::At(now + 2 * SECOND));
+        // Unused time is not made up for.
+        assert!(starts(&mut schedule, now + 9 * SECOND));
+        assert_eq!(schedule.start(now + 10 * SECOND), Turn::At(now + 11 * SECOND));
+    }
+
+    #[test]
+    fn a_rate_does_not_drift_with_late_starts() {
+        let mut schedule = schedule(SECOND / 1000);
+        let begin = Instant::now();
+        let mut now = begin;
+        for _ in 0..1000 {
+            while let Turn::At(later) = schedule.start(now) {
+                // A thread wakes up late.
+                now = later + SECOND / 3000;
+            }
+        }
+        let late = now.saturating_duration_since(begin + 999 * SECOND / 1000);
+        assert!(late < SECOND / 500, "{late:?}");
+    }
+
+    #[test]
+    fn a_frame_that_was_refused_lets_another_one_go_first() {
+        let mut schedule = schedule(Duration::ZERO);
+        let now = Instant::now();
+        let Turn::Now(started) = schedule.start(now) else { panic!("nothing is limited") };
+        let refused =
+            Ended { outcome: Some(Outcome::RefusedForNow), is_response: true, retry_after: None };
+        schedule.end(3, &started, &mut Tries::default(), &refused, now, SystemTime::now);
+        schedule.enter(3);
+        assert_eq!(schedule.first(), Some(3));
+        schedule.enter(7);
+        schedule.enter(5);
+        assert_eq!(schedule.first(), Some(5));
+        assert!(starts(&mut schedule, now + 60 * SECOND));
+        schedule.leave(5);
+        assert_eq!(schedule.first(), Some(3));
+    }
+}

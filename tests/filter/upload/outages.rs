@@ -1,0 +1,111 @@
+//! Servers that are away, and our own shortage of descriptors.
+
+use std::net::{SocketAddr, TcpListener};
+use std::process::{Command, Stdio};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use crate::support::echo::{answers, echo};
+use crate::support::engine::{Engine, test_each_engine};
+use crate::support::ports::ClosedPort;
+use crate::support::program::run_command;
+use crate::support::server::{Request, Server, closing};
+use crate::support::{tiny_frames, wait_until};
+
+test_each_engine! {
+    a_server_that_is_away_for_three_seconds_is_waited_for
+    a_wrong_port_is_told_in_seconds
+    an_outage_beyond_its_limit_ends_the_run_and_says_how_to_go_on
+    without_descriptors_for_all_jobs_an_upload_waits_for_another_to_end
+}
+
+/// A server that answers so many connections, is away for a while once the next `jobs` are under way, and comes
+/// back on the same port if it is told for how long it is away.
+fn leaving(answered: usize, jobs: usize, away: Option<Duration>) -> SocketAddr {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap();
+    let left = Arc::new(AtomicBool::new(false));
+    let serve = move |number: usize, listener: &TcpListener, left: &Arc<AtomicBool>| {
+        let (mut connection, _) = listener.accept().unwrap();
+        let left = Arc::clone(left);
+        thread::spawn(move || {
+            let Some(request) = Request::read(&mut connection) else { return };
+            // The last ones are answered once it listens no more: then no other request has been sent.
+            if (answered..answered + jobs).contains(&number) {
+                wait_until("the server has left", || left.load(Ordering::Acquire));
+            }
+            let _ = std::io::Write::write_all(&mut connection, &closing(echo(&request)));
+        });
+    };
+    thread::spawn(move || {
+        (0..answered + jobs).for_each(|number| serve(number, &listener, &left));
+        drop(listener);
+        left.store(true, Ordering::Release);
+        let Some(away) = away else { return };
+        thread::sleep(away);
+        let listener = TcpListener::bind(address).unwrap();
+        for number in answered + jobs.. {
+            serve(number, &listener, &left);
+        }
+    });
+    address
+}
+
+fn a_server_that_is_away_for_three_seconds_is_waited_for(engine: Engine) {
+    for jobs in [1, 8] {
+        let address = leaving(20, jobs, Some(Duration::from_secs(3)));
+        let (url, jobs) = (format!("http://{address}/"), jobs.to_string());
+        let arguments = ["-s", "1x1", "--raw", "-j", &jobs, &url];
+        assert_eq!(engine.run(&arguments, &tiny_frames(200)).ok().lines(), answers(200));
+    }
+}
+
+fn a_wrong_port_is_told_in_seconds(engine: Engine) {
+    let port = ClosedPort::new();
+    for jobs in ["1", "8"] {
+        let begin = Instant::now();
+        let arguments = ["-s", "1x1", "-j", jobs, &port.url()];
+        let run = engine.run(&arguments, &tiny_frames(100));
+        run.fails_at_once("connection refused (4 attempts)");
+        // Three pauses of up to 1, 2 and 4 seconds.
+        assert!(begin.elapsed() < Duration::from_secs(12), "{:?}", begin.elapsed());
+    }
+}
+
+fn an_outage_beyond_its_limit_ends_the_run_and_says_how_to_go_on(engine: Engine) {
+    for jobs in [1, 8] {
+        let address = leaving(20, jobs, None);
+        let (url, lines) = (format!("http://{address}/"), 20 + jobs as u32);
+        let jobs = jobs.to_string();
+        let limits = ["--keep-going", "--retry-delay", "0.1", "--retry-max-time", "1"];
+        let own = ["-s", "1x1", "--raw", "-j", &jobs, &url];
+        let run = engine.run(&[&limits[..], &own].concat(), &tiny_frames(10_000));
+        assert_eq!((run.status, run.lines()), (Some(1), answers(lines)));
+        let begin = format!("pngpost: frame {lines}: upload: connection refused (");
+        let why = "no retry within the limit of 1 s, --retry-max-time); ";
+        let (out, end) = (format!("{lines} lines are out, "), format!("--skip {lines}\n"));
+        assert!(run.stderr.contains(&format!("{why}{out}")), "{}", run.stderr);
+        assert!(run.stderr.starts_with(&begin) && run.stderr.ends_with(&end), "{}", run.stderr);
+        assert_eq!(run.stderr.lines().count(), 1);
+    }
+}
+
+fn without_descriptors_for_all_jobs_an_upload_waits_for_another_to_end(engine: Engine) {
+    let server = Server::answering(|_, request| {
+        thread::sleep(Duration::from_millis(5));
+        echo(request)
+    });
+    let url = server.url();
+    let program = engine.command(&["-s", "1x1", "--raw", "-j", "64", &url]);
+    // Far fewer descriptors than jobs.
+    let mut limited = Command::new("sh");
+    limited.args(["-c", "ulimit -n 16; exec \"$0\" \"$@\""]).arg(program.get_program());
+    limited.args(program.get_args()).env("no_proxy", "*");
+    limited.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let begin = Instant::now();
+    let run = run_command(limited, &tiny_frames(500));
+    assert_eq!(run.ok().lines(), answers(500));
+    assert!(begin.elapsed() < Duration::from_secs(30), "{:?}", begin.elapsed());
+}
