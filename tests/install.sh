@@ -2,12 +2,12 @@
 # install.sh: pngpost installed as its users install it, `sh tests/install.sh`, from any directory.
 #
 # From source, by the lines of README.md, into a temporary home; as a Debian package, which is held against
-# the working tree, installed with dpkg, tried, and purged. Whatever ends it, pngpost is then as little
-# installed as before.
+# the working tree, installed with dpkg, tried, and purged; as a Python package, a wheel, and a wheel made of
+# the source archive, in fresh environments. Whatever ends it, pngpost is then as little installed as before.
 #
-# It needs stable Rust and a C compiler; for the package also dpkg-dev and, to build cargo-deb once into
-# the target directory, crates.io. Only root can install with dpkg: for others the package is unpacked.
-# With CI set nothing that it uses may be missing.
+# It needs stable Rust and a C compiler; for the Debian package also dpkg-dev and, to build cargo-deb once into
+# the target directory, crates.io; for the wheel Python and, for its tools, once, PyPI. Only root can install
+# with dpkg: for others the package is unpacked. With CI set nothing that it uses may be missing.
 
 set -eu
 
@@ -28,6 +28,7 @@ cargo_deb_version=3.8.0
 contents='usr/bin/pngpost -
 usr/share/bash-completion/completions/pngpost man/completions/pngpost.bash
 usr/share/doc/pngpost/README.md README.md
+usr/share/doc/pngpost/THIRD-PARTY man/THIRD-PARTY
 usr/share/doc/pngpost/changelog.gz CHANGELOG.md
 usr/share/doc/pngpost/copyright LICENSE
 usr/share/fish/vendor_completions.d/pngpost.fish man/completions/pngpost.fish
@@ -248,6 +249,150 @@ remove_package() {
     say 'nothing is left of the package'
 }
 
+# Where pip and the others look for packages: a folder, and no index.
+packages=$target/tools/packages
+python=$target/tools/python
+
+# What builds and installs wheels, once, and beside it, as packages, what they ask for themselves.
+python_tools() {
+    tools='maturin==1.16.0 auditwheel==6.8.2 pipx==1.18.4 uv==0.13.9'
+    if [ "$(cat "$packages/complete" 2>/dev/null)" = "$tools" ]; then return; fi
+    rm -rf "$packages" "$python"
+    python3 -m venv "$python"
+    # shellcheck disable=SC2086
+    "$python/bin/pip" --quiet --disable-pip-version-check install $tools
+    "$python/bin/pip" --quiet --disable-pip-version-check download --dest "$packages" maturin==1.16.0 pip
+    say "$tools" >"$packages/complete"
+}
+
+# What the files of a wheel are in the working tree; the binary and what only describes the wheel are left out.
+check_wheel() {
+    wheel=$1
+    "$python/bin/python3" - "$wheel" <<'EOF' || die "$wheel holds other files than it should"
+import stat, sys, zipfile
+wheel = zipfile.ZipFile(sys.argv[1])
+name = '-'.join(sys.argv[1].split('/')[-1].split('-')[:2])
+share = f'{name}.data/data/share'
+expected = {
+    f'{share}/man/man1/pngpost.1': 'man/pngpost.1',
+    f'{share}/man/man7/pngpost-recipes.7': 'man/pngpost-recipes.7',
+    f'{share}/bash-completion/completions/pngpost': 'man/completions/pngpost.bash',
+    f'{share}/zsh/site-functions/_pngpost': 'man/completions/_pngpost',
+    f'{share}/fish/vendor_completions.d/pngpost.fish': 'man/completions/pngpost.fish',
+    f'{name}.dist-info/licenses/LICENSE': 'LICENSE',
+    f'{name}.dist-info/licenses/man/THIRD-PARTY': 'man/THIRD-PARTY',
+}
+for path, source in expected.items():
+    assert stat.S_ISREG(wheel.getinfo(path).external_attr >> 16), f'{path} is no file'
+    assert wheel.read(path) == open(source, 'rb').read(), f'{path} is not {source}'
+more = set(wheel.namelist()) - set(expected)
+described = {f'{name}.dist-info/{part}' for part in ('METADATA', 'WHEEL', 'RECORD')}
+assert more - described == {f'{name}.data/scripts/pngpost'} or print(more), 'other files'
+metadata = wheel.read(f'{name}.dist-info/METADATA').decode()
+assert open('README.md').read().strip() in metadata, 'README.md is not its description'
+EOF
+    say "${wheel##*/}: it holds what the working tree does, $(wc -c <"$wheel") bytes"
+}
+
+# The tag promises no older system than the symbols in the binary ask for.
+check_tag() {
+    "$python/bin/auditwheel" show "$1" >"$work/audit" || die "$1: auditwheel: $(cat "$work/audit")"
+    # One line, in which it says for which tag the wheel is good.
+    tr '\n' ' ' <"$work/audit" >"$work/audit.line"
+    tag=${1##*-}
+    tag=${tag%.whl}
+    case $(cat "$work/audit.line") in
+        *"consistent with the following platform tag: \"$tag\""*) say "$tag: auditwheel says the same" ;;
+        *) die "the tag is $tag, and auditwheel says: $(cat "$work/audit")" ;;
+    esac
+}
+
+# Installs the wheels of the folder $1 in a fresh environment, tries all, and takes it away again.
+try_wheel() {
+    environment=$work/environment
+    rm -rf "$environment"
+    python3 -m venv "$environment"
+    (cd "$environment" && find . ! -type d | LC_ALL=C sort) >"$work/before"
+    "$environment/bin/pip" --quiet --disable-pip-version-check install --no-index --find-links "$1" pngpost
+    post_a_frame "$environment/bin/pngpost"
+    home=$work/home
+    (
+        PATH=$environment/bin:$PATH
+        [ "$(pngpost -V)" = "pngpost $version" ] || die "pngpost -V says $(pngpost -V)"
+        show_manual "$environment/share/man"
+        complete_in_bash "$environment/share/bash-completion/completions/pngpost"
+        complete_in_zsh "fpath=($environment/share/zsh/site-functions \$fpath)"
+        hold_dialogue
+    ) || exit 1
+    "$environment/bin/pip" --quiet --disable-pip-version-check uninstall --yes pngpost
+    (cd "$environment" && find . ! -type d | LC_ALL=C sort) >"$work/after"
+    # pip compiles its own modules as it goes. Folders of share stay, empty: it cannot know whose they are.
+    for list in before after; do grep -v __pycache__ "$work/$list" >"$work/$list.kept"; done
+    diff "$work/before.kept" "$work/after.kept" || die 'something is left of the wheel'
+    say 'nothing is left of the wheel'
+}
+
+# README.md's dialogue, with the pngpost of the PATH.
+hold_dialogue() {
+    numpy=${PNGPOST_TEST_VENV:-$target/test-venv}/bin/python3
+    if ! "$numpy" -c 'import numpy' 2>/dev/null; then
+        numpy=python3
+        if ! python3 -c 'import numpy' 2>/dev/null; then has numpy || return 0; fi
+    fi
+    from_readme 'def ask(frame):' >"$work/dialogue.py"
+    say installed >"$work/key.txt"
+    (cd "$work" && "$numpy" dialogue.py "$url") >"$work/lines" || die 'the dialogue fails'
+    [ "$(grep -c '^[012] {"width":64,' "$work/lines")" = 3 ] || die "the dialogue: $(cat "$work/lines")"
+    say 'the dialogue of README.md: three frames, three lines'
+}
+
+# What people type who have Rust and the tree: each builds the wheel by itself.
+try_tree() {
+    PIP_NO_INDEX=1 PIP_FIND_LINKS=$packages PIP_DISABLE_PIP_VERSION_CHECK=1
+    UV_NO_INDEX=1 UV_FIND_LINKS=$packages UV_PYTHON_DOWNLOADS=never
+    export PIP_NO_INDEX PIP_FIND_LINKS PIP_DISABLE_PIP_VERSION_CHECK UV_NO_INDEX UV_FIND_LINKS UV_PYTHON_DOWNLOADS
+    python3 -m venv "$work/tree-environment"
+    "$work/tree-environment/bin/pip" --quiet install .
+    says_version 'pip install .' "$work/tree-environment/bin/pngpost" -V
+    from_readme 'pip wheel' >"$work/block"
+    [ -s "$work/block" ] || die 'README.md does not say how to make a wheel'
+    python3 -m venv "$work/there"
+    (PATH=$work/there/bin:$PATH && sh -eu "$work/block") >"$work/pip.out" || die "pip: $(cat "$work/pip.out")"
+    says_version 'pip wheel .' "$work/there/bin/pngpost" -V
+    UV_CACHE_DIR=$work/uv UV_TOOL_DIR=$work/uv-tools UV_TOOL_BIN_DIR=$work/uv-bin \
+        "$python/bin/uv" --quiet tool install .
+    says_version 'uv tool install .' "$work/uv-bin/pngpost" -V
+    says_version 'pipx run --spec . pngpost' \
+        env PIPX_HOME="$work/pipx" "$python/bin/pipx" run --quiet --spec . pngpost -V
+}
+
+# $1 is the command line for people; the others are run.
+says_version() {
+    command=$1
+    shift
+    said=$("$@") || die "$command: fails"
+    [ "$said" = "pngpost $version" ] || die "$command: pngpost -V says $said"
+    say "$command: $said"
+}
+
+as_wheel() {
+    python_tools
+    version=$(sed -n 's/^version = "\(.*\)"/\1/p' Cargo.toml | head -n 1)
+    PATH=$python/bin:$PATH maturin build --release --locked --out "$work/wheels" 2>"$work/maturin.err" ||
+        die "maturin: $(cat "$work/maturin.err")"
+    check_wheel "$(ls "$work/wheels"/*.whl)"
+    check_tag "$(ls "$work/wheels"/*.whl)"
+    try_wheel "$work/wheels"
+    "$python/bin/maturin" sdist --out "$work/source" 2>"$work/maturin.err" ||
+        die "maturin: $(cat "$work/maturin.err")"
+    # Somewhere else, so that it has nothing but what is in it, and its own Cargo.lock.
+    (cd "$work" && "$python/bin/pip" --quiet --disable-pip-version-check wheel --no-index \
+        --find-links "$packages" --wheel-dir "$work/built" "$work/source"/pngpost-*.tar.gz)
+    check_wheel "$(ls "$work/built"/*.whl)"
+    try_wheel "$work/built"
+    try_tree
+}
+
 say '== From source'
 cargo build --quiet --locked --release --example receiver
 start_receiver
@@ -261,3 +406,6 @@ if has dpkg-shlibdeps; then
     try_package
     if [ "$is_installed" = yes ]; then remove_package; fi
 fi
+
+say '' '== As a Python package'
+if has python3; then as_wheel; fi

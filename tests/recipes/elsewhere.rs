@@ -21,6 +21,13 @@ const ELSEWHERE: &[Elsewhere] = &[
     },
     Elsewhere {
         document: README,
+        text: "pip wheel --no-deps --wheel-dir target/wheels .\n\
+               pip install --no-index --find-links target/wheels pngpost    # there, wherever you have copied it to\n",
+        reason: "a release is built; the script runs it in an environment of its own",
+        place: ("tests/install.sh", &["from_readme 'pip wheel' >\"$work/block\""]),
+    },
+    Elsewhere {
+        document: README,
         text: "cargo install --locked --path .\n\
                install -Dm644 -t ~/.cargo/share/man/man1 man/pngpost.1\n\
                install -Dm644 -t ~/.cargo/share/man/man7 man/pngpost-recipes.7\n\
