@@ -155,7 +155,7 @@ impl Layout {
     /// The bytes of one frame of this layout; `None` if they are over `MAX_FRAME_BYTES`.
     pub fn frame_bytes(self, size: FrameSize) -> Option<usize> {
         let bytes = size.pixels().checked_mul(self.pixel_bytes() as u64)?;
-        (bytes <= MAX_FRAME_BYTES as u64).then_some(bytes as usize)
+        usize::try_from(bytes).ok().filter(|&bytes| bytes <= MAX_FRAME_BYTES)
     }
 }
 
@@ -242,6 +242,7 @@ impl SampleRange {
     }
 
     /// `min` and `scale` as singles; `None` if one of them is beyond single precision.
+    #[expect(clippy::cast_possible_truncation, reason = "rounded is what is meant")]
     pub fn in_single_precision(self) -> Option<(f32, f32)> {
         let (min, scale) = (self.min as f32, self.scale as f32);
         (min.is_finite() && scale.is_normal()).then_some((min, scale))

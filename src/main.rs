@@ -9,6 +9,12 @@
 //! `ending` are for people and scripts. Imports point down: output, stop, pipeline, upload, http, request,
 //! then encode and input, then frame.
 
+// A number of frames or bytes keeps its value, with 32 bits, too: where a cast may change one, the code says why.
+#![cfg_attr(
+    not(test),
+    warn(clippy::cast_possible_truncation, clippy::cast_possible_wrap, clippy::cast_sign_loss)
+)]
+
 mod args;
 mod encode;
 mod ending;

@@ -53,8 +53,12 @@ pub struct Limit {
 
 impl Limit {
     /// Sets the limits: attempts a second, and uploads under way.
+    #[expect(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "a cast from a float saturates"
+    )]
     pub fn set(&self, pace: Option<f64>, room: Option<u32>) {
-        // A cast from a float saturates.
         self.pace.store(pace.map_or(0, |pace| (pace * 1e6) as u64), Ordering::Relaxed);
         self.room.store(room.map_or(0, u64::from), Ordering::Relaxed);
     }

@@ -42,7 +42,7 @@ impl Asked {
     pub fn signal(&self) -> Option<Signal> {
         match self.signal.load(Ordering::Acquire) {
             0 => None,
-            number => Some(Signal(number as i32)),
+            number => i32::try_from(number).ok().map(Signal),
         }
     }
 
@@ -74,7 +74,11 @@ impl Watcher {
         let ignored = ignored_signals();
         let is_ignored = |signal: i32| ignored >> (signal - 1) & 1 == 1;
         for signal in [SIGINT, SIGTERM, SIGHUP].into_iter().filter(|&signal| !is_ignored(signal)) {
-            flag::register_usize(signal, Arc::clone(&asked.signal), signal as usize)?;
+            flag::register_usize(
+                signal,
+                Arc::clone(&asked.signal),
+                signal.unsigned_abs() as usize,
+            )?;
             pipe::register(signal, handlers.try_clone()?)?;
         }
         // A signal between the two handlers has set its number and left no byte.

@@ -219,9 +219,9 @@ impl Typed {
             headers: self.headers,
             user: self.user,
             method: self.method.unwrap_or_else(|| "POST".to_owned()),
-            jobs: self.jobs.unwrap_or(1) as usize,
+            jobs: usize::try_from(self.jobs.unwrap_or(1))?,
             max_time: self.max_time.unwrap_or(Duration::from_secs(300)),
-            retries: self.retries.map(|retries| retries as u32),
+            retries: self.retries.map(u32::try_from).transpose()?,
             // As in curl, 0 means the default pause, and no limit.
             retry_delay: self.retry_delay.filter(|it| !it.is_zero()),
             retry_max_time: Some(self.retry_max_time.unwrap_or(RETRY_MAX_TIME))

@@ -80,6 +80,7 @@ fn interleaved(bytes: &mut Vec<u8>) -> &[u8] {
 
 /// PNM samples of one byte: 0 to `maxval` becomes 0 to 255.
 fn scale_to_8_bits(bytes: &mut [u8], maxval: u16) -> Result<(), Bad> {
+    #[expect(clippy::cast_possible_truncation, reason = "255 at most")]
     let scaled: Vec<u8> = scaled(maxval, 255).map(|value| value as u8).collect();
     for (at, sample) in bytes.iter_mut().enumerate() {
         match scaled.get(usize::from(*sample)) {
@@ -94,6 +95,7 @@ fn scale_to_8_bits(bytes: &mut [u8], maxval: u16) -> Result<(), Bad> {
 fn scale_to_16_bits(bytes: &mut [u8], maxval: u16) -> Result<(), Bad> {
     // A table: a frame that takes time has more samples than the table has entries, so it needs fewer
     // divisions.
+    #[expect(clippy::cast_possible_truncation, reason = "65535 at most")]
     let scaled: Vec<[u8; 2]> =
         scaled(maxval, 65535).map(|value| (value as u16).to_be_bytes()).collect();
     for (at, sample) in bytes.as_chunks_mut::<2>().0.iter_mut().enumerate() {
@@ -179,7 +181,7 @@ fn level_of_double(sample: f64, min: f64, scale: f64) -> Option<u8> {
     let raised = clipped + 0.5;
     let whole = raised + WHOLE;
     let excess = u8::from(whole - WHOLE > raised);
-    (!sample.is_nan()).then_some((whole.to_bits() as u8).wrapping_sub(excess))
+    (!sample.is_nan()).then_some(whole.to_bits().to_le_bytes()[0].wrapping_sub(excess))
 }
 
 /// The same in single precision, with 2^23.
@@ -191,5 +193,5 @@ fn level_of_single(sample: f32, min: f32, scale: f32) -> Option<u8> {
     let raised = clipped + 0.5;
     let whole = raised + WHOLE;
     let excess = u8::from(whole - WHOLE > raised);
-    (!sample.is_nan()).then_some((whole.to_bits() as u8).wrapping_sub(excess))
+    (!sample.is_nan()).then_some(whole.to_bits().to_le_bytes()[0].wrapping_sub(excess))
 }

@@ -134,6 +134,29 @@ fn a_sample_over_maxval_is_bad_input_and_named() {
     assert_eq!(error.to_string(), "row 0, column 1: sample 301 is over maxval 300");
 }
 
+/// The bytes stand here one by one, so the machine's own order has no part in it: 0x1234, and 1.0 of 0 to 1.
+#[test]
+fn a_byte_order_is_the_one_that_its_format_names() {
+    let unit = SampleRange::new(0.0, 1.0).unwrap();
+    let wide: [(&str, [u8; 2]); 2] = [("gray16le", [0x34, 0x12]), ("gray16be", [0x12, 0x34])];
+    for (name, bytes) in wide {
+        let pixels = through((1, 1), named(name), unit, &bytes).unwrap().2;
+        assert_eq!(pixels, [0x12, 0x34], "{name}");
+    }
+    let one = [0x3f, 0x80, 0, 0];
+    let reversed = [0, 0, 0x80, 0x3f];
+    let gray = |order| Layout { samples: Samples::F32(order), ..named("grayf32le") };
+    for (order, bytes) in [(ByteOrder::Little, reversed), (ByteOrder::Big, one)] {
+        assert_eq!(through((1, 1), gray(order), unit, &bytes).unwrap().2, [255], "{order:?}");
+    }
+    let double = |order| Layout { samples: Samples::F64(order), ..gray(order) };
+    let one = [0x3f, 0xf0, 0, 0, 0, 0, 0, 0];
+    let reversed = [0, 0, 0, 0, 0, 0, 0xf0, 0x3f];
+    for (order, bytes) in [(ByteOrder::Little, reversed), (ByteOrder::Big, one)] {
+        assert_eq!(through((1, 1), double(order), unit, &bytes).unwrap().2, [255], "{order:?}");
+    }
+}
+
 /// Samples, each with its result.
 type Pairs = &'static [(f64, u8)];
 

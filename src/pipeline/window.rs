@@ -121,6 +121,7 @@ impl<T> Window<T> {
     fn put(&self, place: u64, result: Result<T, Lost>) {
         let mut state = self.lock();
         // It is still open, so it has not been fetched.
+        #[expect(clippy::cast_possible_truncation, reason = "less than the places there are")]
         let index = (place - state.first) as usize;
         state.places[index] = Place::Done(result);
         let wakes = index == 0 && mem::take(&mut state.fetcher_waits);

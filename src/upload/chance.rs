@@ -183,7 +183,7 @@ impl Chance {
         let variance = self.share * (1.0 - self.share);
         let walk = variance / (2.0 * self.slack()) * (10.0 * attempts).ln();
         let threshold = 0.85 + if self.is_doubtful() { walk.min(3.0) } else { walk };
-        let row = self.share.powi(tally.in_a_row as i32);
+        let row = self.share.powi(i32::try_from(tally.in_a_row).unwrap_or(i32::MAX));
         tally.excess > threshold || row < 0.1 / attempts || is_most(tally)
     }
 

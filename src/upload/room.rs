@@ -137,7 +137,7 @@ impl Room {
                 && overflows.share() >= MOST
                 && fits.accepted >= TELLING_ACCEPTS
                 && fits.share() <= FEW * overflows.share();
-            is_found.then_some(at as u32 - 1)
+            is_found.then(|| u32::try_from(at - 1).unwrap_or(u32::MAX))
         })
     }
 }
