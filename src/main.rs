@@ -18,7 +18,9 @@
 mod args;
 mod encode;
 mod ending;
+mod files;
 mod frame;
+mod headers;
 mod http;
 mod input;
 mod messages;

@@ -11,7 +11,7 @@ use std::fmt::Display;
 use std::io::Write;
 use std::mem::take;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Mutex, MutexGuard, PoisonError, TryLockError};
+use std::sync::{Mutex, MutexGuard, PoisonError, RwLock, TryLockError};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -155,9 +155,9 @@ pub fn shown(value: &OsStr) -> String {
     if value.is_empty() { "''".to_owned() } else { foreign(&value) }
 }
 
-/// Values of the user that no message may hold, even if a server repeats them.
+/// Values of the user that no message may hold, even if a server repeats them. All threads share them.
 #[derive(Default)]
-pub struct Secrets(Vec<Vec<u8>>);
+pub struct Secrets(RwLock<Vec<Vec<u8>>>);
 
 /// This many bytes of a secret give it away.
 const PIECE_BYTES: usize = 8;
@@ -166,9 +166,9 @@ const PIECE_BYTES: usize = 8;
 const MIN_SECRET_BYTES: usize = 3;
 
 impl Secrets {
-    pub fn add(&mut self, value: &[u8]) {
+    pub fn add(&self, value: &[u8]) {
         if !value.is_empty() {
-            self.0.push(value.to_vec());
+            self.0.write().unwrap_or_else(PoisonError::into_inner).push(value.to_vec());
         }
     }
 
@@ -179,7 +179,8 @@ impl Secrets {
             let words = secret.split(|byte| !byte.is_ascii_alphanumeric()).chain([secret]);
             words.filter(|word| word.len() >= MIN_SECRET_BYTES).any(|word| is_in(word, text))
         };
-        self.0.iter().any(|secret| {
+        let secrets = self.0.read().unwrap_or_else(PoisonError::into_inner);
+        secrets.iter().any(|secret| {
             in_every_form(secret, text, |secret, text| {
                 whole_and_words(secret, text) || have_common_piece(secret, text)
             })
@@ -275,7 +276,7 @@ mod tests {
 
     #[test]
     fn a_servers_text_holds_a_secret_however_it_is_written() {
-        let mut secrets = Secrets::default();
+        let secrets = Secrets::default();
         secrets.add(b"");
         secrets.add(b"1");
         secrets.add(b"hunter2");

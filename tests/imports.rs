@@ -9,10 +9,13 @@ use std::path::Path;
 
 /// Each folder and file, and its imports. A row names only rows below it. main.rs stands above all, and has
 /// no row.
-const IMPORTS: [(&str, &[&str]); 14] = [
+const IMPORTS: [(&str, &[&str]); 16] = [
     (
         "setup",
-        &["args", "output", "upload", "http", "request", "encode", "input", "progress", "messages"],
+        &[
+            "args", "output", "upload", "http", "headers", "request", "encode", "input",
+            "progress", "files", "messages",
+        ],
     ),
     (
         "output",
@@ -23,8 +26,9 @@ const IMPORTS: [(&str, &[&str]); 14] = [
     ),
     ("stop", &["pipeline", "ending", "messages"]),
     ("pipeline", &["upload", "request", "encode", "input", "frame"]),
-    ("upload", &["http", "request", "progress", "messages"]),
+    ("upload", &["http", "headers", "request", "progress", "messages"]),
     ("http", &["request", "messages"]),
+    ("headers", &["request", "files", "messages"]),
     ("args", &["request", "encode", "frame", "messages"]),
     ("request", &[]),
     ("encode", &["frame"]),
@@ -32,6 +36,7 @@ const IMPORTS: [(&str, &[&str]); 14] = [
     ("frame", &[]),
     ("progress", &["ending", "messages"]),
     ("ending", &[]),
+    ("files", &["messages"]),
     ("messages", &[]),
 ];
 

@@ -114,10 +114,7 @@ pub fn parse_header(value: &OsStr) -> Result<HeaderArg> {
         Some((b'@', file)) => return Ok(HeaderArg::File(PathBuf::from(OsStr::from_bytes(file)))),
         _ => {}
     }
-    let rule = HeaderRule::parse(line).map_err(|why| anyhow!("--header: {why}"))?;
-    // Elsewhere it begins a template, and would be filled in.
-    let has_braces = memchr::memmem::find(line, b"{{").is_some();
-    ensure!(!has_braces, "--header: takes no {{{{…}}}}; a header from @FILE is taken as it is");
+    let rule = HeaderRule::parse_template(line).map_err(|why| anyhow!("--header: {why}"))?;
     Ok(HeaderArg::Rule(rule))
 }
 

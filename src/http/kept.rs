@@ -10,10 +10,9 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, anyhow};
 use ureq_proto::client::header_raw;
-use ureq_proto::http::header::{CONTENT_LENGTH, CONTENT_TYPE};
-use ureq_proto::http::{self, HeaderValue, Uri};
+use ureq_proto::http::{self, Method, Uri};
 
-use crate::request::{Body, Request};
+use crate::request::{Body, Header, Request};
 
 use super::connect::Connector;
 use super::connection::Connection;
@@ -29,8 +28,9 @@ const MAX_IDLE: Duration = Duration::from_millis(1500);
 
 pub struct Kept {
     request: Arc<Request>,
-    /// The request of frame 0, without the headers of its body.
-    sample: http::Request<()>,
+    method: Method,
+    /// That of frame 0.
+    uri: Uri,
     connector: Connector,
     max_time: Duration,
     /// A stack: the connection used last is on top.
@@ -47,14 +47,17 @@ impl Kept {
     /// The error is bad usage: the URL or the certificates are wrong.
     pub fn new(request: Arc<Request>, max_time: Duration) -> Result<Self> {
         let connector = Connector::new(&request.url).context("TLS")?;
-        let sample = sample(&request)?;
-        Ok(Kept { request, sample, connector, max_time, idle: Mutex::default() })
+        let method = Method::from_bytes(request.method.as_bytes()).context("--request")?;
+        let uri = uri(&request, 0)?;
+        Ok(Kept { request, method, uri, connector, max_time, idle: Mutex::default() })
     }
 
-    pub fn attempt(&self, body: &Body) -> Result<Response, Failure> {
+    pub fn attempt(&self, body: &Body, headers: &[Header]) -> Result<Response, Failure> {
         let deadline = Instant::now() + self.max_time;
         loop {
-            let request = self.request(body)?;
+            let request = self.request(body, headers).map_err(|error| {
+                Failure::not_begun(Outcome::Refused, format!("not sent: {error}"))
+            })?;
             let (mut connection, is_new) = match self.idle_connection() {
                 Some(connection) => (connection, false),
                 None => (self.connector.connect(deadline).map_err(|e| failure(&e, false))?, true),
@@ -91,42 +94,44 @@ impl Kept {
         exchanged.response
     }
 
-    /// This body's request.
-    fn request(&self, body: &Body) -> Result<http::Request<()>, Failure> {
-        let refused = |error: anyhow::Error| {
-            Failure::not_begun(Outcome::Refused, format!("not sent: {error}"))
+    /// Checks that a request with these headers can be written. The error is bad usage.
+    pub fn check(&self, headers: &[Header]) -> Result<()> {
+        self.request_for(0, headers, Some(""), 0).map(drop)
+    }
+
+    fn request(&self, body: &Body, headers: &[Header]) -> Result<http::Request<()>> {
+        let content_type = body.content_type.as_deref();
+        self.request_for(body.frame, headers, content_type, body.bytes.len())
+    }
+
+    /// Header names go out in the spelling of this file and of the user.
+    fn request_for(
+        &self,
+        frame: u64,
+        headers: &[Header],
+        content_type: Option<&str>,
+        body_bytes: usize,
+    ) -> Result<http::Request<()>> {
+        let uri = match self.request.path.has_number() {
+            true => uri(&self.request, frame)?,
+            false => self.uri.clone(),
         };
-        let mut request = self.sample.clone();
-        if self.request.path.has_number() {
-            *request.uri_mut() = uri(&self.request, body.frame).map_err(refused)?;
+        let mut request = http::Request::builder().method(self.method.clone()).uri(uri);
+        let mut add = |name: &str, value: &[u8]| {
+            request = header_raw(std::mem::take(&mut request), name, value);
+        };
+        add("Host", self.request.url.host_and_port().as_bytes());
+        headers.iter().for_each(|header| add(&header.name, &header.value.fill(frame)));
+        if let Some(content_type) = content_type {
+            add("Content-Type", content_type.as_bytes());
         }
-        let headers = request.headers_mut();
-        headers.insert(CONTENT_LENGTH, HeaderValue::from(body.bytes.len()));
-        if let Some(content_type) = &body.content_type {
-            let value = HeaderValue::from_str(content_type);
-            headers.insert(CONTENT_TYPE, value.map_err(|error| refused(error.into()))?);
-        }
-        Ok(request)
+        add("Content-Length", body_bytes.to_string().as_bytes());
+        request.body(()).context("--header")
     }
 
     fn lock(&self) -> MutexGuard<'_, VecDeque<Idle>> {
         self.idle.lock().unwrap_or_else(PoisonError::into_inner)
     }
-}
-
-/// Header names go out in the spelling of this file and of the user.
-fn sample(request: &Request) -> Result<http::Request<()>> {
-    let method = http::Method::from_bytes(request.method.as_bytes()).context("--request")?;
-    let mut sample = http::Request::builder().method(method).uri(uri(request, 0)?);
-    sample = header_raw(sample, "Host", request.url.host_and_port().as_bytes());
-    for header in &request.headers {
-        sample = header_raw(sample, &header.name, header.value.as_bytes());
-    }
-    if request.has_content_type() {
-        sample = header_raw(sample, "Content-Type", b"");
-    }
-    sample = header_raw(sample, "Content-Length", b"0");
-    sample.body(()).context("--header")
 }
 
 fn uri(request: &Request, frame: u64) -> Result<Uri> {

@@ -18,7 +18,7 @@ use std::sync::{Arc, LazyLock, Mutex, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use crate::request::{Body, Request};
+use crate::request::{Body, Header, Request};
 
 use super::outcome::{self, Failure, Outcome, Reach, TIMED_OUT};
 use super::reply::{self, Head, MAX_HEADER_BYTES, Response};
@@ -42,9 +42,9 @@ impl Minreq {
         Minreq { request, max_time, idle: Mutex::default(), hanging: Arc::default() }
     }
 
-    pub fn attempt(&self, body: &Body) -> Result<Response, Failure> {
+    pub fn attempt(&self, body: &Body, headers: &[Header]) -> Result<Response, Failure> {
         let caller = self.caller()?;
-        let result = caller.call(self.request(body), self.max_time);
+        let result = caller.call(self.request(body, headers), self.max_time);
         match result {
             Some(result) => {
                 self.lock().push(caller);
@@ -71,7 +71,7 @@ impl Minreq {
         }
     }
 
-    fn request(&self, body: &Body) -> minreq::Request {
+    fn request(&self, body: &Body, headers: &[Header]) -> minreq::Request {
         let method = minreq::Method::Custom(self.request.method.clone());
         let url = self.request.url(body.frame).to_string();
         let mut request = minreq::Request::new(method, url)
@@ -81,8 +81,8 @@ impl Minreq {
         if let Some(content_type) = &body.content_type {
             request = request.with_header("Content-Type", content_type);
         }
-        for header in &self.request.headers {
-            request = request.with_header(&header.name, &header.value);
+        for header in headers {
+            request = request.with_header(&header.name, header.fill(body.frame));
         }
         // minreq never uses a connection twice. We say so, and the server closes first: then the server's
         // port waits in TIME_WAIT, and ours is free.

@@ -14,7 +14,7 @@ mod outcome;
 mod reply;
 mod socket;
 
-use crate::request::Body;
+use crate::request::{Body, Header};
 
 pub use kept::Kept;
 pub use minreq::Minreq;
@@ -31,10 +31,10 @@ pub enum Client {
 
 impl Client {
     /// Sends one request and reads its response.
-    pub fn attempt(&self, body: &Body) -> Result<Response, Failure> {
+    pub fn attempt(&self, body: &Body, headers: &[Header]) -> Result<Response, Failure> {
         match self {
-            Client::Kept(kept) => kept.attempt(body),
-            Client::Minreq(minreq) => minreq.attempt(body),
+            Client::Kept(kept) => kept.attempt(body, headers),
+            Client::Minreq(minreq) => minreq.attempt(body, headers),
         }
     }
 }

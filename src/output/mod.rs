@@ -37,7 +37,7 @@ pub struct Lines {
     /// The number of the first frame.
     pub skip: u64,
     pub request: Arc<Request>,
-    pub secrets: Secrets,
+    pub secrets: Arc<Secrets>,
     pub counts: Arc<Counts>,
 }
 

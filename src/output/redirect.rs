@@ -63,7 +63,7 @@ mod tests {
 
     fn shown(location: &str) -> String {
         let own = Url::parse("http://h.example/bot123:TOKEN/send?key=query-key").unwrap().0;
-        let mut secrets = Secrets::default();
+        let secrets = Secrets::default();
         secrets.add(b"session=abc; id=0123456789");
         secrets.add(b"1");
         place(location, &own, &secrets)

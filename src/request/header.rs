@@ -3,6 +3,8 @@
 
 use std::fmt;
 
+use super::template::Template;
+
 /// Headers that frame the message or the connection. pngpost alone sets them.
 const OWN: [&str; 3] = ["Connection", "Content-Length", "Host"];
 
@@ -10,16 +12,23 @@ const OWN: [&str; 3] = ["Connection", "Content-Length", "Host"];
 const NEVER_SENT: [&str; 7] =
     ["Expect", "Keep-Alive", "Proxy-Connection", "TE", "Trailer", "Transfer-Encoding", "Upgrade"];
 
-/// Name and value of a header line. Its Debug and Display forms keep the value secret.
+/// Name and value of a header line. Its Debug form keeps the value secret.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Header {
     pub name: String,
-    pub value: String,
+    /// UTF-8.
+    pub value: Template,
 }
 
 impl Header {
+    /// `value` is taken literally.
     pub fn new(name: &str, value: impl Into<String>) -> Self {
-        Header { name: name.to_owned(), value: value.into() }
+        Header { name: name.to_owned(), value: Template::literal(value.into()) }
+    }
+
+    /// The value for this frame.
+    pub fn fill(&self, frame: u64) -> String {
+        String::from_utf8_lossy(&self.value.fill(frame)).into_owned()
     }
 
     pub fn is(&self, name: &str) -> bool {
@@ -43,7 +52,8 @@ pub enum HeaderRule {
 }
 
 impl HeaderRule {
-    /// The error does not hold the value: it may be a secret.
+    /// A line of a file: what looks like a template is none. The error does not hold the value: it may be a
+    /// secret.
     pub fn parse(line: &[u8]) -> Result<Self, String> {
         let line = std::str::from_utf8(line).map_err(|_| "is not UTF-8".to_owned())?;
         let (name, value) = match (line.split_once(':'), line.strip_suffix(';')) {
@@ -68,11 +78,26 @@ impl HeaderRule {
         }
     }
 
-    pub fn value(&self) -> Option<&str> {
-        match self {
-            HeaderRule::Send(header) => Some(&header.value),
-            HeaderRule::Omit(_) => None,
+    /// A line in which `{{n}}` stands for the frame's number.
+    pub fn parse_template(line: &[u8]) -> Result<Self, String> {
+        let rule = HeaderRule::parse(line)?;
+        let HeaderRule::Send(Header { name, value }) = rule else { return Ok(rule) };
+        let value = Template::with_number(&value.fill(0));
+        let value = value.map_err(|why| format!("the value of {name} {why}"))?;
+        // The header is that of the body, which has its type before it has its frame.
+        if value.has_number() && name.eq_ignore_ascii_case("Content-Type") {
+            return Err(format!("{name} takes no {{{{n}}}}"));
         }
+        Ok(HeaderRule::Send(Header { name, value }))
+    }
+
+    /// The texts of the value.
+    pub fn texts(&self) -> impl Iterator<Item = &[u8]> {
+        let header = match self {
+            HeaderRule::Send(header) => Some(header),
+            HeaderRule::Omit(_) => None,
+        };
+        header.into_iter().flat_map(|header| header.value.texts())
     }
 }
 

@@ -24,8 +24,6 @@ pub struct Request {
     pub url: Url,
     /// The URL's path and query.
     pub path: Template,
-    /// All headers except those of the body (Content-Type, Content-Length) and of the connection.
-    pub headers: Vec<Header>,
     pub shape: Shape,
 }
 
@@ -108,16 +106,6 @@ impl Request {
     pub fn url(&self, frame: u64) -> Url {
         let target = String::from_utf8_lossy(&self.path.fill(frame)).into_owned();
         Url { target, ..self.url.clone() }
-    }
-
-    /// Whether there is a Content-Type header.
-    pub fn has_content_type(&self) -> bool {
-        match &self.shape {
-            Shape::Multipart { .. } => true,
-            Shape::Raw { content_type }
-            | Shape::Json { content_type, .. }
-            | Shape::Base64 { content_type } => content_type.is_some(),
-        }
     }
 
     /// Begins the body of this frame in the allocation `bytes`. `room`: the most bytes that its PNG takes.

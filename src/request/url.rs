@@ -7,6 +7,9 @@
 use std::fmt;
 use std::net::Ipv6Addr;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+
 /// An http or https URL without user-info and fragment.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Url {
@@ -37,6 +40,11 @@ impl UserInfo {
 
     pub fn as_bytes(&self) -> &[u8] {
         &self.0
+    }
+
+    /// The value of an Authorization header.
+    pub fn basic(&self) -> String {
+        format!("Basic {}", STANDARD.encode(&self.0))
     }
 }
 

@@ -5,10 +5,9 @@ use std::path::Path;
 
 use anyhow::{Context, Result, anyhow, ensure};
 
+use crate::files;
 use crate::messages::plain;
 use crate::request::Url;
-
-use super::files;
 
 /// The TLS crates ignore a certificate file that they can't read, and would then trust nobody. We say so
 /// first.

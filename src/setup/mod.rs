@@ -2,23 +2,22 @@
 //! and comes before we read standard input.
 
 mod environment;
-mod files;
 
 use std::sync::Arc;
 
 use anyhow::{Context, Result, anyhow, ensure};
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
 
 use crate::args::{Args, BodyArg, FormArg, HeaderArg, JsonArg, UserArg};
 use crate::encode::Encoder;
+use crate::files;
+use crate::headers::{Headers, Source, Sources, User};
 use crate::http::{Client, Kept, Minreq};
 use crate::input::{Input, Stdin};
 use crate::messages::{Secrets, foreign, say};
 use crate::output::{Lines, SoFar, Stdout};
 use crate::progress::Counts;
 use crate::request::template::Template;
-use crate::request::{Header, HeaderRule, ImagePart, Json, Part, Request, Shape, UserInfo};
+use crate::request::{Header, HeaderRule, ImagePart, Json, Part, Request, Shape};
 use crate::upload::{Policy, Uploader};
 
 const USER_AGENT: &str = concat!("pngpost/", env!("CARGO_PKG_VERSION"));
@@ -34,9 +33,10 @@ pub struct Run {
 }
 
 pub fn run(args: &Args) -> Result<Run> {
-    let (request, secrets) = request(args)?;
-    let request = Arc::new(request);
-    let client = client(args, &request)?;
+    let secrets = Arc::new(Secrets::default());
+    let headers = headers(args, &secrets)?;
+    let request = Arc::new(request(args, &headers.current().rules, &secrets)?);
+    let client = client(args, &request, &headers)?;
     let policy = Policy {
         retries: args.retries,
         delay: args.retry_delay,
@@ -48,7 +48,7 @@ pub fn run(args: &Args) -> Result<Run> {
     let run = Run {
         input: input(args)?,
         encoder: Encoder { level: args.level, range: args.range },
-        uploader: Uploader::new(client, policy, args.keep_going, Arc::clone(&counts)),
+        uploader: Uploader::new(client, headers, policy, args.keep_going, Arc::clone(&counts)),
         lines: Lines {
             out: Stdout::new().context("stdout")?,
             so_far: SoFar::default(),
@@ -77,10 +77,15 @@ fn input(args: &Args) -> Result<Input<Stdin>> {
     }
 }
 
-fn client(args: &Args, request: &Arc<Request>) -> Result<Client> {
+fn client(args: &Args, request: &Arc<Request>, headers: &Headers) -> Result<Client> {
     let request = Arc::clone(request);
+    if args.url.https {
+        environment::check_certificates()?;
+    }
     if args.keeps_connections {
-        return Ok(Client::Kept(Box::new(Kept::new(request, args.max_time)?)));
+        let kept = Kept::new(request, args.max_time)?;
+        kept.check(&headers.current().list)?;
+        return Ok(Client::Kept(Box::new(kept)));
     }
     ensure!(
         !request.url.is_ipv6(),
@@ -89,26 +94,17 @@ fn client(args: &Args, request: &Arc<Request>) -> Result<Client> {
     Ok(Client::Minreq(Minreq::new(request, args.max_time)))
 }
 
-/// The request, and the secrets that no message may show.
-fn request(args: &Args) -> Result<(Request, Secrets)> {
-    let rules = header_rules(&args.headers)?;
-    let mut secrets = Secrets::default();
-    let user = user_info(args)?;
-    let shape = shape(&args.body, &rules)?;
-    add_secrets(&shape, &mut secrets);
-    let values = rules.iter().filter_map(HeaderRule::value);
-    values.for_each(|value| secrets.add(value.as_bytes()));
-    let headers = headers(args, rules, user, &mut secrets);
-    if args.url.https {
-        environment::check_certificates()?;
-    }
+/// `rules`: the header lines of the user, which may say the body's type.
+fn request(args: &Args, rules: &[HeaderRule], secrets: &Secrets) -> Result<Request> {
+    let shape = shape(&args.body, rules)?;
+    add_secrets(&shape, secrets);
     let path = Template::with_number(args.url.target.as_bytes());
     let path = path.map_err(|why| anyhow!("URL: {why}; '{{{{' itself is %7B%7B"))?;
     let (method, url) = (args.method.clone(), args.url.clone());
-    Ok((Request { method, url, path, headers, shape }, secrets))
+    Ok(Request { method, url, path, shape })
 }
 
-fn add_secrets(shape: &Shape, secrets: &mut Secrets) {
+fn add_secrets(shape: &Shape, secrets: &Secrets) {
     match shape {
         Shape::Multipart { parts, .. } => {
             let texts = parts.iter().filter_map(Part::value).flat_map(Template::texts);
@@ -119,34 +115,26 @@ fn add_secrets(shape: &Shape, secrets: &mut Secrets) {
     }
 }
 
-/// Our own headers, except those that a rule replaces or leaves out; then those of the rules.
-fn headers(
-    args: &Args,
-    rules: Vec<HeaderRule>,
-    user: Option<UserInfo>,
-    secrets: &mut Secrets,
-) -> Vec<Header> {
+fn headers(args: &Args, secrets: &Arc<Secrets>) -> Result<Headers> {
     let accept = match args.body {
         BodyArg::Json(_) => "application/json",
         BodyArg::Form(_) | BodyArg::Raw | BodyArg::Base64 => "*/*",
     };
-    let mut headers = vec![
+    let own = vec![
         Header::new("User-Agent", USER_AGENT),
         Header::new("Accept", accept),
         Header::new("Accept-Encoding", "identity"),
     ];
-    if let Some(user) = user {
-        let credentials = STANDARD.encode(user.as_bytes());
-        user.as_bytes().splitn(2, |&byte| byte == b':').for_each(|secret| secrets.add(secret));
-        secrets.add(credentials.as_bytes());
-        headers.push(Header::new("Authorization", format!("Basic {credentials}")));
-    }
-    headers.retain(|own| !rules.iter().any(|rule| own.is(rule.name())));
-    headers.extend(rules.into_iter().filter_map(|rule| match rule {
-        HeaderRule::Send(header) if !header.is("Content-Type") => Some(header),
-        _ => None,
-    }));
-    headers
+    let rules = args.headers.iter().map(|header| match header {
+        HeaderArg::Rule(rule) => Source::Rule(rule.clone()),
+        HeaderArg::File(file) => Source::File(file.clone()),
+    });
+    let user = match &args.user {
+        Some(UserArg::UserInfo(user)) => Some(User::Known(user.clone())),
+        Some(UserArg::File(file)) => Some(User::File(file.clone())),
+        None => args.url_user.clone().map(User::Known),
+    };
+    Headers::read(Sources { own, rules: rules.collect(), user }, Arc::clone(secrets))
 }
 
 fn shape(body: &BodyArg, rules: &[HeaderRule]) -> Result<Shape> {
@@ -155,7 +143,7 @@ fn shape(body: &BodyArg, rules: &[HeaderRule]) -> Result<Shape> {
     ensure!(given.next().is_none(), "--header: Content-Type is given twice");
     let content_type = |own: &str| match rule {
         None => Some(own.to_owned()),
-        Some(HeaderRule::Send(header)) => Some(header.value.clone()),
+        Some(HeaderRule::Send(header)) => Some(header.fill(0)),
         Some(HeaderRule::Omit(_)) => None,
     };
     Ok(match body {
@@ -211,27 +199,4 @@ fn parts(form: &[FormArg]) -> Result<Vec<Part>> {
         parts.push(Part::Image(ImagePart::default()));
     }
     Ok(parts)
-}
-
-fn header_rules(headers: &[HeaderArg]) -> Result<Vec<HeaderRule>> {
-    let mut rules = Vec::new();
-    for header in headers {
-        match header {
-            HeaderArg::Rule(rule) => rules.push(rule.clone()),
-            HeaderArg::File(file) => rules.extend(files::header_rules(file)?),
-        }
-    }
-    Ok(rules)
-}
-
-fn user_info(args: &Args) -> Result<Option<UserInfo>> {
-    match &args.user {
-        None => Ok(args.url_user.clone()),
-        Some(UserArg::UserInfo(user)) => Ok(Some(user.clone())),
-        Some(UserArg::File(file)) => {
-            let text = files::without_line_end(files::read("--user", "@FILE", file)?);
-            let user = UserInfo::parse(&text);
-            user.map(Some).map_err(|why| anyhow!("--user: {}: {why}", file.display()))
-        }
-    }
 }

@@ -23,8 +23,9 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
+use crate::headers::{Current, Headers};
 use crate::http::{Client, Failure, Outcome, Reach, Response};
-use crate::messages::say_more;
+use crate::messages::{causes, say, say_more};
 use crate::progress::Counts;
 use crate::request::Body;
 
@@ -33,6 +34,8 @@ use retry::{Again, Next};
 use tries::Tries;
 
 pub use retry::Policy;
+
+const UNAUTHORIZED: u16 = 401;
 
 /// The result of an upload.
 pub struct Upload {
@@ -52,25 +55,33 @@ pub struct Upload {
 /// Uploads frames. All jobs share it.
 pub struct Uploader {
     client: Client,
+    headers: Headers,
     gate: Gate,
     keep_going: bool,
     pub counts: Arc<Counts>,
 }
 
 impl Uploader {
-    pub fn new(client: Client, policy: Policy, keep_going: bool, counts: Arc<Counts>) -> Self {
+    pub fn new(
+        client: Client,
+        headers: Headers,
+        policy: Policy,
+        keep_going: bool,
+        counts: Arc<Counts>,
+    ) -> Self {
         let gate = Gate::new(policy, Arc::clone(&counts));
-        Uploader { client, gate, keep_going, counts }
+        Uploader { client, headers, gate, keep_going, counts }
     }
 
     /// Sends the body until the server has answered, or until it must not be sent again. `None`: an earlier
     /// frame has failed or the run is to stop, so this one is not wanted.
     pub fn upload(&self, body: &Body) -> Option<Upload> {
         let (mut tries, mut not_before) = (Tries::default(), None);
-        let (mut begun, mut is_posted) = (0, false);
+        let (mut begun, mut is_posted, mut is_renewed) = (0, false, false);
         loop {
             let started = self.gate.wait(body.frame, not_before)?;
-            let result = self.attempt(body, &mut is_posted);
+            let headers = self.headers.current();
+            let result = self.attempt(body, &headers, &mut is_posted);
             begun += u32::from(reach(&result) != Reach::Nothing);
             self.count_refusal(&result);
             let (given_up, is_over) =
@@ -78,6 +89,10 @@ impl Uploader {
                     Next::Again(again) => {
                         self.tell_retry(body.frame, &result, tries.attempts, &again);
                         not_before = again.not_before;
+                        continue;
+                    }
+                    Next::Done(_) if !is_renewed && self.renews(body.frame, &result, &headers) => {
+                        (is_renewed, not_before) = (true, None);
                         continue;
                     }
                     Next::Done(given_up) => (given_up, false),
@@ -97,11 +112,34 @@ impl Uploader {
         }
     }
 
+    /// Whether the server has turned the frame away for want of authentication, and there are newer headers. A
+    /// file of headers that can't be read any more changes nothing.
+    fn renews(&self, frame: u64, result: &Result<Response, Failure>, used: &Arc<Current>) -> bool {
+        let is_unauthorized = result.as_ref().is_ok_and(|response| response.status == UNAUTHORIZED);
+        if !is_unauthorized {
+            return false;
+        }
+        let renewed = self.headers.renew(used);
+        match &renewed {
+            Ok(true) => {
+                say_more(format!("frame {frame}: upload: status 401; a file has new headers"))
+            }
+            Ok(false) => {}
+            Err(error) => say(format!("frame {frame}: {}", causes(error))),
+        }
+        renewed.unwrap_or(false)
+    }
+
     /// `is_posted`: whether an attempt of this frame may have arrived.
-    fn attempt(&self, body: &Body, is_posted: &mut bool) -> Result<Response, Failure> {
+    fn attempt(
+        &self,
+        body: &Body,
+        headers: &Current,
+        is_posted: &mut bool,
+    ) -> Result<Response, Failure> {
         self.counts.in_flight.fetch_add(1, Ordering::Relaxed);
         self.counts.posted.fetch_add(u64::from(!*is_posted), Ordering::Relaxed);
-        let result = self.client.attempt(body);
+        let result = self.client.attempt(body, &headers.list);
         *is_posted |= may_have_arrived(&result);
         self.counts.posted.fetch_sub(u64::from(!*is_posted), Ordering::Relaxed);
         self.counts.in_flight.fetch_sub(1, Ordering::Relaxed);

@@ -63,6 +63,7 @@ mod upload {
     mod rate;
     mod retries;
     mod soak;
+    mod tokens;
 }
 
 mod http {

@@ -141,8 +141,14 @@ const BAD: &[(&str, &str)] = &[
     ("SIZE URL --raw=yes", "--raw: takes no value"),
     ("SIZE URL -H nocolon", "--header: takes 'Name: value'; there is no colon"),
     ("SIZE URL -H :v", "--header: takes 'Name: value'; the name is no token (RFC 9110, 5.6.2)"),
-    ("SIZE URL -H X:{{n}}", "--header: takes no {{…}}; a header from @FILE is taken as it is"),
-    ("SIZE URL -H X:secret{{", "--header: takes no {{…}}; a header from @FILE is taken as it is"),
+    (
+        "SIZE URL -H X:{{x}}",
+        "--header: the value of X takes no {{…}} but {{n}} and {{n:06}}, the frame's number",
+    ),
+    (
+        "SIZE URL -H X:secret{{",
+        "--header: the value of X takes no {{…}} but {{n}} and {{n:06}}, the frame's number",
+    ),
     ("SIZE URL -H host:x", "--header: host is set by pngpost and cannot be replaced"),
     (
         "SIZE URL -H Transfer-Encoding:x",

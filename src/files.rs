@@ -10,7 +10,6 @@ use std::path::Path;
 use anyhow::{Result, anyhow, ensure};
 
 use crate::messages::plain;
-use crate::request::HeaderRule;
 
 /// The longest file for a value, a template, headers or certificates.
 const MAX_FILE_BYTES: u64 = 16 << 20;
@@ -50,18 +49,4 @@ pub fn without_line_end(mut text: Vec<u8>) -> Vec<u8> {
         }
     }
     text
-}
-
-/// One header from each line that is not empty.
-pub fn header_rules(file: &Path) -> Result<Vec<HeaderRule>> {
-    let text = read("--header", "@FILE", file)?;
-    let mut rules = Vec::new();
-    for (index, line) in text.split(|&byte| byte == b'\n').enumerate() {
-        let line = line.strip_suffix(b"\r").unwrap_or(line);
-        if !line.is_empty() {
-            let place = |why| anyhow!("--header: {}: line {}: {why}", file.display(), index + 1);
-            rules.push(HeaderRule::parse(line).map_err(place)?);
-        }
-    }
-    Ok(rules)
 }

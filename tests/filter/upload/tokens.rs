@@ -1,0 +1,197 @@
+//! Tokens that expire: a file of headers that has changed is read again after a 401, and no frame is lost or sent
+//! twice. And keys that make a repetition safe: the frame's number in a header.
+
+use std::collections::HashMap;
+use std::fs;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
+
+use crate::support::echo::{answers, echo};
+use crate::support::engine::{Engine, test_each_engine};
+use crate::support::folder::Folder;
+use crate::support::program::{Running, run};
+use crate::support::server::{Request, Server, ok, response};
+use crate::support::{tiny_frames, tiny_number};
+
+test_each_engine! {
+    a_token_that_changes_in_the_middle_of_a_run_fails_no_frame_and_sends_none_twice
+    without_a_change_a_401_is_final
+    a_user_of_a_file_is_read_again_too
+    a_file_that_has_become_none_of_headers_is_told_and_the_401_is_final
+    the_frames_number_is_filled_in_in_headers_of_the_command_line
+}
+
+/// Writes the file as a careful script does: nobody sees half of it.
+fn put(folder: &Folder, name: &str, text: &str) {
+    let new = folder.file("new", text);
+    fs::rename(new, folder.path().join(name)).unwrap();
+}
+
+fn unauthorized() -> Vec<u8> {
+    response("401 Unauthorized", "who are you")
+}
+
+fn a_token_that_changes_in_the_middle_of_a_run_fails_no_frame_and_sends_none_twice(engine: Engine) {
+    let folder = Arc::new(Folder::new(&format!("rotation-{engine:?}")));
+    put(&folder, "token", "Authorization: Bearer token-0\n");
+    // Every 40 frames the server wants a new token, and the script has just written it.
+    let taken: Arc<Mutex<HashMap<u32, usize>>> = Arc::default();
+    let (seen, turned_away) = (Arc::clone(&taken), Arc::new(AtomicUsize::new(0)));
+    let (away, place) = (Arc::clone(&turned_away), Arc::clone(&folder));
+    let server = Server::answering(move |_, request| {
+        let mut seen = seen.lock().unwrap();
+        let valid = format!("Bearer token-{}", seen.len() / 40);
+        if request.header("Authorization") != [valid.as_str()] {
+            put(&place, "token", &format!("Authorization: {valid}\n"));
+            away.fetch_add(1, Ordering::AcqRel);
+            return unauthorized();
+        }
+        *seen.entry(tiny_number(&request.body)).or_default() += 1;
+        echo(request)
+    });
+    let file = format!("@{}", folder.path().join("token").display());
+    let arguments = ["-s", "1x1", "--raw", "-j", "8", "-v", "--retry", "0", "-H", &file];
+    let run = engine.run(&[&arguments[..], &[&server.url()]].concat(), &tiny_frames(200));
+    assert_eq!((run.status, run.lines()), (Some(0), answers(200)), "{}", run.stderr);
+    let taken = taken.lock().unwrap();
+    assert!(taken.len() == 200 && taken.values().all(|&times| times == 1));
+    // Those that were under way when it changed, and no more.
+    let turned_away = turned_away.load(Ordering::Acquire);
+    assert!((4..=4 * 8).contains(&turned_away), "{turned_away}");
+    assert_eq!(server.requests().len(), 200 + turned_away);
+    assert!(!run.stderr.contains("token-"), "{}", run.stderr);
+    let renewed = "upload: status 401; a file has new headers";
+    assert_eq!(run.stderr.matches(renewed).count(), turned_away);
+}
+
+fn without_a_change_a_401_is_final(engine: Engine) {
+    let server = Server::answering(|_, _| unauthorized());
+    let folder = Folder::new(&format!("unchanged-{engine:?}"));
+    put(&folder, "token", "Authorization: Bearer secret\n");
+    let file = format!("@{}", folder.path().join("token").display());
+    for options in [&["-H", "Authorization: Bearer secret"][..], &["-H", &file]] {
+        let run =
+            engine.run(&[&["-s", "1x1"], options, &[&server.url()]].concat(), &tiny_frames(2));
+        let message = "frame 0: upload: status 401; 1 line is out, go on with --skip 1";
+        assert_eq!(run.fails(1, message).lines(), ["who are you"]);
+    }
+    assert_eq!(server.requests().len(), 2);
+    // A change helps once: then it is final, too.
+    let count = Arc::new(AtomicUsize::new(0));
+    let place = folder.path().join("token");
+    let server = Server::answering(move |_, _| {
+        let number = count.fetch_add(1, Ordering::AcqRel);
+        fs::write(&place, format!("Authorization: Bearer other-{number}\n")).unwrap();
+        unauthorized()
+    });
+    let run = engine.run(&["-s", "1x1", "-H", &file, &server.url()], &[0; 3]);
+    let message = "frame 0: upload: status 401 (2 attempts); 1 line is out, go on with --skip 1";
+    run.fails(1, message);
+    assert_eq!(server.requests().len(), 2);
+}
+
+fn a_user_of_a_file_is_read_again_too(engine: Engine) {
+    let folder = Arc::new(Folder::new(&format!("user-{engine:?}")));
+    put(&folder, "user", "me:old\n");
+    let place = Arc::clone(&folder);
+    let server = Server::answering(move |number, request| {
+        if number == 0 {
+            put(&place, "user", "me:new\n");
+            return unauthorized();
+        }
+        ok(request.header("Authorization").join(","))
+    });
+    let file = format!("@{}", folder.path().join("user").display());
+    let run = engine.run(&["-s", "1x1", "-u", &file, &server.url()], &tiny_frames(2)).ok();
+    // me:new
+    assert_eq!(run.lines(), ["Basic bWU6bmV3"; 2]);
+}
+
+fn a_file_that_has_become_none_of_headers_is_told_and_the_401_is_final(engine: Engine) {
+    let folder = Arc::new(Folder::new(&format!("broken-{engine:?}")));
+    for (text, why) in
+        [("secret", "line 1: takes 'Name: value'; there is no colon"), ("", "is empty now")]
+    {
+        put(&folder, "token", "Authorization: Bearer secret\n");
+        let place = Arc::clone(&folder);
+        let server = Server::answering(move |_, _| {
+            put(&place, "token", text);
+            unauthorized()
+        });
+        let path = folder.path().join("token").display().to_string();
+        let run = engine.run(&["-s", "1x1", "-H", &format!("@{path}"), &server.url()], &[0; 3]);
+        assert_eq!(run.status, Some(1));
+        let told: Vec<_> = run.stderr.lines().collect();
+        let [told, end] = told[..] else { panic!("{}", run.stderr) };
+        assert!(told.contains(&path) && told.ends_with(why), "{told}");
+        assert!(end.ends_with("status 401; 1 line is out, go on with --skip 1"), "{end}");
+        assert!(!run.stderr.contains("secret"), "{}", run.stderr);
+    }
+}
+
+fn the_frames_number_is_filled_in_in_headers_of_the_command_line(engine: Engine) {
+    let folder = Folder::new(&format!("number-{engine:?}"));
+    let file = format!("@{}", folder.file("headers", "X-File: {{n}}\n"));
+    let server = Server::answering(|_, _| ok("taken"));
+    let header = "Idempotency-Key: run7-{{n}}/{{n:04}}";
+    let arguments = ["-s", "1x1", "--skip", "2", "-H", header, "-H", &file, &server.url()];
+    engine.run(&arguments, &tiny_frames(4)).ok();
+    let keys: Vec<_> = server
+        .requests()
+        .iter()
+        .map(|request| {
+            (request.header("Idempotency-Key").concat(), request.header("X-File").concat())
+        })
+        .collect();
+    let expected = [2, 3].map(|n| (format!("run7-{n}/000{n}"), "{{n}}".to_owned()));
+    assert_eq!(keys, expected);
+    for (value, why) in [
+        (
+            "X: secret{{png:b64}}",
+            "the value of X takes no {{…}} but {{n}} and {{n:06}}, the frame's number",
+        ),
+        ("Content-Type: image/x-{{n}}", "Content-Type takes no {{n}}"),
+    ] {
+        let run = engine.run(&["-s", "1x1", "-H", value, "http://127.0.0.1:1/"], &[0; 3]);
+        run.fails(2, &format!("--header: {why}"));
+    }
+}
+
+#[test]
+fn with_a_key_a_frame_that_may_have_arrived_is_sent_again_under_the_same_one() {
+    let server = Server::answering(|number, request: &Request| match number {
+        1 => Vec::new(),
+        _ => ok(request.header("Idempotency-Key").concat()),
+    });
+    let arguments = ["-s", "1x1", "--retry-all-errors", "--retry-delay", "0.001"];
+    let more = ["-H", "Idempotency-Key: run7-{{n}}", &server.url()];
+    let lines = run(&[&arguments[..], &more].concat(), &tiny_frames(3)).ok().lines();
+    assert_eq!(lines, ["run7-0", "run7-1", "run7-2"]);
+    let keys: Vec<_> = server
+        .requests()
+        .iter()
+        .map(|request| request.header("Idempotency-Key").concat())
+        .collect();
+    assert_eq!(keys, ["run7-0", "run7-1", "run7-1", "run7-2"]);
+}
+
+#[test]
+fn a_pipe_of_headers_is_read_once() {
+    // Opened again it would never end.
+    let folder = Folder::new("pipe-of-headers");
+    let pipe = folder.path().join("pipe");
+    assert!(std::process::Command::new("mkfifo").arg(&pipe).status().unwrap().success());
+    let writer = {
+        let pipe = pipe.clone();
+        std::thread::spawn(move || fs::write(pipe, "Authorization: Bearer secret\n"))
+    };
+    let server = Server::answering(|_, _| unauthorized());
+    let file = format!("@{}", pipe.display());
+    let mut command = Engine::Kept.command(&["-s", "1x1", "-H", &file, &server.url()]);
+    command.stdin(std::process::Stdio::piped());
+    let mut program = Running::start(command);
+    writer.join().unwrap().unwrap();
+    program.write(&[0; 3]);
+    let message = "frame 0: upload: status 401; 1 line is out, go on with --skip 1";
+    program.finish().fails(1, message);
+}
