@@ -39,8 +39,13 @@ _pngpost() {
         fi
         return
         ;;
+    --cacert | --cert | --key | --unix-socket)
+        compopt -o filenames 2>/dev/null
+        mapfile -t COMPREPLY < <(compgen -f -- "$word")
+        return
+        ;;
     -s | --size | --range | --skip | -F | --form | --form-string | -j | --jobs | --rate | -m | --max-time | \
-        --retry | --retry-delay | --retry-max-time)
+        --retry | --retry-delay | --retry-max-time | -x | --proxy | --noproxy | --connect-timeout)
         return
         ;;
     esac
@@ -51,6 +56,8 @@ _pngpost() {
             -H --header -u --user -X --request
             -j --jobs --rate -m --max-time
             --retry --retry-delay --retry-max-time --retry-all-errors
+            -x --proxy --noproxy --cacert -k --insecure --cert --key
+            --unix-socket --connect-timeout
             --no-http-keep-alive --keep-going --ndjson -v --verbose -q --quiet
             -h --help -V --version' -- "$word")
     fi

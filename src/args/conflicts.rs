@@ -2,7 +2,7 @@
 
 use anyhow::{Result, bail, ensure};
 
-use super::{FormArg, JsonArg};
+use super::{FormArg, JsonArg, ReachArgs};
 use crate::frame::{FrameSize, MAX_FRAME_BYTES, PixelFormat};
 
 /// Which body is sent: a form, unless an option says otherwise.
@@ -55,4 +55,31 @@ pub fn body(form: Vec<FormArg>, raw: bool, json: Option<JsonArg>, base64: bool) 
         None if base64 => BodyArg::Base64,
         None => BodyArg::Form(form),
     })
+}
+
+/// The options about the way to the server: which need another, and none goes with `--no-http-keep-alive`.
+pub fn reach(reach: &ReachArgs, no_keep_alive: bool) -> Result<()> {
+    let given = [
+        ("proxy", reach.proxy.is_some()),
+        ("noproxy", reach.noproxy.is_some()),
+        ("cacert", reach.cacert.is_some()),
+        ("insecure", reach.insecure),
+        ("cert", reach.cert.is_some()),
+        ("key", reach.key.is_some()),
+        ("unix-socket", reach.unix_socket.is_some()),
+        ("connect-timeout", reach.connect_timeout.is_some()),
+    ];
+    if let Some((long, _)) = given.iter().find(|(_, is_given)| *is_given && no_keep_alive) {
+        bail!("--{long}: cannot go with --no-http-keep-alive");
+    }
+    ensure!(
+        reach.key.is_none() || reach.cert.is_some(),
+        "--key: is that of a certificate; needs --cert"
+    );
+    let has_proxy = reach.proxy.as_ref().is_some_and(Option::is_some);
+    ensure!(
+        !has_proxy || reach.unix_socket.is_none(),
+        "--proxy: cannot go with --unix-socket; a proxy connects to hosts"
+    );
+    Ok(())
 }

@@ -20,7 +20,7 @@ use anyhow::{Result, anyhow, bail, ensure};
 use crate::encode::Level;
 use crate::frame::{FrameSize, PixelFormat, SampleRange};
 use crate::request::template::Template;
-use crate::request::{HeaderRule, ImagePart, Url, UserInfo};
+use crate::request::{HeaderRule, ImagePart, Proxy, Url, UserInfo};
 pub use conflicts::BodyArg;
 pub use options::HELP;
 use options::{Action, OPTIONS, Opt};
@@ -30,6 +30,9 @@ const MAX_JOBS: u64 = 1000;
 
 /// The default of --retry-max-time.
 const RETRY_MAX_TIME: Duration = Duration::from_secs(600);
+
+/// The default of --connect-timeout.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// The most retries of a frame.
 const MAX_RETRIES: u64 = 1_000_000;
@@ -65,11 +68,36 @@ pub struct Args {
     pub keep_going: bool,
     /// Whether connections are kept between uploads.
     pub keeps_connections: bool,
+    pub reach: ReachArgs,
     pub ndjson: bool,
     pub verbose: bool,
     pub quiet: bool,
     pub url: Url,
     pub url_user: Option<UserInfo>,
+}
+
+impl Args {
+    /// As in curl, 0 means the default; in curl's own 300 s, a server that drops packets would cost five
+    /// minutes an attempt.
+    pub fn connect_timeout(&self) -> Duration {
+        self.reach.connect_timeout.filter(|it| !it.is_zero()).unwrap_or(CONNECT_TIMEOUT)
+    }
+}
+
+/// How to reach the server.
+#[derive(Default)]
+pub struct ReachArgs {
+    /// `Some(None)`: no proxy, whatever the environment says.
+    pub proxy: Option<Option<Proxy>>,
+    /// Hosts that need no proxy, in the place of the environment's.
+    pub noproxy: Option<String>,
+    pub cacert: Option<PathBuf>,
+    pub insecure: bool,
+    pub cert: Option<PathBuf>,
+    /// `None`: the key is in the file of the certificate.
+    pub key: Option<PathBuf>,
+    pub unix_socket: Option<PathBuf>,
+    pub connect_timeout: Option<Duration>,
 }
 
 pub enum JsonArg {
@@ -118,6 +146,7 @@ struct Typed {
     spacing: Option<Duration>,
     keep_going: bool,
     no_keep_alive: bool,
+    reach: ReachArgs,
     ndjson: bool,
     verbose: bool,
     quiet: bool,
@@ -209,6 +238,7 @@ impl Typed {
         let headerless = conflicts::headerless(self.size, self.format, self.range.is_some())?;
         ensure!(url_user.is_none() || self.user.is_none(), "--user: the URL names a user already");
         ensure!(!(self.verbose && self.quiet), "--verbose: cannot go with --quiet");
+        conflicts::reach(&self.reach, self.no_keep_alive)?;
         let body = conflicts::body(self.form, self.raw, self.json, self.base64)?;
         Ok(Args {
             headerless,
@@ -230,6 +260,7 @@ impl Typed {
             spacing: self.spacing.unwrap_or_default(),
             keep_going: self.keep_going,
             keeps_connections: !self.no_keep_alive,
+            reach: self.reach,
             ndjson: self.ndjson,
             verbose: self.verbose,
             quiet: self.quiet,

@@ -7,8 +7,8 @@ use anyhow::Result;
 
 use super::form::{parse_form, split_field};
 use super::values::{
-    one_of, parse_header, parse_json, parse_method, parse_range, parse_rate, parse_seconds,
-    parse_size, parse_user, parse_whole,
+    one_of, parse_file, parse_header, parse_json, parse_method, parse_proxy, parse_range,
+    parse_rate, parse_seconds, parse_size, parse_text, parse_user, parse_whole,
 };
 use super::{FormArg, MAX_JOBS, MAX_RETRIES, Typed};
 use crate::encode::Level;
@@ -96,6 +96,22 @@ pub const OPTIONS: &[Opt] = &[
         put(&mut typed.jobs, parse_whole(long, value, 1, MAX_JOBS))
     }),
     flag(None, "no-http-keep-alive", |typed| typed.no_keep_alive = true),
+    valued(Some('x'), "proxy", |typed, _, value| put(&mut typed.reach.proxy, parse_proxy(value))),
+    valued(None, "noproxy", |typed, long, value| {
+        put(&mut typed.reach.noproxy, parse_text(long, value))
+    }),
+    valued(None, "cacert", |typed, long, value| {
+        put(&mut typed.reach.cacert, parse_file(long, value))
+    }),
+    flag(Some('k'), "insecure", |typed| typed.reach.insecure = true),
+    valued(None, "cert", |typed, long, value| put(&mut typed.reach.cert, parse_file(long, value))),
+    valued(None, "key", |typed, long, value| put(&mut typed.reach.key, parse_file(long, value))),
+    valued(None, "unix-socket", |typed, long, value| {
+        put(&mut typed.reach.unix_socket, parse_file(long, value))
+    }),
+    valued(None, "connect-timeout", |typed, long, value| {
+        put(&mut typed.reach.connect_timeout, parse_seconds(long, value, 0.0))
+    }),
     valued(None, "rate", |typed, _, value| put(&mut typed.spacing, parse_rate(value))),
     valued(Some('m'), "max-time", |typed, long, value| {
         put(&mut typed.max_time, parse_seconds(long, value, 0.001))

@@ -10,7 +10,7 @@ use anyhow::{Result, anyhow, bail, ensure};
 use super::{HeaderArg, JsonArg, UserArg};
 use crate::frame::{FrameSize, MAX_SIDE, SampleRange};
 use crate::messages::shown;
-use crate::request::{HeaderRule, UserInfo, is_token};
+use crate::request::{HeaderRule, Proxy, UserInfo, is_token};
 
 /// The longest limit of one attempt, in seconds: a year.
 const MAX_SECONDS: f64 = 31_536_000.0;
@@ -141,4 +141,22 @@ pub fn parse_method(long: &str, value: &OsStr) -> Result<String> {
         Some(method) => Ok(method.to_owned()),
         None => bail!("--{long}: {}: takes an HTTP method, such as PUT", shown(value)),
     }
+}
+
+/// Nothing at all means no proxy.
+pub fn parse_proxy(value: &OsStr) -> Result<Option<Proxy>> {
+    let text = value.to_str().ok_or_else(|| anyhow!("--proxy: is not UTF-8"))?;
+    if text.is_empty() {
+        return Ok(None);
+    }
+    Proxy::parse(text).map(Some).map_err(|why| anyhow!("--proxy: {why}"))
+}
+
+pub fn parse_text(long: &str, value: &OsStr) -> Result<String> {
+    value.to_str().map(str::to_owned).ok_or_else(|| anyhow!("--{long}: is not UTF-8"))
+}
+
+pub fn parse_file(long: &str, value: &OsStr) -> Result<PathBuf> {
+    ensure!(!value.is_empty(), "--{long}: takes the name of a file; it is empty");
+    Ok(PathBuf::from(value))
 }

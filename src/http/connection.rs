@@ -1,15 +1,13 @@
-//! A connection to the server, TCP or TLS over it: sending a request, receiving bytes of its response.
+//! A connection to the server: sending a request, receiving bytes of its response.
 //!
 //! It sends and receives at the same time, so we read an answer that comes while the body is still going out.
-//! It tells how a stream ends: a reset, or TLS without close_notify, is an error and not the end.
 
-use std::io::{self, ErrorKind, IoSlice, Read, Write};
+use std::io::{self, ErrorKind, IoSlice};
 use std::ops::Range;
-use std::time::Instant;
 
-use rustls::ClientConnection;
-
-use super::socket::{Ready, Socket};
+use super::deadline::Deadline;
+use super::socket::Ready;
+use super::wire::Wire;
 
 /// The size of the input buffer: at first, and before a buffer that fills up is no longer doubled.
 const INPUT_BYTES: usize = 16 << 10;
@@ -67,28 +65,18 @@ pub struct Connection {
     unread: Range<usize>,
 }
 
-enum Wire {
-    Plain(Socket),
-    Tls(Box<ClientConnection>, Socket),
-}
-
 impl Connection {
-    pub fn plain(socket: Socket) -> Self {
-        Connection::over(Wire::Plain(socket))
-    }
-
-    /// A connection with TLS, once the handshake is done.
-    pub fn secure(mut session: ClientConnection, mut socket: Socket) -> io::Result<Self> {
-        shake_hands(&mut session, &mut socket)?;
-        Ok(Connection::over(Wire::Tls(Box::new(session), socket)))
-    }
-
-    fn over(wire: Wire) -> Self {
+    pub fn over(wire: Wire) -> Self {
         Connection { wire, input: vec![0; INPUT_BYTES], unread: 0..0 }
     }
 
+    /// The wire, if nothing of its bytes is left here.
+    pub fn into_wire(self) -> Wire {
+        self.wire
+    }
+
     /// Begins a request: none of it has been sent.
-    pub fn begin(&mut self, deadline: Instant) {
+    pub fn begin(&mut self, deadline: Deadline) {
         self.wire.socket_mut().begin(deadline);
     }
 
@@ -99,18 +87,12 @@ impl Connection {
 
     /// Whether the connection is open and nothing has come on it.
     pub fn is_idle(&mut self) -> bool {
-        let session_is_idle = match &mut self.wire {
-            Wire::Plain(_) => true,
-            Wire::Tls(session, _) => {
-                !session.wants_write() && session.reader().read(&mut [0]).is_err()
-            }
-        };
-        session_is_idle && self.unread.is_empty() && self.wire.socket().is_idle()
+        self.unread.is_empty() && self.wire.is_idle()
     }
 
     /// Whether the request has gone out whole, and nothing has come behind its response.
     pub fn is_between_requests(&self, outgoing: &Outgoing) -> bool {
-        !outgoing.is_cut && !self.wire.is_sending(outgoing) && self.unread.is_empty()
+        !outgoing.is_cut && !self.is_sending(outgoing) && self.unread.is_empty()
     }
 
     /// The bytes that have been received and not been used.
@@ -140,11 +122,11 @@ impl Connection {
     }
 
     fn send_until_input(&mut self, outgoing: &mut Outgoing) -> io::Result<()> {
-        while self.wire.is_sending(outgoing) {
-            match self.wire.send(outgoing) {
+        while self.is_sending(outgoing) {
+            match self.send(outgoing) {
                 Ok(()) => {}
                 Err(error) if error.kind() == ErrorKind::WouldBlock => {
-                    if self.wire.socket().wait()? == Ready::Input {
+                    if self.wire.wait()? == Ready::Input {
                         break;
                     }
                 }
@@ -155,9 +137,21 @@ impl Connection {
         Ok(())
     }
 
+    /// Whether some of it is unsent. Bytes that were taken before the rest was cut may stay in the wire.
+    fn is_sending(&self, outgoing: &Outgoing) -> bool {
+        !outgoing.is_empty() || (self.wire.holds_unsent() && !outgoing.is_cut)
+    }
+
+    /// Sends a part of it. `WouldBlock`: there is no room.
+    fn send(&mut self, outgoing: &mut Outgoing) -> io::Result<()> {
+        let count = self.wire.send(&outgoing.pieces())?;
+        outgoing.advance(count);
+        Ok(())
+    }
+
     /// Drops the unsent rest: the server does not want it.
     pub fn drop_rest(&self, outgoing: &mut Outgoing) {
-        if self.wire.is_sending(outgoing) {
+        if self.is_sending(outgoing) {
             outgoing.cut();
         }
     }
@@ -165,8 +159,8 @@ impl Connection {
     /// Sends the rest of a request whose response is there: a server may answer 200 early and still read all
     /// of the body. If the server does not take the rest, the response stands nevertheless.
     pub fn send_rest(&mut self, outgoing: &mut Outgoing) {
-        while self.wire.is_sending(outgoing) {
-            let sent = match self.wire.send(outgoing) {
+        while self.is_sending(outgoing) {
+            let sent = match self.send(outgoing) {
                 Err(error) if error.kind() == ErrorKind::WouldBlock => {
                     self.wire.socket().wait_for_room()
                 }
@@ -194,85 +188,4 @@ impl Connection {
             }
         }
     }
-}
-
-impl Wire {
-    fn socket(&self) -> &Socket {
-        match self {
-            Wire::Plain(socket) | Wire::Tls(_, socket) => socket,
-        }
-    }
-
-    fn socket_mut(&mut self) -> &mut Socket {
-        match self {
-            Wire::Plain(socket) | Wire::Tls(_, socket) => socket,
-        }
-    }
-
-    fn is_sending(&self, outgoing: &Outgoing) -> bool {
-        let session_is = match self {
-            Wire::Plain(_) => false,
-            Wire::Tls(session, _) => session.wants_write() && !outgoing.is_cut,
-        };
-        session_is || !outgoing.is_empty()
-    }
-
-    /// Sends a part of it. `WouldBlock`: there is no room.
-    fn send(&mut self, outgoing: &mut Outgoing) -> io::Result<()> {
-        match self {
-            Wire::Plain(socket) => {
-                let count = socket.send(&outgoing.pieces())?;
-                outgoing.advance(count);
-            }
-            Wire::Tls(session, socket) => {
-                if !session.wants_write() {
-                    let count = session.writer().write_vectored(&outgoing.pieces())?;
-                    outgoing.advance(count);
-                }
-                session.write_tls(socket)?;
-            }
-        }
-        Ok(())
-    }
-
-    /// Receives once. `WouldBlock`: bytes came, and none of them are for the caller.
-    fn receive(&mut self, bytes: &mut [u8]) -> io::Result<usize> {
-        match self {
-            Wire::Plain(socket) => socket.receive(bytes),
-            Wire::Tls(session, socket) => match session.reader().read(bytes) {
-                Err(error) if error.kind() == ErrorKind::WouldBlock => {
-                    receive_tls(session, socket)?;
-                    session.reader().read(bytes)
-                }
-                result => result,
-            },
-        }
-    }
-}
-
-fn shake_hands(session: &mut ClientConnection, socket: &mut Socket) -> io::Result<()> {
-    while session.is_handshaking() || session.wants_write() {
-        if session.wants_write() {
-            match session.write_tls(socket) {
-                Err(error) if error.kind() == ErrorKind::WouldBlock => drop(socket.wait()?),
-                result => drop(result?),
-            }
-        } else {
-            receive_tls(session, socket)?;
-        }
-    }
-    Ok(())
-}
-
-/// Receives bytes for the session. In a handshake the end of the stream is an error; later the session judges
-/// it.
-fn receive_tls(session: &mut ClientConnection, socket: &mut Socket) -> io::Result<()> {
-    if session.read_tls(socket)? == 0 && session.is_handshaking() {
-        return Err(io::Error::new(ErrorKind::UnexpectedEof, "closed in the TLS handshake"));
-    }
-    session.process_new_packets().map(drop).map_err(|error| {
-        // The server is told why, if it still listens.
-        let _ = session.write_tls(socket);
-        io::Error::other(error)
-    })
 }

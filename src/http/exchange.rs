@@ -15,6 +15,7 @@ use ureq_proto::http::{Request, Response as Parsed, Version};
 use ureq_proto::{BodyMode, Error};
 
 use super::connection::{Connection, Outgoing};
+use super::outcome;
 use super::reply::{
     self, Head, MAX_HEADER_BYTES, MAX_RESPONSE_BYTES, Response, malformed, refused,
 };
@@ -25,24 +26,35 @@ const HEAD_BYTES: usize = 1 << 10;
 const NO_HEAD: &str = "no response: closed before there was one";
 const NO_END: &str = "response cut short: closed before its end";
 
+pub const PROXY_AUTHENTICATION_REQUIRED: u16 = 407;
+
 pub struct Exchanged {
     pub response: Response,
     /// Whether the connection can carry another request.
     pub is_reusable: bool,
+    /// Whether the response says so itself.
+    pub says_keep_alive: bool,
     /// How long the server keeps the connection while it is idle, if it says so.
     pub keeps_idle: Option<Duration>,
 }
 
-/// `request` is complete, with the Content-Length of `body`.
+/// `request` is complete, with the Content-Length of `body`. `origin` makes its target absolute, for a proxy.
 pub fn exchange(
     connection: &mut Connection,
     request: Request<()>,
+    origin: Option<&str>,
     body: &[u8],
 ) -> io::Result<Exchanged> {
-    let (head, call) = request_head(request, body.len())?;
+    let (head, call) = request_head(request, origin, body.len())?;
     let mut outgoing = Outgoing::new(&head, body);
     let (parsed, call) = receive_head(connection, call, &mut outgoing)?;
     let head = check(&parsed)?;
+    if origin.is_some() && parsed.status().as_u16() == PROXY_AUTHENTICATION_REQUIRED {
+        // The proxy's own page is no answer to a frame, and often cut by a reset.
+        let (is_reusable, says_keep_alive) = (false, false);
+        let response = head.into_response(Vec::new())?;
+        return Ok(Exchanged { response, is_reusable, says_keep_alive, keeps_idle: None });
+    }
     // A server that refuses a body does not read the rest. curl stops sending there, too.
     if !parsed.status().is_success() {
         connection.drop_rest(&mut outgoing);
@@ -56,6 +68,7 @@ pub fn exchange(
     Ok(Exchanged {
         response: head.into_response(body)?,
         is_reusable: !must_close && connection.is_between_requests(&outgoing),
+        says_keep_alive: says_keep_alive(&parsed),
         keeps_idle: keeps_idle(&parsed),
     })
 }
@@ -63,8 +76,10 @@ pub fn exchange(
 /// The bytes of the head, and the call that waits for the response.
 fn request_head(
     request: Request<()>,
+    origin: Option<&str>,
     body_bytes: usize,
 ) -> io::Result<(Vec<u8>, Call<RecvResponse>)> {
+    let behind_method = request.method().as_str().len() + 1;
     let mut call = Call::new(request).map_err(not_sent)?;
     call.allow_non_standard_methods(true);
     call.force_send_body();
@@ -78,6 +93,9 @@ fn request_head(
         }
     }
     head.truncate(filled);
+    if let Some(origin) = origin {
+        head.splice(behind_method..behind_method, origin.bytes());
+    }
     match call.proceed().map_err(not_sent)? {
         Some(SendRequestResult::SendBody(mut call)) => {
             // We send the body ourselves, from its own buffer.
@@ -207,8 +225,12 @@ fn receive(
         }
         Err(error) => Err(error),
     };
-    // If sending failed, that is the reason why no answer comes.
-    outgoing.take_failure().map_or(ended, Err)
+    // If sending failed, that is the reason why no answer comes; but a TLS alert says more.
+    match (outgoing.take_failure(), &ended) {
+        (Some(failure), Err(error)) if !outcome::is_of_tls(error) => Err(failure),
+        (Some(failure), Ok(_)) => Err(failure),
+        _ => ended,
+    }
 }
 
 fn cut_short(cause: impl Into<String>) -> io::Error {
@@ -223,6 +245,12 @@ fn malformed_by(error: &Error) -> io::Error {
     let text = text.strip_prefix("http parse fail: ").unwrap_or(&text);
     // Text after another colon may be the server's.
     malformed(text.split(':').next().unwrap_or_default())
+}
+
+fn says_keep_alive(parsed: &Parsed<()>) -> bool {
+    let values = ["connection", "proxy-connection"].map(|name| parsed.headers().get_all(name));
+    let values = values.iter().flatten().filter_map(|value| value.to_str().ok());
+    values.flat_map(|value| value.split(',')).any(|it| it.trim().eq_ignore_ascii_case("keep-alive"))
 }
 
 /// `Keep-Alive: timeout=5, max=100` (RFC 2068, 19.7.1.1).

@@ -14,11 +14,14 @@ use ureq_proto::http::{self, Method, Uri};
 
 use crate::request::{Body, Header, Request};
 
-use super::connect::Connector;
+use super::connect::{Connector, Unreached};
 use super::connection::Connection;
-use super::exchange::{Exchanged, exchange};
-use super::outcome::{self, Failure, Outcome, Reach};
+use super::deadline::{Deadline, MAX_TIME};
+use super::exchange::{Exchanged, PROXY_AUTHENTICATION_REQUIRED, exchange};
+use super::outcome::{self, Failure, LACKS_CERTIFICATE, Outcome, Reach};
 use super::reply::Response;
+use super::route::Route;
+use super::tls::Tls;
 
 /// A connection that has been idle for longer is not used again. Servers close idle connections without
 /// notice, the commonest after 2 s (gunicorn) or 5 s (uvicorn, Node.js, Apache). If a request crosses that
@@ -26,12 +29,22 @@ use super::reply::Response;
 /// costs little.
 const MAX_IDLE: Duration = Duration::from_millis(1500);
 
+/// The limits of an attempt.
+pub struct Limits {
+    /// From name look-up to the end of the response.
+    pub max_time: Duration,
+    /// Until a connection is there.
+    pub connect_timeout: Duration,
+}
+
 pub struct Kept {
     request: Arc<Request>,
     method: Method,
     /// That of frame 0.
     uri: Uri,
     connector: Connector,
+    /// Stands before the path of a request to a proxy.
+    origin: Option<String>,
     max_time: Duration,
     /// A stack: the connection used last is on top.
     idle: Mutex<VecDeque<Idle>>,
@@ -44,30 +57,39 @@ struct Idle {
 }
 
 impl Kept {
-    /// The error is bad usage: the URL or the certificates are wrong.
-    pub fn new(request: Arc<Request>, max_time: Duration) -> Result<Self> {
-        let connector = Connector::new(&request.url).context("TLS")?;
+    /// `tls` is for an https URL, `proxy_tls` for an https proxy. The error is bad usage: the URL, the path of
+    /// a socket or a header is wrong.
+    pub fn new(
+        request: Arc<Request>,
+        route: Route,
+        tls: Option<Tls>,
+        proxy_tls: Option<Tls>,
+        limits: &Limits,
+    ) -> Result<Self> {
+        let url = &request.url;
+        let connector = Connector::new(url, route, tls, proxy_tls, limits.connect_timeout)?;
+        let origin = connector.absolute_form().map(|_| format!("http://{}", url.host_and_port()));
         let method = Method::from_bytes(request.method.as_bytes()).context("--request")?;
-        let uri = uri(&request, 0)?;
-        Ok(Kept { request, method, uri, connector, max_time, idle: Mutex::default() })
+        let (uri, max_time) = (uri(&request, 0)?, limits.max_time);
+        Ok(Kept { request, method, uri, connector, origin, max_time, idle: Mutex::default() })
     }
 
     pub fn attempt(&self, body: &Body, headers: &[Header]) -> Result<Response, Failure> {
-        let deadline = Instant::now() + self.max_time;
+        let deadline = Deadline::after(self.max_time, MAX_TIME);
         loop {
             let request = self.request(body, headers).map_err(|error| {
                 Failure::not_begun(Outcome::Refused, format!("not sent: {error}"))
             })?;
             let (mut connection, is_new) = match self.idle_connection() {
                 Some(connection) => (connection, false),
-                None => (self.connector.connect(deadline).map_err(|e| failure(&e, false))?, true),
+                None => (self.connector.connect(deadline).map_err(|e| self.unreached(&e))?, true),
             };
             connection.begin(deadline);
-            match exchange(&mut connection, request, &body.bytes) {
-                Ok(exchanged) => return Ok(self.finish(connection, exchanged)),
+            match exchange(&mut connection, request, self.origin.as_deref(), &body.bytes) {
+                Ok(exchanged) => return self.finish(connection, exchanged),
                 // The server closed it while it was idle: we take another one, or a new one.
                 Err(_) if !is_new && !connection.has_sent() => {}
-                Err(error) => return Err(failure(&error, connection.has_sent())),
+                Err(error) => return Err(self.failed(&error, connection.has_sent())),
             }
         }
     }
@@ -82,8 +104,10 @@ impl Kept {
         }
     }
 
-    fn finish(&self, connection: Connection, exchanged: Exchanged) -> Response {
-        if exchanged.is_reusable {
+    fn finish(&self, connection: Connection, exchanged: Exchanged) -> Result<Response, Failure> {
+        // A proxy may pass on the head of a server that keeps connections, and close its own: tinyproxy does.
+        let is_kept = self.origin.is_none() || exchanged.says_keep_alive;
+        if exchanged.is_reusable && is_kept {
             // Three quarters of the server's own limit: a request takes time to get there.
             let limit = exchanged.keeps_idle.map_or(MAX_IDLE, |kept| MAX_IDLE.min(kept * 3 / 4));
             let now = Instant::now();
@@ -91,7 +115,39 @@ impl Kept {
             idle.retain(|idle| now < idle.until);
             idle.push_back(Idle { connection, until: now + limit });
         }
-        exchanged.response
+        let lacks_certificate = self.connector.lacks_certificate();
+        let response = Response { lacks_certificate, ..exchanged.response };
+        match self.connector.absolute_form() {
+            // No server says this (RFC 9110, 15.5.8): it is no answer to the frame.
+            Some(form) if response.status == PROXY_AUTHENTICATION_REQUIRED => {
+                let cause = format!("{}: status {}", form.proxy, response.status);
+                Err(Failure { outcome: Outcome::Refused, reach: Reach::Sent, cause })
+            }
+            _ => Ok(response),
+        }
+    }
+
+    fn unreached(&self, unreached: &Unreached) -> Failure {
+        let Unreached { place, error } = unreached;
+        self.failure(error, false, format!("{place}: {}", outcome::text(error)))
+    }
+
+    fn failed(&self, error: &io::Error, has_sent: bool) -> Failure {
+        self.failure(error, has_sent, outcome::text_at(self.connector.peer(), error))
+    }
+
+    fn failure(&self, error: &io::Error, has_sent: bool, cause: String) -> Failure {
+        let (otherwise, reach) = match has_sent {
+            true => (Outcome::Unknown, Reach::Sent),
+            false => (Outcome::NeverSent, Reach::Unsent),
+        };
+        let outcome = outcome::of_error(error).unwrap_or(otherwise);
+        // A server that wants a certificate may just hang up.
+        let cause = match self.connector.lacks_certificate() {
+            true => format!("{cause}; {LACKS_CERTIFICATE}"),
+            false => cause,
+        };
+        Failure { outcome, reach, cause }
     }
 
     /// Checks that a request with these headers can be written. The error is bad usage.
@@ -121,6 +177,11 @@ impl Kept {
             request = header_raw(std::mem::take(&mut request), name, value);
         };
         add("Host", self.request.url.host_and_port().as_bytes());
+        let authorization = self.connector.absolute_form().and_then(|form| form.authorization);
+        let is_given = || headers.iter().any(|header| header.is("Proxy-Authorization"));
+        if let Some(authorization) = authorization.filter(|_| !is_given()) {
+            add("Proxy-Authorization", authorization.as_bytes());
+        }
         headers.iter().for_each(|header| add(&header.name, &header.value.fill(frame)));
         if let Some(content_type) = content_type {
             add("Content-Type", content_type.as_bytes());
@@ -143,13 +204,4 @@ fn uri(request: &Request, frame: u64) -> Result<Uri> {
     }
     let bad = "URL: holds a character that cannot be sent; percent-encode it";
     url.parse().map_err(|_| anyhow!(bad))
-}
-
-fn failure(error: &io::Error, has_sent: bool) -> Failure {
-    let (otherwise, reach) = match has_sent {
-        true => (Outcome::Unknown, Reach::Sent),
-        false => (Outcome::NeverSent, Reach::Unsent),
-    };
-    let outcome = outcome::of_error(error).unwrap_or(otherwise);
-    Failure { outcome, reach, cause: outcome::text(error) }
 }

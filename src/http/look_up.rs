@@ -8,9 +8,8 @@ use std::io;
 use std::net::{IpAddr, SocketAddr, ToSocketAddrs};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
-use std::time::Instant;
 
-use super::socket::timed_out;
+use super::deadline::Deadline;
 
 pub struct LookUp {
     /// Without brackets.
@@ -47,7 +46,7 @@ impl LookUp {
     }
 
     /// The addresses of the host, at least one. Waits for the look-up that is under way, or starts one.
-    pub fn addresses(&self, deadline: Instant) -> io::Result<Vec<SocketAddr>> {
+    pub fn addresses(&self, deadline: Deadline) -> io::Result<Vec<SocketAddr>> {
         if let Ok(address) = self.host.parse::<IpAddr>() {
             return Ok(vec![SocketAddr::new(address, self.port)]);
         }
@@ -58,9 +57,9 @@ impl LookUp {
         }
         let awaited = state.begun;
         while state.done < awaited {
-            let left = deadline.saturating_duration_since(Instant::now());
+            let left = deadline.left();
             if left.is_zero() {
-                return Err(timed_out());
+                return Err(deadline.passed());
             }
             let waited = self.shared.is_done.wait_timeout(state, left);
             state = waited.unwrap_or_else(PoisonError::into_inner).0;
@@ -106,6 +105,10 @@ mod tests {
     use super::*;
     use std::time::Duration;
 
+    fn within(limit: Duration) -> Deadline {
+        Deadline::after(limit, "--test")
+    }
+
     /// As if a look-up were under way, whose name server is mute.
     fn mute() -> LookUp {
         let look_up = LookUp::new("localhost", 80);
@@ -118,7 +121,7 @@ mod tests {
         let look_up = Arc::new(mute());
         let waiting = [(); 3].map(|()| {
             let look_up = Arc::clone(&look_up);
-            thread::spawn(move || look_up.addresses(Instant::now() + Duration::from_secs(60)))
+            thread::spawn(move || look_up.addresses(within(Duration::from_secs(60))))
         });
         let address = SocketAddr::from(([127, 0, 0, 1], 7));
         look_up.shared.end(Ok(vec![address]));
@@ -133,7 +136,7 @@ mod tests {
     fn nobody_waits_beyond_the_deadline() {
         let look_up = mute();
         for _ in 0..3 {
-            let error = look_up.addresses(Instant::now() + Duration::from_millis(1)).unwrap_err();
+            let error = look_up.addresses(within(Duration::from_millis(1))).unwrap_err();
             assert_eq!(error.kind(), io::ErrorKind::TimedOut);
         }
         assert_eq!(look_up.shared.lock().begun, 1);

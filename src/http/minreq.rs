@@ -20,8 +20,10 @@ use std::time::{Duration, Instant};
 
 use crate::request::{Body, Header, Request};
 
-use super::outcome::{self, Failure, Outcome, Reach, TIMED_OUT};
+use super::deadline::{MAX_TIME, timed_out};
+use super::outcome::{self, Failure, Outcome, Reach};
 use super::reply::{self, Head, MAX_HEADER_BYTES, Response};
+use super::route::place;
 
 /// minreq returns Ok with status 503 and this reason if the server closes, or sends something other than an
 /// HTTP status line.
@@ -32,6 +34,8 @@ const MAX_HANGING: usize = 16;
 
 pub struct Minreq {
     request: Arc<Request>,
+    /// The server's name in messages.
+    place: Arc<str>,
     max_time: Duration,
     idle: Mutex<Vec<Caller>>,
     hanging: Arc<AtomicUsize>,
@@ -39,7 +43,8 @@ pub struct Minreq {
 
 impl Minreq {
     pub fn new(request: Arc<Request>, max_time: Duration) -> Self {
-        Minreq { request, max_time, idle: Mutex::default(), hanging: Arc::default() }
+        let place = place(&request.url).into();
+        Minreq { request, place, max_time, idle: Mutex::default(), hanging: Arc::default() }
     }
 
     pub fn attempt(&self, body: &Body, headers: &[Header]) -> Result<Response, Failure> {
@@ -52,7 +57,8 @@ impl Minreq {
             }
             None => {
                 caller.leave_behind();
-                Err(Failure::unknown(TIMED_OUT))
+                let timed_out = timed_out(self.max_time, MAX_TIME);
+                Err(Failure::unknown(format!("{}: {timed_out}", self.place)))
             }
         }
     }
@@ -64,7 +70,7 @@ impl Minreq {
         }
         match self.lock().pop() {
             Some(caller) => Ok(caller),
-            None => Caller::start(&self.hanging).map_err(|error| {
+            None => Caller::start(&self.hanging, &self.place).map_err(|error| {
                 let cause = format!("cannot start a thread: {}", outcome::text(&error));
                 Failure::not_begun(Outcome::NeverSent, cause)
             }),
@@ -103,7 +109,7 @@ struct Caller {
 }
 
 impl Caller {
-    fn start(hanging: &Arc<AtomicUsize>) -> io::Result<Caller> {
+    fn start(hanging: &Arc<AtomicUsize>, place: &Arc<str>) -> io::Result<Caller> {
         let (requests, next_request) = channel();
         let (reply, replies) = channel();
         let is_left = Arc::new(AtomicBool::new(false));
@@ -113,11 +119,11 @@ impl Caller {
             is_left: Arc::clone(&is_left),
             hanging: Arc::clone(hanging),
         };
-        let hanging = Arc::clone(hanging);
+        let (hanging, place) = (Arc::clone(hanging), Arc::clone(place));
         thread::Builder::new().name("minreq".into()).spawn(move || {
             while let Ok(request) = next_request.recv() {
                 // If this thread was left behind, nobody receives.
-                let _ = reply.send(send(request));
+                let _ = reply.send(send(request, &place));
             }
             if is_left.load(Ordering::Acquire) {
                 hanging.fetch_sub(1, Ordering::AcqRel);
@@ -151,8 +157,8 @@ impl Caller {
 }
 
 /// Sends the request and reads its response. A panic inside minreq is a failure.
-fn send(request: minreq::Request) -> Result<Response, Failure> {
-    catch_unwind(AssertUnwindSafe(|| send_unguarded(request))).unwrap_or_else(|panic| {
+fn send(request: minreq::Request, place: &str) -> Result<Response, Failure> {
+    catch_unwind(AssertUnwindSafe(|| send_unguarded(request, place))).unwrap_or_else(|panic| {
         Err(Failure::unknown(format!("minreq panicked: {}", panic_text(&*panic))))
     })
 }
@@ -162,9 +168,9 @@ fn panic_text(panic: &(dyn Any + Send)) -> &str {
     text.or_else(|| panic.downcast_ref::<String>().map(String::as_str)).unwrap_or("no message")
 }
 
-fn send_unguarded(request: minreq::Request) -> Result<Response, Failure> {
+fn send_unguarded(request: minreq::Request, place: &str) -> Result<Response, Failure> {
     let begin = Instant::now();
-    let reply = request.send_lazy().map_err(|error| failure(&error, begin.elapsed()))?;
+    let reply = request.send_lazy().map_err(|error| failure(&error, begin.elapsed(), place))?;
     if reply.status_code == 503 && reply.reason_phrase == NO_STATUS_LINE {
         return Err(Failure::unknown("no response: closed, or no HTTP status line"));
     }
@@ -175,7 +181,7 @@ fn send_unguarded(request: minreq::Request) -> Result<Response, Failure> {
     let failure = |error: io::Error| Failure {
         outcome: outcome::of_error(&error).unwrap_or(Outcome::Unknown),
         reach: Reach::Sent,
-        cause: outcome::text(&error),
+        cause: outcome::text_at(place, &error),
     };
     let head = Head::new(status, pairs).map_err(failure)?;
     // Every server sends some header. A reply without any may have been cut inside its head.
@@ -185,7 +191,7 @@ fn send_unguarded(request: minreq::Request) -> Result<Response, Failure> {
     reply::read(head, reply).map_err(failure)
 }
 
-fn failure(error: &minreq::Error, elapsed: Duration) -> Failure {
+fn failure(error: &minreq::Error, elapsed: Duration, place: &str) -> Failure {
     let outcome = match error {
         minreq::Error::AddressNotFound => Outcome::Refused,
         error => outcome::of_error(error).unwrap_or(match is_of_connect(error, elapsed) {
@@ -194,7 +200,12 @@ fn failure(error: &minreq::Error, elapsed: Duration) -> Failure {
         }),
     };
     let reach = if outcome == Outcome::Unknown { Reach::Sent } else { Reach::Unsent };
-    Failure { outcome, reach, cause: outcome::text(error) }
+    let text = outcome::text(error);
+    // minreq's own errors are about what the server has said.
+    let is_of_network =
+        outcome::innermost::<io::Error>(error).is_some() || outcome::is_of_tls(error);
+    let cause = if is_of_network { format!("{place}: {text}") } else { text };
+    Failure { outcome, reach, cause }
 }
 
 /// TCP gives up an established connection no sooner than this (RFC 1122, 4.2.3.5, R2). Afterwards Linux may
@@ -240,7 +251,7 @@ mod tests {
     const SOON: Duration = Duration::from_secs(1);
 
     fn of(error: io::Error) -> Outcome {
-        failure(&minreq::Error::IoError(error), SOON).outcome
+        failure(&minreq::Error::IoError(error), SOON, "").outcome
     }
 
     #[test]
@@ -266,7 +277,7 @@ mod tests {
             assert_eq!(of(io::Error::from_raw_os_error(number)), Outcome::Unknown, "{number}");
         }
         let late = minreq::Error::IoError(io::Error::from_raw_os_error(113));
-        assert_eq!(failure(&late, CONNECT_AT_MOST).outcome, Outcome::Unknown);
+        assert_eq!(failure(&late, CONNECT_AT_MOST, "").outcome, Outcome::Unknown);
     }
 
     #[test]

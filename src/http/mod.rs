@@ -4,22 +4,32 @@
 //! is cut, doubled or made up is never taken for whole. Nothing here sends a second time after a byte has
 //! left.
 
+mod certificates;
 mod connect;
 mod connection;
+mod deadline;
 mod exchange;
 mod kept;
 mod look_up;
 mod minreq;
 mod outcome;
+mod race;
 mod reply;
+mod route;
 mod socket;
+mod tls;
+mod tunnel;
+mod wire;
 
 use crate::request::{Body, Header};
 
-pub use kept::Kept;
+pub use certificates::Trust;
+pub use kept::{Kept, Limits};
 pub use minreq::Minreq;
 pub use outcome::{Failure, Outcome, Reach};
 pub use reply::Response;
+pub use route::Route;
+pub use tls::{Identity, Tls, certificates, private_key};
 
 /// How requests are sent. All jobs share it.
 pub enum Client {

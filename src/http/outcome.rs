@@ -8,6 +8,8 @@ use std::io::{self, ErrorKind};
 
 use crate::messages;
 
+use super::certificates::is_ca_in_place_of_server;
+
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Outcome {
     /// No byte of the request has left: it may be repeated.
@@ -56,8 +58,9 @@ impl Failure {
     }
 }
 
-/// The message for an attempt that took too long.
-pub const TIMED_OUT: &str = "timed out (--max-time)";
+/// Stands behind a failure if TLS says so.
+pub const LACKS_CERTIFICATE: &str =
+    "the server asks for a client certificate and gets none (--cert)";
 
 /// How std begins the text of a look-up's error. The resolver's own text follows.
 const LOOK_UP: &str = "failed to lookup address information";
@@ -102,6 +105,18 @@ impl fmt::Display for Coded {
 
 impl Error for Coded {}
 
+/// A proxy's answer to CONNECT that opens no tunnel: its status.
+#[derive(Debug)]
+pub struct Denied(pub u16);
+
+impl fmt::Display for Denied {
+    fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
+        write!(f, "status {}", self.0)
+    }
+}
+
+impl Error for Denied {}
+
 /// The outcome of an error, if the error itself decides it.
 pub fn of_error(error: &(dyn Error + 'static)) -> Option<Outcome> {
     match innermost::<Coded>(error) {
@@ -111,9 +126,12 @@ pub fn of_error(error: &(dyn Error + 'static)) -> Option<Outcome> {
     }
 }
 
-/// Whether another attempt would end with the same error: the name does not exist, or TLS has found a wrong
-/// certificate or no common ground.
+/// Whether another attempt would end with the same error: the name does not exist, TLS has found a wrong
+/// certificate or no common ground, or a proxy refuses.
 fn is_final(error: &(dyn Error + 'static)) -> bool {
+    if let Some(Denied(status)) = innermost(error) {
+        return of_status(*status) == Outcome::Refused;
+    }
     if let Some(error) = innermost::<rustls::Error>(error) {
         return is_final_for_tls(error);
     }
@@ -152,6 +170,18 @@ pub fn text(error: &(dyn Error + 'static)) -> String {
         return "the server closed the connection without ending TLS".to_owned();
     }
     messages::plain(&text)
+}
+
+/// The same for an error of an exchange. Errors of the network say where; those of a reply's text don't.
+pub fn text_at(place: &str, error: &io::Error) -> String {
+    match error.kind() {
+        ErrorKind::InvalidData | ErrorKind::UnexpectedEof => text(error),
+        _ => format!("{place}: {}", text(error)),
+    }
+}
+
+pub fn is_of_tls(error: &(dyn Error + 'static)) -> bool {
+    innermost::<rustls::Error>(error).is_some()
 }
 
 /// The innermost error of this type.
@@ -203,7 +233,7 @@ fn tls_cause(error: &rustls::Error) -> String {
         Bad::NotValidForName | Bad::NotValidForNameContext { .. } => {
             "is not for this host name".to_owned()
         }
-        other if other.to_string().contains("CaUsedAsEndEntity") => {
+        other if is_ca_in_place_of_server(other) => {
             "calls itself a CA, and is none that a server may show".to_owned()
         }
         other => format!("is refused: {other}"),

@@ -5,7 +5,7 @@ use std::io::{self, ErrorKind, Read};
 
 use crate::messages::count_of;
 
-use super::outcome::{self, Coded, Outcome};
+use super::outcome::{self, Coded, LACKS_CERTIFICATE, Outcome};
 
 /// The longest response body that we take.
 pub const MAX_RESPONSE_BYTES: usize = 64 << 20;
@@ -20,6 +20,8 @@ pub struct Response {
     pub location: Option<String>,
     /// When to try again, as the server wrote it.
     pub retry_after: Option<String>,
+    /// Whether the server has asked for a client certificate and got none.
+    pub lacks_certificate: bool,
     pub body: Vec<u8>,
 }
 
@@ -31,7 +33,13 @@ impl Response {
 
     /// The error of a response, for a message.
     pub fn cause(&self) -> String {
-        format!("status {}", self.status)
+        // 495 and 496 are nginx's.
+        match self.status {
+            400 | 401 | 403 | 495 | 496 if self.lacks_certificate => {
+                format!("status {}; {LACKS_CERTIFICATE}", self.status)
+            }
+            status => format!("status {status}"),
+        }
     }
 
     pub fn is_success(&self) -> bool {
@@ -129,7 +137,7 @@ impl Head {
             let codings = codings.join(", ");
             return Err(io::Error::new(ErrorKind::InvalidData, Coded { status, codings }));
         }
-        Ok(Response { status, location, retry_after, body })
+        Ok(Response { status, location, retry_after, lacks_certificate: false, body })
     }
 }
 

@@ -1,18 +1,19 @@
-//! A TCP stream with a deadline, which knows whether it has sent.
+//! A stream socket, TCP or Unix, with a deadline, which knows whether it has sent.
 //!
 //! Sending never waits: if there is no room, the caller waits for room or for an answer, whichever comes
 //! first. Receiving waits until the deadline. After it, bytes that lie in the socket are still received: if
 //! the process was stopped for a while, its answer is there.
 
-use std::io::{self, ErrorKind, IoSlice, Read, Write};
-use std::net::TcpStream;
-use std::time::{Duration, Instant};
+use std::io::{self, IoSlice};
+use std::os::fd::OwnedFd;
+use std::time::Duration;
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::io::{Errno, ioctl_fionread};
+use rustix::net::sockopt::{Timeout, set_socket_timeout};
 use rustix::net::{RecvFlags, SendAncillaryBuffer, SendFlags, recv, sendmsg};
 
-use super::outcome::TIMED_OUT;
+use super::deadline::Deadline;
 
 /// The socket is ready for this.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -24,8 +25,8 @@ pub enum Ready {
 }
 
 pub struct Socket {
-    stream: TcpStream,
-    deadline: Instant,
+    stream: OwnedFd,
+    deadline: Deadline,
     read_timeout: Duration,
     has_sent: bool,
     /// After the deadline: the bytes that lay in the socket then and have not been received.
@@ -33,13 +34,13 @@ pub struct Socket {
 }
 
 impl Socket {
-    pub fn new(stream: TcpStream, deadline: Instant) -> Self {
+    pub fn new(stream: OwnedFd, deadline: Deadline) -> Self {
         let read_timeout = Duration::ZERO;
         Socket { stream, deadline, read_timeout, has_sent: false, late: None }
     }
 
     /// Begins a request: none of it has been sent.
-    pub fn begin(&mut self, deadline: Instant) {
+    pub fn begin(&mut self, deadline: Deadline) {
         (self.deadline, self.has_sent, self.late) = (deadline, false, None);
     }
 
@@ -81,7 +82,7 @@ impl Socket {
 
     fn wait_for(&self, awaited: PollFlags) -> io::Result<PollFlags> {
         loop {
-            let left = self.deadline.saturating_duration_since(Instant::now());
+            let left = self.deadline.left();
             let mut socket = [PollFd::new(&self.stream, awaited)];
             let timeout = Timespec::try_from(left).map_err(io::Error::other)?;
             match poll(&mut socket, Some(&timeout)) {
@@ -91,7 +92,7 @@ impl Socket {
             // After the deadline only input counts.
             match socket[0].revents() {
                 ready if left.is_zero() && (ready.is_empty() || ready == PollFlags::OUT) => {
-                    return Err(timed_out());
+                    return Err(self.deadline.passed());
                 }
                 ready if ready.is_empty() => {}
                 ready => return Ok(ready),
@@ -102,20 +103,20 @@ impl Socket {
     /// Receives into `bytes`, which are not empty; 0 is the end of the stream.
     pub fn receive(&mut self, bytes: &mut [u8]) -> io::Result<usize> {
         loop {
-            let left = self.deadline.saturating_duration_since(Instant::now());
+            let left = self.deadline.left();
             if left.is_zero() {
                 return self.receive_late(bytes);
             }
             // Changing the timeout costs a system call, so we keep the last one if it is within 2 %. If it
             // fires too early, we loop.
             if self.read_timeout.abs_diff(left) > left / 64 {
-                self.stream.set_read_timeout(Some(left))?;
+                set_socket_timeout(&self.stream, Timeout::Recv, Some(left))?;
                 self.read_timeout = left;
             }
-            match (&self.stream).read(bytes) {
-                Err(error)
-                    if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::Interrupted) => {}
-                result => return result,
+            match recv(&self.stream, &mut *bytes, RecvFlags::empty()) {
+                Err(Errno::WOULDBLOCK | Errno::INTR) => {}
+                Err(error) => return Err(error.into()),
+                Ok((_, count)) => return Ok(count),
             }
         }
     }
@@ -129,7 +130,7 @@ impl Socket {
         };
         if late == 0 {
             // All bytes are received, but the end of the stream may be there.
-            return if self.peek() == Ok(0) { Ok(0) } else { Err(timed_out()) };
+            return if self.peek() == Ok(0) { Ok(0) } else { Err(self.deadline.passed()) };
         }
         let most = bytes.len().min(usize::try_from(late).unwrap_or(usize::MAX));
         let (_, count) = recv(&self.stream, &mut bytes[..most], RecvFlags::DONTWAIT)?;
@@ -142,30 +143,5 @@ impl Socket {
     fn peek(&self) -> rustix::io::Result<usize> {
         let flags = RecvFlags::PEEK | RecvFlags::DONTWAIT;
         recv(&self.stream, &mut [0; 1], flags).map(|(_, count)| count)
-    }
-}
-
-pub fn timed_out() -> io::Error {
-    io::Error::new(ErrorKind::TimedOut, TIMED_OUT)
-}
-
-/// For rustls, which reads and writes a stream.
-impl Read for Socket {
-    fn read(&mut self, bytes: &mut [u8]) -> io::Result<usize> {
-        self.receive(bytes)
-    }
-}
-
-impl Write for Socket {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.send(&[IoSlice::new(bytes)])
-    }
-
-    fn write_vectored(&mut self, pieces: &[IoSlice]) -> io::Result<usize> {
-        self.send(pieces)
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
     }
 }

@@ -63,6 +63,7 @@ mod tests {
             status: 404,
             location: None,
             retry_after: None,
+            lacks_certificate: false,
             body: body.to_vec(),
         };
         let response = result.map(response);

@@ -6,6 +6,7 @@
 mod header;
 mod json;
 mod multipart;
+mod proxy;
 pub mod template;
 mod url;
 
@@ -16,6 +17,7 @@ use template::Template;
 
 pub use header::{Header, HeaderRule, is_token};
 pub use json::Json;
+pub use proxy::Proxy;
 pub use url::{Url, UserInfo};
 
 /// The part of a request that all frames of a run share.

@@ -1,23 +1,30 @@
-//! Environment variables: certificates, and the proxy that is not used.
+//! Environment variables: certificates and proxies.
 
 use std::env;
+use std::ffi::OsString;
 use std::path::Path;
 
 use anyhow::{Context, Result, anyhow, ensure};
 
-use crate::files;
-use crate::messages::plain;
-use crate::request::Url;
+use rustls::pki_types::CertificateDer;
 
-/// The TLS crates ignore a certificate file that they can't read, and would then trust nobody. We say so
-/// first.
-pub fn check_certificates() -> Result<()> {
+use crate::files;
+use crate::http;
+use crate::messages::plain;
+use crate::request::{Proxy, Url};
+
+use super::no_proxy;
+
+/// The certificates of SSL_CERT_FILE. The TLS crates ignore a file or folder that they can't read, and would
+/// then trust nobody. We say so first.
+pub fn certificates() -> Result<Vec<CertificateDer<'static>>> {
+    let mut certificates = Vec::new();
     if let Some(file) = env::var_os("SSL_CERT_FILE") {
         ensure!(!file.is_empty(), "SSL_CERT_FILE: is set to nothing; unset it, or name a file");
         let path = Path::new(&file);
         let pem = files::read("SSL_CERT_FILE", &path.display().to_string(), path)?;
-        let found = memchr::memmem::find(&pem, b"-----BEGIN CERTIFICATE-----").is_some();
-        ensure!(found, "SSL_CERT_FILE: {}: holds no PEM certificate", path.display());
+        let named = || format!("SSL_CERT_FILE: {}", path.display());
+        certificates = http::certificates(&pem).with_context(named)?;
     }
     if let Some(folders) = env::var_os("SSL_CERT_DIR") {
         // The TLS crates ignore empty ones.
@@ -26,22 +33,39 @@ pub fn check_certificates() -> Result<()> {
             listed.with_context(|| format!("SSL_CERT_DIR: {}", folder.display()))?;
         }
     }
-    Ok(())
+    Ok(certificates)
 }
 
-/// The variable that asks for a proxy for this URL, by curl's rules. pngpost uses none.
-pub fn unused_proxy(url: &Url) -> Option<&'static str> {
-    let candidates: &[&'static str] = match url.https {
+/// A proxy that a variable asks for, and the variable's name.
+pub struct Found {
+    pub name: &'static str,
+    pub proxy: Proxy,
+}
+
+/// The proxy for this URL, by curl's rules: a variable that is set to nothing counts as unset, and HTTP_PROXY
+/// does not count, because a CGI server sets it from a request's header.
+pub fn proxy(url: &Url) -> Result<Option<Found>> {
+    let names: &[&'static str] = match url.https {
         true => &["https_proxy", "HTTPS_PROXY", "all_proxy", "ALL_PROXY"],
         false => &["http_proxy", "all_proxy", "ALL_PROXY"],
     };
-    let is_set = |name: &&&'static str| env::var_os(name).is_some_and(|value| !value.is_empty());
-    let proxy = candidates.iter().find(is_set)?;
-    let exceptions = env::var("no_proxy").or_else(|_| env::var("NO_PROXY")).unwrap_or_default();
-    let spares_host = |pattern: &str| {
-        let pattern = pattern.trim().trim_start_matches('.').to_ascii_lowercase();
-        let is_parent = || url.host.strip_suffix(&pattern).is_some_and(|rest| rest.ends_with('.'));
-        pattern == "*" || (!pattern.is_empty() && (url.host == pattern || is_parent()))
+    let Some((name, value)) = first_set(names) else { return Ok(None) };
+    let text = value.to_str().ok_or_else(|| anyhow!("{name}: is not UTF-8"))?;
+    let proxy = Proxy::parse(text).map_err(|why| anyhow!("{name}: {why}"))?;
+    Ok(Some(Found { name, proxy }))
+}
+
+/// Whether the host needs no proxy. `list` is the user's own, in the place of the environment's.
+pub fn needs_no_proxy(url: &Url, list: Option<&str>) -> bool {
+    let of_environment = || first_set(&["no_proxy", "NO_PROXY"]).map(|(_, value)| value);
+    let list = match list {
+        Some(list) => list.to_owned(),
+        None => of_environment().map_or_else(String::new, |it| it.to_string_lossy().into_owned()),
     };
-    (!exceptions.split(',').any(spares_host)).then_some(proxy)
+    no_proxy::holds(&list, url.bare_host())
+}
+
+fn first_set(names: &[&'static str]) -> Option<(&'static str, OsString)> {
+    let set = |name: &&'static str| env::var_os(name).map(|value| (*name, value));
+    names.iter().filter_map(set).find(|(_, value)| !value.is_empty())
 }

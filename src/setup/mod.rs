@@ -2,6 +2,8 @@
 //! and comes before we read standard input.
 
 mod environment;
+mod no_proxy;
+mod way;
 
 use std::sync::Arc;
 
@@ -11,14 +13,16 @@ use crate::args::{Args, BodyArg, FormArg, HeaderArg, JsonArg, UserArg};
 use crate::encode::Encoder;
 use crate::files;
 use crate::headers::{Headers, Source, Sources, User};
-use crate::http::{Client, Kept, Minreq};
+use crate::http::{Client, Kept, Limits, Minreq};
 use crate::input::{Input, Stdin};
-use crate::messages::{Secrets, foreign, say};
+use crate::messages::{Secrets, foreign};
 use crate::output::{Lines, SoFar, Stdout};
 use crate::progress::Counts;
 use crate::request::template::Template;
 use crate::request::{Header, HeaderRule, ImagePart, Json, Part, Request, Shape};
 use crate::upload::{Policy, Uploader};
+
+use way::{Way, way};
 
 const USER_AGENT: &str = concat!("pngpost/", env!("CARGO_PKG_VERSION"));
 
@@ -36,7 +40,10 @@ pub fn run(args: &Args) -> Result<Run> {
     let secrets = Arc::new(Secrets::default());
     let headers = headers(args, &secrets)?;
     let request = Arc::new(request(args, &headers.current().rules, &secrets)?);
-    let client = client(args, &request, &headers)?;
+    let client = match args.keeps_connections {
+        true => Client::Kept(kept(args, &request, &headers, &secrets)?),
+        false => Client::Minreq(minreq(args, &request)?),
+    };
     let policy = Policy {
         retries: args.retries,
         delay: args.retry_delay,
@@ -45,7 +52,7 @@ pub fn run(args: &Args) -> Result<Run> {
         spacing: args.spacing,
     };
     let counts = Arc::new(Counts::default());
-    let run = Run {
+    Ok(Run {
         input: input(args)?,
         encoder: Encoder { level: args.level, range: args.range },
         uploader: Uploader::new(client, headers, policy, args.keep_going, Arc::clone(&counts)),
@@ -61,11 +68,7 @@ pub fn run(args: &Args) -> Result<Run> {
         },
         request,
         counts,
-    };
-    if let Some(name) = environment::unused_proxy(&args.url) {
-        say(format!("{name} is set; pngpost uses no proxy and connects directly"));
-    }
-    Ok(run)
+    })
 }
 
 fn input(args: &Args) -> Result<Input<Stdin>> {
@@ -77,21 +80,29 @@ fn input(args: &Args) -> Result<Input<Stdin>> {
     }
 }
 
-fn client(args: &Args, request: &Arc<Request>, headers: &Headers) -> Result<Client> {
-    let request = Arc::clone(request);
+fn kept(
+    args: &Args,
+    request: &Arc<Request>,
+    headers: &Headers,
+    secrets: &Secrets,
+) -> Result<Box<Kept>> {
+    let Way { route, tls, proxy_tls } = way(args, secrets)?;
+    let limits = Limits { max_time: args.max_time, connect_timeout: args.connect_timeout() };
+    let kept = Kept::new(Arc::clone(request), route, tls, proxy_tls, &limits)?;
+    kept.check(&headers.current().list)?;
+    Ok(Box::new(kept))
+}
+
+fn minreq(args: &Args, request: &Arc<Request>) -> Result<Minreq> {
+    way::refuse_proxy(args)?;
     if args.url.https {
-        environment::check_certificates()?;
-    }
-    if args.keeps_connections {
-        let kept = Kept::new(request, args.max_time)?;
-        kept.check(&headers.current().list)?;
-        return Ok(Client::Kept(Box::new(kept)));
+        environment::certificates()?;
     }
     ensure!(
         !request.url.is_ipv6(),
         "URL: --no-http-keep-alive takes no IPv6 address; use a host name"
     );
-    Ok(Client::Minreq(Minreq::new(request, args.max_time)))
+    Ok(Minreq::new(Arc::clone(request), args.max_time))
 }
 
 /// `rules`: the header lines of the user, which may say the body's type.

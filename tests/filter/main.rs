@@ -67,12 +67,17 @@ mod upload {
 }
 
 mod http {
+    mod certificates;
+    mod client_certificates;
     mod connections;
     mod cuts;
     mod early;
     mod heads;
     mod max_time;
+    mod namespaces;
+    mod proxies;
     mod responses;
+    mod sockets;
     mod tls;
 }
 

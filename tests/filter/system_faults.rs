@@ -100,7 +100,8 @@ fn no_file_descriptor_for_a_connection_was_never_sent_and_is_tried_again() {
         // Once a frame has been answered, the others are tried for as long as --retry-max-time says.
         let of = if frame == 0 { " of 4" } else { "" };
         let cause = format!("too many open files; attempt 2{of} in 0.0 s");
-        let retry = format!("pngpost: frame {frame}: upload: {cause}");
+        let place = server.address;
+        let retry = format!("pngpost: frame {frame}: upload: {place}: {cause}");
         assert_eq!(run.stderr.lines().next(), Some(&*retry));
         assert_eq!(server.connections(), connections);
     }

@@ -168,7 +168,7 @@ const BAD: &[(&str, &str)] = &[
     ("SIZE URL -X HEAD", "--request: HEAD: carries no upload"),
     ("SIZE URL -X P(T", "--request: P(T: takes an HTTP method, such as PUT"),
     ("SIZE URL -v -q", "--verbose: cannot go with --quiet"),
-    ("SIZE URL -x", "-x: no such option; 'pngpost --help' lists them"),
+    ("SIZE URL -y", "-y: no such option; 'pngpost --help' lists them"),
     ("SIZE URL -?", "-?: no such option; 'pngpost --help' lists them"),
     ("SIZE URL --banana", "--banana: no such option; 'pngpost --help' lists them"),
     ("SIZE URL --sise=secret", "--sise: no such option; did you mean --size"),

@@ -29,11 +29,11 @@ pub fn trusted(block: &Block) {
     assert_ne!(authority, block.text);
     make(&trial, &authority);
     let port = tls_server(&trial).port();
-    for options in ["", "--no-http-keep-alive"] {
-        let run = post(&trial, options, &format!("https://localhost:{port}/"));
-        let is_told = run.stderr.contains("calls itself a CA, and is none that a server may show");
-        assert!(run.status == Some(1) && is_told, "{}", run.stderr);
-    }
+    let url = format!("https://localhost:{port}/");
+    assert_lines(&post(&trial, "", &url).ok().lines(), &pictures);
+    let run = post(&trial, "--no-http-keep-alive", &url);
+    let is_told = run.stderr.contains("calls itself a CA, and is none that a server may show");
+    assert!(run.status == Some(1) && is_told, "{}", run.stderr);
 }
 
 /// openssl's own word about its work goes to stderr.

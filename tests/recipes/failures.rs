@@ -138,7 +138,9 @@ pub fn records_shown(block: &Block) {
     let run = trial.run_script(&format!("pngpost -q {options} http://{address}/ < frames.rgb"));
     server.join().unwrap();
     let shown: Vec<String> = block.text.lines().map(str::to_owned).collect();
-    assert_eq!(without_seconds(&run.lines()), without_seconds(&shown));
+    let place = address.to_string();
+    let lines: Vec<_> = run.lines().iter().map(|line| line.replace(&place, "host:443")).collect();
+    assert_eq!(without_seconds(&lines), without_seconds(&shown));
 }
 
 /// Answers "cat" to the first request, and stops listening.

@@ -28,7 +28,7 @@ test_each_engine! {
 fn a_connect_that_stalls_ends_at_max_time(engine: Engine) {
     let port = FullPort::new();
     let run = engine.run(&["-s", "1x1", "--retry", "0", "-m", "0.5", &port.url()], &[0; 3]);
-    run.fails_at_once("timed out (--max-time)");
+    run.fails_at_once(&format!("{}: timed out after 0.5 s (--max-time)", port.address()));
 }
 
 fn a_tls_peer_that_stalls_ends_at_max_time(engine: Engine) {
@@ -39,7 +39,8 @@ fn a_tls_peer_that_stalls_ends_at_max_time(engine: Engine) {
     let url = server.https_url();
     // On a kept connection it was never sent: the handshake is not done.
     let run = engine.run(&["-s", "1x1", "--retry", "0", "-m", "0.5", &url], &[0; 3]);
-    run.fails_at_once("timed out (--max-time)");
+    let place = url.trim_start_matches("https://").trim_end_matches('/');
+    run.fails_at_once(&format!("{place}: timed out after 0.5 s (--max-time)"));
 }
 
 fn a_send_that_stalls_ends_at_max_time(engine: Engine) {
@@ -50,7 +51,7 @@ fn a_send_that_stalls_ends_at_max_time(engine: Engine) {
     let frame = vec![1; 16_000_000];
     let run = engine
         .run(&["-s", "16000000x1", "-p", "gray", "-z", "none", "-m", "0.5", &server.url()], &frame);
-    run.fails_at_once("timed out (--max-time)");
+    run.fails_at_once(&format!("{}: timed out after 0.5 s (--max-time)", server.address));
 }
 
 fn an_upload_ends_at_max_time_wherever_it_hangs(engine: Engine) {
@@ -78,7 +79,7 @@ fn an_upload_ends_at_max_time_wherever_it_hangs(engine: Engine) {
         let server = Server::scripted(move |_, connection| script(connection));
         let begin = Instant::now();
         let run = engine.run(&["-s", "1x1", "-m", "0.5", &server.url()], &[0; 3]);
-        run.fails_at_once("timed out (--max-time)");
+        run.fails_at_once(&format!("{}: timed out after 0.5 s (--max-time)", server.address));
         assert!(begin.elapsed() >= Duration::from_millis(500), "{name}");
     }
 }
@@ -97,7 +98,8 @@ fn a_hanging_upload_does_not_stop_a_run_that_keeps_going(engine: Engine) {
     assert_eq!(run.lines(), ["0", "", "2", "3", "4", "", "6", "7", "8"]);
     assert_eq!(run.status, Some(1));
     let messages: Vec<_> = run.stderr.lines().collect();
-    let message = |frame| format!("pngpost: frame {frame}: upload: timed out (--max-time)");
+    let cause = format!("{}: timed out after 0.3 s (--max-time)", server.address);
+    let message = |frame| format!("pngpost: frame {frame}: upload: {cause}");
     assert_eq!(messages, [message(1), message(5)]);
 }
 
@@ -136,7 +138,8 @@ fn a_connect_that_times_out_was_never_sent() {
     let port = FullPort::new();
     let limits = ["-m", "0.3", "--retry", "2", "--retry-delay", "0.001"];
     let run = Kept.run(&[&["-s", "1x1"], &limits[..], &[&port.url()]].concat(), &[0; 3]);
-    run.fails_at_once("timed out (--max-time) (3 attempts)");
+    let cause = "timed out after 0.3 s (--max-time) (3 attempts)";
+    run.fails_at_once(&format!("{}: {cause}", port.address()));
 }
 
 #[test]
@@ -150,7 +153,7 @@ fn a_server_that_reads_slowly_does_not_outlast_max_time() {
     let begin = Instant::now();
     let arguments = ["-s", "3000x1000", "-p", "gray", "-z", "none", "-m", "0.5", &server.url()];
     let run = Kept.run(&arguments, &[5; 3_000_000]);
-    run.fails_at_once("timed out (--max-time)");
+    run.fails_at_once(&format!("{}: timed out after 0.5 s (--max-time)", server.address));
     // Well before the attempt would have been given up for lost.
     assert!(begin.elapsed() < Duration::from_secs(4), "{:?}", begin.elapsed());
 }

@@ -22,7 +22,7 @@ fn run_over_tls(
     host: &str,
     expired: bool,
     trust: bool,
-) -> (Run, usize) {
+) -> (Run, usize, String) {
     let config = authority.server(host, expired);
     let server = Server::scripted(move |_, connection| {
         let mut stream = accept(&config, connection);
@@ -35,21 +35,21 @@ fn run_over_tls(
     let stranger = Authority::new("stranger");
     let trusted = if trust { authority } else { &stranger };
     let run = run_command(trusted.trusted_by(engine.command(&asked)), &tiny_frames(2));
-    (run, server.connections())
+    (run, server.connections(), format!("localhost:{}", server.address.port()))
 }
 
 fn a_certificate_that_is_wrong_is_refused_and_never_tried_again(engine: Engine) {
     let authority = Authority::new("authority");
-    let (run, connections) = run_over_tls(engine, &authority, "localhost", false, true);
+    let (run, connections, _) = run_over_tls(engine, &authority, "localhost", false, true);
     assert_eq!((run.ok().lines(), connections), (answers(2), 2));
     for (host, expired, trust, cause) in [
         ("localhost", true, true, "has expired"),
         ("elsewhere.example", false, true, "is not for this host name"),
         ("localhost", false, false, "is signed by nobody who is trusted"),
     ] {
-        let (run, connections) = run_over_tls(engine, &authority, host, expired, trust);
+        let (run, connections, place) = run_over_tls(engine, &authority, host, expired, trust);
         assert_eq!((run.status, run.stdout.as_slice(), connections), (Some(1), &b""[..], 1));
-        run.fails_at_once(&format!("certificate {cause}"));
+        run.fails_at_once(&format!("{place}: certificate {cause}"));
     }
 }
 

@@ -3,7 +3,7 @@
 use crate::support::engine::{Engine, test_each_engine};
 use crate::support::folder::Folder;
 use crate::support::form_server::{FormServer, PartSeen};
-use crate::support::program::{Run, run, run_command};
+use crate::support::program::run;
 use crate::support::server::{Request, Server, ok};
 use crate::support::{decode, tiny_frames};
 
@@ -258,29 +258,4 @@ fn boundaries_differ_from_frame_to_frame() {
     let requests = server.requests();
     let boundary = |n: usize| requests[n].header("Content-Type")[0].to_owned();
     assert!(boundary(0) != boundary(1) && boundary(1) != boundary(2));
-}
-
-/// A run with this environment variable, against a server that answers everything with nothing.
-fn run_with(name: &str, value: &str, exceptions: &str) -> Run {
-    let server = Server::answering(|_, _| ok(""));
-    let mut command = crate::support::program::command(&["-s", "1x1", &server.url()]);
-    command.env(name, value).env("no_proxy", exceptions);
-    run_command(command, &[0; 3])
-}
-
-#[test]
-fn a_proxy_that_is_not_used_is_mentioned_once() {
-    let proxy = "http://127.0.0.1:1/";
-    for name in ["http_proxy", "ALL_PROXY"] {
-        let run = run_with(name, proxy, "");
-        assert_eq!(run.status, Some(0));
-        let message =
-            format!("pngpost: {name} is set; pngpost uses no proxy and connects directly\n");
-        assert_eq!(run.stderr, message);
-    }
-    run_with("http_proxy", proxy, "example.org, .0.0.1").ok();
-    run_with("http_proxy", proxy, "*").ok();
-    run_with("HTTP_PROXY", proxy, "").ok();
-    run_with("https_proxy", proxy, "").ok();
-    run_with("http_proxy", "", "").ok();
 }

@@ -256,7 +256,9 @@ fn an_attempt_that_has_not_left_is_dropped(engine: Engine) {
             // minreq can't tell that nothing has left: then the frame has failed.
             Engine::Minreq => {
                 let later = if jobs == "1" { "" } else { ", 7 later frames will be posted again" };
-                let failed = "frame 0: upload: timed out (--max-time)";
+                let place = url.trim_start_matches("https://").trim_end_matches('/');
+                let cause = "timed out after 1 s (--max-time)";
+                let failed = format!("frame 0: upload: {place}: {cause}");
                 let how = format!("0 lines are out{later}, go on with --skip 0");
                 program.end().fails(1, &format!("{failed}; {how}")).lines()
             }

@@ -17,7 +17,7 @@ impl ClosedPort {
         ClosedPort(socket)
     }
 
-    fn address(&self) -> SocketAddr {
+    pub fn address(&self) -> SocketAddr {
         self.0.local_addr().unwrap().as_socket().unwrap()
     }
 
@@ -51,6 +51,10 @@ impl FullPort {
             queue.push(connection);
         }
         FullPort { port, _queue: queue }
+    }
+
+    pub fn address(&self) -> SocketAddr {
+        self.port.address()
     }
 
     pub fn url(&self) -> String {

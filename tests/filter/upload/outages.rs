@@ -68,7 +68,8 @@ fn a_wrong_port_is_told_in_seconds(engine: Engine) {
         let begin = Instant::now();
         let arguments = ["-s", "1x1", "-j", jobs, &port.url()];
         let run = engine.run(&arguments, &tiny_frames(100));
-        run.fails_at_once("connection refused (4 attempts)");
+        let cause = "connection refused (4 attempts)";
+        run.fails_at_once(&format!("{}: {cause}", port.address()));
         // Three pauses of up to 1, 2 and 4 seconds.
         assert!(begin.elapsed() < Duration::from_secs(12), "{:?}", begin.elapsed());
     }
@@ -83,7 +84,7 @@ fn an_outage_beyond_its_limit_ends_the_run_and_says_how_to_go_on(engine: Engine)
         let own = ["-s", "1x1", "--raw", "-j", &jobs, &url];
         let run = engine.run(&[&limits[..], &own].concat(), &tiny_frames(10_000));
         assert_eq!((run.status, run.lines()), (Some(1), answers(lines)));
-        let begin = format!("pngpost: frame {lines}: upload: connection refused (");
+        let begin = format!("pngpost: frame {lines}: upload: {address}: connection refused (");
         let why = "no retry within the limit of 1 s, --retry-max-time); ";
         let (out, end) = (format!("{lines} lines are out, "), format!("--skip {lines}\n"));
         assert!(run.stderr.contains(&format!("{why}{out}")), "{}", run.stderr);

@@ -38,7 +38,8 @@ fn a_refused_connection_is_tried_again_and_then_a_failure(engine: Engine) {
     let refused = |options: &[&str], cause: &str| {
         let url = port.url();
         let arguments = [&["-s", "1x1", "--retry-delay", "0.001"], options, &[&url]].concat();
-        engine.run(&arguments, &tiny_frames(3)).fails_at_once(cause);
+        let cause = format!("{}: {cause}", port.address());
+        engine.run(&arguments, &tiny_frames(3)).fails_at_once(&cause);
     };
     refused(&[], "connection refused (4 attempts)");
     refused(&["--retry", "1"], "connection refused (2 attempts)");
@@ -60,7 +61,7 @@ fn a_server_that_comes_back_within_the_budget_loses_nothing(engine: Engine) {
         let mut stderr = program.stderr_lines();
         for _ in 0..7 {
             let line = stderr.next().unwrap();
-            assert!(line.contains(": upload: connection refused; attempt "), "{line}");
+            assert!(line.contains(": connection refused; attempt "), "{line}");
         }
         let server = port.open(|_, request| echo(request));
         thread::spawn(move || stderr.for_each(drop));

@@ -1,0 +1,23 @@
+//! The way to the server: straight, through a proxy, or through a Unix socket.
+
+use std::path::PathBuf;
+
+use crate::request::{Proxy, Url};
+
+pub enum Route {
+    Direct,
+    /// An https request goes through it in a tunnel (CONNECT), an http request to it in absolute form.
+    Proxy(Proxy),
+    /// The URL gives Host header and path.
+    Unix(PathBuf),
+}
+
+/// The name of a server in messages.
+pub fn place(url: &Url) -> String {
+    format!("{}:{}", url.host, url.port_or_default())
+}
+
+/// The name of a proxy in messages.
+pub fn proxy_place(proxy: &Proxy) -> String {
+    format!("proxy {}:{}", proxy.host, proxy.port)
+}

@@ -1,0 +1,144 @@
+//! Certificates of servers, made by openssl and shown by nginx: pngpost trusts those that curl trusts.
+
+use crate::support::daemon::{Nginx, curl, openssl};
+use crate::support::engine::Engine::{Kept, Minreq};
+use crate::support::folder::Folder;
+use crate::support::program::{Run, run_command};
+
+/// An authority, a server's certificate by it, and servers' own: a CA with a common name, as the plainest command
+/// makes it, one with a name of its own, one that is no CA, one for another host, one that has expired; and two of
+/// version 1, as old commands make them.
+const MADE: &str = "
+    req -x509 -newkey rsa:2048 -nodes -keyout ca.key -out ca.pem -days 9 -subj /CN=authority
+    req -newkey rsa:2048 -nodes -keyout key.pem -out leaf.csr -subj /CN=localhost
+    x509 -req -in leaf.csr -CA ca.pem -CAkey ca.key -out leaf.pem -days 9 -extfile localhost.txt
+    req -x509 -key key.pem -out plain.pem -days 9 -subj /C=XX/O=Lab/CN=localhost
+    req -x509 -key key.pem -out named.pem -days 9 -subj /CN=x -addext subjectAltName=DNS:localhost,IP:127.0.0.1
+    req -x509 -key key.pem -out other.pem -days 9 -subj /CN=localhost -addext subjectAltName=DNS:other.example
+    req -x509 -key key.pem -out elsewhere.pem -days 9 -subj /CN=elsewhere.example
+    req -x509 -key key.pem -out server.pem -days 9 -subj /CN=localhost -addext basicConstraints=critical,CA:FALSE
+    x509 -req -in leaf.csr -signkey key.pem -out expired.pem -days -1 -extfile localhost.txt
+    x509 -req -in leaf.csr -CA ca.pem -CAkey ca.key -out old.pem -days 9";
+
+fn made(name: &str) -> Option<Folder> {
+    let folder = Folder::new(name);
+    folder.file("localhost.txt", "subjectAltName=DNS:localhost,IP:127.0.0.1");
+    openssl(&folder, MADE)?;
+    let read = |name: &str| folder.read(name);
+    folder.file(
+        "several.pem",
+        [read("ca.pem"), b"text between\n".to_vec(), read("plain.pem")].concat(),
+    );
+    Some(folder)
+}
+
+fn showing(folder: &Folder, certificate: &str) -> Option<Nginx> {
+    let at = folder.path().display();
+    let settings = format!(
+        "ssl_certificate {at}/{certificate}; ssl_certificate_key {at}/key.pem; return 200 taken;"
+    );
+    Nginx::start(folder, &settings)
+}
+
+fn post(folder: &Folder, options: &[&str], url: &str) -> Run {
+    let mut command = Kept.command(&[&["-s", "1x1", "--retry", "0"], options, &[url]].concat());
+    command.current_dir(folder.path());
+    run_command(command, &[0; 3])
+}
+
+#[test]
+fn a_server_is_trusted_as_curl_trusts_it() {
+    let Some(folder) = made("trusted") else { return };
+    // The server's certificate, the given one, the host, and whether it is good.
+    let name = "certificate is not for this host name";
+    let nobody = "certificate is signed by nobody who is trusted";
+    let authority = "certificate calls itself a CA, and is none that a server may show";
+    for (shown, given, host, cause) in [
+        ("leaf.pem", "ca.pem", "localhost", ""),
+        ("leaf.pem", "ca.pem", "127.0.0.1", ""),
+        ("leaf.pem", "several.pem", "localhost", ""),
+        ("leaf.pem", "plain.pem", "localhost", nobody),
+        // Exactly this one, whoever has signed it.
+        ("leaf.pem", "leaf.pem", "localhost", ""),
+        ("plain.pem", "plain.pem", "localhost", ""),
+        ("plain.pem", "several.pem", "localhost", ""),
+        ("plain.pem", "plain.pem", "127.0.0.1", name),
+        ("plain.pem", "ca.pem", "localhost", authority),
+        ("named.pem", "named.pem", "localhost", ""),
+        ("named.pem", "named.pem", "127.0.0.1", ""),
+        // With an alternative name, the common one does not count.
+        ("other.pem", "other.pem", "localhost", name),
+        ("elsewhere.pem", "elsewhere.pem", "localhost", name),
+        ("server.pem", "server.pem", "localhost", ""),
+        ("server.pem", "server.pem", "127.0.0.1", name),
+        ("expired.pem", "expired.pem", "localhost", "certificate has expired"),
+    ] {
+        let Some(nginx) = showing(&folder, shown) else { return };
+        let place = format!("{host}:{}", nginx.port);
+        let url = format!("https://{place}/");
+        let run = post(&folder, &["--cacert", given], &url);
+        match cause {
+            "" => assert_eq!(run.ok().lines(), ["taken"], "{shown} {given} {host}"),
+            cause => drop(run.fails_at_once(&format!("{place}: {cause}"))),
+        }
+        let Some((of_curl, _)) = curl(&["--cacert", given, &url], &[], folder.path()) else {
+            return;
+        };
+        assert_eq!(of_curl, cause.is_empty(), "curl: {shown} {given} {host}");
+    }
+}
+
+#[test]
+fn ssl_cert_file_trusts_exactly_these_too_and_cacert_takes_its_place() {
+    let Some(folder) = made("environment") else { return };
+    let Some(nginx) = showing(&folder, "plain.pem") else { return };
+    let url = format!("https://localhost:{}/", nginx.port);
+    let with = |file: &str, options: &[&str]| {
+        let mut command =
+            Kept.command(&[&["-s", "1x1", "--retry", "0"], options, &[&url]].concat());
+        command.current_dir(folder.path()).env("SSL_CERT_FILE", folder.path().join(file));
+        run_command(command, &[0; 3])
+    };
+    with("plain.pem", &[]).ok();
+    with("ca.pem", &["--cacert", "plain.pem"]).ok();
+    assert_eq!(with("ca.pem", &[]).status, Some(1));
+    assert_eq!(with("plain.pem", &["--cacert", "ca.pem"]).status, Some(1));
+    // minreq looks at certificates in its own way.
+    let mut command = Minreq.command(&["-s", "1x1", &url]);
+    command.env("SSL_CERT_FILE", folder.path().join("plain.pem"));
+    assert_eq!(run_command(command, &[0; 3]).status, Some(1));
+}
+
+#[test]
+fn insecure_takes_any_certificate_and_says_so_once() {
+    let Some(folder) = made("insecure") else { return };
+    for shown in ["expired.pem", "elsewhere.pem", "old.pem", "plain.pem"] {
+        let Some(nginx) = showing(&folder, shown) else { return };
+        let url = format!("https://localhost:{}/", nginx.port);
+        let said = "pngpost: --insecure: any certificate is trusted; this may be another server\n";
+        for (options, said) in [(&["-k"][..], said), (&["--insecure", "-q"], "")] {
+            let arguments = [&["-s", "1x1", "-j", "2"], options, &[&url]].concat();
+            let run = Kept.run(&arguments, &[0; 9]);
+            assert_eq!((run.status, run.stderr.as_str(), run.lines().len()), (Some(0), said, 3));
+        }
+        let Some((of_curl, _)) = curl(&["-k", &url], &[], folder.path()) else { return };
+        assert!(of_curl, "{shown}");
+    }
+}
+
+#[test]
+fn a_file_of_certificates_that_is_none_is_bad_usage() {
+    let folder = Folder::new("no-certificates");
+    folder.file("empty.pem", "");
+    folder.file("broken.pem", "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n");
+    folder.file("cut.pem", "-----BEGIN CERTIFICATE-----\nAAAA\n");
+    for (file, why) in [
+        ("none.pem", "FILE: no such file or directory"),
+        ("empty.pem", "empty.pem: holds no PEM certificate"),
+        ("broken.pem", "broken.pem: holds a certificate that is malformed"),
+        ("cut.pem", "cut.pem: is not well-formed PEM"),
+    ] {
+        let run = post(&folder, &["--cacert", file], "https://127.0.0.1:1/");
+        run.fails(2, &format!("--cacert: {why}"));
+    }
+}

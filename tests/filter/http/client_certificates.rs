@@ -1,0 +1,158 @@
+//! --cert and --key: keys of every form that openssl writes, shown to an nginx that wants one.
+
+use crate::support::daemon::{Nginx, curl, openssl};
+use crate::support::engine::Engine::Kept;
+use crate::support::folder::Folder;
+use crate::support::program::{Run, run_command};
+
+/// A server that is an authority, clients' certificates by it, and their keys in every form.
+const MADE: &str = "
+    req -x509 -newkey rsa:2048 -nodes -keyout server.key -out server.pem -days 9 -subj /CN=localhost
+    genrsa -traditional -out rsa.pkcs1.key 2048
+    pkcs8 -topk8 -nocrypt -in rsa.pkcs1.key -out rsa.pkcs8.key
+    rsa -traditional -in rsa.pkcs1.key -out rsa.old-encrypted.key -aes128 -passout pass:secret
+    pkcs8 -topk8 -in rsa.pkcs1.key -out rsa.encrypted.key -passout pass:secret
+    ecparam -name prime256v1 -genkey -noout -out ec.sec1.key
+    pkcs8 -topk8 -nocrypt -in ec.sec1.key -out ec.pkcs8.key
+    genpkey -algorithm ed25519 -out ed.key
+    req -new -key rsa.pkcs1.key -out rsa.csr -subj /CN=client
+    req -new -key ec.sec1.key -out ec.csr -subj /CN=client
+    req -new -key ed.key -out ed.csr -subj /CN=client
+    x509 -req -in rsa.csr -CA server.pem -CAkey server.key -out rsa.pem -days 9 -extfile v3.txt
+    x509 -req -in ec.csr -CA server.pem -CAkey server.key -out ec.pem -days 9 -extfile v3.txt
+    x509 -req -in ed.csr -CA server.pem -CAkey server.key -out ed.pem -days 9 -extfile v3.txt
+    x509 -req -in rsa.csr -CA server.pem -CAkey server.key -out old.pem -days 9";
+
+fn made(name: &str) -> Option<Folder> {
+    let folder = Folder::new(name);
+    folder.file("v3.txt", "basicConstraints=CA:FALSE");
+    openssl(&folder, MADE)?;
+    let both = |key: &str, certificate: &str| [folder.read(key), folder.read(certificate)].concat();
+    folder.file("both.pem", both("rsa.pkcs8.key", "rsa.pem"));
+    folder.file("both-ec.pem", both("ec.pem", "ec.sec1.key"));
+    Some(folder)
+}
+
+fn nginx(folder: &Folder, verify: &str) -> Option<Nginx> {
+    let at = folder.path().display();
+    let settings = format!(
+        "ssl_certificate {at}/server.pem; ssl_certificate_key {at}/server.key;
+         ssl_client_certificate {at}/server.pem; ssl_verify_client {verify};
+         return 200 \"$ssl_client_verify $ssl_client_s_dn\";"
+    );
+    Nginx::start(folder, &settings)
+}
+
+fn post(folder: &Folder, options: &[&str], url: &str) -> Run {
+    let common = ["-s", "1x1", "--retry-delay", "0.001", "--cacert", "server.pem"];
+    let mut command = Kept.command(&[&common[..], options, &[url]].concat());
+    command.current_dir(folder.path());
+    run_command(command, &[0; 3])
+}
+
+#[test]
+fn a_server_that_asks_is_shown_the_certificate_in_every_form_of_its_key() {
+    let Some(folder) = made("identity") else { return };
+    let Some(nginx) = nginx(&folder, "on") else { return };
+    let url = format!("https://localhost:{}/", nginx.port);
+    for options in [
+        "--cert rsa.pem --key rsa.pkcs1.key",
+        "--cert rsa.pem --key rsa.pkcs8.key",
+        "--cert ec.pem --key ec.sec1.key",
+        "--cert ec.pem --key ec.pkcs8.key",
+        "--cert ed.pem --key ed.key",
+        "--cert both.pem",
+        "--cert both-ec.pem",
+        "--cert old.pem --key rsa.pkcs1.key",
+    ] {
+        let options: Vec<_> = options.split(' ').collect();
+        let run = post(&folder, &options, &url);
+        assert_eq!(run.ok().lines(), ["SUCCESS CN=client"], "{options:?}");
+        let with_curl = [&["--cacert", "server.pem"], &options[..], &[&url]].concat();
+        let Some(of_curl) = curl(&with_curl, &[], folder.path()) else { return };
+        assert_eq!(of_curl, (true, "SUCCESS CN=client".to_owned()), "curl: {options:?}");
+    }
+}
+
+#[test]
+fn a_server_that_wants_a_certificate_and_gets_none_is_a_failure_that_says_so() {
+    let Some(folder) = made("no-identity") else { return };
+    let Some(server) = nginx(&folder, "on") else { return };
+    let url = format!("https://localhost:{}/", server.port);
+    let asks = "the server asks for a client certificate and gets none (--cert)";
+    let message =
+        format!("frame 0: upload: status 400; {asks}; 1 line is out, go on with --skip 1");
+    post(&folder, &[], &url).fails(1, &message);
+    let Some((of_curl, _)) = curl(&["--cacert", "server.pem", &url], &[], folder.path()) else {
+        return;
+    };
+    assert!(!of_curl);
+    // One that can do without is content.
+    let Some(server) = nginx(&folder, "optional") else { return };
+    let run = post(&folder, &[], &format!("https://localhost:{}/", server.port));
+    assert_eq!(run.ok().lines(), ["NONE "]);
+}
+
+#[test]
+fn a_server_that_wants_a_certificate_in_the_handshake_is_a_failure_that_says_so() {
+    let Some(folder) = made("alert") else { return };
+    let read = |name: &str| std::fs::read(folder.path().join(name)).unwrap();
+    use rustls::pki_types::pem::PemObject;
+    use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+    let certificate = CertificateDer::from_pem_slice(&read("server.pem")).unwrap();
+    let mut roots = rustls::RootCertStore::empty();
+    roots.add(certificate.clone()).unwrap();
+    let verifier = rustls::server::WebPkiClientVerifier::builder(roots.into()).build().unwrap();
+    let key = PrivateKeyDer::from_pem_slice(&read("server.key")).unwrap();
+    for versions in [&[&rustls::version::TLS12], &[&rustls::version::TLS13]] {
+        let config = rustls::ServerConfig::builder_with_protocol_versions(versions)
+            .with_client_cert_verifier(verifier.clone())
+            .with_single_cert(vec![certificate.clone()], key.clone_key())
+            .unwrap();
+        let server =
+            crate::support::tls::answering(config.into(), |_| crate::support::server::ok("taken"));
+        let run = post(&folder, &[], &server.https_url());
+        let asks = "the server asks for a client certificate and gets none (--cert)";
+        assert_eq!(run.status, Some(1));
+        assert!(run.stderr.contains(asks), "{}", run.stderr);
+        // Whoever gets none will get none the next time.
+        assert_eq!(server.connections(), 1, "{}", run.stderr);
+        let identity = ["--cert", "both.pem"];
+        assert_eq!(post(&folder, &identity, &server.https_url()).ok().lines(), ["taken"]);
+    }
+}
+
+#[test]
+fn files_that_hold_no_certificate_or_no_key_of_it_are_bad_usage() {
+    let Some(folder) = made("bad-identity") else { return };
+    folder.file("text.pem", "secret");
+    let encrypted = "the key is encrypted; takes one that 'openssl pkey' has decrypted";
+    for (options, why) in [
+        ("--key rsa.pkcs8.key", "--key: is that of a certificate; needs --cert".to_owned()),
+        ("--cert none.pem", "--cert: FILE: no such file or directory".into()),
+        ("--cert rsa.pem:secret", "--cert: FILE: no such file or directory".into()),
+        ("--cert text.pem", "--cert: text.pem: holds no PEM certificate".into()),
+        ("--cert rsa.pem", "--cert: rsa.pem: holds no PEM private key".into()),
+        ("--cert rsa.pem --key none.pem", "--key: FILE: no such file or directory".into()),
+        ("--cert rsa.pem --key rsa.pem", "--key: rsa.pem: holds no PEM private key".into()),
+        (
+            "--cert rsa.pem --key ec.sec1.key",
+            "--key: ec.sec1.key: is not the key of the certificate".into(),
+        ),
+        (
+            "--cert old.pem --key ec.sec1.key",
+            "--key: ec.sec1.key: is not the key of the certificate".into(),
+        ),
+        (
+            "--cert rsa.pem --key rsa.encrypted.key",
+            format!("--key: rsa.encrypted.key: {encrypted}"),
+        ),
+        (
+            "--cert rsa.pem --key rsa.old-encrypted.key",
+            format!("--key: rsa.old-encrypted.key: {encrypted}"),
+        ),
+    ] {
+        let options: Vec<_> = options.split(' ').collect();
+        post(&folder, &options, "https://127.0.0.1:1/").fails(2, &why);
+    }
+}
