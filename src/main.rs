@@ -5,9 +5,9 @@
 //!
 //! A frame's road: `pipeline::start`, `Input::read`, `Encoder::append_png`, `Request::begin` and `finish`,
 //! `Uploader::upload`, `Client::attempt`, `Lines::write`. Beside it, `args` is the command line, `setup`
-//! makes the machines of the road from it, `stop` ends the run early, and `messages`, `progress` and
-//! `ending` are for people and scripts. Imports point down: output, stop, pipeline, upload, http, request,
-//! then encode and input, then frame.
+//! makes the machines of the road from it, `rehearsal` goes the road without sending, `stop` ends the run
+//! early, and `messages`, `progress` and `ending` are for people and scripts. Imports point down: output,
+//! stop, pipeline, upload, http, request, then encode and input, then frame.
 
 // A number of frames or bytes keeps its value, with 32 bits, too: where a cast may change one, the code says why.
 #![cfg_attr(
@@ -27,6 +27,7 @@ mod messages;
 mod output;
 mod pipeline;
 mod progress;
+mod rehearsal;
 mod request;
 mod setup;
 mod stop;
@@ -64,6 +65,12 @@ fn post(args: &Args) -> Ending {
         return bad_usage("standard input is a terminal: pipe frames into it");
     }
     messages::set(args.quiet, args.verbose);
+    if args.is_dry {
+        return match setup::rehearsal(args) {
+            Ok(rehearsal) => rehearsal.run(),
+            Err(error) => bad_usage(causes(&error)),
+        };
+    }
     let run = match setup::run(args) {
         Ok(run) => run,
         Err(error) => return bad_usage(causes(&error)),

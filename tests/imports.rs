@@ -9,12 +9,22 @@ use std::path::Path;
 
 /// Each folder and file, and its imports. A row names only rows below it. main.rs stands above all, and has
 /// no row.
-const IMPORTS: [(&str, &[&str]); 16] = [
+const IMPORTS: [(&str, &[&str]); 17] = [
     (
         "setup",
         &[
-            "args", "output", "upload", "http", "headers", "request", "encode", "input",
-            "progress", "files", "messages",
+            "args",
+            "output",
+            "upload",
+            "rehearsal",
+            "http",
+            "headers",
+            "request",
+            "encode",
+            "input",
+            "progress",
+            "files",
+            "messages",
         ],
     ),
     (
@@ -27,6 +37,10 @@ const IMPORTS: [(&str, &[&str]); 16] = [
     ("stop", &["pipeline", "ending", "messages"]),
     ("pipeline", &["upload", "request", "encode", "input", "frame"]),
     ("upload", &["http", "headers", "request", "progress", "messages"]),
+    (
+        "rehearsal",
+        &["http", "headers", "request", "encode", "input", "frame", "ending", "messages"],
+    ),
     ("http", &["request", "messages"]),
     ("headers", &["request", "files", "messages"]),
     ("args", &["request", "encode", "frame", "messages"]),

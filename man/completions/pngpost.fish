@@ -39,6 +39,7 @@ complete -c pngpost -l unix-socket -x -d 'Connect to this socket' -a '(__fish_co
 complete -c pngpost -l connect-timeout -x -d 'Limit of look-up, TCP, proxy and TLS, in seconds'
 complete -c pngpost -l keep-going -d 'Go on after a failed frame'
 complete -c pngpost -l ndjson -d 'A JSON object for each frame'
+complete -c pngpost -s n -l dry-run -d 'Connect to nothing, and show the first request'
 complete -c pngpost -s v -l verbose -d 'Tell of each retry, and close with a summary'
 complete -c pngpost -s q -l quiet -d 'No diagnostics but the exit status'
 complete -c pngpost -s h -l help -d 'Print the options'

@@ -58,7 +58,7 @@ pub fn body(form: Vec<FormArg>, raw: bool, json: Option<JsonArg>, base64: bool) 
 }
 
 /// The options about the way to the server: which need another, and none goes with `--no-http-keep-alive`.
-pub fn reach(reach: &ReachArgs, no_keep_alive: bool) -> Result<()> {
+pub fn reach(reach: &ReachArgs, is_dry: bool, no_keep_alive: bool) -> Result<()> {
     let given = [
         ("proxy", reach.proxy.is_some()),
         ("noproxy", reach.noproxy.is_some()),
@@ -68,6 +68,7 @@ pub fn reach(reach: &ReachArgs, no_keep_alive: bool) -> Result<()> {
         ("key", reach.key.is_some()),
         ("unix-socket", reach.unix_socket.is_some()),
         ("connect-timeout", reach.connect_timeout.is_some()),
+        ("dry-run", is_dry),
     ];
     if let Some((long, _)) = given.iter().find(|(_, is_given)| *is_given && no_keep_alive) {
         bail!("--{long}: cannot go with --no-http-keep-alive");

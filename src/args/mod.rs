@@ -70,6 +70,8 @@ pub struct Args {
     pub keeps_connections: bool,
     pub reach: ReachArgs,
     pub ndjson: bool,
+    /// Whether nothing is sent.
+    pub is_dry: bool,
     pub verbose: bool,
     pub quiet: bool,
     pub url: Url,
@@ -148,6 +150,7 @@ struct Typed {
     no_keep_alive: bool,
     reach: ReachArgs,
     ndjson: bool,
+    dry_run: bool,
     verbose: bool,
     quiet: bool,
     operands: Vec<OsString>,
@@ -238,7 +241,7 @@ impl Typed {
         let headerless = conflicts::headerless(self.size, self.format, self.range.is_some())?;
         ensure!(url_user.is_none() || self.user.is_none(), "--user: the URL names a user already");
         ensure!(!(self.verbose && self.quiet), "--verbose: cannot go with --quiet");
-        conflicts::reach(&self.reach, self.no_keep_alive)?;
+        conflicts::reach(&self.reach, self.dry_run, self.no_keep_alive)?;
         let body = conflicts::body(self.form, self.raw, self.json, self.base64)?;
         Ok(Args {
             headerless,
@@ -262,6 +265,7 @@ impl Typed {
             keeps_connections: !self.no_keep_alive,
             reach: self.reach,
             ndjson: self.ndjson,
+            is_dry: self.dry_run,
             verbose: self.verbose,
             quiet: self.quiet,
             url,

@@ -128,6 +128,7 @@ pub const OPTIONS: &[Opt] = &[
     flag(None, "retry-all-errors", |typed| typed.retry_all_errors = true),
     flag(None, "keep-going", |typed| typed.keep_going = true),
     flag(None, "ndjson", |typed| typed.ndjson = true),
+    flag(Some('n'), "dry-run", |typed| typed.dry_run = true),
     flag(Some('v'), "verbose", |typed| typed.verbose = true),
     flag(Some('q'), "quiet", |typed| typed.quiet = true),
     Opt { short: Some('h'), long: "help", action: Action::Help },

@@ -119,6 +119,15 @@ impl Connector {
         }
     }
 
+    /// The name of the proxy or the path of the socket that requests go through.
+    pub fn detour(&self) -> Option<&str> {
+        match &self.hop {
+            Hop::Server(_) => None,
+            Hop::Unix(_, path) => Some(path),
+            Hop::Proxy(proxy) => Some(&proxy.name),
+        }
+    }
+
     /// If requests go to a proxy, which reads them.
     pub fn absolute_form(&self) -> Option<AbsoluteForm<'_>> {
         match &self.hop {

@@ -73,6 +73,11 @@ pub fn exchange(
     })
 }
 
+/// The bytes of a request's head.
+pub fn head(request: Request<()>, origin: Option<&str>, body_bytes: usize) -> io::Result<Vec<u8>> {
+    request_head(request, origin, body_bytes).map(|(head, _)| head)
+}
+
 /// The bytes of the head, and the call that waits for the response.
 fn request_head(
     request: Request<()>,

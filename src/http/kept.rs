@@ -17,7 +17,7 @@ use crate::request::{Body, Header, Request};
 use super::connect::{Connector, Unreached};
 use super::connection::Connection;
 use super::deadline::{Deadline, MAX_TIME};
-use super::exchange::{Exchanged, PROXY_AUTHENTICATION_REQUIRED, exchange};
+use super::exchange::{self, Exchanged, PROXY_AUTHENTICATION_REQUIRED, exchange};
 use super::outcome::{self, Failure, LACKS_CERTIFICATE, Outcome, Reach};
 use super::reply::Response;
 use super::route::Route;
@@ -153,6 +153,17 @@ impl Kept {
     /// Checks that a request with these headers can be written. The error is bad usage.
     pub fn check(&self, headers: &[Header]) -> Result<()> {
         self.request_for(0, headers, Some(""), 0).map(drop)
+    }
+
+    /// The head of this body's request, as it goes out.
+    pub fn head(&self, body: &Body, headers: &[Header]) -> Result<Vec<u8>> {
+        let request = self.request(body, headers)?;
+        Ok(exchange::head(request, self.origin.as_deref(), body.bytes.len())?)
+    }
+
+    /// The name of the proxy or the path of the socket that requests go through.
+    pub fn detour(&self) -> Option<&str> {
+        self.connector.detour()
     }
 
     fn request(&self, body: &Body, headers: &[Header]) -> Result<http::Request<()>> {

@@ -18,6 +18,7 @@ use crate::input::{Input, Stdin};
 use crate::messages::{Secrets, foreign};
 use crate::output::{Lines, SoFar, Stdout};
 use crate::progress::Counts;
+use crate::rehearsal::Rehearsal;
 use crate::request::template::Template;
 use crate::request::{Header, HeaderRule, ImagePart, Json, Part, Request, Shape};
 use crate::upload::{Policy, Uploader};
@@ -78,6 +79,21 @@ fn input(args: &Args) -> Result<Input<Stdin>> {
             .map_err(|why| anyhow!("--size: {why}")),
         None => Ok(Input::self_describing(stdin, args.skip)),
     }
+}
+
+/// The machines of a run that sends nothing.
+pub fn rehearsal(args: &Args) -> Result<Rehearsal> {
+    let secrets = Arc::new(Secrets::default());
+    let headers = headers(args, &secrets)?;
+    let request = Arc::new(request(args, &headers.current().rules, &secrets)?);
+    Ok(Rehearsal {
+        input: input(args)?,
+        encoder: Encoder { level: args.level, range: args.range },
+        client: kept(args, &request, &headers, &secrets)?,
+        headers: headers.current(),
+        request,
+        keep_going: args.keep_going,
+    })
 }
 
 fn kept(

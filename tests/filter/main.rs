@@ -12,6 +12,7 @@ mod started;
 mod support;
 
 mod completions;
+mod dry_run;
 mod endings;
 mod receiver;
 mod system_faults;
@@ -76,6 +77,7 @@ mod http {
     mod max_time;
     mod namespaces;
     mod proxies;
+    mod proxy_rules;
     mod responses;
     mod sockets;
     mod tls;

@@ -318,6 +318,7 @@ fn socks_and_other_schemes_are_refused() {
             "--connect-timeout 1 --no-http-keep-alive http://h/",
             "--connect-timeout: cannot go with --no-http-keep-alive",
         ),
+        ("-n --no-http-keep-alive http://h/", "--dry-run: cannot go with --no-http-keep-alive"),
     ] {
         let arguments: Vec<_> = arguments.split(' ').collect();
         Kept.run(&[&["-s", "1x1"], &arguments[..]].concat(), &[0; 3]).fails(2, message);
