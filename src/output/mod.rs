@@ -9,6 +9,7 @@ mod record;
 mod redirect;
 mod stdout;
 
+use std::cell::Cell;
 use std::io;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -39,6 +40,8 @@ pub struct Lines {
     pub request: Arc<Request>,
     pub secrets: Arc<Secrets>,
     pub counts: Arc<Counts>,
+    /// Whether --retry-all-errors has been spoken of.
+    pub has_advised: Cell<bool>,
 }
 
 /// The answers up to here.
@@ -60,6 +63,8 @@ struct Told {
     response: Option<Response>,
     /// The reason why the frame has failed.
     failure: Option<String>,
+    /// Whether it would be repeated, had the user asked for that.
+    may_have_arrived: bool,
     /// Whether the run ends with this report.
     ends_run: bool,
 }
@@ -108,12 +113,13 @@ impl Lines {
         self.counts.frames.fetch_add(1, Ordering::Relaxed);
         self.counts.answered.fetch_add(told.response.is_some().into(), Ordering::Relaxed);
         let (failure, ends_run) = (told.failure.clone(), told.ends_run);
+        let advice = if told.may_have_arrived { self.advice_once() } else { "" };
         // Each response is a line. Under --keep-going, so is each failure.
         if told.response.is_some() || !ends_run {
             self.put(frame, told)?;
         }
         match failure {
-            Some(cause) => self.fail(frame, &cause, ends_run),
+            Some(cause) => self.fail(frame, &format!("{cause}{advice}"), ends_run),
             None => Ok(()),
         }
     }
@@ -150,7 +156,7 @@ impl Lines {
 
     fn tell(&self, frame: u64, upload: Upload) -> Told {
         let tried = tried(&upload);
-        let Upload { attempts, elapsed, result, ends_run, .. } = upload;
+        let Upload { attempts, elapsed, result, ends_run, may_have_arrived, .. } = upload;
         let (response, cause) = match result {
             Ok(response) if response.is_success() => (Some(response), None),
             Ok(response) => {
@@ -161,14 +167,28 @@ impl Lines {
         };
         let ends_run = cause.is_some() && (ends_run || !self.keep_going);
         let failure = cause.map(|cause| format!("upload: {cause}{tried}"));
-        Told { attempts, elapsed, response, failure, ends_run }
+        Told { attempts, elapsed, response, failure, may_have_arrived, ends_run }
+    }
+
+    /// What is said of the first frame that was not sent again because it may have arrived.
+    fn advice_once(&self) -> &'static str {
+        match self.has_advised.replace(true) {
+            true => "",
+            false => "; it may have arrived: --retry-all-errors would send it again",
+        }
     }
 
     /// A frame that was never tried.
     fn untried(&self, cause: String, must_end: bool) -> Told {
         let ends_run = must_end || !self.keep_going;
-        let (attempts, elapsed) = (0, Duration::ZERO);
-        Told { attempts, elapsed, response: None, failure: Some(cause), ends_run }
+        Told {
+            attempts: 0,
+            elapsed: Duration::ZERO,
+            response: None,
+            failure: Some(cause),
+            may_have_arrived: false,
+            ends_run,
+        }
     }
 
     /// Writes the frame's line.

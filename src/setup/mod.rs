@@ -5,6 +5,7 @@ mod environment;
 mod no_proxy;
 mod way;
 
+use std::cell::Cell;
 use std::sync::Arc;
 
 use anyhow::{Context, Result, anyhow, ensure};
@@ -66,6 +67,7 @@ pub fn run(args: &Args) -> Result<Run> {
             request: Arc::clone(&request),
             secrets,
             counts: Arc::clone(&counts),
+            has_advised: Cell::default(),
         },
         request,
         counts,

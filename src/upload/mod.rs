@@ -50,6 +50,8 @@ pub struct Upload {
     pub given_up: Option<String>,
     /// Whether the run ends with this frame, even with --keep-going.
     pub ends_run: bool,
+    /// Whether there was no further attempt because the frame may have arrived.
+    pub may_have_arrived: bool,
 }
 
 /// Uploads frames. All jobs share it.
@@ -57,6 +59,8 @@ pub struct Uploader {
     client: Client,
     headers: Headers,
     gate: Gate,
+    /// Whether a frame that may have arrived is not sent again, and others are.
+    leaves_out: bool,
     keep_going: bool,
     pub counts: Arc<Counts>,
 }
@@ -69,8 +73,9 @@ impl Uploader {
         keep_going: bool,
         counts: Arc<Counts>,
     ) -> Self {
+        let leaves_out = !policy.all_errors && policy.retries != Some(0);
         let gate = Gate::new(policy, Arc::clone(&counts));
-        Uploader { client, headers, gate, keep_going, counts }
+        Uploader { client, headers, gate, leaves_out, keep_going, counts }
     }
 
     /// Sends the body until the server has answered, or until it must not be sent again. `None`: an earlier
@@ -101,6 +106,7 @@ impl Uploader {
             let elapsed = started.at.elapsed();
             let ends_run = is_over || is_hopeless(&result);
             self.stop_at_failure(body.frame, &result, ends_run);
+            let may_have_arrived = self.leaves_out(&result);
             return Some(Upload {
                 attempts: begun,
                 is_posted,
@@ -108,8 +114,18 @@ impl Uploader {
                 result,
                 given_up,
                 ends_run,
+                may_have_arrived,
             });
         }
+    }
+
+    /// Whether this would be repeated with --retry-all-errors.
+    fn leaves_out(&self, result: &Result<Response, Failure>) -> bool {
+        let outcome = match result {
+            Ok(response) => response.outcome(),
+            Err(failure) => Some(failure.outcome),
+        };
+        self.leaves_out && outcome == Some(Outcome::Unknown)
     }
 
     /// Whether the server has turned the frame away for want of authentication, and there are newer headers. A

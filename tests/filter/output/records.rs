@@ -5,7 +5,7 @@ use std::process::{Command, Stdio};
 use serde_json::{Value, json};
 
 use crate::installed::needed;
-use crate::support::program::{Run, Running, run};
+use crate::support::program::{ADVICE, Run, Running, run};
 use crate::support::server::{Request, Server, ok, response};
 use crate::support::{file, noise, tiny_frames, tiny_number};
 
@@ -118,7 +118,7 @@ fn with_keep_going_a_frame_without_a_response_has_its_record_too() {
     let error = "upload: no response: closed before there was one";
     assert_eq!(
         (run.status, run.stderr.as_str()),
-        (Some(1), &*format!("pngpost: frame 2: {error}\n"))
+        (Some(1), &*format!("pngpost: frame 2: {error}{ADVICE}\n"))
     );
     let expected = [
         json!({"frame": 1, "status": 200, "attempts": 1, "body": "answer 1"}),

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use crate::support::echo::{answers, echo, echoing};
 use crate::support::engine::{Engine, test_each_engine};
+use crate::support::program::ADVICE;
 use crate::support::server::{Request, Server, closing, response};
 use crate::support::{tiny_frames, tiny_number};
 
@@ -58,7 +59,7 @@ fn a_failed_frame_stops_the_run_and_every_line_before_it_is_out(engine: Engine) 
             later => format!(", {later} later frames will be posted again"),
         };
         let message = format!(
-            "frame 12: upload: {}; 12 lines are out{later}, go on with --skip 12",
+            "frame 12: upload: {}{ADVICE}; 12 lines are out{later}, go on with --skip 12",
             no_response(engine)
         );
         assert_eq!(run.fails(1, &message).lines(), answers(12));
@@ -80,7 +81,7 @@ fn with_keep_going_every_frame_has_one_line_and_every_failure_a_message(engine: 
         assert_eq!(run.lines(), lines);
         assert_eq!(run.status, Some(1));
         let messages = format!(
-            "pngpost: frame 3: upload: {}\npngpost: frame 7: upload: status 400\n",
+            "pngpost: frame 3: upload: {}{ADVICE}\npngpost: frame 7: upload: status 400\n",
             no_response(engine)
         );
         assert_eq!(run.stderr, messages);

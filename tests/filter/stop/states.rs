@@ -7,7 +7,7 @@ use std::io::Read;
 use std::sync::{Arc, Mutex};
 
 use crate::support::engine::{Engine, test_each_engine};
-use crate::support::program::Running;
+use crate::support::program::{ADVICE, Running};
 use crate::support::server::{Server, ok, response_with};
 use crate::support::signals::{STOPS, stop, writes};
 use crate::support::tls::Authority;
@@ -258,7 +258,7 @@ fn an_attempt_that_has_not_left_is_dropped(engine: Engine) {
                 let later = if jobs == "1" { "" } else { ", 7 later frames will be posted again" };
                 let place = url.trim_start_matches("https://").trim_end_matches('/');
                 let cause = "timed out after 1 s (--max-time)";
-                let failed = format!("frame 0: upload: {place}: {cause}");
+                let failed = format!("frame 0: upload: {place}: {cause}{ADVICE}");
                 let how = format!("0 lines are out{later}, go on with --skip 0");
                 program.end().fails(1, &format!("{failed}; {how}")).lines()
             }

@@ -10,6 +10,9 @@ use std::time::Instant;
 
 use super::PATIENCE;
 
+/// Stands behind the first failure of a frame that may have arrived.
+pub const ADVICE: &str = "; it may have arrived: --retry-all-errors would send it again";
+
 /// A run that has ended.
 #[derive(Debug)]
 pub struct Run {
@@ -46,6 +49,12 @@ impl Run {
     pub fn fails(self, status: i32, message: &str) -> Self {
         assert_eq!((self.status, self.stderr), (Some(status), format!("pngpost: {message}\n")));
         Run { stderr: String::new(), ..self }
+    }
+
+    /// The same, and the frame may have arrived.
+    #[track_caller]
+    pub fn fails_in_doubt(self, cause: &str) -> Self {
+        self.fails_at_once(&format!("{cause}{ADVICE}"))
     }
 
     /// The upload of the first frame failed for this cause, and nothing came after it.
