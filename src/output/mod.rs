@@ -254,8 +254,13 @@ impl Lines {
     fn refusal(&self, frame: u64, response: &Response) -> String {
         let cause = response.cause();
         let Some(location) = &response.location else { return cause };
-        let place = redirect::place(location, &self.request.url(frame), &self.secrets);
-        format!("{cause}, redirect to {place} not followed")
+        let own = self.request.url(frame);
+        let place = redirect::place(location, &own, &self.secrets);
+        // Only these say that the same request is wanted there (RFC 9110, 15.4.8 and 15.4.9).
+        let is_same = matches!(response.status, 307 | 308);
+        let advice = redirect::advice(location, &own).filter(|_| is_same);
+        let advice = advice.map_or_else(String::new, |advice| format!("; {advice}"));
+        format!("{cause}, redirect to {place} not followed{advice}")
     }
 
     fn failed(&self) -> u64 {

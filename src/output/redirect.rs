@@ -34,6 +34,33 @@ pub fn place(location: &str, own: &Url, secrets: &Secrets) -> String {
     }
 }
 
+/// The change to the URL after which there is no redirect, if that is a slash at the end of its path, or https.
+pub fn advice(location: &str, own: &Url) -> Option<String> {
+    let end = location.find(['?', '#']).unwrap_or(location.len());
+    let (origin, path) = split(&location[..end], own);
+    let own_path = own.target.split('?').next().unwrap_or_default();
+    let path = if path.is_empty() { "/" } else { path };
+    let slash = match path {
+        path if path == own_path => None,
+        path if path.strip_suffix('/') == Some(own_path) => {
+            Some("end the URL's path with '/'".to_owned())
+        }
+        path if own_path.strip_suffix('/') == Some(path) => {
+            Some("leave out the '/' at the end of the URL's path".to_owned())
+        }
+        _ => return None,
+    };
+    let scheme = match origin {
+        Some((_, host)) if !is_own(host, own) => return None,
+        Some((scheme, host)) if scheme == "https" && !own.https => {
+            Some(format!("begin the URL with https://{}", foreign(host)))
+        }
+        _ => None,
+    };
+    let changes: Vec<_> = scheme.into_iter().chain(slash).collect();
+    (!changes.is_empty()).then(|| changes.join(", and "))
+}
+
 /// Scheme and host with port, if the location has them, and the path.
 fn split<'a>(location: &'a str, own: &Url) -> (Option<(String, &'a str)>, &'a str) {
     let (scheme, rest) = match location.split_once("://") {
@@ -67,6 +94,34 @@ mod tests {
         secrets.add(b"session=abc; id=0123456789");
         secrets.add(b"1");
         place(location, &own, &secrets)
+    }
+
+    #[test]
+    fn what_to_write_in_the_url_is_said_and_no_more() {
+        let said = |own: &str, location: &str| {
+            advice(location, &Url::parse(own).unwrap().0).unwrap_or_default()
+        };
+        let own = "http://h.example/a?key=secret";
+        for (location, text) in [
+            ("/a/", "end the URL's path with '/'"),
+            ("/a/?x", "end the URL's path with '/'"),
+            ("https://h.example/a", "begin the URL with https://h.example"),
+            ("https://h.example:8443/a?x", "begin the URL with https://h.example:8443"),
+            (
+                "https://h.example/a/",
+                "begin the URL with https://h.example, and end the URL's path with '/'",
+            ),
+            ("https://other.example/a", ""),
+            ("http://h.example/a", ""),
+            ("/b/", ""),
+            ("/a//", ""),
+        ] {
+            assert_eq!(said(own, location), text, "{location}");
+        }
+        let leave_out = "leave out the '/' at the end of the URL's path";
+        assert_eq!(said("http://h/a/", "/a"), leave_out);
+        assert_eq!(said("https://h/a/", "http://h/a"), leave_out);
+        assert_eq!(said("http://h", "https://h"), "begin the URL with https://h");
     }
 
     #[test]

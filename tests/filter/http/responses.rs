@@ -297,6 +297,27 @@ fn a_reset_while_the_body_is_sent_is_a_failure(engine: Engine) {
 }
 
 #[test]
+fn a_307_that_wants_a_slash_or_https_says_what_to_write() {
+    for (status, location, advice) in [
+        ("307 x", "/a/?key=secret", "; end the URL's path with '/'"),
+        ("308 x", "https://127.0.0.1/a", "; begin the URL with https://127.0.0.1"),
+        ("302 x", "/a/", ""),
+        ("307 x", "/b", ""),
+    ] {
+        let server = Server::answering(move |_, _| {
+            response_with(status, &format!("Location: {location}\r\n"), "")
+        });
+        let run = Kept.run(&["-s", "1x1", &format!("{}a?key=secret", server.url())], &[0; 3]);
+        assert!(
+            run.stderr.contains(&format!(" not followed{advice}; 1 line is out")),
+            "{}",
+            run.stderr
+        );
+        assert!(!run.stderr.contains("secret"), "{}", run.stderr);
+    }
+}
+
+#[test]
 fn a_body_without_length_that_is_reset_is_cut() {
     let server = Server::scripted(|_, mut connection| {
         if Request::read(&mut connection).is_some() {
