@@ -17,11 +17,11 @@ use rustls::pki_types::ServerName;
 use crate::request::{Proxy, Url, UserInfo};
 
 use super::connection::Connection;
-use super::deadline::{CONNECT_TIMEOUT, Deadline};
 use super::look_up::LookUp;
 use super::race;
 use super::route::{Route, place, proxy_place};
 use super::socket::Socket;
+use super::time_limit::{CONNECT_TIMEOUT, Deadline};
 use super::tls::Tls;
 use super::tunnel;
 use super::wire::Wire;

@@ -5,8 +5,8 @@
 use std::io::{self, ErrorKind, IoSlice};
 use std::ops::Range;
 
-use super::deadline::Deadline;
 use super::socket::Ready;
+use super::time_limit::Deadline;
 use super::wire::Wire;
 
 /// The size of the input buffer: at first, and before a buffer that fills up is no longer doubled.

@@ -16,11 +16,11 @@ use crate::request::{Body, Header, Request};
 
 use super::connect::{Connector, Unreached};
 use super::connection::Connection;
-use super::deadline::{Deadline, MAX_TIME};
 use super::exchange::{self, Exchanged, PROXY_AUTHENTICATION_REQUIRED, exchange};
 use super::outcome::{self, Failure, LACKS_CERTIFICATE, Outcome, Reach};
 use super::reply::Response;
 use super::route::Route;
+use super::time_limit::{Deadline, MAX_TIME};
 use super::tls::Tls;
 
 /// A connection that has been idle for longer is not used again. Servers close idle connections without

@@ -9,7 +9,7 @@ use std::net::{IpAddr, SocketAddr, ToSocketAddrs};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
 
-use super::deadline::Deadline;
+use super::time_limit::Deadline;
 
 pub struct LookUp {
     /// Without brackets.

@@ -20,10 +20,10 @@ use std::time::{Duration, Instant};
 
 use crate::request::{Body, Header, Request};
 
-use super::deadline::{MAX_TIME, timed_out};
 use super::outcome::{self, Failure, Outcome, Reach};
 use super::reply::{self, Head, MAX_HEADER_BYTES, Response};
 use super::route::place;
+use super::time_limit::{MAX_TIME, timed_out};
 
 /// minreq returns Ok with status 503 and this reason if the server closes, or sends something other than an
 /// HTTP status line.

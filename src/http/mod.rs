@@ -7,7 +7,6 @@
 mod certificates;
 mod connect;
 mod connection;
-mod deadline;
 mod exchange;
 mod kept;
 mod look_up;
@@ -17,6 +16,7 @@ mod race;
 mod reply;
 mod route;
 mod socket;
+mod time_limit;
 mod tls;
 mod tunnel;
 mod wire;

@@ -13,7 +13,7 @@ use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::io::{Errno, FdFlags, fcntl_setfd, ioctl_fionbio};
 use rustix::net::{self, AddressFamily, SocketType, sockopt};
 
-use super::deadline::Deadline;
+use super::time_limit::Deadline;
 
 /// RFC 8305, 5: the recommended time between two attempts.
 const HEAD_START: Duration = Duration::from_millis(250);

@@ -13,7 +13,7 @@ use rustix::io::{Errno, ioctl_fionread};
 use rustix::net::sockopt::{Timeout, set_socket_timeout};
 use rustix::net::{RecvFlags, SendAncillaryBuffer, SendFlags, recv, sendmsg};
 
-use super::deadline::Deadline;
+use super::time_limit::Deadline;
 
 /// The socket is ready for this.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
