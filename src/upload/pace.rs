@@ -212,9 +212,10 @@ impl Pace {
 
     /// What became of the attempts since the last cut that started up to `last`.
     fn tally(&self, last: Instant, now: Instant, feedback: f64) -> Tally {
-        let presumed = |at: Instant| (now - at).as_secs_f64() >= feedback;
+        let feedback = Duration::try_from_secs_f64(feedback).ok();
+        let silent_until = feedback.and_then(|feedback| now.checked_sub(feedback));
         let drift = self.chance.share() + self.chance.slack();
-        let mut tally = self.recent.tally(last, self.cut_at, presumed, drift);
+        let mut tally = self.recent.tally(last, self.cut_at, silent_until, drift);
         tally.rate = tally.rate.min(self.rate().unwrap_or(f64::INFINITY));
         tally
     }

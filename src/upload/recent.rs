@@ -40,19 +40,19 @@ impl Recent {
         }
     }
 
-    /// Of attempts under way, those that are `presumed` count as accepted: a refusal would have come. `drift`
-    /// is the share of refusals that is no excess.
+    /// Of attempts under way, those that started up to `silent_until` count as accepted: a refusal would have come.
+    /// `drift` is the share of refusals that is no excess.
     pub fn tally(
         &self,
         last: Instant,
         since: Option<Instant>,
-        presumed: impl Fn(Instant) -> bool,
+        silent_until: Option<Instant>,
         drift: f64,
     ) -> Tally {
         let mut tally = Tally { rate: 0.0, accepted: 0.0, refused: 0.0, in_a_row: 0, excess: 0.0 };
         let mut count = 0.0;
         for attempt in self.0.iter().take_while(|attempt| attempt.at <= last) {
-            if attempt.state == State::UnderWay && !presumed(attempt.at) {
+            if attempt.state == State::UnderWay && Some(attempt.at) > silent_until {
                 // Of this one and of later ones only refusals are known yet.
                 break;
             }

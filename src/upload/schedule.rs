@@ -138,7 +138,7 @@ impl<R: FnMut() -> f64> Schedule<R> {
         tries: &mut Tries,
         ended: &Ended,
         now: Instant,
-        wall: impl Fn() -> SystemTime,
+        wall: fn() -> SystemTime,
     ) -> Next {
         self.under_way -= 1;
         tries.attempts += 1;
