@@ -48,17 +48,17 @@ impl Gate {
     /// Waits until an attempt for this frame may start, and at least until `not_before`. `None` if the gate is
     /// closed for this frame.
     pub fn wait(&self, frame: u64, not_before: Option<Instant>) -> Option<Started> {
+        let now = Instant::now();
+        let mut shared = self.lock();
         if !self.lets_pass(frame) {
             return None;
         }
-        let now = Instant::now();
-        let mut shared = self.lock();
         if not_before.is_none_or(|then| then <= now) {
             // If nobody waits and nothing is limited, that is all.
             if shared.schedule.first().is_none_or(|first| frame < first)
                 && let Turn::Now(started) = shared.schedule.start(now)
             {
-                return Some(started);
+                return Some(self.let_in(started));
             }
             shared.schedule.enter(frame);
         }
@@ -83,7 +83,7 @@ impl Gate {
             } else {
                 shared.schedule.enter(frame);
                 match shared.turn(frame, now) {
-                    Turn::Now(started) => break Some(started),
+                    Turn::Now(started) => break Some(self.let_in(started)),
                     Turn::At(then) => Some(then),
                     Turn::AfterAnEnd => None,
                 }
@@ -103,6 +103,12 @@ impl Gate {
         shared.schedule.leave(frame);
         shared.waiting.remove(&frame);
         self.wake_first(shared);
+        started
+    }
+
+    /// The attempt is under way. The caller has locked, so whoever has closed the gate knows of it.
+    fn let_in(&self, started: Started) -> Started {
+        self.counts.in_flight.fetch_add(1, Ordering::Relaxed);
         started
     }
 
@@ -144,9 +150,10 @@ impl Gate {
         next
     }
 
-    /// Closes the gate for this frame and all later ones.
+    /// Closes the gate for this frame and all later ones. Of these none passes after this.
     pub fn close_from(&self, frame: u64) {
         self.end.fetch_min(frame, Ordering::AcqRel);
+        // One that has looked before holds the lock until it has passed.
         self.lock().waiting.values().for_each(Thread::unpark);
     }
 

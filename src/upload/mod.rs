@@ -146,14 +146,13 @@ impl Uploader {
         renewed.unwrap_or(false)
     }
 
-    /// `is_posted`: whether an attempt of this frame may have arrived.
+    /// One that the gate has let in. `is_posted`: whether an attempt of this frame may have arrived.
     fn attempt(
         &self,
         body: &Body,
         headers: &Current,
         is_posted: &mut bool,
     ) -> Result<Response, Failure> {
-        self.counts.in_flight.fetch_add(1, Ordering::Relaxed);
         self.counts.posted.fetch_add(u64::from(!*is_posted), Ordering::Relaxed);
         let result = self.client.attempt(body, &headers.list);
         *is_posted |= may_have_arrived(&result);
