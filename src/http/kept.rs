@@ -1,12 +1,11 @@
-//! Connections that stay between uploads, at most one for each job, and when one is used again.
+//! Attempts over connections that stay between uploads.
 //!
 //! Promise 4 stands on `has_sent`: if no byte of a frame has left, it was never sent. A time limit closes the
 //! connection, so nothing is sent after an attempt has ended.
 
-use std::collections::VecDeque;
 use std::io;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, Instant};
+use std::sync::Arc;
+use std::time::Duration;
 
 use anyhow::{Context, Result, anyhow};
 use ureq_proto::client::header_raw;
@@ -18,16 +17,11 @@ use super::connect::{Connector, Unreached};
 use super::connection::Connection;
 use super::exchange::{self, Exchanged, PROXY_AUTHENTICATION_REQUIRED, exchange};
 use super::outcome::{self, Failure, LACKS_CERTIFICATE, Outcome, Reach};
+use super::pool::Pool;
 use super::reply::Response;
 use super::route::Route;
 use super::time_limit::{Deadline, MAX_TIME};
 use super::tls::Tls;
-
-/// A connection that has been idle for longer is not used again. Servers close idle connections without
-/// notice, the commonest after 2 s (gunicorn) or 5 s (uvicorn, Node.js, Apache). If a request crosses that
-/// close, its outcome is unknown. On a new connection it is not, and for frames so far apart a new connection
-/// costs little.
-const MAX_IDLE: Duration = Duration::from_millis(1500);
 
 /// The limits of an attempt.
 pub struct Limits {
@@ -46,14 +40,7 @@ pub struct Kept {
     /// Stands before the path of a request to a proxy.
     origin: Option<String>,
     max_time: Duration,
-    /// A stack: the connection used last is on top.
-    idle: Mutex<VecDeque<Idle>>,
-}
-
-struct Idle {
-    connection: Connection,
-    /// After this the connection is not used again.
-    until: Instant,
+    idle: Pool<Connection>,
 }
 
 impl Kept {
@@ -71,7 +58,7 @@ impl Kept {
         let origin = connector.absolute_form().map(|_| format!("http://{}", url.host_and_port()));
         let method = Method::from_bytes(request.method.as_bytes()).context("--request")?;
         let (uri, max_time) = (uri(&request, 0)?, limits.max_time);
-        Ok(Kept { request, method, uri, connector, origin, max_time, idle: Mutex::default() })
+        Ok(Kept { request, method, uri, connector, origin, max_time, idle: Pool::default() })
     }
 
     pub fn attempt(&self, body: &Body, headers: &[Header]) -> Result<Response, Failure> {
@@ -80,7 +67,7 @@ impl Kept {
             let request = self.request(body, headers).map_err(|error| {
                 Failure::not_begun(Outcome::Refused, format!("not sent: {error}"))
             })?;
-            let (mut connection, is_new) = match self.idle_connection() {
+            let (mut connection, is_new) = match self.idle.take(Connection::is_idle) {
                 Some(connection) => (connection, false),
                 None => (self.connector.connect(deadline).map_err(|e| self.unreached(&e))?, true),
             };
@@ -94,26 +81,11 @@ impl Kept {
         }
     }
 
-    /// The connection used last that is still good. Others are closed.
-    fn idle_connection(&self) -> Option<Connection> {
-        loop {
-            let mut idle = self.lock().pop_back()?;
-            if Instant::now() < idle.until && idle.connection.is_idle() {
-                return Some(idle.connection);
-            }
-        }
-    }
-
     fn finish(&self, connection: Connection, exchanged: Exchanged) -> Result<Response, Failure> {
         // A proxy may pass on the head of a server that keeps connections, and close its own: tinyproxy does.
         let is_kept = self.origin.is_none() || exchanged.says_keep_alive;
         if exchanged.is_reusable && is_kept {
-            // Three quarters of the server's own limit: a request takes time to get there.
-            let limit = exchanged.keeps_idle.map_or(MAX_IDLE, |kept| MAX_IDLE.min(kept * 3 / 4));
-            let now = Instant::now();
-            let mut idle = self.lock();
-            idle.retain(|idle| now < idle.until);
-            idle.push_back(Idle { connection, until: now + limit });
+            self.idle.put(connection, exchanged.keeps_idle);
         }
         let lacks_certificate = self.connector.lacks_certificate();
         let response = Response { lacks_certificate, ..exchanged.response };
@@ -199,10 +171,6 @@ impl Kept {
         }
         add("Content-Length", body_bytes.to_string().as_bytes());
         request.body(()).context("--header")
-    }
-
-    fn lock(&self) -> MutexGuard<'_, VecDeque<Idle>> {
-        self.idle.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

@@ -12,6 +12,7 @@ mod kept;
 mod look_up;
 mod minreq;
 mod outcome;
+mod pool;
 mod race;
 mod reply;
 mod route;
