@@ -5,12 +5,13 @@
 //! waited for: nobody would read the line. One thread waits for all of them, so no frame pays for it. A signal
 //! that is ignored when the process starts stays ignored: so nohup and a shell's `&` want it.
 
+mod stopping;
+
 use std::fs::{self, File};
 use std::io::{self, PipeReader, PipeWriter, Read, Write};
 use std::os::fd::AsFd;
 use std::os::unix::fs::FileTypeExt;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::thread;
 use std::time::Duration;
 
@@ -18,38 +19,16 @@ use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM, SIGXFSZ};
 use signal_hook::{flag, low_level::pipe};
 
-use crate::ending::{Ending, Signal};
+use crate::ending::Ending;
 use crate::messages;
 use crate::pipeline::Halt;
+use stopping::{Event, Stopping};
+
+pub use stopping::Asked;
 
 /// A sender that signals a process and its group reaches us twice within microseconds, timeout(1) for one.
 /// Nobody who means a second signal is as quick as this.
 const ECHO: Duration = Duration::from_millis(20);
-
-/// How long the end of an input that has none left may take to be read, on a busy machine.
-const LAST_READ: Duration = Duration::from_millis(100);
-
-/// What has asked so far.
-#[derive(Default)]
-pub struct Asked {
-    /// The number of the signal, or 0. The signal's handler sets it, so it is there before anything that
-    /// happens because of the signal elsewhere, such as the end of a producer.
-    signal: Arc<AtomicUsize>,
-    reader_is_gone: AtomicBool,
-}
-
-impl Asked {
-    pub fn signal(&self) -> Option<Signal> {
-        match self.signal.load(Ordering::Acquire) {
-            0 => None,
-            number => i32::try_from(number).ok().map(Signal),
-        }
-    }
-
-    pub fn reader_is_gone(&self) -> bool {
-        self.reader_is_gone.load(Ordering::Acquire)
-    }
-}
 
 pub struct Watcher {
     asked: Arc<Asked>,
@@ -59,11 +38,6 @@ pub struct Watcher {
     _handlers: PipeWriter,
     /// If it is a pipe or a socket, and its reader is there.
     stdout: Option<File>,
-}
-
-enum Event {
-    Signal,
-    ReaderGone,
 }
 
 impl Watcher {
@@ -104,45 +78,29 @@ impl Watcher {
 
     /// Watches on a thread of its own, and halts the run.
     pub fn start(self, halt: Halt) -> io::Result<()> {
-        thread::Builder::new().name("stop".into()).spawn(move || self.watch(&halt)).map(drop)
+        thread::Builder::new().name("stop".into()).spawn(move || self.watch(halt)).map(drop)
     }
 
-    fn watch(mut self, halt: &Halt) {
-        let mut is_halted = false;
+    fn watch(mut self, halt: Halt) {
+        let mut stopping = Stopping::new(self.asked(), halt);
         // It fails only if the system has no memory.
         while let Ok(event) = self.wait(None) {
-            match (event, self.asked.signal()) {
-                (Some(Event::Signal), Some(signal)) if is_halted => {
-                    leave_at_once(Ending::Stopped(signal));
-                }
-                (Some(Event::Signal), _) => self.take_signal(halt),
-                (Some(Event::ReaderGone), _) => self.take_end_of_reader(halt),
-                (None, _) => continue,
+            let Some(event) = event else { continue };
+            if let Some(ending) = stopping.take(event) {
+                leave_at_once(ending);
             }
-            is_halted = true;
+            match event {
+                Event::Signal => self.pass_over_echo(),
+                // There will be no other word of it.
+                Event::ReaderGone => self.stdout = None,
+            }
         }
     }
 
-    fn take_signal(&mut self, halt: &Halt) {
-        halt.start_nothing();
-        halt.wait_for_nothing();
+    fn pass_over_echo(&mut self) {
         thread::sleep(ECHO);
         // The buffer holds more bytes than signals can come in that time.
         let _ = self.signals.read(&mut [0; 1 << 12]);
-    }
-
-    fn take_end_of_reader(&mut self, halt: &Halt) {
-        // There will be no other word of it.
-        self.stdout = None;
-        self.asked.reader_is_gone.store(true, Ordering::Release);
-        if halt.start_nothing() == 0 {
-            // The input may be at its end, and the run complete.
-            thread::sleep(LAST_READ);
-        }
-        if halt.start_nothing() > 0 {
-            leave_at_once(Ending::ReaderGone);
-        }
-        halt.wait_for_nothing();
     }
 
     /// Waits for something that asks; `None` if the time has passed.
