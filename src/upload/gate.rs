@@ -34,7 +34,7 @@ struct Shared {
     schedule: Schedule<Random>,
     /// The threads of the frames that wait. Almost always there are none.
     waiting: BTreeMap<u64, Thread>,
-    /// The frame that has asked for the time of its start, as the first one.
+    /// The frame that sleeps and knows that it goes first: it has asked for the time of its start.
     watching: Option<u64>,
 }
 
@@ -101,6 +101,7 @@ impl Gate {
             shared = self.lock();
         };
         shared.schedule.leave(frame);
+        shared.look_away(frame);
         shared.waiting.remove(&frame);
         self.wake_first(shared);
         started
@@ -184,10 +185,16 @@ impl Shared {
     /// Whether this frame may start. Only the first one asks for the time.
     fn turn(&mut self, frame: u64, now: Instant) -> Turn {
         if self.schedule.first() != Some(frame) {
+            self.look_away(frame);
             return Turn::AfterAnEnd;
         }
         self.watching = Some(frame);
         self.schedule.start(now)
+    }
+
+    /// The frame goes, or is not the first one any more. If it becomes so again, it is to be woken again.
+    fn look_away(&mut self, frame: u64) {
+        self.watching = self.watching.filter(|&watching| watching != frame);
     }
 
     /// Whether the frame that goes first knows it.
