@@ -1,0 +1,78 @@
+//! The pool of connections: each is used by one job at a time, and there are no more than jobs.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
+
+use world::pool::Pool;
+use world::time::{Duration, Instant};
+use world::{check, check_all, thread};
+
+use crate::{join, spawn, switch};
+
+/// A connection is not used again after this, and after three quarters of what the server says.
+const MAX_IDLE: Duration = Duration::from_millis(1500);
+
+/// A connection that counts those that are open.
+struct Connection {
+    open: Arc<AtomicUsize>,
+    uses: usize,
+    used: Instant,
+}
+
+impl Connection {
+    fn open(open: &Arc<AtomicUsize>, most: usize) -> Self {
+        assert!(open.fetch_add(1, Relaxed) < most, "more connections than jobs");
+        Connection { open: Arc::clone(open), uses: 0, used: Instant::now() }
+    }
+}
+
+impl Drop for Connection {
+    fn drop(&mut self) {
+        self.open.fetch_sub(1, Relaxed);
+    }
+}
+
+/// Jobs that send so many requests each. `keeps_idle`: that of the server; `rest`: the time between two.
+fn jobs(number: usize, requests: usize, keeps_idle: Option<Duration>, rest: Duration) {
+    let (pool, open) = (Arc::new(Pool::default()), Arc::new(AtomicUsize::new(0)));
+    let limit = keeps_idle.map_or(MAX_IDLE, |time| time * 3 / 4);
+    let (shared, counted) = (Arc::clone(&pool), Arc::clone(&open));
+    let job = move |_| {
+        for _ in 0..requests {
+            let taken = shared.take(|connection: &mut Connection| {
+                assert!(connection.used.elapsed() < limit, "idle for too long");
+                switch();
+                // The server closes each after two requests.
+                connection.uses < 2
+            });
+            let mut connection = taken.unwrap_or_else(|| Connection::open(&counted, number));
+            switch();
+            connection.uses += 1;
+            assert!(connection.uses <= 2, "one that the server has closed");
+            connection.used = Instant::now();
+            shared.put(connection, keeps_idle);
+            if rest > Duration::ZERO {
+                thread::sleep(rest);
+            }
+        }
+    };
+    join(spawn(number as u64, job));
+    assert!((1..=number).contains(&open.load(Relaxed)));
+    drop(pool);
+    assert_eq!(open.load(Relaxed), 0, "a connection has got lost");
+}
+
+#[test]
+fn there_are_never_more_connections_than_jobs() {
+    check(|| jobs(3, 3, None, Duration::ZERO));
+}
+
+#[test]
+fn there_are_never_more_connections_than_jobs_under_all_schedules() {
+    check_all(|| jobs(2, 1, None, Duration::ZERO));
+}
+
+#[test]
+fn a_connection_that_was_idle_for_too_long_is_closed() {
+    check(|| jobs(3, 4, Some(Duration::from_secs(1)), Duration::from_millis(400)));
+}

@@ -1,0 +1,207 @@
+//! The gate: uploads that wait for each other, for a pause or for room all have their turn, and none passes
+//! once the gate is closed.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering::Relaxed};
+
+use world::headers::Headers;
+use world::http::{Client, Failure, Outcome, Reach, Response};
+use world::progress::Counts;
+use world::request::Body;
+use world::time::{Duration, Instant};
+use world::upload::{Policy, Upload, Uploader};
+use world::{check, choose, sync, thread};
+
+use crate::{join, spawn, switch};
+
+pub type Answer = Result<Response, Failure>;
+
+pub fn accepted() -> Answer {
+    Ok(Response { status: 200, ..Response::default() })
+}
+
+fn refused(retry_after: Option<&str>) -> Answer {
+    let retry_after = retry_after.map(str::to_owned);
+    Ok(Response { status: 503, retry_after, ..Response::default() })
+}
+
+pub fn failed(outcome: Outcome) -> Answer {
+    let reach = match outcome {
+        Outcome::NeverSent | Outcome::NoRoom => Reach::Unsent,
+        _ => Reach::Sent,
+    };
+    Err(Failure { outcome, reach, cause: String::new() })
+}
+
+/// Something after which the frame is sent again.
+pub fn trouble() -> Answer {
+    match choose(6) {
+        0 => refused(None),
+        1 => refused(Some("0")),
+        2 => refused(Some("3")),
+        3 => failed(Outcome::NeverSent),
+        4 => failed(Outcome::NoRoom),
+        _ => failed(Outcome::Unknown),
+    }
+}
+
+/// An uploader whose server does as `answer` says, which gets the number of attempts before this one, that of
+/// those under way, and the frame.
+pub struct Service {
+    pub uploader: Uploader,
+    pub begun: Arc<AtomicUsize>,
+}
+
+impl Service {
+    pub fn new(
+        keep_going: bool,
+        spacing: Duration,
+        answer: impl Fn(usize, usize, u64) -> Answer + Send + Sync + 'static,
+    ) -> Service {
+        let begun = Arc::new(AtomicUsize::new(0));
+        let (counted, under_way) = (Arc::clone(&begun), AtomicUsize::new(0));
+        let client = Client(Box::new(move |frame| {
+            let before = counted.fetch_add(1, Relaxed);
+            let others = under_way.fetch_add(1, Relaxed);
+            switch();
+            let answer = answer(before, others, frame);
+            under_way.fetch_sub(1, Relaxed);
+            answer
+        }));
+        let (retries, delay) = (Some(99), None);
+        let policy = Policy { retries, delay, max_time: None, all_errors: true, spacing };
+        let counts: Arc<Counts> = Arc::default();
+        Service { uploader: Uploader::new(client, Headers, policy, keep_going, counts), begun }
+    }
+
+    fn upload(&self, frame: u64) -> Option<Upload> {
+        self.uploader.upload(&Body { frame, bytes: Vec::new() })
+    }
+
+    fn in_flight(&self) -> u64 {
+        self.uploader.counts.in_flight.load(sync::atomic::Ordering::SeqCst)
+    }
+
+    /// So many jobs that take frames in order, to the last one or to the first that is not wanted.
+    fn jobs(self: &Arc<Self>, jobs: u64, frames: u64) -> Vec<thread::JoinHandle<()>> {
+        let (service, next) = (Arc::clone(self), Arc::new(AtomicU64::new(0)));
+        spawn(jobs, move |_| {
+            loop {
+                let frame = next.fetch_add(1, Relaxed);
+                if frame >= frames {
+                    break;
+                }
+                match service.upload(frame) {
+                    Some(upload) => assert!(upload.result.is_ok_and(|it| it.is_success())),
+                    None => assert!(!service.uploader.wants(frame)),
+                }
+            }
+        })
+    }
+
+    /// All frames are answered.
+    fn answers(self, jobs: u64, frames: u64) {
+        let service = Arc::new(self);
+        join(service.jobs(jobs, frames));
+        assert!(service.uploader.wants(frames));
+        assert_eq!(service.in_flight(), 0);
+    }
+}
+
+#[test]
+fn every_frame_is_answered_in_the_end_whatever_the_server_says_before() {
+    check(|| {
+        let answer = |before, _, _| if before < 4 { trouble() } else { accepted() };
+        Service::new(false, Duration::ZERO, answer).answers(3, 4);
+    });
+}
+
+#[test]
+fn every_frame_is_answered_once_the_server_is_back() {
+    check(|| {
+        let is_down = |before| before < 4;
+        let answer = move |before, _, _| match is_down(before) {
+            true => failed(Outcome::NeverSent),
+            false => accepted(),
+        };
+        Service::new(false, Duration::ZERO, answer).answers(3, 4);
+    });
+}
+
+#[test]
+fn an_upload_that_finds_no_room_goes_once_another_one_has_ended() {
+    check(|| {
+        let answer = |_, others, _| match others {
+            0 => accepted(),
+            _ => failed(Outcome::NoRoom),
+        };
+        Service::new(false, Duration::ZERO, answer).answers(3, 4);
+    });
+}
+
+#[test]
+fn a_server_that_takes_one_upload_at_a_time_gets_all_of_them() {
+    check(|| {
+        let answer = |_, others, _| if others == 0 { accepted() } else { refused(None) };
+        Service::new(false, Duration::ZERO, answer).answers(3, 4);
+    });
+}
+
+#[test]
+fn a_wait_that_the_server_asks_for_ends_for_all() {
+    check(|| {
+        let answer = |before, _, _| if before == 0 { refused(Some("3")) } else { accepted() };
+        Service::new(false, Duration::ZERO, answer).answers(3, 4);
+    });
+}
+
+#[test]
+fn starts_are_apart_by_as_much_as_the_user_asks_for() {
+    check(|| {
+        let (spacing, begin) = (Duration::from_millis(10), Instant::now());
+        Service::new(false, spacing, |_, _, _| accepted()).answers(3, 4);
+        assert!(begin.elapsed() >= spacing * 3);
+    });
+}
+
+/// A run that is told to stop: those under way are known, and nobody else begins.
+#[test]
+fn no_upload_begins_after_the_gate_was_closed_and_none_waits_behind_it() {
+    check(|| {
+        let answer = |_, _, _| if choose(2) == 0 { trouble() } else { accepted() };
+        let service = Arc::new(Service::new(false, Duration::from_millis(10), answer));
+        let jobs = service.jobs(3, 4);
+        service.uploader.stop();
+        let (under_way, begun) = (service.in_flight(), service.begun.load(Relaxed));
+        join(jobs);
+        let later = service.begun.load(Relaxed) - begun;
+        assert!(later as u64 <= under_way, "{later} begin, {under_way} are under way");
+        assert_eq!(service.in_flight(), 0);
+    });
+}
+
+/// A frame that fails: those before it are answered, those after it are not waited for.
+#[test]
+fn a_frame_that_fails_lets_the_earlier_ones_go_on_and_the_later_ones_go() {
+    check(|| {
+        let answer = |before, _, frame| match frame {
+            1 => failed(Outcome::Refused),
+            _ if before < 3 => trouble(),
+            _ => accepted(),
+        };
+        let service = Arc::new(Service::new(false, Duration::ZERO, answer));
+        let shared = Arc::clone(&service);
+        let jobs = spawn(4, move |frame| {
+            let upload = shared.upload(frame);
+            let is_answered = upload.map(|it| it.result.is_ok_and(|it| it.is_success()));
+            match frame {
+                0 => assert_eq!(is_answered, Some(true)),
+                1 => assert_eq!(is_answered, Some(false)),
+                _ => assert_ne!(is_answered, Some(false)),
+            }
+        });
+        join(jobs);
+        assert!(service.uploader.wants(1) && !service.uploader.wants(2));
+        assert_eq!(service.in_flight(), 0);
+    });
+}

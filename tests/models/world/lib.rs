@@ -1,0 +1,45 @@
+//! The parts of pngpost in which threads meet, in a world where a scheduler says which of them goes on.
+//!
+//! The files of `src` are compiled here a second time, as they are and without their own tests. They name
+//! `std`, and in this crate that is the crate itself: it hands the real one on, all but `sync`, `thread`, `time`
+//! and the keys of hash maps, which are shuttle's or ours. So each lock, wait, wake-up and look at the clock
+//! is a place where another thread may go on, and a run can be repeated from its schedule.
+//!
+//! `neighbours` has as much of the rest of pngpost as these files name.
+
+// Not all of a file is called here. A file may stand here by itself and in its folder.
+#![allow(dead_code, clippy::duplicate_mod)]
+
+extern crate self as std;
+extern crate std as real;
+
+pub use real::*;
+
+pub mod collections;
+pub mod sync {
+    pub use shuttle::sync::*;
+}
+pub mod thread;
+pub mod time;
+
+mod check;
+mod neighbours;
+pub mod stop;
+
+pub use check::{check, check_all, choose};
+pub use neighbours::{encode, frame, headers, http, input, messages, progress, request};
+
+#[path = "../../../src/ending.rs"]
+pub mod ending;
+#[path = "../../../src/pipeline/mod.rs"]
+pub mod pipeline;
+#[path = "../../../src/upload/mod.rs"]
+pub mod upload;
+
+// What these keep to themselves.
+#[path = "../../../src/pipeline/ordered.rs"]
+pub mod ordered;
+#[path = "../../../src/http/pool.rs"]
+pub mod pool;
+#[path = "../../../src/pipeline/window.rs"]
+pub mod window;

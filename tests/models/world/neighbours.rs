@@ -1,0 +1,219 @@
+//! What stands around the parts that are tried: as much of it as they name.
+
+pub mod encode {
+    use std::fmt;
+
+    use anyhow::Result;
+
+    use crate::frame::Frame;
+
+    pub struct Encoder;
+
+    #[derive(Debug)]
+    pub struct BadSample;
+
+    impl fmt::Display for BadSample {
+        fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
+            f.write_str("a bad sample")
+        }
+    }
+
+    pub fn max_png_bytes(_: &Frame) -> usize {
+        0
+    }
+
+    impl Encoder {
+        pub fn append_png(&self, _: &mut Frame, _: &mut Vec<u8>) -> Result<()> {
+            Ok(())
+        }
+    }
+}
+
+pub mod frame {
+    pub struct Frame {
+        pub number: u64,
+        pub bytes: Vec<u8>,
+    }
+}
+
+pub mod headers {
+    use std::sync::Arc;
+
+    use anyhow::Result;
+
+    pub struct Headers;
+
+    pub struct Current {
+        pub list: Vec<()>,
+    }
+
+    impl Headers {
+        pub fn current(&self) -> Arc<Current> {
+            Arc::new(Current { list: Vec::new() })
+        }
+
+        pub fn renew(&self, _: &Arc<Current>) -> Result<bool> {
+            Ok(false)
+        }
+    }
+}
+
+pub mod http {
+    use crate::request::Body;
+
+    /// Plays the server.
+    pub struct Client(pub Box<dyn Fn(u64) -> Result<Response, Failure> + Send + Sync>);
+
+    #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+    pub enum Outcome {
+        NeverSent,
+        NoRoom,
+        RefusedForNow,
+        Unknown,
+        Refused,
+        Hopeless,
+    }
+
+    #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+    pub enum Reach {
+        Nothing,
+        Unsent,
+        Sent,
+    }
+
+    #[derive(Debug)]
+    pub struct Failure {
+        pub outcome: Outcome,
+        pub reach: Reach,
+        pub cause: String,
+    }
+
+    /// 200 or 503. The body is the number of the frame.
+    #[derive(Debug, Default)]
+    pub struct Response {
+        pub status: u16,
+        pub retry_after: Option<String>,
+        pub body: u64,
+    }
+
+    impl Client {
+        pub fn attempt(&self, body: &Body, _: &[()]) -> Result<Response, Failure> {
+            (self.0)(body.frame).map(|response| Response { body: body.frame, ..response })
+        }
+    }
+
+    impl Response {
+        pub fn is_success(&self) -> bool {
+            self.status == 200
+        }
+
+        pub fn outcome(&self) -> Option<Outcome> {
+            (!self.is_success()).then_some(Outcome::RefusedForNow)
+        }
+
+        pub fn cause(&self) -> String {
+            String::new()
+        }
+    }
+}
+
+pub mod input {
+    use std::marker::PhantomData;
+
+    use crate::frame::Frame;
+
+    pub struct Stdin;
+
+    pub struct InputError {
+        pub frame: u64,
+    }
+
+    /// Plays the producer: the number of the next frame.
+    pub struct Input<R> {
+        next: Box<Next>,
+        reader: PhantomData<R>,
+    }
+
+    type Next = dyn FnMut() -> Result<Option<u64>, InputError> + Send;
+
+    impl<R> Input<R> {
+        pub fn of(next: impl FnMut() -> Result<Option<u64>, InputError> + Send + 'static) -> Self {
+            Input { next: Box::new(next), reader: PhantomData }
+        }
+
+        pub fn read(&mut self, bytes: Vec<u8>) -> Result<Option<Frame>, InputError> {
+            let number = (self.next)()?;
+            Ok(number.map(|number| Frame { number, bytes }))
+        }
+    }
+}
+
+pub mod messages {
+    use std::fmt::Display;
+
+    pub fn say(_: impl Display) {}
+
+    pub fn say_more(_: impl Display) {}
+
+    pub fn causes(error: &anyhow::Error) -> String {
+        error.to_string()
+    }
+}
+
+pub mod progress {
+    use std::sync::atomic::AtomicU64;
+
+    /// Of the counts, `in_flight` alone decides anything. The others are figures, and no place to switch threads.
+    #[derive(Default)]
+    pub struct Counts {
+        pub bytes_sent: real::sync::atomic::AtomicU64,
+        pub retries: real::sync::atomic::AtomicU64,
+        pub refused: real::sync::atomic::AtomicU64,
+        pub limit: Limit,
+        pub in_flight: AtomicU64,
+        pub posted: real::sync::atomic::AtomicU64,
+    }
+
+    #[derive(Default)]
+    pub struct Limit;
+
+    impl Counts {
+        pub fn add_read(&self, _: usize) {}
+    }
+
+    impl Limit {
+        pub fn set(&self, _: Option<f64>, _: Option<u32>) {}
+    }
+}
+
+pub mod request {
+    use anyhow::Result;
+
+    pub struct Request;
+
+    pub struct BegunBody {
+        frame: u64,
+        bytes: Vec<u8>,
+    }
+
+    pub struct Body {
+        pub frame: u64,
+        pub bytes: Vec<u8>,
+    }
+
+    impl Request {
+        pub fn begin(&self, frame: u64, bytes: Vec<u8>, _: usize) -> BegunBody {
+            BegunBody { frame, bytes }
+        }
+    }
+
+    impl BegunBody {
+        pub fn bytes(&mut self) -> &mut Vec<u8> {
+            &mut self.bytes
+        }
+
+        pub fn finish(self) -> Result<Body> {
+            Ok(Body { frame: self.frame, bytes: self.bytes })
+        }
+    }
+}
