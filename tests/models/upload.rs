@@ -1,8 +1,8 @@
 //! The gate: uploads that wait for each other, for a pause or for room all have their turn, and none passes
 //! once the gate is closed.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering::Relaxed};
+use std::sync::{Arc, Mutex};
 
 use world::headers::Headers;
 use world::http::{Client, Failure, Outcome, Reach, Response};
@@ -153,6 +153,43 @@ fn a_wait_that_the_server_asks_for_ends_for_all() {
         let answer = |before, _, _| if before == 0 { refused(Some("3")) } else { accepted() };
         Service::new(false, Duration::ZERO, answer).answers(3, 4);
     });
+}
+
+/// Order at the gate: nobody sleeps there whose frame is lower than the one that goes.
+#[test]
+fn of_the_frames_that_wait_the_lowest_goes_first() {
+    check(|| {
+        thread::hold_timers();
+        let jobs: Arc<Mutex<Vec<thread::Thread>>> = Arc::default();
+        let shared = Arc::clone(&jobs);
+        let service = Arc::new(Service::new(false, Duration::ZERO, move |before, _, frame| {
+            if before == 0 {
+                return refused(Some("3"));
+            }
+            let parked = thread::parked();
+            let lower = &shared.lock().unwrap()[..frame as usize];
+            assert!(lower.iter().all(|job| !parked.contains(&job.id())), "{frame} goes first");
+            accepted()
+        }));
+        let upload = |frame| {
+            let service = Arc::clone(&service);
+            thread::spawn(move || assert!(service.upload(frame).is_some()))
+        };
+        let last = upload(3);
+        wait_until(|| thread::ever_parked().len() == 1);
+        let mut threads: Vec<_> = (0..3).map(upload).collect();
+        threads.push(last);
+        *jobs.lock().unwrap() = threads.iter().map(|it| it.thread().clone()).collect();
+        wait_until(|| thread::ever_parked().len() == 4);
+        thread::release_timers();
+        join(threads);
+    });
+}
+
+fn wait_until(is_so: impl Fn() -> bool) {
+    while !is_so() {
+        thread::yield_now();
+    }
 }
 
 #[test]

@@ -55,7 +55,7 @@ fn run(model: fn(), scheduler: impl Scheduler + 'static) -> usize {
     config.silence_warnings = true;
     Runner::new(scheduler, config).run(move || {
         time::begin();
-        thread::allow(usize::MAX);
+        thread::begin();
         model();
     })
 }
