@@ -7,6 +7,7 @@
 //! time, put its samples into PNG's order.
 
 use std::fmt;
+use std::time::Instant;
 
 /// The longest side that PNG allows (PNG specification, IHDR): 2^31-1.
 pub const MAX_SIDE: u32 = 0x7fff_ffff;
@@ -273,4 +274,6 @@ pub struct Frame {
     pub number: u64,
     pub content: Content,
     pub bytes: Vec<u8>,
+    /// The time at which the last byte was there.
+    pub read_at: Instant,
 }

@@ -7,7 +7,7 @@
 
 use std::fmt::Write as _;
 use std::io::{self, IsTerminal};
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
@@ -17,6 +17,9 @@ use crate::messages::{self, count_of};
 
 /// The time between two redraws.
 const PAUSE: Duration = Duration::from_millis(200);
+
+/// As many pauses are a second.
+const PAUSES: usize = 5;
 
 /// The width of a terminal that does not tell its own.
 const USUAL_COLUMNS: usize = 80;
@@ -40,6 +43,7 @@ pub struct Counts {
     pub answered: AtomicU64,
     pub lines: AtomicU64,
     pub failed: AtomicU64,
+    pub behind: Behind,
 }
 
 /// What the server was found to allow.
@@ -78,6 +82,33 @@ impl Limit {
             (Some(pace), Some(room)) => Some(format!("{pace}, {room}")),
             (pace, room) => pace.or(room),
         }
+    }
+}
+
+/// How far the lines of the last second are behind their frames.
+#[derive(Default)]
+pub struct Behind {
+    /// The most microseconds, and one more, of the lines in each of the latest pauses; 0: no line.
+    most: [AtomicU64; PAUSES],
+    /// The place of the pause that goes on.
+    now: AtomicUsize,
+}
+
+impl Behind {
+    /// A line is out so long after its frame.
+    pub fn note(&self, behind: Duration) {
+        let micros = u64::try_from(behind.as_micros()).unwrap_or(u64::MAX);
+        let now = self.now.load(Ordering::Relaxed);
+        self.most[now].fetch_max(micros.saturating_add(1), Ordering::Relaxed);
+    }
+
+    /// The most of the last second; `None` if no line was out. The next pause begins.
+    fn end_pause(&self) -> Option<Duration> {
+        let most = self.most.iter().map(load).max().and_then(|most| most.checked_sub(1));
+        let next = (self.now.load(Ordering::Relaxed) + 1) % PAUSES;
+        self.most[next].store(0, Ordering::Relaxed);
+        self.now.store(next, Ordering::Relaxed);
+        most.map(Duration::from_micros)
     }
 }
 
@@ -193,23 +224,30 @@ impl Shared {
             if *is_over {
                 return;
             }
-            messages::draw_progress(&self.text(columns()));
+            let behind = self.counts.behind.end_pause();
+            messages::draw_progress(&self.text(columns(), behind));
         }
     }
 
-    fn text(&self, columns: usize) -> String {
+    /// `behind`: the most of the last second.
+    fn text(&self, columns: usize, behind: Option<Duration>) -> String {
         let (answered, failed) = (load(&self.counts.answered), load(&self.counts.failed));
-        let retries = count_of(load(&self.counts.retries), "retry", "retries");
+        let retries = Some(load(&self.counts.retries)).filter(|&retries| retries > 0);
+        let retries = retries.map(|retries| count_of(retries, "retry", "retries"));
+        let behind = behind.map(|behind| format!("{:.2} s behind", behind.as_secs_f64()));
         let in_flight = load(&self.counts.in_flight);
         let rate = rate(load(&self.counts.frames), self.begin.elapsed().as_secs_f64());
         let limit = self.counts.limit.text().map(|limit| format!("limited to {limit}"));
-        let mut long = format!(
-            "pngpost: {answered} answered, {in_flight} in flight, {rate:.1} frames/s, \
-             {retries}, {failed} failed"
-        );
-        if let Some(limit) = &limit {
-            let _ = write!(long, ", {limit}");
-        }
+        let fields = [
+            Some(format!("pngpost: {answered} answered")),
+            Some(format!("{in_flight} in flight")),
+            Some(format!("{rate:.1} frames/s")),
+            behind.clone(),
+            retries.clone(),
+            Some(format!("{failed} failed")),
+            limit.clone(),
+        ];
+        let long = fields.into_iter().flatten().collect::<Vec<_>>().join(", ");
         if long.len() < columns {
             return long;
         }
@@ -218,8 +256,9 @@ impl Shared {
             Some(format!("{failed} failed")),
             Some(format!("{in_flight} up")),
             Some(format!("{rate:.1}/s")),
+            behind,
             limit,
-            Some(retries),
+            retries,
         ];
         fitting(fields.into_iter().flatten(), columns)
     }
@@ -261,20 +300,43 @@ mod tests {
             is_over: Mutex::new(false),
             over: Condvar::new(),
         };
-        let long = "pngpost: 1234 answered, 0 in flight, 123.9 frames/s, 0 retries, 5 failed";
-        assert_eq!(shared.text(80), long);
-        assert_eq!(shared.text(40), "1234 answered, 5 failed, 0 up, 123.9/s");
-        assert_eq!(shared.text(24), "1234 answered, 5 failed");
+        let long = "pngpost: 1234 answered, 0 in flight, 123.9 frames/s, 5 failed";
+        assert_eq!(shared.text(80, None), long);
+        assert_eq!(shared.text(40, None), "1234 answered, 5 failed, 0 up, 123.9/s");
+        assert_eq!(shared.text(24, None), "1234 answered, 5 failed");
+        let behind = Some(Duration::from_millis(1234));
+        let long_behind =
+            "pngpost: 1234 answered, 0 in flight, 123.9 frames/s, 1.23 s behind, 5 failed";
+        assert_eq!(shared.text(80, behind), long_behind);
+        assert_eq!(
+            shared.text(60, behind),
+            "1234 answered, 5 failed, 0 up, 123.9/s, 1.23 s behind"
+        );
         for columns in 0..100 {
-            assert!(shared.text(columns).len() < columns.max(1), "{columns}");
+            assert!(shared.text(columns, behind).len() < columns.max(1), "{columns}");
         }
         // While the server limits the run.
         shared.counts.limit.set(Some(9.56), None);
-        assert_eq!(shared.text(200), format!("{long}, limited to 9.6 attempts/s"));
+        assert_eq!(shared.text(200, None), format!("{long}, limited to 9.6 attempts/s"));
         shared.counts.limit.set(Some(0.2), Some(2));
-        assert!(shared.text(200).ends_with(", limited to 12.0 attempts/min, 2 at once"));
+        assert!(shared.text(200, None).ends_with(", limited to 12.0 attempts/min, 2 at once"));
         for columns in 0..100 {
-            assert!(shared.text(columns).len() < columns.max(1), "{columns}");
+            assert!(shared.text(columns, behind).len() < columns.max(1), "{columns}");
         }
+    }
+    #[test]
+    fn the_most_of_the_last_second_is_forgotten_after_it() {
+        let behind = Behind::default();
+        let ms = Duration::from_millis;
+        assert_eq!(behind.end_pause(), None);
+        behind.note(ms(700));
+        behind.note(Duration::ZERO);
+        assert_eq!(behind.end_pause(), Some(ms(700)));
+        behind.note(ms(20));
+        for _ in 1..PAUSES {
+            assert_eq!(behind.end_pause(), Some(ms(700)));
+        }
+        assert_eq!(behind.end_pause(), Some(ms(20)));
+        assert_eq!(behind.end_pause(), None);
     }
 }

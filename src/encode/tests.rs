@@ -1,5 +1,7 @@
 //! Against numbers computed another way, and against what the png crate decodes.
 
+use std::time::Instant;
+
 use super::*;
 use crate::frame::{ByteOrder, ChannelOrder, FrameSize, Layout, PixelFormat, Samples};
 use proptest::prelude::*;
@@ -16,7 +18,7 @@ fn through(
     let size = FrameSize::new(size.0, size.1).unwrap();
     assert_eq!(layout.frame_bytes(size), Some(bytes.len()));
     let content = Content::Pixels { size, layout };
-    let mut frame = Frame { number: 0, content, bytes: bytes.to_vec() };
+    let mut frame = Frame { number: 0, content, bytes: bytes.to_vec(), read_at: Instant::now() };
     let mut out = b"before".to_vec();
     let most = max_png_bytes(&frame);
     Encoder { level: Level::Fast, range }.append_png(&mut frame, &mut out)?;
@@ -242,7 +244,7 @@ fn infinities_clip_and_nan_is_named() {
 #[test]
 fn a_png_goes_through_as_it_is() {
     let bytes = b"whatever it is".to_vec();
-    let mut frame = Frame { number: 0, content: Content::Png, bytes };
+    let mut frame = Frame { number: 0, content: Content::Png, bytes, read_at: Instant::now() };
     let mut out = b"before ".to_vec();
     ENCODER.append_png(&mut frame, &mut out).unwrap();
     assert_eq!(out, b"before whatever it is");
@@ -372,7 +374,7 @@ fn costs_of_every_layout() {
     for (name, layout) in named.into_iter().chain(pnm) {
         let bytes = photograph(layout);
         let content = Content::Pixels { size, layout };
-        let mut frame = Frame { number: 0, content, bytes: bytes.clone() };
+        let mut frame = Frame { number: 0, content, bytes: bytes.clone(), read_at: Instant::now() };
         let read = milliseconds(|| {
             let begin = Instant::now();
             frame.bytes.copy_from_slice(&bytes);

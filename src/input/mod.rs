@@ -17,6 +17,7 @@ mod tests;
 
 use std::fmt;
 use std::io::{self, Read};
+use std::time::Instant;
 
 use crate::frame::{Content, Frame, FrameSize, Layout, MAX_FRAME_BYTES, MAX_SIDE, PixelFormat};
 use crate::messages::{count_of, plain};
@@ -133,7 +134,7 @@ impl<R: Read> Input<R> {
             };
             self.next += 1;
             if number >= self.skip {
-                return Ok(Some(Frame { number, content, bytes }));
+                return Ok(Some(Frame { number, content, bytes, read_at: Instant::now() }));
             }
         }
     }

@@ -13,13 +13,13 @@ use std::cell::Cell;
 use std::io;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use crate::ending::Ending;
 use crate::http::Response;
 use crate::input::{Cause, InputError};
 use crate::messages::{Secrets, causes, count_of, plain, say};
-use crate::pipeline::{Answer, Answers, Unsent};
+use crate::pipeline::{Answer, Answers, Unsent, Uploaded};
 use crate::progress::Counts;
 use crate::request::Request;
 use crate::stop::Asked;
@@ -60,6 +60,8 @@ struct Told {
     attempts: u32,
     /// The duration of the last attempt.
     elapsed: Duration,
+    /// The time at which the frame's last byte was there.
+    read_at: Instant,
     response: Option<Response>,
     /// The reason why the frame has failed.
     failure: Option<String>,
@@ -87,18 +89,18 @@ impl Lines {
             return Ok(());
         }
         let told = match answer {
-            Answer::Uploaded(upload) => {
-                self.so_far.posted += u64::from(upload.is_posted);
-                self.tell(frame, upload)
+            Answer::Uploaded(uploaded) => {
+                self.so_far.posted += u64::from(uploaded.upload.is_posted);
+                self.tell(frame, uploaded)
             }
-            Answer::Unsent(Unsent::NotEncoded { error, .. }) => self.untried(causes(&error), false),
-            Answer::Unsent(Unsent::Lost) => {
-                self.untried("its worker ended without an answer".into(), true)
+            Answer::Unsent(Unsent::NotEncoded { error, read_at, .. }) => {
+                self.untried(causes(&error), read_at)
             }
-            Answer::Unsent(Unsent::BadSample { bad, .. }) if self.keep_going => {
-                self.untried(bad.to_string(), false)
+            Answer::Unsent(Unsent::Lost) => return self.lose(frame),
+            Answer::Unsent(Unsent::BadSample { bad, read_at, .. }) if self.keep_going => {
+                self.untried(bad.to_string(), read_at)
             }
-            Answer::Unsent(Unsent::BadSample { frame, bad }) => {
+            Answer::Unsent(Unsent::BadSample { frame, bad, .. }) => {
                 let cause = Cause::Malformed(bad.to_string());
                 return Err(self.not_read(&InputError { frame, cause }));
             }
@@ -127,8 +129,8 @@ impl Lines {
     /// A frame beyond the gap has no line: going on begins at the gap. If it has failed, that is said.
     fn pass_over(&mut self, frame: u64, answer: Answer) {
         self.so_far.beyond += 1;
-        if let Answer::Uploaded(upload) = answer {
-            let told = self.tell(frame, upload);
+        if let Answer::Uploaded(uploaded) = answer {
+            let told = self.tell(frame, uploaded);
             self.so_far.has_failed_beyond |= told.failure.is_some() && told.ends_run;
             told.failure.iter().for_each(|cause| say(format!("frame {frame}: {cause}")));
         }
@@ -154,7 +156,8 @@ impl Lines {
         }
     }
 
-    fn tell(&self, frame: u64, upload: Upload) -> Told {
+    fn tell(&self, frame: u64, uploaded: Uploaded) -> Told {
+        let Uploaded { upload, read_at } = uploaded;
         let tried = tried(&upload);
         let Upload { attempts, elapsed, result, ends_run, may_have_arrived, .. } = upload;
         let (response, cause) = match result {
@@ -167,7 +170,7 @@ impl Lines {
         };
         let ends_run = cause.is_some() && (ends_run || !self.keep_going);
         let failure = cause.map(|cause| format!("upload: {cause}{tried}"));
-        Told { attempts, elapsed, response, failure, may_have_arrived, ends_run }
+        Told { attempts, elapsed, read_at, response, failure, may_have_arrived, ends_run }
     }
 
     /// What is said of the first frame that was not sent again because it may have arrived.
@@ -179,24 +182,32 @@ impl Lines {
     }
 
     /// A frame that was never tried.
-    fn untried(&self, cause: String, must_end: bool) -> Told {
-        let ends_run = must_end || !self.keep_going;
+    fn untried(&self, cause: String, read_at: Instant) -> Told {
         Told {
             attempts: 0,
             elapsed: Duration::ZERO,
+            read_at,
             response: None,
             failure: Some(cause),
             may_have_arrived: false,
-            ends_run,
+            ends_run: !self.keep_going,
         }
+    }
+
+    /// A frame whose answer is lost ends the run.
+    fn lose(&self, frame: u64) -> Result<(), Ending> {
+        self.counts.frames.fetch_add(1, Ordering::Relaxed);
+        self.fail(frame, "its worker ended without an answer", true)
     }
 
     /// Writes the frame's line.
     fn put(&mut self, frame: u64, told: Told) -> Result<(), Ending> {
-        let Told { attempts, elapsed, response, failure, .. } = told;
+        let Told { attempts, elapsed, read_at, response, failure, .. } = told;
+        let behind = read_at.elapsed();
+        self.counts.behind.note(behind);
         let line = if self.records {
             let result = response.as_ref().ok_or(failure.as_deref().unwrap_or_default());
-            record::line(frame, attempts, elapsed, result).map_err(Unwritten::from)
+            record::line(frame, attempts, elapsed, behind, result).map_err(Unwritten::from)
         } else {
             Ok(line::from_body(response.map_or_else(Vec::new, |response| response.body)))
         };

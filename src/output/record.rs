@@ -15,20 +15,22 @@ use crate::http::Response;
 /// record is one line there, too.
 const LINE_ENDS: [char; 3] = ['\u{85}', '\u{2028}', '\u{2029}'];
 
-/// The record with its line end. `elapsed`: the duration of the last attempt; `result`: the response, or the
-/// reason why there is none.
+/// The record with its line end. `elapsed`: the duration of the last attempt; `behind`: the time since the
+/// frame's last byte was read; `result`: the response, or the reason why there is none.
 pub fn line(
     frame: u64,
     attempts: u32,
     elapsed: Duration,
+    behind: Duration,
     result: Result<&Response, &str>,
 ) -> io::Result<Vec<u8>> {
     let status = result.map_or("null".to_owned(), |response| response.status.to_string());
-    let seconds = elapsed.as_secs_f64();
+    let (seconds, behind) = (elapsed.as_secs_f64(), behind.as_secs_f64());
     let mut line = Vec::with_capacity(128 + result.map_or(0, |response| response.body.len()));
     line.extend_from_slice(
         format!(
-            "{{\"frame\":{frame},\"status\":{status},\"attempts\":{attempts},\"seconds\":{seconds:.6},"
+            "{{\"frame\":{frame},\"status\":{status},\"attempts\":{attempts},\"seconds\":{seconds:.6},\
+             \"behind\":{behind:.6},"
         )
         .as_bytes(),
     );
@@ -58,6 +60,9 @@ fn member(name: &str, text: &str, line: &mut Vec<u8>) -> io::Result<()> {
 mod tests {
     use super::*;
 
+    const ELAPSED: Duration = Duration::from_micros(12_345);
+    const BEHIND: Duration = Duration::from_micros(34_567);
+
     fn record(result: Result<&[u8], &str>) -> String {
         let response = |body: &[u8]| Response {
             status: 404,
@@ -67,15 +72,14 @@ mod tests {
             body: body.to_vec(),
         };
         let response = result.map(response);
-        let line =
-            line(7, 2, Duration::from_micros(12_345), response.as_ref().map_err(|error| *error))
-                .unwrap();
+        let line = line(7, 2, ELAPSED, BEHIND, response.as_ref().map_err(|error| *error)).unwrap();
         String::from_utf8(line).unwrap()
     }
 
     #[test]
     fn members_stand_in_their_order_and_the_body_is_kept() {
-        let head = "{\"frame\":7,\"status\":404,\"attempts\":2,\"seconds\":0.012345,";
+        let head =
+            "{\"frame\":7,\"status\":404,\"attempts\":2,\"seconds\":0.012345,\"behind\":0.034567,";
         assert_eq!(record(Ok(b"")), format!("{head}\"body\":\"\"}}\n"));
         let body = "{\"a\": \"\\ud800\"}\r\n\0\x1b\x7f\u{feff}";
         let text = "{\\\"a\\\": \\\"\\\\ud800\\\"}\\r\\n\\u0000\\u001b\x7f\u{feff}";
@@ -88,7 +92,8 @@ mod tests {
 
     #[test]
     fn without_a_response_there_is_an_error() {
-        let expected = "{\"frame\":7,\"status\":null,\"attempts\":2,\"seconds\":0.012345,\"error\":\"\\\"no\\\"\"}\n";
-        assert_eq!(record(Err("\"no\"")), expected);
+        let expected =
+            "{\"frame\":7,\"status\":null,\"attempts\":2,\"seconds\":0.012345,\"behind\":0.034567,";
+        assert_eq!(record(Err("\"no\"")), format!("{expected}\"error\":\"\\\"no\\\"\"}}\n"));
     }
 }

@@ -13,6 +13,7 @@ use std::io;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::thread;
+use std::time::Instant;
 
 use crate::encode::{BadSample, Encoder, max_png_bytes};
 use crate::frame::Frame;
@@ -24,19 +25,27 @@ use window::{Lost, Results, Window};
 
 /// The end of a frame's road.
 pub enum Answer {
-    Uploaded(Upload),
+    Uploaded(Uploaded),
     Unsent(Unsent),
+}
+
+pub struct Uploaded {
+    pub upload: Upload,
+    /// The time at which the frame's last byte was there.
+    pub read_at: Instant,
 }
 
 /// The reason why a frame was never sent.
 pub enum Unsent {
     NotEncoded {
         frame: u64,
+        read_at: Instant,
         error: anyhow::Error,
     },
     /// It holds a sample that no PNG can hold. The next frame begins where it ends.
     BadSample {
         frame: u64,
+        read_at: Instant,
         bad: BadSample,
     },
     /// The input holds no whole frame here, so none later either.
@@ -47,7 +56,13 @@ pub enum Unsent {
     Lost,
 }
 
-type Encoded = Result<Body, Unsent>;
+type Encoded = Result<Ready, Unsent>;
+
+/// A body to be sent.
+struct Ready {
+    body: Body,
+    read_at: Instant,
+}
 
 /// The answers in the order of the frames. Each comes as soon as it and all earlier ones are in.
 pub struct Answers(Box<dyn Iterator<Item = Result<Answer, Lost>>>);
@@ -157,8 +172,12 @@ impl Encoding {
     fn encode(&self, frame: Result<Frame, InputError>) -> Encoded {
         let mut frame = frame.map_err(Unsent::NotRead)?;
         let body = self.body(&mut frame);
-        self.frames.keep(frame.bytes);
-        body.map_err(|error| not_encoded(frame.number, error))
+        let Frame { number, read_at, bytes, .. } = frame;
+        self.frames.keep(bytes);
+        match body {
+            Ok(body) => Ok(Ready { body, read_at }),
+            Err(error) => Err(not_encoded(number, read_at, error)),
+        }
     }
 
     fn body(&self, frame: &mut Frame) -> anyhow::Result<Body> {
@@ -168,10 +187,10 @@ impl Encoding {
     }
 }
 
-fn not_encoded(frame: u64, error: anyhow::Error) -> Unsent {
+fn not_encoded(frame: u64, read_at: Instant, error: anyhow::Error) -> Unsent {
     match error.downcast::<BadSample>() {
-        Ok(bad) => Unsent::BadSample { frame, bad },
-        Err(error) => Unsent::NotEncoded { frame, error },
+        Ok(bad) => Unsent::BadSample { frame, read_at, bad },
+        Err(error) => Unsent::NotEncoded { frame, read_at, error },
     }
 }
 
@@ -196,7 +215,7 @@ impl Sending {
         // Stop here already. Doing so with the answer would be too late: another worker may have taken the
         // next frame by then.
         match &encoded {
-            Ok(body) if !self.uploader.wants(body.frame) => {
+            Ok(ready) if !self.uploader.wants(ready.body.frame) => {
                 self.is_over = true;
                 return Some(Err(Unsent::NotWanted));
             }
@@ -222,12 +241,15 @@ struct Uploading {
 
 impl Uploading {
     fn upload(&self, encoded: Encoded) -> Answer {
-        let body = match encoded {
-            Ok(body) => body,
+        let Ready { body, read_at } = match encoded {
+            Ok(ready) => ready,
             Err(unsent) => return Answer::Unsent(unsent),
         };
         let upload = self.uploader.upload(&body);
         self.bodies.keep(body.bytes);
-        upload.map_or(Answer::Unsent(Unsent::NotWanted), Answer::Uploaded)
+        match upload {
+            Some(upload) => Answer::Uploaded(Uploaded { upload, read_at }),
+            None => Answer::Unsent(Unsent::NotWanted),
+        }
     }
 }

@@ -113,7 +113,7 @@ impl Run {
             match answer {
                 Answer::Uploaded(upload) => {
                     let place = lines + gap + beyond;
-                    let response = upload.result.unwrap();
+                    let response = upload.upload.result.unwrap();
                     assert!(response.is_success() && response.body == place, "frame {place}");
                     *(if gap == 0 { &mut lines } else { &mut beyond }) += 1;
                 }
@@ -302,7 +302,7 @@ fn a_frame_that_fails_ends_the_run_behind_its_answer() {
         let answer = |_, _, frame| if frame == 1 { failed(Outcome::Refused) } else { accepted() };
         let mut run = Run::start(3, Last::End, answer);
         let is_answered = |answer: Option<Answer>| match answer {
-            Some(Answer::Uploaded(upload)) => upload.result.is_ok(),
+            Some(Answer::Uploaded(upload)) => upload.upload.result.is_ok(),
             _ => panic!("no answer"),
         };
         assert!(is_answered(run.next()));
@@ -319,7 +319,7 @@ fn with_a_panic(jobs: usize) {
     let mut run = Run::start(jobs, Last::End, answer);
     for frame in 0..FRAMES {
         match run.next() {
-            Some(Answer::Uploaded(upload)) => assert_eq!(upload.result.unwrap().body, frame),
+            Some(Answer::Uploaded(upload)) => assert_eq!(upload.upload.result.unwrap().body, frame),
             Some(Answer::Unsent(Unsent::Lost)) => assert_eq!(frame, 1),
             _ => panic!("frame {frame} is forgotten"),
         }

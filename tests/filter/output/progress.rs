@@ -126,7 +126,9 @@ fn the_progress_line_tells_how_far_the_run_is_and_is_gone_at_the_end() {
     let told = |stream: &[u8]| {
         let text = Screen::of(stream).text();
         text.starts_with("pngpost: 3 answered, 2 in flight, ")
-            && text.ends_with(" frames/s, 0 retries, 0 failed")
+            && text.ends_with(", 0 failed")
+            && text.contains(" frames/s, 0.")
+            && text.contains(" s behind")
     };
     let stream = watch(program, told, || released.store(true, Ordering::Release));
     assert_eq!(Screen::of(&stream).text(), "");

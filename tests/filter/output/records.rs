@@ -5,7 +5,7 @@ use std::process::{Command, Stdio};
 use serde_json::{Value, json};
 
 use crate::installed::needed;
-use crate::support::program::{ADVICE, Run, Running, run};
+use crate::support::program::{ADVICE, Run, Running, command, run};
 use crate::support::server::{Request, Server, ok, response};
 use crate::support::{file, noise, tiny_frames, tiny_number};
 
@@ -14,12 +14,15 @@ fn run_with(server: &Server, arguments: &[&str], frames: u32) -> Run {
     run(&[&fixed[..], arguments, &[&server.url()]].concat(), &tiny_frames(frames))
 }
 
-/// Each line as JSON, `seconds` taken out once it is plausible.
+/// Each line as JSON, its times taken out once they are plausible.
 fn records(run: &Run) -> Vec<Value> {
     let record = |line: String| {
         let mut record: Value = serde_json::from_str(&line).unwrap();
-        let seconds = record.as_object_mut().unwrap().shift_remove("seconds").unwrap();
-        assert!((0.0..60.0).contains(&seconds.as_f64().unwrap()), "{line}");
+        let mut take = |name| record.as_object_mut().unwrap().shift_remove(name).unwrap();
+        let (seconds, behind) =
+            (take("seconds").as_f64().unwrap(), take("behind").as_f64().unwrap());
+        // The frame was there before its last attempt began.
+        assert!(0.0 <= seconds && seconds < behind && behind < 60.0, "{line}");
         record
     };
     run.lines().into_iter().map(record).collect()
@@ -64,7 +67,9 @@ fn a_record_has_the_members_of_the_manual_in_their_order() {
     let line = &run_with(&server, &[], 1).ok().lines()[0];
     let begin = "{\"frame\":0,\"status\":200,\"attempts\":1,\"seconds\":0.";
     let rest = line.strip_prefix(begin).expect(line);
-    let rest = rest.trim_start_matches(|c: char| c.is_ascii_digit());
+    let digits = |c: char| c.is_ascii_digit();
+    let rest = rest.trim_start_matches(digits).strip_prefix(",\"behind\":0.").expect(line);
+    let rest = rest.trim_start_matches(digits);
     assert_eq!(rest, ",\"body\":\"{\\\"label\\\": \\\"cat\\\"}\\n\"}");
 }
 
@@ -160,6 +165,36 @@ fn attempts_are_counted_and_seconds_are_those_of_the_last_one() {
     let record: Value = serde_json::from_str(&run.lines()[0]).unwrap();
     assert_eq!((&record["attempts"], &record["body"]), (&json!(3), &json!("taken")));
     assert!(record["seconds"].as_f64().unwrap() < 1.5, "{record}");
+}
+
+/// Behind an upload that takes its time, the next frame waits for the job, and the time counts.
+#[test]
+fn behind_counts_from_the_last_byte_of_the_frame_to_its_line() {
+    const SERVICE: f64 = 0.4;
+    let server = Server::answering(|_, _| {
+        std::thread::sleep(std::time::Duration::from_secs_f64(SERVICE));
+        ok("taken")
+    });
+    let behind = |number: u32, run: &Run| -> (f64, f64) {
+        let record: Value = serde_json::from_str(&run.lines()[number as usize]).unwrap();
+        (record["seconds"].as_f64().unwrap(), record["behind"].as_f64().unwrap())
+    };
+    let run = run_with(&server, &[], 3).ok();
+    for number in 0..3 {
+        let (seconds, behind) = behind(number, &run);
+        assert!(seconds >= SERVICE, "{run:?}");
+        // All three were read at once.
+        let least = f64::from(number + 1) * SERVICE;
+        assert!(behind >= least, "frame {number}: {behind}");
+    }
+    // And the last byte counts, not the first one.
+    let mut program = Running::start(command(&["--ndjson", "--raw", "-s", "1x1", &server.url()]));
+    program.write(&[0; 2]);
+    std::thread::sleep(std::time::Duration::from_secs(3));
+    program.write(&[0; 1]);
+    let record: Value = serde_json::from_str(&program.line()).unwrap();
+    assert!((SERVICE..3.0).contains(&record["behind"].as_f64().unwrap()), "{record}");
+    program.finish().ok();
 }
 
 /// A URL that is too long for the http crate, once the number has two digits.

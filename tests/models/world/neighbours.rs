@@ -30,9 +30,12 @@ pub mod encode {
 }
 
 pub mod frame {
+    use std::time::Instant;
+
     pub struct Frame {
         pub number: u64,
         pub bytes: Vec<u8>,
+        pub read_at: Instant,
     }
 }
 
@@ -119,6 +122,7 @@ pub mod http {
 
 pub mod input {
     use std::marker::PhantomData;
+    use std::time::Instant;
 
     use crate::frame::Frame;
 
@@ -143,7 +147,7 @@ pub mod input {
 
         pub fn read(&mut self, bytes: Vec<u8>) -> Result<Option<Frame>, InputError> {
             let number = (self.next)()?;
-            Ok(number.map(|number| Frame { number, bytes }))
+            Ok(number.map(|number| Frame { number, bytes, read_at: Instant::now() }))
         }
     }
 }
