@@ -75,7 +75,7 @@ fn post(args: &Args) -> Ending {
         Ok(run) => run,
         Err(error) => return bad_usage(causes(&error)),
     };
-    match start(run, args.jobs, begin) {
+    match start(run, args, begin) {
         Ok(ending) => ending,
         Err(error) => {
             messages::say(causes(&error));
@@ -85,17 +85,19 @@ fn post(args: &Args) -> Ending {
 }
 
 /// The error: the system lacks what every run needs.
-fn start(run: Run, jobs: usize, begin: Instant) -> anyhow::Result<Ending> {
+fn start(run: Run, args: &Args, begin: Instant) -> anyhow::Result<Ending> {
     let watcher = Watcher::new().context("cannot wait for signals")?;
     if watcher.reader_is_gone() {
         return Ok(Ending::ReaderGone);
     }
     let asked = watcher.asked();
-    let (answers, halt) = pipeline::start(run.input, run.encoder, run.request, run.uploader, jobs)
-        .context(NO_THREAD)?;
+    let Run { input, encoder, request, uploader, lines, counts } = run;
+    let (answers, halt) =
+        pipeline::start(input, encoder, request, uploader, args.jobs, args.latest)
+            .context(NO_THREAD)?;
     watcher.start(halt).context(NO_THREAD)?;
-    let progress = Progress::start(run.counts, begin);
-    let ending = run.lines.write(answers, &asked);
+    let progress = Progress::start(counts, begin);
+    let ending = lines.write(answers, &asked);
     progress.end(ending);
     Ok(ending)
 }

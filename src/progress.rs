@@ -43,6 +43,8 @@ pub struct Counts {
     pub answered: AtomicU64,
     pub lines: AtomicU64,
     pub failed: AtomicU64,
+    /// Frames that were dropped because newer ones came, and that have their lines.
+    pub dropped: AtomicU64,
     pub behind: Behind,
 }
 
@@ -145,9 +147,10 @@ fn summary(counts: &Counts, begin: Instant) -> String {
     let seconds = begin.elapsed().as_secs_f64();
     let frames = load(&counts.frames);
     let mut summary = format!(
-        "{}, {} failed, {}, {} read, {} sent, {seconds:.3} s, {:.1} frames/s",
+        "{}, {} failed{}, {}, {} read, {} sent, {seconds:.3} s, {:.1} frames/s",
         count_of(frames, "frame", "frames"),
         load(&counts.failed),
+        dropped(counts).map_or_else(String::new, |dropped| format!(", {dropped}")),
         count_of(load(&counts.retries), "retry", "retries"),
         count_of(load(&counts.bytes_read), "byte", "bytes"),
         count_of(load(&counts.bytes_sent), "byte", "bytes"),
@@ -165,6 +168,11 @@ fn summary(counts: &Counts, begin: Instant) -> String {
 
 fn load(count: &AtomicU64) -> u64 {
     count.load(Ordering::Relaxed)
+}
+
+/// `None` if there are none.
+fn dropped(counts: &Counts) -> Option<String> {
+    Some(load(&counts.dropped)).filter(|&dropped| dropped > 0).map(|it| format!("{it} dropped"))
 }
 
 fn rate(frames: u64, seconds: f64) -> f64 {
@@ -243,6 +251,7 @@ impl Shared {
             Some(format!("{in_flight} in flight")),
             Some(format!("{rate:.1} frames/s")),
             behind.clone(),
+            dropped(&self.counts),
             retries.clone(),
             Some(format!("{failed} failed")),
             limit.clone(),
@@ -253,6 +262,7 @@ impl Shared {
         }
         let fields = [
             Some(format!("{answered} answered")),
+            dropped(&self.counts),
             Some(format!("{failed} failed")),
             Some(format!("{in_flight} up")),
             Some(format!("{rate:.1}/s")),

@@ -54,7 +54,7 @@ _pngpost() {
             -s --size -p --pix-fmt --range --skip -z --compression
             -F --form --form-string --raw --json --body-b64
             -H --header -u --user -X --request
-            -j --jobs --rate -m --max-time
+            -j --jobs --latest --rate -m --max-time
             --retry --retry-delay --retry-max-time --retry-all-errors
             -x --proxy --noproxy --cacert -k --insecure --cert --key
             --unix-socket --connect-timeout

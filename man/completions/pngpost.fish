@@ -22,6 +22,7 @@ complete -c pngpost -s H -l header -x -d 'A request header, or those of @FILE' -
 complete -c pngpost -s u -l user -x -d 'USER:PASSWORD, or that of @FILE' -a '(__pngpost_files)'
 complete -c pngpost -s X -l request -x -d 'Method of the request' -a 'POST PUT PATCH'
 complete -c pngpost -s j -l jobs -x -d 'Uploads in flight'
+complete -c pngpost -l latest -d 'Only the newest frames of a live source'
 complete -c pngpost -l rate -x -d 'Start at most N attempts per unit, N/UNIT'
 complete -c pngpost -s m -l max-time -x -d 'Limit of one attempt, in seconds'
 complete -c pngpost -l retry -x -d 'Further attempts where that is safe'

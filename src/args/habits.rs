@@ -15,6 +15,10 @@ const HABITS: &[(&[&str], &str)] = &[
     (&["-pix_fmt", "-pixel_format", "--format"], "the layout of a frame is --pix-fmt, -p"),
     (&["-i", "--input", "--file"], "frames come on standard input: < FILE"),
     (&["-r", "-framerate"], "--rate limits how many are sent"),
+    (
+        &["--live", "--newest", "--realtime", "--drop"],
+        "--latest sends the newest frames of a live source",
+    ),
     (&["-vf", "-filter:v"], "frames go out in the size that they come in"),
     (&["-vframes", "-frames:v"], "a frame is sent for each that comes"),
     (&["-hide_banner", "-loglevel", "-nostdin", "-nostats"], "only failures are told"),

@@ -55,6 +55,8 @@ pub struct Args {
     pub user: Option<UserArg>,
     pub method: String,
     pub jobs: usize,
+    /// Whether a newer frame takes the place of one that waits.
+    pub latest: bool,
     pub max_time: Duration,
     /// `None`: each cause has its own number.
     pub retries: Option<u32>,
@@ -140,6 +142,7 @@ struct Typed {
     user: Option<UserArg>,
     method: Option<String>,
     jobs: Option<u64>,
+    latest: bool,
     max_time: Option<Duration>,
     retries: Option<u64>,
     retry_delay: Option<Duration>,
@@ -240,6 +243,10 @@ impl Typed {
         let (url, url_user) = Url::parse(url).map_err(|why| anyhow!("URL: {why}"))?;
         let headerless = conflicts::headerless(self.size, self.format, self.range.is_some())?;
         ensure!(url_user.is_none() || self.user.is_none(), "--user: the URL names a user already");
+        ensure!(
+            self.skip.is_none() || !self.latest,
+            "--skip: cannot go with --latest; which frames are dropped there is chance"
+        );
         ensure!(!(self.verbose && self.quiet), "--verbose: cannot go with --quiet");
         conflicts::reach(&self.reach, self.dry_run, self.no_keep_alive)?;
         let body = conflicts::body(self.form, self.raw, self.json, self.base64)?;
@@ -253,6 +260,7 @@ impl Typed {
             user: self.user,
             method: self.method.unwrap_or_else(|| "POST".to_owned()),
             jobs: usize::try_from(self.jobs.unwrap_or(1))?,
+            latest: self.latest,
             max_time: self.max_time.unwrap_or(Duration::from_secs(300)),
             retries: self.retries.map(u32::try_from).transpose()?,
             // As in curl, 0 means the default pause, and no limit.

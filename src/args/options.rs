@@ -95,6 +95,7 @@ pub const OPTIONS: &[Opt] = &[
     valued(Some('j'), "jobs", |typed, long, value| {
         put(&mut typed.jobs, parse_whole(long, value, 1, MAX_JOBS))
     }),
+    flag(None, "latest", |typed| typed.latest = true),
     flag(None, "no-http-keep-alive", |typed| typed.no_keep_alive = true),
     valued(Some('x'), "proxy", |typed, _, value| put(&mut typed.reach.proxy, parse_proxy(value))),
     valued(None, "noproxy", |typed, long, value| {

@@ -8,25 +8,23 @@ mod line;
 mod record;
 mod redirect;
 mod stdout;
+mod told;
 
-use std::cell::Cell;
 use std::io;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use std::time::{Duration, Instant};
 
 use crate::ending::Ending;
-use crate::http::Response;
 use crate::input::{Cause, InputError};
-use crate::messages::{Secrets, causes, count_of, plain, say};
-use crate::pipeline::{Answer, Answers, Unsent, Uploaded};
+use crate::messages::{causes, count_of, plain, say};
+use crate::pipeline::{Answer, Answers, Unsent};
 use crate::progress::Counts;
-use crate::request::Request;
 use crate::stop::Asked;
-use crate::upload::Upload;
 use stdout::{Torn, Unwritten};
+use told::Told;
 
 pub use stdout::Stdout;
+pub use told::Telling;
 
 /// Writes the lines of a run.
 pub struct Lines {
@@ -34,14 +32,12 @@ pub struct Lines {
     pub so_far: SoFar,
     /// Whether a line is a record (--ndjson).
     pub records: bool,
-    pub keep_going: bool,
+    pub telling: Telling,
     /// The number of the first frame.
     pub skip: u64,
-    pub request: Arc<Request>,
-    pub secrets: Arc<Secrets>,
+    /// Whether another run can go on where this one stops.
+    pub can_go_on: bool,
     pub counts: Arc<Counts>,
-    /// Whether --retry-all-errors has been spoken of.
-    pub has_advised: Cell<bool>,
 }
 
 /// The answers up to here.
@@ -53,22 +49,6 @@ pub struct SoFar {
     beyond: u64,
     /// Whether one of those has failed, and ends the run.
     has_failed_beyond: bool,
-}
-
-/// The report on one frame.
-struct Told {
-    attempts: u32,
-    /// The duration of the last attempt.
-    elapsed: Duration,
-    /// The time at which the frame's last byte was there.
-    read_at: Instant,
-    response: Option<Response>,
-    /// The reason why the frame has failed.
-    failure: Option<String>,
-    /// Whether it would be repeated, had the user asked for that.
-    may_have_arrived: bool,
-    /// Whether the run ends with this report.
-    ends_run: bool,
 }
 
 impl Lines {
@@ -83,7 +63,9 @@ impl Lines {
     }
 
     fn write_one(&mut self, answer: Answer, asked: &Asked) -> Result<(), Ending> {
-        let frame = self.skip + self.counts.frames.load(Ordering::Relaxed) + self.so_far.beyond;
+        let with_line = [&self.counts.frames, &self.counts.dropped];
+        let with_line: u64 = with_line.map(|count| count.load(Ordering::Relaxed)).iter().sum();
+        let frame = self.skip + with_line + self.so_far.beyond;
         if self.so_far.beyond > 0 {
             self.pass_over(frame, answer);
             return Ok(());
@@ -91,14 +73,15 @@ impl Lines {
         let told = match answer {
             Answer::Uploaded(uploaded) => {
                 self.so_far.posted += u64::from(uploaded.upload.is_posted);
-                self.tell(frame, uploaded)
+                self.telling.of_upload(frame, uploaded)
             }
+            Answer::Dropped(count) => return self.put_dropped(frame, count),
             Answer::Unsent(Unsent::NotEncoded { error, read_at, .. }) => {
-                self.untried(causes(&error), read_at)
+                self.telling.of_untried(causes(&error), read_at)
             }
             Answer::Unsent(Unsent::Lost) => return self.lose(frame),
-            Answer::Unsent(Unsent::BadSample { bad, read_at, .. }) if self.keep_going => {
-                self.untried(bad.to_string(), read_at)
+            Answer::Unsent(Unsent::BadSample { bad, read_at, .. }) if self.telling.keep_going => {
+                self.telling.of_untried(bad.to_string(), read_at)
             }
             Answer::Unsent(Unsent::BadSample { frame, bad, .. }) => {
                 let cause = Cause::Malformed(bad.to_string());
@@ -115,7 +98,7 @@ impl Lines {
         self.counts.frames.fetch_add(1, Ordering::Relaxed);
         self.counts.answered.fetch_add(told.response.is_some().into(), Ordering::Relaxed);
         let (failure, ends_run) = (told.failure.clone(), told.ends_run);
-        let advice = if told.may_have_arrived { self.advice_once() } else { "" };
+        let advice = self.telling.advice_once(&told);
         // Each response is a line. Under --keep-going, so is each failure.
         if told.response.is_some() || !ends_run {
             self.put(frame, told)?;
@@ -128,9 +111,9 @@ impl Lines {
 
     /// A frame beyond the gap has no line: going on begins at the gap. If it has failed, that is said.
     fn pass_over(&mut self, frame: u64, answer: Answer) {
-        self.so_far.beyond += 1;
+        self.so_far.beyond += if let Answer::Dropped(count) = answer { count } else { 1 };
         if let Answer::Uploaded(uploaded) = answer {
-            let told = self.tell(frame, uploaded);
+            let told = self.telling.of_upload(frame, uploaded);
             self.so_far.has_failed_beyond |= told.failure.is_some() && told.ends_run;
             told.failure.iter().for_each(|cause| say(format!("frame {frame}: {cause}")));
         }
@@ -156,55 +139,26 @@ impl Lines {
         }
     }
 
-    fn tell(&self, frame: u64, uploaded: Uploaded) -> Told {
-        let Uploaded { upload, read_at } = uploaded;
-        let tried = tried(&upload);
-        let Upload { attempts, elapsed, result, ends_run, may_have_arrived, .. } = upload;
-        let (response, cause) = match result {
-            Ok(response) if response.is_success() => (Some(response), None),
-            Ok(response) => {
-                let refusal = self.refusal(frame, &response);
-                (Some(response), Some(refusal))
-            }
-            Err(failure) => (None, Some(failure.cause)),
-        };
-        let ends_run = cause.is_some() && (ends_run || !self.keep_going);
-        let failure = cause.map(|cause| format!("upload: {cause}{tried}"));
-        Told { attempts, elapsed, read_at, response, failure, may_have_arrived, ends_run }
-    }
-
-    /// What is said of the first frame that was not sent again because it may have arrived.
-    fn advice_once(&self) -> &'static str {
-        match self.has_advised.replace(true) {
-            true => "",
-            false => "; it may have arrived: --retry-all-errors would send it again",
-        }
-    }
-
-    /// A frame that was never tried.
-    fn untried(&self, cause: String, read_at: Instant) -> Told {
-        Told {
-            attempts: 0,
-            elapsed: Duration::ZERO,
-            read_at,
-            response: None,
-            failure: Some(cause),
-            may_have_arrived: false,
-            ends_run: !self.keep_going,
-        }
-    }
-
     /// A frame whose answer is lost ends the run.
     fn lose(&self, frame: u64) -> Result<(), Ending> {
         self.counts.frames.fetch_add(1, Ordering::Relaxed);
         self.fail(frame, "its worker ended without an answer", true)
     }
 
+    /// Writes the lines of so many frames that were dropped, from this one on.
+    fn put_dropped(&mut self, frame: u64, count: u64) -> Result<(), Ending> {
+        for frame in frame..frame.saturating_add(count) {
+            self.put(frame, self.telling.of_dropped())?;
+            self.counts.dropped.fetch_add(1, Ordering::Relaxed);
+        }
+        Ok(())
+    }
+
     /// Writes the frame's line.
     fn put(&mut self, frame: u64, told: Told) -> Result<(), Ending> {
         let Told { attempts, elapsed, read_at, response, failure, .. } = told;
-        let behind = read_at.elapsed();
-        self.counts.behind.note(behind);
+        let behind = read_at.map(|read_at| read_at.elapsed());
+        behind.iter().for_each(|&behind| self.counts.behind.note(behind));
         let line = if self.records {
             let result = response.as_ref().ok_or(failure.as_deref().unwrap_or_default());
             record::line(frame, attempts, elapsed, behind, result).map_err(Unwritten::from)
@@ -243,12 +197,16 @@ impl Lines {
     fn how_to_go_on(&self, torn: Option<Torn>, one: &str, many: &str) -> String {
         let lines = self.counts.lines.load(Ordering::Relaxed);
         let out = count_of(lines, "line is", "lines are");
-        let torn = torn.map_or_else(String::new, |torn| torn.advice());
+        let cut = torn.as_ref().map_or_else(String::new, Torn::told);
+        if !self.can_go_on {
+            return format!("{out} out{cut}");
+        }
+        let advice = torn.as_ref().map_or("".into(), Torn::advice);
         let again = match self.counts.posted.load(Ordering::Relaxed) - self.so_far.posted {
             0 => String::new(),
             again => format!(", {} will be posted again", count_of(again, one, many)),
         };
-        format!("{out} out{torn}{again}, go on with --skip {}", self.skip + lines)
+        format!("{out} out{cut}{advice}{again}, go on with --skip {}", self.skip + lines)
     }
 
     fn not_read(&self, error: &InputError) -> Ending {
@@ -261,31 +219,8 @@ impl Lines {
         }
     }
 
-    /// The message for a response whose status is not 2xx.
-    fn refusal(&self, frame: u64, response: &Response) -> String {
-        let cause = response.cause();
-        let Some(location) = &response.location else { return cause };
-        let own = self.request.url(frame);
-        let place = redirect::place(location, &own, &self.secrets);
-        // Only these say that the same request is wanted there (RFC 9110, 15.4.8 and 15.4.9).
-        let is_same = matches!(response.status, 307 | 308);
-        let advice = redirect::advice(location, &own).filter(|_| is_same);
-        let advice = advice.map_or_else(String::new, |advice| format!("; {advice}"));
-        format!("{cause}, redirect to {place} not followed{advice}")
-    }
-
     fn failed(&self) -> u64 {
         self.counts.failed.load(Ordering::Relaxed)
-    }
-}
-
-/// The number of attempts, and the reason why there was no other; empty if one attempt was all.
-fn tried(upload: &Upload) -> String {
-    match (upload.attempts, &upload.given_up) {
-        (0 | 1, None) => String::new(),
-        (1, Some(why)) => format!(" ({why})"),
-        (count, None) => format!(" ({count} attempts)"),
-        (count, Some(why)) => format!(" ({count} attempts; {why})"),
     }
 }
 

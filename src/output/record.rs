@@ -16,21 +16,22 @@ use crate::http::Response;
 const LINE_ENDS: [char; 3] = ['\u{85}', '\u{2028}', '\u{2029}'];
 
 /// The record with its line end. `elapsed`: the duration of the last attempt; `behind`: the time since the
-/// frame's last byte was read; `result`: the response, or the reason why there is none.
+/// frame's last byte was read, if it is known; `result`: the response, or the reason why there is none.
 pub fn line(
     frame: u64,
     attempts: u32,
     elapsed: Duration,
-    behind: Duration,
+    behind: Option<Duration>,
     result: Result<&Response, &str>,
 ) -> io::Result<Vec<u8>> {
     let status = result.map_or("null".to_owned(), |response| response.status.to_string());
-    let (seconds, behind) = (elapsed.as_secs_f64(), behind.as_secs_f64());
+    let seconds = elapsed.as_secs_f64();
+    let behind = behind.map_or("null".to_owned(), |behind| format!("{:.6}", behind.as_secs_f64()));
     let mut line = Vec::with_capacity(128 + result.map_or(0, |response| response.body.len()));
     line.extend_from_slice(
         format!(
             "{{\"frame\":{frame},\"status\":{status},\"attempts\":{attempts},\"seconds\":{seconds:.6},\
-             \"behind\":{behind:.6},"
+             \"behind\":{behind},"
         )
         .as_bytes(),
     );
@@ -72,7 +73,8 @@ mod tests {
             body: body.to_vec(),
         };
         let response = result.map(response);
-        let line = line(7, 2, ELAPSED, BEHIND, response.as_ref().map_err(|error| *error)).unwrap();
+        let line =
+            line(7, 2, ELAPSED, Some(BEHIND), response.as_ref().map_err(|error| *error)).unwrap();
         String::from_utf8(line).unwrap()
     }
 

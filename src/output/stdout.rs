@@ -80,20 +80,18 @@ impl Stdout {
 }
 
 impl Torn {
-    /// How to remove it, as a part of a message.
-    pub fn advice(&self) -> String {
+    /// That it is there, as a part of a message.
+    pub fn told(&self) -> String {
         let bytes = count_of(self.bytes, "byte", "bytes");
+        let place = self.end.map(|end| format!(", at offset {}", end - self.bytes));
+        format!(", and {bytes} of another{}", place.unwrap_or_default())
+    }
+
+    /// How to remove it, behind that.
+    pub fn advice(&self) -> String {
         match self.end {
-            None => format!(
-                ", and {bytes} of another (take these off first: truncate -s -{} FILE)",
-                self.bytes
-            ),
-            Some(end) => {
-                format!(
-                    ", and {bytes} of another, at offset {} (take these out first)",
-                    end - self.bytes
-                )
-            }
+            None => format!(" (take these off first: truncate -s -{} FILE)", self.bytes),
+            Some(_) => " (take these out first)".to_owned(),
         }
     }
 }

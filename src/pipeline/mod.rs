@@ -1,12 +1,15 @@
-//! Two ordered stages in a row: encoding, with as many workers as cores, then uploading, with as many as
-//! jobs. The caller iterates over the answers.
+//! Frames into answers: encoding and uploading, many at a time. The caller iterates over the answers, which come
+//! in the order of the frames.
 //!
-//! Encoding overlaps uploading even with one job. That job is the caller's own thread: for small frames, waking
-//! another one for each answer takes longer than to write its line. If the caller fetches no answers, uploads
-//! stop, then encoding, and in the end no frame is read.
+//! `stages` takes every frame, and reads no further than its bound allows. `live` reads on without end, and takes
+//! the newest frame (--latest).
 
 mod buffers;
+mod live;
+mod newest;
 mod ordered;
+mod places;
+mod stages;
 mod window;
 
 use std::io;
@@ -19,14 +22,17 @@ use crate::encode::{BadSample, Encoder, max_png_bytes};
 use crate::frame::Frame;
 use crate::input::{Input, InputError, Stdin};
 use crate::request::{Body, Request};
-use crate::upload::{Upload, Uploader};
+use crate::upload::{Started, Upload, Uploader};
 use buffers::Buffers;
-use window::{Lost, Results, Window};
+use live::Live;
+use window::{Lost, Window};
 
 /// The end of a frame's road.
 pub enum Answer {
     Uploaded(Uploaded),
     Unsent(Unsent),
+    /// So many frames in a row were dropped, because newer ones came.
+    Dropped(u64),
 }
 
 pub struct Uploaded {
@@ -78,7 +84,13 @@ impl Iterator for Answers {
 /// Stops a run from outside of it.
 pub struct Halt {
     uploader: Arc<Uploader>,
-    encoded: Arc<Window<Encoded>>,
+    unsent: Waiting,
+}
+
+/// The place where frames wait that are not under way.
+enum Waiting {
+    Encoded(Arc<Window<Encoded>>),
+    Newest(Arc<Live>),
 }
 
 impl Halt {
@@ -90,77 +102,40 @@ impl Halt {
 
     /// From now on the input is not waited for, even inside a frame. Frames that are not under way are dropped.
     pub fn wait_for_nothing(&self) {
-        self.encoded.cut_off();
+        match &self.unsent {
+            Waiting::Encoded(encoded) => encoded.cut_off(),
+            Waiting::Newest(live) => live.cut_off(),
+        }
     }
 }
 
-/// Starts both stages. The error: the system has no thread for us.
+/// Starts the pipeline; `latest`: that of a live source. The error: the system has no thread for us.
 pub fn start(
     input: Input<Stdin>,
     encoder: Encoder,
     request: Arc<Request>,
     uploader: Uploader,
     jobs: usize,
+    latest: bool,
 ) -> io::Result<(Answers, Halt)> {
-    let encoders = thread::available_parallelism().map_or(1, usize::from);
-    let uploader = Arc::new(uploader);
-    let (frames, bodies) = (Arc::new(Buffers::new(encoders)), Arc::new(Buffers::new(encoders)));
-
-    let mut reading = Reading {
-        input,
-        uploader: Arc::clone(&uploader),
-        frames: Arc::clone(&frames),
-        is_over: false,
-    };
+    let encoders = encoders();
+    let (uploader, bodies) = (Arc::new(uploader), Arc::new(Buffers::new(encoders)));
+    // Of a live source, frames that are dropped are read over again.
+    let frames = Arc::new(Buffers::new(if latest { 1 } else { encoders }));
     let encoding = Encoding { encoder, request, frames, bodies: Arc::clone(&bodies) };
-    // One body for the frame whose turn it is, and one for each worker, so that none waits for another.
-    let window = 1 + encoders.max(jobs);
-    let encoded = ordered::map(
-        "encode",
-        encoders,
-        window,
-        move || reading.next(),
-        move |frame| encoding.encode(frame),
-    )?;
-
-    let halt = Halt { uploader: Arc::clone(&uploader), encoded: encoded.window() };
-    let mut sending = Sending { encoded, uploader: Arc::clone(&uploader), is_over: false };
     let uploading = Uploading { uploader, bodies };
-    let source = move || sending.next();
-    let work = move |encoded| uploading.upload(encoded);
-    if jobs == 1 {
-        return Ok((Answers(Box::new(ordered::map_here(source, work))), halt));
-    }
-    // Twice the jobs, so that one slow answer does not stop the other workers. With as many places as jobs, a
-    // frame that fails would have fewer later ones behind it that were posted, and answers that take unequal
-    // times (log-normal, sigma 0.3) four fifths of the frames a second.
-    let window = 1 + 2 * jobs;
-    Ok((Answers(Box::new(ordered::map("upload", jobs, window, source, work)?)), halt))
-}
-
-/// The source of the first stage: frames until the input ends, fails, or a frame has failed.
-struct Reading {
-    input: Input<Stdin>,
-    uploader: Arc<Uploader>,
-    frames: Arc<Buffers>,
-    is_over: bool,
-}
-
-impl Reading {
-    fn next(&mut self) -> Option<Result<Frame, InputError>> {
-        if self.is_over || self.uploader.is_at_failure() {
-            return None;
-        }
-        let frame = self.input.read(self.frames.take()).transpose();
-        match &frame {
-            Some(Ok(frame)) => self.uploader.counts.add_read(frame.bytes.len()),
-            Some(Err(_)) | None => self.is_over = true,
-        }
-        frame
+    match latest {
+        true => live::start(input, encoding, uploading, jobs),
+        false => stages::start(input, encoding, uploading, jobs),
     }
 }
 
-/// The work of the first stage.
+/// How many frames are encoded at a time: as many as there are cores.
+fn encoders() -> usize {
+    thread::available_parallelism().map_or(1, usize::from)
+}
+
+/// A frame into the body to be sent.
 struct Encoding {
     encoder: Encoder,
     request: Arc<Request>,
@@ -169,8 +144,11 @@ struct Encoding {
 }
 
 impl Encoding {
-    fn encode(&self, frame: Result<Frame, InputError>) -> Encoded {
-        let mut frame = frame.map_err(Unsent::NotRead)?;
+    fn encode_read(&self, frame: Result<Frame, InputError>) -> Encoded {
+        self.encode(frame.map_err(Unsent::NotRead)?)
+    }
+
+    fn encode(&self, mut frame: Frame) -> Encoded {
         let body = self.body(&mut frame);
         let Frame { number, read_at, bytes, .. } = frame;
         self.frames.keep(bytes);
@@ -194,46 +172,7 @@ fn not_encoded(frame: u64, read_at: Instant, error: anyhow::Error) -> Unsent {
     }
 }
 
-/// The source of the second stage: bodies until no more are wanted.
-struct Sending {
-    encoded: Results<Encoded>,
-    uploader: Arc<Uploader>,
-    is_over: bool,
-}
-
-impl Sending {
-    fn next(&mut self) -> Option<Encoded> {
-        if self.is_over {
-            return None;
-        }
-        let Some(encoded) = self.encoded.next() else {
-            // A run that is cut off ends with this, and one that is complete with nothing.
-            self.is_over = true;
-            return self.encoded.is_cut_off().then_some(Err(Unsent::NotWanted));
-        };
-        let encoded = encoded.unwrap_or(Err(Unsent::Lost));
-        // Stop here already. Doing so with the answer would be too late: another worker may have taken the
-        // next frame by then.
-        match &encoded {
-            Ok(ready) if !self.uploader.wants(ready.body.frame) => {
-                self.is_over = true;
-                return Some(Err(Unsent::NotWanted));
-            }
-            Ok(_) => {}
-            Err(Unsent::NotEncoded { frame, .. } | Unsent::BadSample { frame, .. }) => {
-                self.uploader.fail(*frame);
-            }
-            Err(Unsent::NotRead(error)) => {
-                self.uploader.stop_after(error.frame);
-                self.is_over = true;
-            }
-            Err(Unsent::NotWanted | Unsent::Lost) => self.is_over = true,
-        }
-        Some(encoded)
-    }
-}
-
-/// The work of the second stage.
+/// A body into its answer.
 struct Uploading {
     uploader: Arc<Uploader>,
     bodies: Arc<Buffers>,
@@ -241,11 +180,23 @@ struct Uploading {
 
 impl Uploading {
     fn upload(&self, encoded: Encoded) -> Answer {
-        let Ready { body, read_at } = match encoded {
-            Ok(ready) => ready,
-            Err(unsent) => return Answer::Unsent(unsent),
-        };
-        let upload = self.uploader.upload(&body);
+        match encoded {
+            Ok(ready) => {
+                let upload = self.uploader.upload(&ready.body);
+                self.answer(ready, upload)
+            }
+            Err(unsent) => Answer::Unsent(unsent),
+        }
+    }
+
+    fn upload_started(&self, ready: Ready, started: Started) -> Answer {
+        let upload = self.uploader.upload_started(&ready.body, started);
+        self.answer(ready, upload)
+    }
+
+    /// `upload`: the result, or `None` if the frame was not wanted.
+    fn answer(&self, ready: Ready, upload: Option<Upload>) -> Answer {
+        let Ready { body, read_at } = ready;
         self.bodies.keep(body.bytes);
         match upload {
             Some(upload) => Answer::Uploaded(Uploaded { upload, read_at }),

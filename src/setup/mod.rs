@@ -17,7 +17,7 @@ use crate::headers::{Headers, Source, Sources, User};
 use crate::http::{Client, Kept, Limits, Minreq};
 use crate::input::{Input, Stdin};
 use crate::messages::{Secrets, foreign};
-use crate::output::{Lines, SoFar, Stdout};
+use crate::output::{Lines, SoFar, Stdout, Telling};
 use crate::progress::Counts;
 use crate::rehearsal::Rehearsal;
 use crate::request::template::Template;
@@ -62,12 +62,15 @@ pub fn run(args: &Args) -> Result<Run> {
             out: Stdout::new().context("stdout")?,
             so_far: SoFar::default(),
             records: args.ndjson,
-            keep_going: args.keep_going,
+            telling: Telling {
+                keep_going: args.keep_going,
+                request: Arc::clone(&request),
+                secrets,
+                has_advised: Cell::default(),
+            },
             skip: args.skip,
-            request: Arc::clone(&request),
-            secrets,
+            can_go_on: !args.latest,
             counts: Arc::clone(&counts),
-            has_advised: Cell::default(),
         },
         request,
         counts,

@@ -54,16 +54,30 @@ impl Gate {
             return None;
         }
         if not_before.is_none_or(|then| then <= now) {
-            // If nobody waits and nothing is limited, that is all.
-            if shared.schedule.first().is_none_or(|first| frame < first)
-                && let Turn::Now(started) = shared.schedule.start(now)
-            {
+            if let Some(started) = shared.start_at_once(frame, now) {
                 return Some(self.let_in(started));
             }
             shared.schedule.enter(frame);
         }
         shared.waiting.insert(frame, thread::current());
         self.wait_for_turn(shared, frame, not_before)
+    }
+
+    /// The start of an attempt for this frame, unless it has to be waited for or the gate is closed for it.
+    pub fn start_at_once(&self, frame: u64) -> Option<Started> {
+        let mut shared = self.lock();
+        if !self.lets_pass(frame) {
+            return None;
+        }
+        shared.start_at_once(frame, Instant::now()).map(|started| self.let_in(started))
+    }
+
+    /// The attempt is not made after all.
+    pub fn give_back(&self, started: &Started) {
+        let mut shared = self.lock();
+        shared.schedule.give_back(started);
+        self.counts.in_flight.fetch_sub(1, Ordering::Relaxed);
+        self.wake_first(shared);
     }
 
     /// Sleeps until the frame has its turn.
@@ -182,6 +196,17 @@ impl Gate {
 }
 
 impl Shared {
+    /// If nobody waits and nothing is limited, that is all.
+    fn start_at_once(&mut self, frame: u64, now: Instant) -> Option<Started> {
+        if self.schedule.first().is_some_and(|first| first <= frame) {
+            return None;
+        }
+        match self.schedule.start(now) {
+            Turn::Now(started) => Some(started),
+            Turn::At(_) | Turn::AfterAnEnd => None,
+        }
+    }
+
     /// Whether this frame may start. Only the first one asks for the time.
     fn turn(&mut self, frame: u64, now: Instant) -> Turn {
         if self.schedule.first() != Some(frame) {

@@ -33,6 +33,7 @@ use gate::Gate;
 use retry::{Again, Next};
 use tries::Tries;
 
+pub use pace::Started;
 pub use retry::Policy;
 
 const UNAUTHORIZED: u16 = 401;
@@ -81,42 +82,61 @@ impl Uploader {
     /// Sends the body until the server has answered, or until it must not be sent again. `None`: an earlier
     /// frame has failed or the run is to stop, so this one is not wanted.
     pub fn upload(&self, body: &Body) -> Option<Upload> {
-        let (mut tries, mut not_before) = (Tries::default(), None);
+        let started = self.wait_for_start(body.frame)?;
+        self.upload_started(body, started)
+    }
+
+    /// Waits until the first attempt for this frame may start; `None` if it is not wanted. The start is for
+    /// `upload_started`, or given back.
+    pub fn wait_for_start(&self, frame: u64) -> Option<Started> {
+        self.gate.wait(frame, None)
+    }
+
+    /// The same, but `None` if it would wait.
+    pub fn start_at_once(&self, frame: u64) -> Option<Started> {
+        self.gate.start_at_once(frame)
+    }
+
+    pub fn give_back(&self, started: &Started) {
+        self.gate.give_back(started);
+    }
+
+    /// The same as `upload`, with the first start in hand.
+    pub fn upload_started(&self, body: &Body, mut started: Started) -> Option<Upload> {
+        let mut tries = Tries::default();
         let (mut begun, mut is_posted, mut is_renewed) = (0, false, false);
-        loop {
-            let started = self.gate.wait(body.frame, not_before)?;
+        let (result, elapsed, given_up, is_over) = loop {
+            let begin = Instant::now();
             let headers = self.headers.current();
             let result = self.attempt(body, &headers, &mut is_posted);
             begun += u32::from(reach(&result) != Reach::Nothing);
             self.count_refusal(&result);
-            let (given_up, is_over) =
-                match self.gate.report(body.frame, &started, &mut tries, &result) {
-                    Next::Again(again) => {
-                        self.tell_retry(body.frame, &result, tries.attempts, &again);
-                        not_before = again.not_before;
-                        continue;
-                    }
-                    Next::Done(_) if !is_renewed && self.renews(body.frame, &result, &headers) => {
-                        (is_renewed, not_before) = (true, None);
-                        continue;
-                    }
-                    Next::Done(given_up) => (given_up, false),
-                    Next::Over(why) => (Some(why), true),
-                };
-            let elapsed = started.at.elapsed();
-            let ends_run = is_over || is_hopeless(&result);
-            self.stop_at_failure(body.frame, &result, ends_run);
-            let may_have_arrived = self.leaves_out(&result);
-            return Some(Upload {
-                attempts: begun,
-                is_posted,
-                elapsed,
-                result,
-                given_up,
-                ends_run,
-                may_have_arrived,
-            });
-        }
+            let not_before = match self.gate.report(body.frame, &started, &mut tries, &result) {
+                Next::Again(again) => {
+                    self.tell_retry(body.frame, &result, tries.attempts, &again);
+                    again.not_before
+                }
+                Next::Done(_) if !is_renewed && self.renews(body.frame, &result, &headers) => {
+                    is_renewed = true;
+                    None
+                }
+                Next::Done(given_up) => break (result, begin.elapsed(), given_up, false),
+                Next::Over(why) => break (result, begin.elapsed(), Some(why), true),
+            };
+            started = self.gate.wait(body.frame, not_before)?;
+        };
+        let ends_run = is_over || is_hopeless(&result);
+        self.stop_at_failure(body.frame, &result, ends_run);
+        let may_have_arrived = self.leaves_out(&result);
+        Some(Upload {
+            attempts: begun,
+            is_posted,
+            elapsed,
+            result,
+            given_up,
+            ends_run,
+            may_have_arrived,
+        })
     }
 
     /// Whether this would be repeated with --retry-all-errors.

@@ -123,6 +123,11 @@ impl Pace {
         Started { at: now, under_way }
     }
 
+    /// The attempt was not made after all.
+    pub fn give_back(&mut self, started: &Started) {
+        self.recent.forget(started.at);
+    }
+
     /// The server has taken the frame.
     pub fn accepted(&mut self, started: &Started, now: Instant) {
         if self.is_open() {

@@ -40,6 +40,14 @@ impl Recent {
         }
     }
 
+    /// The attempt that started then was none.
+    pub fn forget(&mut self, at: Instant) {
+        let is_it = |attempt: &Attempt| attempt.at == at && attempt.state == State::UnderWay;
+        if let Some(index) = self.0.iter().rposition(is_it) {
+            self.0.remove(index);
+        }
+    }
+
     /// Of attempts under way, those that started up to `silent_until` count as accepted: a refusal would have come.
     /// `drift` is the share of refusals that is no excess.
     pub fn tally(

@@ -130,6 +130,12 @@ impl<R: FnMut() -> f64> Schedule<R> {
         self.pace.is_open() && self.retry.is_calm()
     }
 
+    /// The attempt was not made after all. Its time is spent.
+    pub fn give_back(&mut self, started: &Started) {
+        self.under_way -= 1;
+        self.pace.give_back(started);
+    }
+
     /// An attempt has ended. `wall` is the time to compare dates with.
     pub fn end(
         &mut self,

@@ -91,6 +91,11 @@ mod output {
     mod stdout;
 }
 
+mod pipeline {
+    mod latest;
+    mod live;
+}
+
 mod stop {
     mod endings;
     mod reader;

@@ -77,6 +77,15 @@ const BAD: &[(&str, &str)] = &[
         "SIZE URL --pix-fmt=",
         "--pix-fmt: '': takes one of rgb24 bgr24 rgba bgra argb abgr gray ya8 rgb48le rgb48be rgba64le rgba64be gray16le gray16be ya16le ya16be gbrp grayf32le rgbf32le rgbf64le",
     ),
+    (
+        "SIZE URL --latest --skip 3",
+        "--skip: cannot go with --latest; which frames are dropped there is chance",
+    ),
+    (
+        "SIZE URL --skip 0 --latest",
+        "--skip: cannot go with --latest; which frames are dropped there is chance",
+    ),
+    ("SIZE URL --latest=yes", "--latest: takes no value"),
     ("SIZE URL --skip -1", "--skip: -1: takes a whole number from 0 to 18446744073709551615"),
     ("SIZE URL --skip 1.5", "--skip: 1.5: takes a whole number from 0 to 18446744073709551615"),
     (

@@ -95,7 +95,7 @@ impl Run {
             }
             Ok(None)
         });
-        let started = pipeline::start(input, Encoder, Arc::new(Request), uploader, jobs);
+        let started = pipeline::start(input, Encoder, Arc::new(Request), uploader, jobs, false);
         let (answers, halt) = started.unwrap();
         let (answers, halt) = (Some(answers), Some(halt));
         Run { answers, halt, begun, counts, asked: Arc::default(), process }
@@ -117,6 +117,7 @@ impl Run {
                     assert!(response.is_success() && response.body == place, "frame {place}");
                     *(if gap == 0 { &mut lines } else { &mut beyond }) += 1;
                 }
+                Answer::Dropped(_) => panic!("this is no live source"),
                 Answer::Unsent(Unsent::NotWanted) => gap += 1,
                 Answer::Unsent(_) => panic!("frame {lines} is unsent for another reason"),
             }

@@ -107,6 +107,9 @@ recipes! {
     png_files: shell::png_files, RECIPES, "cat *.png |", [];
     raw_files: shell::raw_files, RECIPES, "| nl -v 0", [];
     live_source: media::live, RECIPES, "testsrc=duration=5", ["ffmpeg"];
+    camera: media::camera, RECIPES, "duration=4:rate=30", ["ffmpeg"];
+    camera_of_opencv: python::camera, RECIPES, "python3 camera.py |",
+        ["python cv2", "ffmpeg", "jq"];
     line_of_curl: shell::both_lines_of_curl, RECIPES, "curl -F key=k", ["curl"];
     form_with_a_key: shell::first_look, RECIPES, "'key=<key.txt' https", [];
     numbers: servers::numbers, RECIPES, "frame={{n}}", [];

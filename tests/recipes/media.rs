@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use crate::documents::Block;
+use crate::recorder::Answer;
 use crate::seen::{Picture, assert_lines, assert_posted, png_of};
 use crate::trial::{Trial, frame};
 
@@ -51,6 +52,24 @@ pub fn live(block: &Block) {
     at_once.text = block.text.replace(" -re ", " ");
     assert_ne!(at_once.text, block.text);
     assert_lines(&lines, &Picture::all(64, 64, &Trial::new(&at_once).produced()));
+}
+
+/// Each frame has its line, and the server has seen some of them, in their order, and the last one.
+pub fn camera(block: &Block) {
+    let trial = Trial::with(block, &["--delay", "0.2"], |_| Answer::Receiver);
+    let lines = trial.run().ok().lines();
+    let mut at_once = block.clone();
+    at_once.text = block.text.replace(" -re ", " ");
+    assert_ne!(at_once.text, block.text);
+    let pictures = Picture::all(320, 240, &Trial::new(&at_once).produced());
+    assert_eq!((lines.len(), pictures.len()), (120, 120));
+    let answered: Vec<_> = (0..120).filter(|&number| !lines[number].is_empty()).collect();
+    // At five a second, and fewer on a busy machine.
+    assert!((3..=24).contains(&answered.len()), "{answered:?}");
+    assert_eq!((answered[0], answered.last()), (0, Some(&119)));
+    let answers: Vec<_> = answered.iter().map(|&number| lines[number].clone()).collect();
+    let newest: Vec<_> = answered.iter().map(|&number| pictures[number].clone()).collect();
+    assert_lines(&answers, &newest);
 }
 
 /// Three JPEG files of two sizes.

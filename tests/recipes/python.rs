@@ -3,6 +3,7 @@
 use serde_json::{Value, json};
 
 use crate::documents::{Block, blocks};
+use crate::recorder::Answer;
 use crate::seen::{Picture, assert_lines, assert_posted};
 use crate::trial::Trial;
 
@@ -94,6 +95,23 @@ pub fn opencv(block: &Block) {
     let rgb: Vec<u8> = bgr.chunks(3).flat_map(|pixel| [pixel[2], pixel[1], pixel[0]]).collect();
     assert_ne!(rgb, bgr);
     assert_lines(&trial.run().ok().lines(), &Picture::all(64, 64, &rgb));
+}
+
+/// The frames that the server has seen, by the numbers that the lines give them, and the last one among them.
+pub fn camera(block: &Block) {
+    let trial = Trial::with(block, &["--delay", "0.05"], |_| Answer::Receiver);
+    crate::media::write_film(&trial);
+    let bgr = trial.produced();
+    let rgb: Vec<u8> = bgr.chunks(3).flat_map(|pixel| [pixel[2], pixel[1], pixel[0]]).collect();
+    let pictures = Picture::all(320, 240, &rgb);
+    let lines = trial.run().ok().lines();
+    let answers: Vec<(usize, f64, String)> =
+        lines.iter().map(|line| serde_json::from_str(line).unwrap()).collect();
+    assert!(answers.iter().all(|(_, behind, _)| *behind >= 0.05), "{answers:?}");
+    assert_eq!(answers.last().map(|(number, ..)| *number), Some(pictures.len() - 1));
+    let seen: Vec<_> = answers.iter().map(|(.., body)| body.clone()).collect();
+    let newest: Vec<_> = answers.iter().map(|(number, ..)| pictures[*number].clone()).collect();
+    assert_lines(&seen, &newest);
 }
 
 pub fn matplotlib(block: &Block) {

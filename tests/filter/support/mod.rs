@@ -7,6 +7,7 @@ pub mod folder;
 pub mod foreign;
 pub mod form_server;
 pub mod images;
+pub mod live;
 pub mod native;
 pub mod nginx;
 pub mod ports;

@@ -4,6 +4,7 @@ use std::fs;
 use std::path::PathBuf;
 use std::process::Command;
 
+use super::program::Running;
 use super::wait_until;
 
 /// Those that stop a run, by number and name.
@@ -69,11 +70,21 @@ pub fn threads(pid: u32, name: &str) -> Vec<PathBuf> {
 
 /// poll and ppoll on x86-64, ppoll on others.
 const POLL: [&str; 3] = ["7", "271", "73"];
+const READ: [&str; 2] = ["0", "63"];
 const WRITE: [&str; 2] = ["1", "64"];
 
 /// Whether a thread sleeps in one of these system calls.
 fn is_in(place: &str, calls: &[&str]) -> bool {
     place.split_once(' ').is_some_and(|(number, _)| calls.contains(&number))
+}
+
+/// Whether a program with --latest has read all that was written to it, and waits for more.
+pub fn has_read_all(program: &Running) -> bool {
+    let left = program.stdin.as_ref().map(|stdin| rustix::io::ioctl_fionread(stdin).unwrap());
+    let waits = |thread: &PathBuf| {
+        fs::read_to_string(thread.join("syscall")).is_ok_and(|place| is_in(&place, &READ))
+    };
+    left == Some(0) && threads(program.pid(), "read").first().is_some_and(waits)
 }
 
 /// Whether the main thread waits in write(2).

@@ -1,0 +1,113 @@
+//! An upload into the report on its frame: the line's response, and the cause of a failure in words.
+
+use std::cell::Cell;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use super::redirect;
+use crate::http::Response;
+use crate::messages::Secrets;
+use crate::pipeline::Uploaded;
+use crate::request::Request;
+use crate::upload::Upload;
+
+/// The error of a frame in whose place a newer one was taken.
+const DROPPED: &str = "dropped: a newer frame came";
+
+/// The report on one frame.
+pub struct Told {
+    pub attempts: u32,
+    /// The duration of the last attempt.
+    pub elapsed: Duration,
+    /// The time at which the frame's last byte was there; of a frame that was dropped, nobody knows it.
+    pub read_at: Option<Instant>,
+    pub response: Option<Response>,
+    /// The reason why there is no response, or why it is a failure.
+    pub failure: Option<String>,
+    /// Whether it would be repeated, had the user asked for that.
+    pub may_have_arrived: bool,
+    /// Whether the run ends with this report.
+    pub ends_run: bool,
+}
+
+/// Makes the reports of a run.
+pub struct Telling {
+    pub keep_going: bool,
+    pub request: Arc<Request>,
+    pub secrets: Arc<Secrets>,
+    /// Whether --retry-all-errors has been spoken of.
+    pub has_advised: Cell<bool>,
+}
+
+impl Telling {
+    pub fn of_upload(&self, frame: u64, uploaded: Uploaded) -> Told {
+        let Uploaded { upload, read_at } = uploaded;
+        let tried = tried(&upload);
+        let Upload { attempts, elapsed, result, ends_run, may_have_arrived, .. } = upload;
+        let (response, cause) = match result {
+            Ok(response) if response.is_success() => (Some(response), None),
+            Ok(response) => {
+                let refusal = self.refusal(frame, &response);
+                (Some(response), Some(refusal))
+            }
+            Err(failure) => (None, Some(failure.cause)),
+        };
+        let ends_run = cause.is_some() && (ends_run || !self.keep_going);
+        let failure = cause.map(|cause| format!("upload: {cause}{tried}"));
+        let read_at = Some(read_at);
+        Told { attempts, elapsed, read_at, response, failure, may_have_arrived, ends_run }
+    }
+
+    /// A frame that was never tried.
+    pub fn of_untried(&self, cause: String, read_at: Instant) -> Told {
+        Told { read_at: Some(read_at), ends_run: !self.keep_going, ..without_attempt(cause) }
+    }
+
+    /// A frame that was dropped. That is no failure.
+    pub fn of_dropped(&self) -> Told {
+        without_attempt(DROPPED.to_owned())
+    }
+
+    /// What is said of the first frame that was not sent again because it may have arrived.
+    pub fn advice_once(&self, told: &Told) -> &'static str {
+        match told.may_have_arrived && !self.has_advised.replace(true) {
+            true => "; it may have arrived: --retry-all-errors would send it again",
+            false => "",
+        }
+    }
+
+    /// The message for a response whose status is not 2xx.
+    fn refusal(&self, frame: u64, response: &Response) -> String {
+        let cause = response.cause();
+        let Some(location) = &response.location else { return cause };
+        let own = self.request.url(frame);
+        let place = redirect::place(location, &own, &self.secrets);
+        // Only these say that the same request is wanted there (RFC 9110, 15.4.8 and 15.4.9).
+        let is_same = matches!(response.status, 307 | 308);
+        let advice = redirect::advice(location, &own).filter(|_| is_same);
+        let advice = advice.map_or_else(String::new, |advice| format!("; {advice}"));
+        format!("{cause}, redirect to {place} not followed{advice}")
+    }
+}
+
+fn without_attempt(cause: String) -> Told {
+    Told {
+        attempts: 0,
+        elapsed: Duration::ZERO,
+        read_at: None,
+        response: None,
+        failure: Some(cause),
+        may_have_arrived: false,
+        ends_run: false,
+    }
+}
+
+/// The number of attempts, and the reason why there was no other; empty if one attempt was all.
+fn tried(upload: &Upload) -> String {
+    match (upload.attempts, &upload.given_up) {
+        (0 | 1, None) => String::new(),
+        (1, Some(why)) => format!(" ({why})"),
+        (count, None) => format!(" ({count} attempts)"),
+        (count, Some(why)) => format!(" ({count} attempts; {why})"),
+    }
+}
