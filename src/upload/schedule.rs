@@ -205,6 +205,22 @@ mod tests {
     }
 
     #[test]
+    fn a_start_that_is_given_back_leaves_its_room_and_its_time_is_spent() {
+        let mut schedule = schedule(SECOND);
+        let now = Instant::now();
+        let Turn::Now(started) = schedule.start(now) else { panic!("nothing is limited") };
+        let no_room =
+            Ended { outcome: Some(Outcome::NoRoom), is_response: false, retry_after: None };
+        let Turn::Now(second) = schedule.start(now + SECOND) else { panic!("one at once") };
+        let mut tries = Tries::default();
+        schedule.end(1, &second, &mut tries, &no_room, now + SECOND, SystemTime::now);
+        assert_eq!(schedule.start(now + 2 * SECOND), Turn::AfterAnEnd);
+        schedule.give_back(&started);
+        assert_eq!(schedule.start(now + SECOND), Turn::At(now + 2 * SECOND));
+        assert!(starts(&mut schedule, now + 2 * SECOND));
+    }
+
+    #[test]
     fn a_rate_does_not_drift_with_late_starts() {
         let mut schedule = schedule(SECOND / 1000);
         let begin = Instant::now();

@@ -151,6 +151,24 @@ fn a_frame_without_a_response_is_not_answered() {
 }
 
 #[test]
+fn it_counts_the_frames_that_are_dropped() {
+    let (server, released) = holding(8, |request| {
+        if tiny_number(&request.body) == 0 {
+            // The others come meanwhile.
+            thread::sleep(Duration::from_millis(500));
+        }
+        ok("line")
+    });
+    let Some(program) = on_terminal(100, "--latest", "> /dev/null", 9, &server) else { return };
+    let told = |stream: &[u8]| {
+        let text = Screen::of(stream).text();
+        text.starts_with("pngpost: 1 answered, 1 in flight, ")
+            && text.ends_with(" s behind, 7 dropped, 0 failed")
+    };
+    watch(program, told, || released.store(true, Ordering::Release));
+}
+
+#[test]
 fn it_is_drawn_at_most_five_times_a_second() {
     let begin = Instant::now();
     let (server, released) = holding(2000, |_| ok("line"));

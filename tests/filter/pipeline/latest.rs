@@ -5,15 +5,18 @@ use std::sync::{Arc, Condvar, Mutex};
 
 use crate::support::engine::{Engine, test_each_engine};
 use crate::support::images::{npy, pgm};
-use crate::support::program::{Running, command, run};
+use crate::support::program::{self, Running, command, run};
 use crate::support::server::{Server, ok, response, response_with};
 use crate::support::signals::{has_read_all, stop, threads};
 use crate::support::turnstile::Turnstile;
-use crate::support::{PATIENCE, decode, tiny, tiny_frames, tiny_number, wait_until};
+use crate::support::{
+    BIG_BYTES, PATIENCE, decode, noise, tiny, tiny_frames, tiny_number, wait_until,
+};
 
 test_each_engine! {
     no_frame_is_dropped_while_a_job_is_free_and_the_last_one_never
     lines_of_dropped_frames_come_out_as_soon_as_all_earlier_ones_are_in
+    lines_of_frames_that_are_dropped_while_the_rate_holds_the_next_one_back_come_out
     a_frame_that_waits_for_its_next_attempt_is_not_replaced
     a_program_that_writes_one_frame_and_then_reads_one_line_never_hangs
 }
@@ -65,9 +68,10 @@ fn write_and_wait(program: &mut Running, frames: impl IntoIterator<Item = u32>) 
     wait_until("the frames are read", || has_read_all(program));
 }
 
-/// Closes stdin, and waits until the program has read to its end.
-fn end_input(program: &mut Running) {
+/// Closes stdin, and waits until the program has read to its end. The server has got a frame before that.
+fn end_input(program: &mut Running, server: &Server) {
     program.stdin = None;
+    wait_until("the program reads", || !server.requests().is_empty());
     wait_until("the input is read to its end", || threads(program.pid(), "read").is_empty());
 }
 
@@ -76,7 +80,7 @@ fn no_frame_is_dropped_while_a_job_is_free_and_the_last_one_never(engine: Engine
         let holding = Holding::new();
         let mut program = holding.start(engine, &["-j", jobs]);
         program.write(&tiny_frames(9));
-        end_input(&mut program);
+        end_input(&mut program, &holding.server);
         holding.wait_for(first as usize);
         holding.release(0..9);
         let run = program.finish().ok();
@@ -116,6 +120,24 @@ fn lines_of_dropped_frames_come_out_as_soon_as_all_earlier_ones_are_in(engine: E
     program.finish().ok();
 }
 
+/// The next start is an hour away.
+fn lines_of_frames_that_are_dropped_while_the_rate_holds_the_next_one_back_come_out(
+    engine: Engine,
+) {
+    for jobs in ["1", "4"] {
+        let holding = Holding::new();
+        holding.release([0]);
+        let mut program = holding.start(engine, &["--rate", "1/h", "-j", jobs]);
+        program.write(&tiny(0));
+        assert_eq!(program.line(), "answer 0");
+        program.write(&tiny_frames(6)[3..]);
+        (1..5).for_each(|_| assert_eq!(program.line(), ""));
+        stop(program.pid(), "SIGTERM");
+        program.end().stops(15, "stopped by SIGTERM; 5 lines are out");
+        assert_eq!(holding.frames(), [0]);
+    }
+}
+
 /// While it is refused for now, 50 newer ones come.
 fn a_frame_that_waits_for_its_next_attempt_is_not_replaced(engine: Engine) {
     let server = Server::answering(|number, request| match number {
@@ -152,7 +174,7 @@ fn seven_dropped(options: &[&str]) -> Running {
     let holding = Holding::new();
     let mut program = holding.start(Engine::Kept, options);
     program.write(&tiny_frames(9));
-    end_input(&mut program);
+    end_input(&mut program, &holding.server);
     holding.release(0..9);
     holding.wait_for(2);
     program
@@ -216,7 +238,7 @@ fn streams_with_headers_are_live_sources_too() {
         });
         let mut program = Running::start(command(&["--latest", "--raw", &server.url()]));
         program.write(&stream);
-        end_input(&mut program);
+        end_input(&mut program, &server);
         release.pass_one();
         let expected = ["[0]", "", "", "", "", "", "", "", "[8]"];
         assert_eq!(program.finish().ok().lines(), expected);
@@ -229,7 +251,7 @@ fn input_that_ends_inside_a_frame_is_an_error_after_the_last_whole_one() {
     let mut program = holding.start(Engine::Kept, &[]);
     program.write(&tiny_frames(9));
     program.write(&[0]);
-    end_input(&mut program);
+    end_input(&mut program, &holding.server);
     holding.release(0..9);
     let run = program.finish().fails(3, "frame 9: input ends after 1 of 3 bytes");
     assert_eq!((run.lines().len(), &*run.lines()[8]), (9, "answer 8"));
@@ -257,6 +279,38 @@ fn a_run_that_is_stopped_prints_the_lines_of_what_is_under_way_without_the_advic
         let answers = run.lines().iter().filter(|line| !line.is_empty()).count();
         assert_eq!((answers, holding.frames().len()), (jobs, jobs));
     }
+}
+
+/// Encoding takes seconds, and has begun.
+#[test]
+fn a_frame_that_is_being_encoded_when_the_run_stops_is_not_sent() {
+    let server = Server::answering(|_, _| ok("answer"));
+    let arguments = ["--latest", "-s", "2000x2000", "-z", "high", &server.url()];
+    let mut program = Running::start(command(&arguments));
+    program.write(&noise(1, BIG_BYTES));
+    wait_until("the frame is read", || has_read_all(&program));
+    stop(program.pid(), "SIGINT");
+    let run = program.end().stops(2, "stopped by SIGINT; 0 lines are out");
+    assert_eq!((run.stdout.len(), server.requests().len()), (0, 0));
+}
+
+#[test]
+fn a_bad_sample_fails_its_frame_and_no_other() {
+    let server = Server::answering(|_, request| ok(format!("{:?}", decode(&request.body).pixels)));
+    let url = server.url();
+    let arguments = ["--latest", "-s", "1x1", "-p", "grayf32le", "--raw", "--keep-going", &url];
+    let mut program = Running::start(command(&arguments));
+    for (sample, line) in [(1.0, "[1]"), (f32::NAN, ""), (3.0, "[3]"), (f32::NAN, ""), (5.0, "[5]")]
+    {
+        program.write(&f32::to_le_bytes(sample));
+        assert_eq!(program.line(), line);
+    }
+    let run = program.finish();
+    let messages: Vec<_> = run.stderr.lines().map(|line| line.split(": ").nth(1)).collect();
+    assert_eq!((run.status, messages), (Some(1), vec![Some("frame 1"), Some("frame 3")]));
+    let without = &arguments[..6];
+    let run = program::run(&[without, &[&*url]].concat(), &f32::to_le_bytes(f32::NAN));
+    assert_eq!((run.status, run.stdout.len()), (Some(3), 0), "{}", run.stderr);
 }
 
 #[test]

@@ -19,6 +19,7 @@ test_each_engine! {
     stdin_is_not_read_on_while_nobody_takes_the_lines
     memory_does_not_grow_with_the_number_of_frames
     memory_stays_below_the_bound_of_the_manual
+    memory_stays_below_the_bound_of_a_live_source
 }
 
 fn at_most_as_many_uploads_as_jobs_are_in_flight(engine: Engine) {
@@ -133,6 +134,20 @@ impl Needs {
         let formula = ".Dl 20 MB + E (F + 3 W + 8 P) + J (C P + 8 R + 0.4 MB)\n";
         assert!(manual.contains(formula), "the manual has another bound");
         let e = thread::available_parallelism().unwrap().get();
+        self.with_encoders(e, engine)
+    }
+
+    /// With --latest each job encodes, and there are three frames more.
+    fn bound_of_live_source(&self, engine: Engine) -> usize {
+        let manual = include_str!("../../../man/pngpost.1");
+        assert!(
+            manual.contains("\neach job encodes, so E is J, and there are up to three frames more")
+        );
+        let e = thread::available_parallelism().unwrap().get();
+        self.with_encoders(self.jobs.max(e), engine) + 3 * self.f
+    }
+
+    fn with_encoders(&self, e: usize, engine: Engine) -> usize {
         let c = match engine {
             Engine::Kept => 2,
             Engine::Minreq => 6,
@@ -189,4 +204,34 @@ fn memory_stays_below_the_bound_of_the_manual(engine: Engine) {
         program.stdin = Some(feeder.join().unwrap());
         program.finish().ok();
     }
+}
+
+/// Frames come until every job has had some, and each is held until all jobs hold one.
+fn memory_stays_below_the_bound_of_a_live_source(engine: Engine) {
+    let bytes = 3_000_000;
+    let needs = Needs { f: bytes, w: 3000, p: bytes + 2000, r: 100_000, jobs: 4 };
+    let arrived = Arc::new(AtomicUsize::new(0));
+    let seen = Arc::clone(&arrived);
+    let answer = ok("x".repeat(needs.r));
+    let server = Server::answering(move |number, request| {
+        assert!(request.body.len() <= needs.p);
+        seen.fetch_add(1, Ordering::AcqRel);
+        let round = number / needs.jobs * needs.jobs + needs.jobs;
+        wait_until("all jobs hold one", || seen.load(Ordering::Acquire) >= round);
+        answer.clone()
+    });
+    let arguments = ["--latest", "-s", "1000x1000", "--raw", "-j", "4", &server.url()];
+    let mut program = Running::start(engine.command(&arguments));
+    let mut stdout = program.stdout.take().unwrap();
+    let reader = thread::spawn(move || std::io::copy(&mut stdout, &mut std::io::sink()));
+    let frame = noise(1, bytes);
+    // At a round's end fewer jobs than all may be free for the newest frames: more come.
+    while arrived.load(Ordering::Acquire) < 5 * needs.jobs {
+        program.write(&frame);
+    }
+    let (peak, bound) = (program.memory("VmHWM") * 1024, needs.bound_of_live_source(engine) as u64);
+    println!("{peak} of {bound} bytes");
+    assert!(peak < bound, "{peak} bytes are over the bound of {bound}");
+    drop(program);
+    reader.join().unwrap().unwrap();
 }
