@@ -1,8 +1,8 @@
 //! Answers into lines on standard output.
 //!
 //! An answer's line is out before the next answer is looked at (promises 1 and 2). The message about a failed
-//! frame follows its line. stdout carries lines and nothing else. After a frame that a stopped run has dropped
-//! there are no lines: the lines have no gap.
+//! frame follows its line. stdout carries lines and nothing else. After a frame that a stopped run has not
+//! sent there are no lines: the lines have no gap.
 
 mod line;
 mod record;
@@ -45,7 +45,7 @@ pub struct Lines {
 pub struct SoFar {
     /// Frames with a place before the gap that the server may have got.
     posted: u64,
-    /// Frames from the gap on: the first frame that the stopped run has dropped, and those after it.
+    /// Frames from the gap on: the first frame that the stopped run has not sent, and those after it.
     beyond: u64,
     /// Whether one of those has failed, and ends the run.
     has_failed_beyond: bool,

@@ -1,8 +1,8 @@
 //! A live source (--latest): stdin is read as fast as it comes, and the frame that goes out is the newest.
 //!
-//! One thread reads, and waits for nothing else. A job takes a frame only once its upload may start: a frame
-//! that waited for that behind the choice would be old. So it is the job that encodes, and a frame that is
-//! dropped is never encoded.
+//! One thread reads, and waits for nothing but the input. A job takes a frame only once the upload may start,
+//! because a frame that is chosen earlier grows old while it waits. So the job itself encodes it, and a frame
+//! that is dropped is never encoded.
 
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -93,6 +93,8 @@ impl Reader {
 impl Job {
     fn run(&self, live: &Arc<Live>) {
         while self.answer_next(live).is_some() {}
+        // If frames are left, an earlier one has failed, or the run is to stop.
+        live.cut_off();
     }
 
     /// `None` if there is no further frame, or none is wanted.
@@ -131,6 +133,13 @@ impl Job {
             uploader.fail(*frame);
         }
         Answer::Unsent(unsent)
+    }
+}
+
+/// Nobody wants answers any more.
+impl Drop for LiveAnswers {
+    fn drop(&mut self) {
+        self.live.cut_off();
     }
 }
 

@@ -100,7 +100,7 @@ impl Halt {
         self.uploader.counts.in_flight.load(Ordering::Relaxed)
     }
 
-    /// From now on the input is not waited for, even inside a frame. Frames that are not under way are dropped.
+    /// From now on the input is not waited for, even inside a frame. Frames that are not under way are never sent.
     pub fn wait_for_nothing(&self) {
         match &self.unsent {
             Waiting::Encoded(encoded) => encoded.cut_off(),
