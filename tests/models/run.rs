@@ -71,12 +71,22 @@ impl Run {
         last: Last,
         answer: impl Fn(usize, usize, u64) -> Reply + Send + Sync + 'static,
     ) -> Self {
-        Run::in_process(Arc::default(), jobs, last, answer)
+        Run::in_process(Arc::default(), jobs, false, last, answer)
+    }
+
+    /// Of a live source.
+    fn live(
+        jobs: usize,
+        last: Last,
+        answer: impl Fn(usize, usize, u64) -> Reply + Send + Sync + 'static,
+    ) -> Self {
+        Run::in_process(Arc::default(), jobs, true, last, answer)
     }
 
     fn in_process(
         process: Arc<Process>,
         jobs: usize,
+        latest: bool,
         last: Last,
         answer: impl Fn(usize, usize, u64) -> Reply + Send + Sync + 'static,
     ) -> Self {
@@ -95,7 +105,7 @@ impl Run {
             }
             Ok(None)
         });
-        let started = pipeline::start(input, Encoder, Arc::new(Request), uploader, jobs, false);
+        let started = pipeline::start(input, Encoder, Arc::new(Request), uploader, jobs, latest);
         let (answers, halt) = started.unwrap();
         let (answers, halt) = (Some(answers), Some(halt));
         Run { answers, halt, begun, counts, asked: Arc::default(), process }
@@ -117,7 +127,9 @@ impl Run {
                     assert!(response.is_success() && response.body == place, "frame {place}");
                     *(if gap == 0 { &mut lines } else { &mut beyond }) += 1;
                 }
-                Answer::Dropped(_) => panic!("this is no live source"),
+                Answer::Dropped(count) => {
+                    *(if gap == 0 { &mut lines } else { &mut beyond }) += count
+                }
                 Answer::Unsent(Unsent::NotWanted) => gap += 1,
                 Answer::Unsent(_) => panic!("frame {lines} is unsent for another reason"),
             }
@@ -233,7 +245,7 @@ fn a_second_signal_ends_the_process_at_once_whatever_hangs() {
             hanging.hang();
             accepted()
         };
-        let mut run = Run::in_process(Arc::clone(&process), 2, Last::Silence, answer);
+        let mut run = Run::in_process(Arc::clone(&process), 2, false, Last::Silence, answer);
         let asked = Arc::clone(&run.asked);
         let mut stopping = Stopping::new(Arc::clone(&asked), run.halt.take().unwrap());
         let signals = thread::spawn(move || {
@@ -315,6 +327,64 @@ fn a_frame_that_fails_ends_the_run_behind_its_answer() {
     });
 }
 
+/// The last frame is answered, and none twice.
+fn live(jobs: usize) {
+    let mut run = Run::live(jobs, Last::End, always);
+    assert_eq!(run.lines(), (FRAMES, 0));
+    assert!((1..=FRAMES as usize).contains(&run.begun.load(Relaxed)));
+}
+
+#[test]
+fn one_job_answers_a_live_source_in_order() {
+    check(|| live(1));
+}
+
+#[test]
+fn many_jobs_answer_a_live_source_in_order() {
+    check(|| live(3));
+}
+
+#[test]
+fn a_live_source_whose_server_refuses_is_answered_all_the_same() {
+    check(|| {
+        let answer = |_, _, _| if choose(4) == 0 { trouble() } else { accepted() };
+        let mut run = Run::live(2, Last::End, answer);
+        while let Some(answer) = run.next() {
+            assert!(!matches!(answer, Answer::Unsent(_)));
+        }
+    });
+}
+
+/// What is under way is waited for, and nothing else begins.
+fn live_stopped_by_a_signal(jobs: usize, last: Last) {
+    let mut run = Run::live(jobs, last, always);
+    let stopped = run.stop(Event::Signal);
+    run.lines();
+    drop(run);
+    assert_eq!(stopped.join().unwrap(), None);
+}
+
+#[test]
+fn a_signal_at_any_moment_stops_a_live_source() {
+    check(|| live_stopped_by_a_signal(3, Last::End));
+}
+
+#[test]
+fn a_signal_stops_a_live_source_that_gives_nothing_more() {
+    check(|| live_stopped_by_a_signal(2, Last::Silence));
+}
+
+#[test]
+fn a_reader_that_goes_at_any_moment_stops_a_live_source() {
+    check(|| {
+        let mut run = Run::live(2, Last::End, always);
+        let stopped = run.stop(Event::ReaderGone);
+        run.lines();
+        drop(run);
+        assert!(matches!(stopped.join().unwrap(), None | Some(Ending::ReaderGone)));
+    });
+}
+
 fn with_a_panic(jobs: usize) {
     let answer = |_, _, frame| if frame == 1 { resume_unwind(Box::new(())) } else { accepted() };
     let mut run = Run::start(jobs, Last::End, answer);
@@ -343,6 +413,15 @@ fn one_job_that_panics_loses_its_frame_alone() {
 fn answers_that_nobody_fetches_hold_nobody() {
     check(|| {
         let mut run = Run::start(2, Last::End, always);
+        run.next();
+        drop(run.answers.take());
+    });
+}
+
+#[test]
+fn answers_of_a_live_source_that_nobody_fetches_hold_nobody() {
+    check(|| {
+        let mut run = Run::live(2, Last::End, always);
         run.next();
         drop(run.answers.take());
     });
