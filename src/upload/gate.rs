@@ -16,7 +16,7 @@ use crate::http::{Failure, Outcome, Response};
 
 use crate::progress::Counts;
 
-use super::pace::Started;
+use super::recent::Started;
 use super::retry::{Next, Policy};
 use super::schedule::{Ended, Schedule, Turn};
 use super::tries::Tries;

@@ -4,11 +4,14 @@
 //! there is at most one attempt of a frame at a time, and one answer.
 //!
 //! `gate` is where uploads wait; `schedule` says which of them starts next, and when. For that, `retry` knows
-//! what failed, `tries` how often a frame did, and `pace` what was refused (with `recent` attempts, `chance` for
-//! refusals that mean nothing, and `room` for uploads under way). A simulation runs all but the gate.
+//! what failed, `tries` how often a frame did, and `pace` what was refused: `recent` attempts in their order,
+//! `counts` of them, `fit` for the limit that explains these, `limit` for a pace and its growth, and `room` for
+//! uploads under way. A simulation runs all but the gate.
 
-mod chance;
+mod counts;
+mod fit;
 mod gate;
+mod limit;
 mod pace;
 mod recent;
 mod retry;
@@ -33,7 +36,7 @@ use gate::Gate;
 use retry::{Again, Next};
 use tries::Tries;
 
-pub use pace::Started;
+pub use recent::Started;
 pub use retry::Policy;
 
 const UNAUTHORIZED: u16 = 401;

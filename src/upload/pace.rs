@@ -1,97 +1,103 @@
 //! The pace that a server allows, found out from its refusals. Pure: the clock is passed in.
 //!
-//! Nothing is limited until an attempt is refused with 408, 425, 429 or 503. From then on attempts of all jobs
-//! together start a pace apart. The pace follows CUBIC (RFC 9438): a pace that was refused is remembered,
-//! approached ever more slowly, and left behind ever faster if it is not refused again. Three things differ,
-//! because a limiter is no network:
+//! Nothing is limited until more is refused (with 408, 425, 429 or 503) than chance would. From then on attempts of
+//! all jobs together start a pace apart: a bit below what `fit` finds that the server takes, and from there up
+//! again along the curve of `limit`.
 //!
-//! - It has no queue to drain, so a cut is a tenth and not three. If that is much too little, the rate of
-//!   accepts says how much it takes (as BBR goes by what was delivered), and if nothing is accepted, halves.
-//! - Time is counted in answers as well as in seconds, so that one rule serves one frame a minute and
-//!   thousands a second.
-//! - Refusals may be chance: a server may refuse a tenth of all attempts, and a rule that goes by every refusal
-//!   comes to a halt there. `chance` tells them apart.
+//! A server may take nothing for a while, such as until its quota is renewed: then attempts get rare. If it takes
+//! one again, the pace is that of all accepts since the last such time, which is the quota's share of its period
+//! (BBR goes by what was delivered, too). If it has said how long to wait, that is known at once.
 //!
 //! A server may limit the uploads under way and not their pace: `room`.
 
 use std::time::{Duration, Instant};
 
-use super::chance::{Chance, Tally};
-use super::recent::{Recent, State};
+use super::counts::{Attempt, Explanation};
+use super::fit::Fit;
+use super::limit::{CUT, Limit};
+use super::recent::{Recent, Started};
 use super::room::Room;
 
-/// A cut leaves this much of the refused pace. The curve fills three quarters of the gap, so a run goes at 0.975
-/// of the limit on average.
-const CUT: f64 = 0.9;
+/// No cut leaves less than this of a pace: attempts that were all refused tell no pace.
+const DEEPEST: f64 = 0.25;
 
-/// The time from a cut back to the remembered pace. A cycle costs a refusal or two, so fifty answers keep
-/// refusals below one in twenty. Where seconds count, all runs grow by the same factor in the same time and
-/// the fastest one meets most refusals: two runs get equal shares.
-const CYCLE: f64 = 10.0;
-const CYCLE_ANSWERS: f64 = 50.0;
+/// After so many refusals in a row that cut the pace to less than this share, it was no matter of the pace.
+const DARK: u32 = 4;
+const DARK_SHARE: f64 = 0.3;
 
-/// No cycle is shorter than as many times the time that a refusal takes: later ones must not come in a heap.
-const CYCLE_FEEDBACKS: f64 = 4.0;
-
-/// Without a pace to remember, the pace doubles in the time of as many answers.
-const DOUBLING_ANSWERS: f64 = 8.0;
-
-/// While nothing is accepted, a pace is not halved below this. Twenty refusals then take a bit more than a
+/// While nothing is accepted, attempts get no rarer than this. Twenty refusals then take a bit more than a
 /// minute, which is the time that most quotas are for.
-const SLOWEST_BLIND: f64 = 1.0 / 6.0;
+const SLOWEST: f64 = 1.0 / 6.0;
 
-/// If that pace is refused and accepted by turns, so many times it is tried.
-const OUT_OF_BLIND: f64 = 16.0;
+/// So many accepts tell a pace. If nothing was accepted for less than the time of twice as many, that was an
+/// accident, and the pace is what it was.
+const TELLING: u16 = 16;
 
-/// The share of accepts says something with as many of them.
-const TELLING: f64 = 8.0;
+/// A limit that is so many times what is needed is none.
+const NEEDLESS: f64 = 4.0;
 
 /// The time that a refusal takes at most is forgotten by this factor with each one.
 const SLOWEST_FADES: f64 = 0.95;
 
-/// Refusals that were chance are put to the proof again after this time: half the pace costs something.
-const PROVEN_FOR: Duration = Duration::from_secs(30);
+/// After so many times that long an attempt that is under way counts as accepted.
+const SILENT: f64 = 2.0;
 
-/// How an attempt started.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Started {
-    pub at: Instant,
-    /// Attempts under way, this one included.
-    pub under_way: u32,
-}
+/// So many accepts without a refusal, and all is as if there had never been one.
+const FORGOTTEN: u32 = 2000;
+
+/// Chance is put to the proof again after this time, if it is more than this share. Two runs that both take the
+/// other one's load for chance would both go too fast.
+const PROVEN_FOR: Duration = Duration::from_secs(30);
+const PROVEN_SHARE: f64 = 0.05;
 
 pub struct Pace {
     limit: Option<Limit>,
     room: Room,
-    chance: Chance,
+    fit: Fit,
     recent: Recent,
     /// The last cut. Attempts that started before are no news.
     cut_at: Option<Instant>,
-}
-
-struct Limit {
-    /// Attempts a second.
-    rate: f64,
-    /// The pace that was refused; `None` while it is only known that attempts were too many.
-    remembered: Option<f64>,
-    /// The share of the remembered pace that the cut took.
-    depth: f64,
-    /// Cycles since the cut.
-    progress: f64,
-    last_start: Instant,
+    /// Accepts since the last refusal.
+    accepted_in_a_row: u32,
+    /// The last refusals, between two accepts.
+    row: Row,
     /// The seconds that a refusal takes: the slowest one, fading.
     feedback: f64,
+    /// Accepts since the run began, or since the server began to take some again.
+    accepts: u64,
+    since: Option<Instant>,
+}
+
+/// Refusals in a row.
+#[derive(Default)]
+struct Row {
+    length: u32,
+    last: Option<Instant>,
+    began: Option<Instant>,
+    /// The pace by then, and how much of it was accepted; 0: too few were to say.
+    pace: f64,
+    accepted: f64,
 }
 
 impl Pace {
     pub fn new() -> Self {
-        let (room, chance, recent) = (Room::new(), Chance::new(), Recent::default());
-        Pace { limit: None, room, chance, recent, cut_at: None }
+        Pace {
+            limit: None,
+            room: Room::new(),
+            fit: Fit::new(),
+            recent: Recent::default(),
+            cut_at: None,
+            accepted_in_a_row: 0,
+            row: Row::default(),
+            feedback: 0.0,
+            accepts: 0,
+            since: None,
+        }
     }
 
-    /// Whether nothing is limited. Then the time of an answer does not matter.
+    /// Whether nothing is limited or was refused of late. Then the time of an answer does not matter.
     pub fn is_open(&self) -> bool {
-        self.limit.is_none() && self.room.size().is_none()
+        self.limit.is_none() && self.room.size().is_none() && self.fit.is_empty()
     }
 
     /// Attempts a second, if they are limited.
@@ -116,113 +122,206 @@ impl Pace {
 
     /// An attempt starts, the last of `under_way`. `is_awaited`: the pace has held it back.
     pub fn start(&mut self, now: Instant, under_way: u32, is_awaited: bool) -> Started {
-        self.recent.start(now);
+        self.since.get_or_insert(now);
         if let Some(limit) = &mut self.limit {
-            limit.grow(now, is_awaited);
+            limit.grow(now, is_awaited, self.feedback);
+            let needed = self.recent.pace_since(self.cut_at, now);
+            if !is_awaited && needed.is_some_and(|needed| needed < limit.rate / NEEDLESS) {
+                self.limit = None;
+                self.fit.believe_in_chance();
+            }
         }
-        Started { at: now, under_way }
+        let limit = self.rate().unwrap_or(f64::INFINITY);
+        self.recent.start(now, under_way, limit, is_awaited && limit.is_finite())
     }
 
     /// The attempt was not made after all.
     pub fn give_back(&mut self, started: &Started) {
-        self.recent.forget(started.at);
+        self.recent.forget(started);
     }
 
     /// The server has taken the frame.
     pub fn accepted(&mut self, started: &Started, now: Instant) {
+        self.accepts += 1;
+        self.accepted_in_a_row = self.accepted_in_a_row.saturating_add(1);
         if self.is_open() {
             return;
         }
-        self.recent.end(started.at, State::Accepted);
         self.room.accepted(started.under_way);
-        self.chance.learn(false);
+        if self.row.last.is_some_and(|last| started.at > last) && self.is_dark() {
+            self.end_of_dark(started.at, now);
+        }
+        self.end(started, false, now);
+        if self.limit.is_none() && self.accepted_in_a_row >= FORGOTTEN {
+            self.fit.clear();
+        }
         self.prove(now);
     }
 
-    /// The server has refused the frame for now.
-    pub fn refused(&mut self, started: &Started, now: Instant) {
-        self.recent.end(started.at, State::Refused);
-        self.chance.learn(true);
-        if self.prove(now) {
-            return;
+    /// The server has refused the frame for now, and perhaps said how long to wait.
+    pub fn refused(&mut self, started: &Started, now: Instant, wait: Option<Duration>) {
+        self.accepted_in_a_row = 0;
+        self.feedback = (now - started.at).as_secs_f64().max(SLOWEST_FADES * self.feedback);
+        self.row.last = Some(now);
+        match wait {
+            Some(wait) if self.is_news(started) => self.wait_for(now + wait, now),
+            Some(_) => {}
+            None => self.end(started, true, now),
         }
-        // Attempts that were under way with the one before count once, all together.
-        if self.cut_at.is_some_and(|cut_at| started.at <= cut_at) {
-            return;
-        }
-        if self.room.refused(started.under_way) {
-            self.limit = None;
-            self.start_anew(now);
-            return;
-        }
-        let known = self.limit.as_ref().map_or(0.0, |limit| limit.feedback);
-        let feedback = (now - started.at).as_secs_f64().max(SLOWEST_FADES * known);
-        let tally = self.tally(started.at, now, feedback);
-        if let Some(limit) = &mut self.limit {
-            limit.feedback = feedback;
-        }
-        if tally.accepted + tally.refused < 1.0 {
-            return;
-        }
-        match &mut self.limit {
-            None => self.limit = Some(Limit::first(&tally, feedback, now)),
-            Some(limit) => {
-                if !self.chance.is_exceeded(&tally, limit.attempts_a_cycle()) {
-                    return;
-                }
-                limit.cut(&tally, self.chance.share());
-                if let Some(rate) = self.chance.explains(tally) {
-                    limit.go_back_up(rate);
-                } else if limit.rate <= SLOWEST_BLIND && self.chance.is_stuck(limit.rate) {
-                    limit.go_back_up(OUT_OF_BLIND * limit.rate);
-                }
-            }
-        }
-        self.start_anew(now);
     }
 
-    /// Puts chance to the proof, every now and then. Returns whether a proof is under way.
-    fn prove(&mut self, now: Instant) -> bool {
-        let Some(feedback) = self.limit.as_ref().map(|limit| limit.feedback) else { return false };
-        if self.chance.is_in_proof() {
-            let tally = self.tally(now, now, feedback);
-            if let (Some(proof), Some(limit)) = (self.chance.end_proof(tally), &mut self.limit) {
-                if let Some(rate) = proof {
-                    limit.go_back_up(rate);
-                }
-                self.start_anew(now);
-            }
-            return true;
+    /// An attempt has ended; it is looked at as soon as the ends of all earlier ones are known.
+    fn end(&mut self, started: &Started, is_refused: bool, now: Instant) {
+        if !self.recent.end(started, is_refused) && is_refused {
+            self.settle(started, true, now);
         }
-        let is_recent = self.cut_at.is_some_and(|cut_at| now - cut_at < PROVEN_FOR);
-        if is_recent || !self.chance.wants_proof() {
-            return false;
+        let silent = Duration::try_from_secs_f64(SILENT * self.feedback).unwrap_or(Duration::MAX);
+        while let Some((started, is_refused)) = self.recent.settled(now, silent) {
+            self.settle(&started, is_refused, now);
         }
-        let tally = self.tally(now, now, feedback);
-        if tally.accepted < TELLING {
-            return false;
-        }
-        if let Some(limit) = &mut self.limit {
-            limit.halve(tally.rate);
-        }
-        self.chance.begin_proof(tally);
-        self.start_anew(now);
-        true
     }
 
-    fn start_anew(&mut self, now: Instant) {
-        self.recent.clear();
+    fn settle(&mut self, started: &Started, is_refused: bool, now: Instant) {
+        let pace = started.pace.min(self.recent.pace(now));
+        let attempt = Attempt { pace, under_way: started.under_way, is_refused };
+        let is_news = self.is_news(started);
+        self.fit.add(&attempt, is_news);
+        match (is_news, is_refused) {
+            (true, true) => self.slow_down(&attempt, now),
+            (true, false) => self.row.length = 0,
+            (false, _) => {}
+        }
+    }
+
+    /// Whether it started after the last cut. Attempts that were under way with a refused one count once, all
+    /// together.
+    fn is_news(&self, started: &Started) -> bool {
+        self.cut_at.is_none_or(|cut_at| started.at > cut_at)
+    }
+
+    /// An attempt was refused: whether the pace has to do with it.
+    fn slow_down(&mut self, refused: &Attempt, now: Instant) {
+        if self.row.length == 0 {
+            self.begin_row(refused.pace, now);
+        }
+        self.row.length += 1;
+        if self.room.refused(refused.under_way) {
+            self.unlimit(now);
+            self.fit.clear();
+            return;
+        }
+        // What is counted changes with this.
+        let is_exceeded = self.fit.is_exceeded();
+        let Some(rate) = self.rate() else {
+            if is_exceeded {
+                self.limit_first(refused.pace, now);
+            }
+            return;
+        };
+        let Explanation { limit, room, .. } = self.fit.explain();
+        if let Some((size, _)) = room {
+            self.limit_room(size, now);
+        } else if limit.is_infinite() {
+            self.unlimit(now);
+            self.fit.believe_in_chance();
+        } else if self.fit.is_mostly_chance() {
+            self.limit.iter_mut().for_each(Limit::hurry);
+        } else if limit < rate {
+            self.cut(limit, refused.pace, now);
+        }
+    }
+
+    fn begin_row(&mut self, pace: f64, now: Instant) {
+        let pace = self.rate().unwrap_or(f64::INFINITY).min(pace);
+        let is_telling = self.fit.accepted() >= f64::from(TELLING);
+        let accepted = if is_telling { pace * (1.0 - self.fit.refused()) } else { 0.0 };
+        self.row = Row { began: Some(now), pace, accepted, ..self.row };
+    }
+
+    fn begin_anew(&mut self, now: Instant) {
+        self.fit.begin_anew();
         self.cut_at = Some(now);
     }
 
-    /// What became of the attempts since the last cut that started up to `last`.
-    fn tally(&self, last: Instant, now: Instant, feedback: f64) -> Tally {
-        let feedback = Duration::try_from_secs_f64(feedback).ok();
-        let silent_until = feedback.and_then(|feedback| now.checked_sub(feedback));
-        let drift = self.chance.share() + self.chance.slack();
-        let mut tally = self.recent.tally(last, self.cut_at, silent_until, drift);
-        tally.rate = tally.rate.min(self.rate().unwrap_or(f64::INFINITY));
-        tally
+    fn unlimit(&mut self, now: Instant) {
+        self.limit = None;
+        self.begin_anew(now);
+    }
+
+    fn limit_room(&mut self, size: u32, now: Instant) {
+        self.hold_room(size);
+        self.unlimit(now);
+        self.fit.clear();
+    }
+
+    fn limit_first(&mut self, refused: f64, now: Instant) {
+        let Explanation { limit, room, .. } = self.fit.explain();
+        if let Some((size, _)) = room {
+            return self.limit_room(size, now);
+        }
+        let rate = CUT * limit.min(refused).max(DEEPEST * refused);
+        self.limit = Some(Limit::first(rate, now));
+        self.begin_anew(now);
+    }
+
+    /// Goes a bit below the limit that was found.
+    fn cut(&mut self, found: f64, pace: f64, now: Instant) {
+        if let Some(limit) = &mut self.limit {
+            let refused = limit.rate.min(pace);
+            let rate = (CUT * found).max(DEEPEST * refused).min(CUT * limit.rate);
+            limit.cut_to(rate.max(SLOWEST.min(refused)));
+        }
+        self.begin_anew(now);
+    }
+
+    /// Whether nothing is accepted at any pace.
+    fn is_dark(&self) -> bool {
+        self.row.length >= DARK && self.rate().is_some_and(|rate| rate < DARK_SHARE * self.row.pace)
+    }
+
+    /// The server takes frames again, this one the first.
+    fn end_of_dark(&mut self, at: Instant, now: Instant) {
+        let (pace, accepts) = self.pace_until(at);
+        self.cut_at = Some(now);
+        let (accepted, began) = (self.row.accepted, self.row.began.unwrap_or(now));
+        self.row.length = 0;
+        let dark = now.saturating_duration_since(began).as_secs_f64();
+        let was_short = dark * accepted < 2.0 * f64::from(TELLING);
+        if was_short && accepted > 0.0 {
+            self.limit.iter_mut().for_each(|limit| limit.come_back_to(accepted));
+            return;
+        }
+        self.fit.clear();
+        if self.rate().is_some_and(|rate| CUT * pace > rate) {
+            self.limit = Some(quota(pace, accepts, now));
+        }
+    }
+
+    /// The server takes frames again at that time.
+    fn wait_for(&mut self, at: Instant, now: Instant) {
+        let (pace, accepts) = self.pace_until(at);
+        self.cut_at = Some(now);
+        self.fit.clear();
+        if self.rate().is_none_or(|rate| CUT * pace < rate) {
+            self.limit = Some(quota(pace, accepts, now));
+        }
+    }
+
+    /// Accepts a second from the last such time until this one, and how many.
+    fn pace_until(&mut self, at: Instant) -> (f64, u64) {
+        let accepts = std::mem::take(&mut self.accepts);
+        let since = self.since.replace(at).unwrap_or(at);
+        let seconds = at.saturating_duration_since(since).as_secs_f64();
+        ((accepts as f64 / seconds.max(1e-3)).max(SLOWEST), accepts)
+    }
+
+    /// Puts chance to the proof, every now and then: only a limiter takes more of them at half the pace.
+    fn prove(&mut self, now: Instant) {
+        let is_recent = self.cut_at.is_some_and(|cut_at| now - cut_at < PROVEN_FOR);
+        if self.limit.is_none() && !is_recent && self.fit.share() >= PROVEN_SHARE {
+            self.limit = Some(Limit::of(self.recent.pace(now), 0.5, now));
+            self.begin_anew(now);
+        }
     }
 
     /// We have no descriptor or port for more than `under_way` uploads.
@@ -231,69 +330,11 @@ impl Pace {
     }
 }
 
-impl Limit {
-    fn first(tally: &Tally, feedback: f64, now: Instant) -> Self {
-        let seconds = (tally.accepted + tally.refused) / tally.rate + feedback;
-        let rate = CUT * tally.accepted.max(1.0) / seconds;
-        let (remembered, depth, progress) = (None, 0.0, 0.0);
-        Limit { rate, remembered, depth, progress, last_start: now, feedback }
-    }
-
-    /// `chance`: the share that is refused at any pace.
-    fn cut(&mut self, tally: &Tally, chance: f64) {
-        let refused = self.rate;
-        let by_accepts = CUT * tally.rate * tally.share() / (1.0 - chance);
-        let rate = if tally.accepted >= TELLING {
-            by_accepts
-        } else {
-            let least = if tally.in_a_row > 1 { 0.0 } else { by_accepts };
-            least.max(refused / 2.0).max(SLOWEST_BLIND.min(refused))
-        };
-        // So few attempts say little about so slow a pace.
-        let is_blind = tally.accepted < TELLING && refused <= SLOWEST_BLIND;
-        self.rate = if is_blind { refused } else { rate.min(CUT * refused) };
-        // A limiter without any burst accepts every second attempt just above its pace.
-        let remembered = refused.min(2.0 * self.rate / CUT);
-        self.remembered = Some(remembered);
-        self.depth = 1.0 - self.rate / remembered;
-        self.progress = 0.0;
-    }
-
-    /// Goes at half this rate, and for so long as that takes.
-    fn halve(&mut self, rate: f64) {
-        (self.rate, self.remembered, self.depth) = (rate / 2.0, Some(rate), 0.5);
-        self.progress = 0.0;
-    }
-
-    /// The refusals had nothing to do with the pace.
-    fn go_back_up(&mut self, rate: f64) {
-        (self.rate, self.remembered) = (self.rate.max(rate), None);
-    }
-
-    /// Grows by the time since the last start, if the pace has held this start back.
-    fn grow(&mut self, now: Instant, is_awaited: bool) {
-        let passed = (now - self.last_start).as_secs_f64().min(2.0 / self.rate);
-        self.last_start = now;
-        if !is_awaited {
-            return;
-        }
-        let Some(remembered) = self.remembered else {
-            let doubling = (DOUBLING_ANSWERS / self.rate).max(self.feedback);
-            self.rate *= (passed / doubling).exp2();
-            return;
-        };
-        self.progress += passed / self.cycle();
-        // From the cut up to the remembered pace at 1; as steeply as after a small cut behind it.
-        let depth = if self.progress < 1.0 { self.depth } else { 1.0 - CUT };
-        self.rate = remembered * (1.0 + depth * (self.progress - 1.0).powi(3));
-    }
-
-    /// Seconds from a cut back to the remembered pace.
-    fn cycle(&self) -> f64 {
-        CYCLE.max(CYCLE_ANSWERS / self.rate).max(CYCLE_FEEDBACKS * self.feedback)
-    }
-
-    fn attempts_a_cycle(&self) -> f64 {
-        self.cycle() * self.rate
+/// The pace of a quota, if so many accepts tell it.
+fn quota(pace: f64, accepts: u64, now: Instant) -> Limit {
+    if accepts >= u64::from(TELLING) {
+        Limit::of(pace, CUT, now)
+    } else {
+        Limit::first(CUT * pace, now)
     }
 }

@@ -9,8 +9,10 @@ use std::time::{Duration, Instant, SystemTime};
 
 use crate::http::Outcome;
 
-use super::pace::{Pace, Started};
+use super::pace::Pace;
+use super::recent::Started;
 use super::retry::{Failed, Next, Policy, Retry};
+use super::retry_after::parse_retry_after;
 use super::tries::Tries;
 
 /// What a start comes late by is made up for, up to this, so that --rate does not drift with each wake-up: more if
@@ -167,7 +169,8 @@ impl<R: FnMut() -> f64> Schedule<R> {
             Outcome::RefusedForNow => {
                 self.yields = Some(frame);
                 if !tries.is_odd() && tries.is_news() {
-                    self.pace.refused(started, now);
+                    let wait = retry_after.and_then(|value| parse_retry_after(value, wall()));
+                    self.pace.refused(started, now, wait.filter(|wait| !wait.is_zero()));
                 }
             }
             Outcome::Unknown if is_response => self.pace.accepted(started, now),

@@ -1,6 +1,6 @@
 """The pace that pngpost finds, over time, as one SVG by hand: `python3 tests/bench/pace.py tests/bench/pace.svg`.
 
-It runs the simulation of src/upload/simulation.rs, whose `trace` prints the points, and brings its own ground,
+It runs the simulation of src/upload/simulation, whose `trace` prints the points, and brings its own ground,
 so it can be read on any page.
 """
 import subprocess, sys
@@ -28,7 +28,7 @@ text { font: 12px system-ui, -apple-system, "Segoe UI", "DejaVu Sans", sans-seri
 
 def traces():
     """The points of each scene: seconds, attempts a second."""
-    command = ["cargo", "test", "--locked", "--bin", "pngpost", "simulation::trace", "--", "--ignored", "--nocapture"]
+    command = ["cargo", "test", "--locked", "--bin", "pngpost", "simulation::cases::trace", "--", "--ignored", "--nocapture"]
     output = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout
     points = {}
     for line in output.splitlines():

@@ -1,0 +1,149 @@
+//! What explains the refusals: a limit, or chance.
+//!
+//! A server takes a share of the attempts whatever their pace, and of attempts that come faster than its limit
+//! no more than the limit. So of attempts at the pace r it accepts
+//!
+//!     (1 - share) * min(1, limit / r)
+//!
+//! Attempts are counted by their pace, and share and limit are those that explain the counts best: a maximum
+//! likelihood. A limit is believed at once and chance only if it is much more likely (a generalised likelihood
+//! ratio), because a limit that is not there costs some time, and one that is passed costs refusals.
+//!
+//! Accepts at a higher pace speak against a lower limit, so refusals by chance do not cut the pace again and again.
+//! A limit that has changed shows as refusals beyond what is explained; a CUSUM (Page 1954) finds them, and all
+//! that was counted before is forgotten.
+
+use super::counts::{Attempt, Attempts, Count, Explanation, STRAY, UNLIMITED};
+
+/// How unlikely chance alone is, as a logarithm, before anything is counted.
+const CHANCE: f64 = 4.0;
+
+/// Each time that chance was believed in vain it becomes less likely, up to this.
+const CHANCE_AT_MOST: f64 = 8.0;
+
+/// More than this share is never taken for chance.
+const MOST_BY_CHANCE: f64 = 0.6;
+
+/// The logarithm of how much more likely more refusals have to be than those that are explained. A limit that has
+/// changed costs refusals until it is found out; where there is none, one that is believed costs time.
+const EXCESS: f64 = 6.5;
+const EXCESS_UNLIMITED: f64 = 9.0;
+
+/// Refusals in excess are a quarter more than those that are explained, and a tenth of all attempts.
+const MORE: (f64, f64) = (1.25, 0.1);
+
+pub struct Fit {
+    attempts: Attempts,
+    /// Those since refusals began to be more than what is explained, and how much more likely that is.
+    fresh: Attempts,
+    excess: f64,
+    /// The logarithm of how unlikely chance is.
+    chance: f64,
+    explanation: Explanation,
+}
+
+impl Fit {
+    pub fn new() -> Self {
+        Fit {
+            attempts: Attempts::default(),
+            fresh: Attempts::default(),
+            excess: 0.0,
+            chance: CHANCE,
+            explanation: UNLIMITED,
+        }
+    }
+
+    /// Whether nothing was counted.
+    pub fn is_empty(&self) -> bool {
+        self.attempts.is_empty()
+    }
+
+    pub fn clear(&mut self) {
+        *self = Fit { chance: self.chance, ..Fit::new() };
+    }
+
+    /// The share that is refused whatever the pace.
+    pub fn share(&self) -> f64 {
+        self.explanation.share
+    }
+
+    /// Attempts that were accepted, as far as they are remembered, and the share of those that were not.
+    pub fn accepted(&self) -> f64 {
+        self.attempts.total().accepted
+    }
+
+    pub fn refused(&self) -> f64 {
+        self.attempts.total().share()
+    }
+
+    /// Refusals are chance from now on.
+    pub fn believe_in_chance(&mut self) {
+        let share = self.attempts.total().share().clamp(UNLIMITED.share, MOST_BY_CHANCE);
+        self.explanation = Explanation { share, ..UNLIMITED };
+        self.begin_anew();
+    }
+
+    /// Counts an attempt. `is_news`: it started after the last cut.
+    pub fn add(&mut self, attempt: &Attempt, is_news: bool) {
+        let refused = f64::from(u8::from(attempt.is_refused));
+        let count = Count { accepted: 1.0 - refused, refused };
+        self.attempts.fade();
+        self.attempts.add(attempt, count);
+        if !is_news {
+            return;
+        }
+        let usual = 1.0 - self.explanation.accepts(attempt);
+        let more = (MORE.0 * usual + MORE.1).min(0.95);
+        let ratio = if attempt.is_refused { more / usual } else { (1.0 - more) / (1.0 - usual) };
+        self.excess += ratio.ln();
+        if self.excess > 0.0 {
+            self.fresh.add(attempt, count);
+        } else {
+            self.begin_anew();
+        }
+    }
+
+    /// What follows is held against what is explained now.
+    pub fn begin_anew(&mut self) {
+        self.excess = 0.0;
+        self.fresh = Attempts::default();
+    }
+
+    /// Whether more is refused than what is explained. Then all that was before is forgotten.
+    pub fn is_exceeded(&mut self) -> bool {
+        let is_limited = self.explanation.limit.is_finite();
+        if self.excess < if is_limited { EXCESS } else { EXCESS_UNLIMITED } {
+            return false;
+        }
+        if self.explanation.limit.is_infinite() && self.explanation != UNLIMITED {
+            self.chance = (2.0 * self.chance).min(CHANCE_AT_MOST);
+        }
+        self.attempts = std::mem::take(&mut self.fresh);
+        self.begin_anew();
+        true
+    }
+
+    /// Finds what explains the refusals best.
+    pub fn explain(&mut self) -> Explanation {
+        let share = self.attempts.total().share();
+        let chance = Explanation { share: share.max(STRAY), ..UNLIMITED };
+        let mut best = (chance, self.attempts.likelihood(&chance) - self.chance);
+        if share > MOST_BY_CHANCE {
+            best.1 = f64::NEG_INFINITY;
+        }
+        for (explanation, cost) in self.attempts.limits().chain(self.attempts.rooms()) {
+            let likelihood = self.attempts.likelihood(&explanation) - cost;
+            if likelihood > best.1 {
+                best = (explanation, likelihood);
+            }
+        }
+        self.explanation = best.0;
+        best.0
+    }
+
+    /// Whether most refusals have nothing to do with the pace.
+    pub fn is_mostly_chance(&self) -> bool {
+        let Explanation { share, room, .. } = self.explanation;
+        room.is_none() && share > STRAY && share > 0.75 * self.attempts.total().share()
+    }
+}
