@@ -7,8 +7,9 @@
 //!
 //! `neighbours` has as much of the rest of pngpost as these files name.
 
-// Not all of a file is called here. A file may stand here by itself and in its folder.
-#![allow(dead_code, clippy::duplicate_mod)]
+// Not all of a file is called here, and what is public here is public there to its folder alone. A file may stand
+// here by itself and in its folder.
+#![allow(dead_code, clippy::duplicate_mod, clippy::new_without_default)]
 
 extern crate self as std;
 extern crate std as real;
