@@ -127,7 +127,7 @@ fn refusals_at_random_slow_nothing_down() {
         for refuses_late in [false, true] {
             for jobs in [4, 1, 8, 64] {
                 let trial = Trial { refuses_late, ..Trial::new(Model::Chance(share), 0.1, jobs) };
-                let (reached, _, failed) = trial.measure(12_000.0, 3000.0);
+                let (reached, _, failed) = trial.measure(5_000.0, 1000.0);
                 println!("{share} -j {jobs:2} {refuses_late:5} {reached:.3}");
                 assert!(reached >= least, "{share} -j {jobs} {refuses_late}: {reached}");
                 assert_eq!(failed, 0);
