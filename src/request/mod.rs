@@ -157,3 +157,54 @@ impl BegunBody<'_> {
         Ok(Body { frame, content_type, bytes })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The most bytes of a PNG in these tests.
+    const ROOM: usize = 3000;
+
+    fn field(name: &[u8], value: &[u8]) -> Part {
+        Part::Field { name: name.to_vec(), value: Template::with_number(value).unwrap() }
+    }
+
+    /// One of each shape, with texts that become as long as they can.
+    fn shapes() -> [Shape; 4] {
+        let quotes = "\"".repeat(300);
+        let numbers = "{{n}}".repeat(40);
+        let image = ImagePart {
+            name: quotes.clone().into(),
+            file_name: Template::with_number(format!("{quotes}{{{{n}}}}").as_bytes()).unwrap(),
+            content_type: format!("image/png; what={}", "a".repeat(200)),
+        };
+        let parts = vec![
+            field(quotes.as_bytes(), numbers.as_bytes()),
+            Part::Image(image),
+            field(b"k", b"v"),
+        ];
+        let image = "\"{{png:b64}}\",".repeat(3);
+        let json = Json::parse(format!("[{image}{{{{n}}}},{}]", "1".repeat(200)).as_bytes());
+        [
+            Shape::Multipart { parts, content_type: "multipart/form-data".to_owned() },
+            Shape::Raw { content_type: None },
+            Shape::Json { json: json.unwrap(), content_type: None },
+            Shape::Base64 { content_type: None },
+        ]
+    }
+
+    #[test]
+    fn a_body_takes_the_room_that_was_made_for_it_and_little_more_than_it_needs() {
+        let (url, _) = Url::parse("http://h/").unwrap();
+        for (index, shape) in shapes().into_iter().enumerate() {
+            let (method, path) = ("POST".to_owned(), Template::literal("/"));
+            let request = Request { method, url: url.clone(), path, shape };
+            let mut begun = request.begin(u64::MAX, Vec::new(), ROOM);
+            let room = begun.bytes().capacity();
+            begun.bytes().extend_from_slice(&[0; ROOM]);
+            let bytes = begun.finish().unwrap().bytes;
+            assert_eq!(bytes.capacity(), room, "shape {index}: {} bytes", bytes.len());
+            assert!(room - bytes.len() < 1000, "shape {index}: {room} for {}", bytes.len());
+        }
+    }
+}
