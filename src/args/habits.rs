@@ -51,13 +51,11 @@ const HABITS: &[(&[&str], &str)] = &[
     (&["--jsonl", "--json-lines"], "records are --ndjson"),
 ];
 
-/// The message for an argument in the place of an option, if ffmpeg or curl has an option of that spelling which
-/// here would be a short one with a value: `-size`.
+/// The message for an argument in the place of an option, if ffmpeg or curl has an option of that spelling. Here some
+/// of them would be a short one with a value: `-size`.
 pub fn of_argument(argument: &OsStr) -> Option<String> {
     let argument = argument.to_str()?;
-    let is_cluster = argument.len() > 2 && !argument.starts_with("--");
-    let meaning = meaning(argument).filter(|_| is_cluster)?;
-    Some(format!("{argument}: no such option; {meaning}"))
+    Some(format!("{argument}: no such option; {}", meaning(argument)?))
 }
 
 /// The message for `-x`.
@@ -148,8 +146,27 @@ mod tests {
             ("si", None),
             ("banana", None),
             ("userhunter2", None),
+            // One letter of four may be wrong, two of five.
+            ("fork", Some("form")),
+            ("fomr", None),
+            ("qiuet", Some("quiet")),
         ] {
             assert_eq!(near(typed), meant, "{typed}");
+        }
+    }
+
+    #[test]
+    fn a_distance_is_the_number_of_letters_to_change() {
+        for (a, b, letters) in [
+            ("", "", 0),
+            ("", "abc", 3),
+            ("abc", "", 3),
+            ("flaw", "lawn", 2),
+            ("kitten", "sitting", 3),
+            ("saturday", "sunday", 3),
+            ("ab", "ba", 2),
+        ] {
+            assert_eq!(distance(a, b), letters, "{a} {b}");
         }
     }
 }

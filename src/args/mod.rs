@@ -286,18 +286,23 @@ impl Typed {
 mod tests {
     use super::*;
 
+    fn args(options: &[&str]) -> Args {
+        match parse([&["http://h/"], options].concat().into_iter().map(OsString::from)) {
+            Ok(Command::Post(args)) => *args,
+            _ => panic!("{options:?}"),
+        }
+    }
+
     #[test]
     fn zero_is_what_it_is_in_curl() {
         let parsed = |seconds: &str| {
-            let line = ["http://h/", "--retry-delay", seconds, "--retry-max-time", seconds];
-            match parse(line.map(OsString::from)) {
-                Ok(Command::Post(args)) => (args.retry_delay, args.retry_max_time),
-                _ => panic!("{seconds}"),
-            }
+            let options = ["--retry-delay", "--retry-max-time", "--connect-timeout"];
+            let args = args(&options.map(|option| [option, seconds]).concat());
+            (args.retry_delay, args.retry_max_time, args.connect_timeout())
         };
         let ms = Duration::from_millis;
-        assert_eq!(parsed("0.5"), (Some(ms(500)), Some(ms(500))));
-        assert_eq!(parsed("0"), (None, None));
-        assert_eq!(parsed("0.0"), (None, None));
+        assert_eq!(parsed("0.5"), (Some(ms(500)), Some(ms(500)), ms(500)));
+        assert_eq!(parsed("0"), (None, None, CONNECT_TIMEOUT));
+        assert_eq!(parsed("0.0"), (None, None, CONNECT_TIMEOUT));
     }
 }

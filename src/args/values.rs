@@ -160,3 +160,41 @@ pub fn parse_file(long: &str, value: &OsStr) -> Result<PathBuf> {
     ensure!(!value.is_empty(), "--{long}: takes the name of a file; it is empty");
     Ok(PathBuf::from(value))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_limits_themselves_are_taken() {
+        let size = |text: &str| parse_size(text.as_ref()).ok();
+        assert_eq!(size("1x1"), FrameSize::new(1, 1));
+        assert_eq!(size("2147483647x640"), FrameSize::new(2_147_483_647, 640));
+        assert_eq!(size("0640x0480"), FrameSize::new(640, 480));
+        let whole = |text: &str| parse_whole("n", text.as_ref(), 3, 30).ok();
+        assert_eq!(["2", "3", "30", "31"].map(whole), [None, Some(3), Some(30), None]);
+        let seconds = |text: &str| parse_seconds("n", text.as_ref(), 0.001).ok();
+        assert_eq!(seconds("0.001"), Some(Duration::from_millis(1)));
+        assert_eq!(seconds(".5"), Some(Duration::from_millis(500)));
+        assert_eq!(seconds("31536000"), Some(Duration::from_secs(31_536_000)));
+        let range = |text: &str| parse_range(text.as_ref()).ok();
+        assert_eq!(range("-1:1e3"), SampleRange::new(-1.0, 1000.0));
+        assert_eq!(["1:1", "2:1", "nan:1", "0:inf", "-inf:0"].map(range), [None; 5]);
+    }
+
+    #[test]
+    fn a_rate_is_the_time_between_two_starts() {
+        let rate = |text: &str| parse_rate(text.as_ref()).ok().map(|time| time.as_secs_f64());
+        for (text, seconds) in [
+            ("1/s", 1.0),
+            ("4/s", 0.25),
+            ("1/m", 60.0),
+            ("30/m", 2.0),
+            ("1/h", 3600.0),
+            ("1000000/s", 0.000_001),
+        ] {
+            assert_eq!(rate(text), Some(seconds), "{text}");
+        }
+        assert_eq!(rate("1000001/s"), None);
+    }
+}
