@@ -7,10 +7,12 @@ use crate::support::tiny_frames;
 
 test_each_engine! {
     no_message_holds_a_secret
+    a_redirect_that_repeats_a_value_is_withheld_wherever_the_value_was_given
 }
 
+const SECRET: &str = "hunter2";
+
 fn no_message_holds_a_secret(engine: Engine) {
-    const SECRET: &str = "hunter2";
     let folder = Folder::new("secrets");
     let field_file = format!("f=<{}", folder.file("field", SECRET));
     let bad_headers = format!("@{}", folder.file("headers", format!("X: y\n{SECRET}\n")));
@@ -55,5 +57,32 @@ fn no_message_holds_a_secret(engine: Engine) {
             let text = format!("{}{}", run.stderr, String::from_utf8_lossy(&run.stdout));
             assert!(!text.contains(SECRET), "{all:?}: {text}");
         }
+    }
+}
+
+fn a_redirect_that_repeats_a_value_is_withheld_wherever_the_value_was_given(engine: Engine) {
+    let folder = Folder::new("repeated");
+    let field_file = format!("f=<{}", folder.file("field", SECRET));
+    let user_file = format!("@{}", folder.file("user", format!("me:{SECRET}")));
+    let header_file = format!("@{}", folder.file("header", format!("X-Key: {SECRET}\n")));
+    let location = format!("Location: /elsewhere/{SECRET}\r\n");
+    let server = Server::answering(move |_, _| response_with("302 Found", &location, ""));
+    let with_user = format!("http://me:{SECRET}@{}/", server.address);
+    let plain = server.url();
+    let given: [(&[&str], &str); 9] = [
+        (&["-F", "f=hunter2"], &plain),
+        (&["-F", &field_file], &plain),
+        (&["--form-string", "f=hunter2"], &plain),
+        (&["-H", "X-Key: hunter2"], &plain),
+        (&["-H", &header_file], &plain),
+        (&["-u", "me:hunter2"], &plain),
+        (&["-u", &user_file], &plain),
+        (&["--json", "{\"key\":\"hunter2\",\"image\":\"{{png:b64}}\"}"], &plain),
+        (&[], &with_user),
+    ];
+    for (options, url) in given {
+        let run = engine.run(&[&["-s", "1x1"], options, &[url]].concat(), &tiny_frames(1));
+        let is_withheld = run.stderr.contains("/(withheld)") && !run.stderr.contains(SECRET);
+        assert!(is_withheld, "{options:?}: {}", run.stderr);
     }
 }
