@@ -170,13 +170,13 @@ mod tests {
     }
 
     /// One of each shape, with texts that become as long as they can.
-    fn shapes() -> [Shape; 4] {
-        let quotes = "\"".repeat(300);
-        let numbers = "{{n}}".repeat(40);
+    fn shapes() -> [Shape; 5] {
+        let quotes = "\"".repeat(1000);
+        let numbers = "{{n}}".repeat(100);
         let image = ImagePart {
             name: quotes.clone().into(),
             file_name: Template::with_number(format!("{quotes}{{{{n}}}}").as_bytes()).unwrap(),
-            content_type: format!("image/png; what={}", "a".repeat(200)),
+            content_type: format!("image/png; what={}", "a".repeat(1000)),
         };
         let parts = vec![
             field(quotes.as_bytes(), numbers.as_bytes()),
@@ -185,8 +185,11 @@ mod tests {
         ];
         let image = "\"{{png:b64}}\",".repeat(3);
         let json = Json::parse(format!("[{image}{{{{n}}}},{}]", "1".repeat(200)).as_bytes());
+        let multipart =
+            |parts| Shape::Multipart { parts, content_type: "multipart/form-data".to_owned() };
         [
-            Shape::Multipart { parts, content_type: "multipart/form-data".to_owned() },
+            multipart(vec![Part::Image(ImagePart::default())]),
+            multipart(parts),
             Shape::Raw { content_type: None },
             Shape::Json { json: json.unwrap(), content_type: None },
             Shape::Base64 { content_type: None },
