@@ -74,6 +74,7 @@ mod http {
     mod cuts;
     mod early;
     mod heads;
+    mod limits;
     mod max_time;
     mod namespaces;
     mod proxies;
