@@ -176,9 +176,7 @@ fn level_of_double(sample: f64, min: f64, scale: f64) -> Option<u8> {
     const WHOLE: f64 = 4_503_599_627_370_496.0;
     let scaled = (sample - min) * scale;
     // NaN stays NaN.
-    let clipped = if scaled > 255.0 { 255.0 } else { scaled };
-    let clipped = if clipped < 0.0 { 0.0 } else { clipped };
-    let raised = clipped + 0.5;
+    let raised = scaled.clamp(0.0, 255.0) + 0.5;
     let whole = raised + WHOLE;
     let excess = u8::from(whole - WHOLE > raised);
     (!sample.is_nan()).then_some(whole.to_bits().to_le_bytes()[0].wrapping_sub(excess))
@@ -188,9 +186,7 @@ fn level_of_double(sample: f64, min: f64, scale: f64) -> Option<u8> {
 fn level_of_single(sample: f32, min: f32, scale: f32) -> Option<u8> {
     const WHOLE: f32 = 8_388_608.0;
     let scaled = (sample - min) * scale;
-    let clipped = if scaled > 255.0 { 255.0 } else { scaled };
-    let clipped = if clipped < 0.0 { 0.0 } else { clipped };
-    let raised = clipped + 0.5;
+    let raised = scaled.clamp(0.0, 255.0) + 0.5;
     let whole = raised + WHOLE;
     let excess = u8::from(whole - WHOLE > raised);
     (!sample.is_nan()).then_some(whole.to_bits().to_le_bytes()[0].wrapping_sub(excess))
