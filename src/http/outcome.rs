@@ -257,4 +257,75 @@ mod tests {
             assert_eq!(of_status(status), Outcome::Refused, "{status}");
         }
     }
+
+    /// The error inside of others, as the crates hand them on.
+    fn wrapped(error: impl Error + Send + Sync + 'static) -> io::Error {
+        io::Error::other(io::Error::new(ErrorKind::InvalidData, error))
+    }
+
+    fn coded(status: u16) -> io::Error {
+        wrapped(Coded { status, codings: "gzip".to_owned() })
+    }
+
+    #[test]
+    fn an_error_that_would_come_again_is_final() {
+        use rustls::{AlertDescription as Alert, CertificateError, Error::*};
+        let no_such_name = format!("{LOOK_UP}: Name or service not known");
+        let certificate = InvalidCertificate(CertificateError::Expired);
+        for error in [
+            io::Error::other(no_such_name),
+            wrapped(Denied(403)),
+            wrapped(certificate),
+            wrapped(AlertReceived(Alert::HandshakeFailure)),
+            coded(200),
+            coded(404),
+        ] {
+            assert_eq!(of_error(&error), Some(Outcome::Refused), "{error:?}");
+        }
+    }
+
+    #[test]
+    fn an_error_that_may_pass_decides_nothing_by_itself() {
+        use rustls::{AlertDescription as Alert, Error::*};
+        for error in [
+            io::Error::other(format!("{LOOK_UP}: {}", LOOK_UP_MAY_PASS[0])),
+            io::Error::other(format!("{LOOK_UP}: {}", LOOK_UP_MAY_PASS[1])),
+            io::Error::other("Name or service not known"),
+            io::Error::from(ErrorKind::ConnectionRefused),
+            io::Error::from_raw_os_error(22),
+            wrapped(Denied(503)),
+            wrapped(AlertReceived(Alert::InternalError)),
+        ] {
+            assert_eq!(of_error(&error), None, "{error:?}");
+        }
+        assert_eq!(of_error(&coded(503)), Some(Outcome::RefusedForNow));
+        assert_eq!(of_error(&coded(500)), Some(Outcome::Unknown));
+    }
+
+    #[test]
+    fn without_a_descriptor_or_a_port_there_is_no_room() {
+        for error in [
+            io::Error::from_raw_os_error(23),
+            io::Error::from_raw_os_error(24),
+            io::Error::from(ErrorKind::AddrNotAvailable),
+        ] {
+            assert_eq!(of_error(&error), Some(Outcome::NoRoom), "{error:?}");
+        }
+    }
+
+    #[test]
+    fn a_message_names_the_innermost_cause_and_the_place_if_it_is_the_networks() {
+        let denied = wrapped(Denied(407));
+        assert_eq!(text(&denied), "status 407");
+        assert_eq!(text(&coded(200)), "status 200, response coded with gzip (Content-Encoding)");
+        assert_eq!(text_at("h:80", &denied), "h:80: status 407");
+        for kind in [ErrorKind::InvalidData, ErrorKind::UnexpectedEof] {
+            assert_eq!(text_at("h:80", &io::Error::new(kind, "cut")), "cut");
+        }
+        let certificate = |bad| text(&wrapped(rustls::Error::InvalidCertificate(bad)));
+        assert_eq!(certificate(rustls::CertificateError::Expired), "certificate has expired");
+        let other = certificate(rustls::CertificateError::BadEncoding);
+        assert!(other.starts_with("certificate is refused: "), "{other}");
+        assert!(is_of_tls(&wrapped(rustls::Error::DecryptError)) && !is_of_tls(&denied));
+    }
 }
