@@ -265,3 +265,194 @@ fn keeps_idle(parsed: &Parsed<()>) -> Option<Duration> {
     let (_, seconds) = settings.find(|(name, _)| name.trim().eq_ignore_ascii_case("timeout"))?;
     seconds.trim().parse().ok().map(Duration::from_secs)
 }
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write;
+    use std::net::Shutdown;
+    use std::os::unix::net::UnixStream;
+
+    use super::super::socket::Socket;
+    use super::super::time_limit::{Deadline, MAX_TIME};
+    use super::super::wire::Wire;
+    use super::*;
+
+    fn request() -> Request<()> {
+        Request::post("http://h/a?b").header("Content-Length", "3").body(()).unwrap()
+    }
+
+    /// The server has these bytes ready; then it closes, or says no more.
+    fn exchanged(answer: &[u8], closes: bool, origin: Option<&str>) -> io::Result<Exchanged> {
+        let (near, mut far) = UnixStream::pair().unwrap();
+        far.write_all(answer).unwrap();
+        if closes {
+            far.shutdown(Shutdown::Write).unwrap();
+        }
+        // Whoever waits for more than there is fails here.
+        let deadline = Deadline::after(Duration::from_secs(5), MAX_TIME);
+        let mut connection = Connection::over(Wire::Plain(Socket::new(near.into(), deadline)));
+        exchange(&mut connection, request(), origin, b"PNG")
+    }
+
+    /// The error if the server closes behind these bytes.
+    fn error(answer: &[u8]) -> String {
+        match exchanged(answer, true, None) {
+            Ok(exchanged) => panic!("{}", exchanged.response.status),
+            Err(error) => error.to_string(),
+        }
+    }
+
+    /// Status, body, and whether the connection can be used again.
+    fn kept(answer: &str) -> (u16, Vec<u8>, bool) {
+        let exchanged = exchanged(answer.as_bytes(), false, None).unwrap();
+        (exchanged.response.status, exchanged.response.body, exchanged.is_reusable)
+    }
+
+    #[test]
+    fn a_response_ends_where_it_says_and_the_connection_can_be_used_again() {
+        let good = b"good".to_vec();
+        for (answer, status, body) in [
+            ("HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\ngood", 200, good.clone()),
+            ("HTTP/1.1 404 No\r\nContent-Length: 4\r\n\r\ngood", 404, good.clone()),
+            ("HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n", 200, vec![]),
+            ("HTTP/1.1 204 None\r\n\r\n", 204, vec![]),
+            ("HTTP/1.1 302 x\r\nLocation: /b\r\nContent-Length: 4\r\n\r\ngood", 302, good.clone()),
+            (
+                "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3;a=b\r\ngoo\r\n1\r\nd\r\n0\r\nX: y\r\n\r\n",
+                200,
+                good,
+            ),
+        ] {
+            assert_eq!(kept(answer), (status, body, true), "{answer}");
+        }
+    }
+
+    #[test]
+    fn a_connection_that_will_close_or_holds_more_is_not_used_again() {
+        for answer in [
+            "HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 4\r\n\r\ngood",
+            "HTTP/1.0 200 OK\r\nContent-Length: 4\r\n\r\ngood",
+            "HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\ngood and more",
+        ] {
+            assert_eq!(kept(answer), (200, b"good".to_vec(), false), "{answer}");
+        }
+        let answer = b"HTTP/1.1 200 OK\r\n\r\ngood";
+        let exchanged = exchanged(answer, true, None).unwrap();
+        assert_eq!(
+            (exchanged.response.body.as_slice(), exchanged.is_reusable),
+            (&b"good"[..], false)
+        );
+    }
+
+    #[test]
+    fn interim_responses_are_passed_over() {
+        let last = "HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\ngood";
+        for interim in [
+            "HTTP/1.1 100 Continue\r\n\r\n",
+            "HTTP/1.1 103 Hints\r\nLink: x\r\n\r\n",
+            "HTTP/1.1 100 Continue\r\nX: y\r\n\r\n",
+            "\r\nHTTP/1.1 100 Continue\nX: y\n\n",
+        ] {
+            assert_eq!(
+                kept(&format!("{interim}{last}")),
+                (200, b"good".to_vec(), true),
+                "{interim}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_head_ends_behind_its_empty_line() {
+        for (bytes, head) in [
+            ("a\r\n\r\nb", 5),
+            ("a\n\nb", 3),
+            ("\r\n\r\na\r\n\r\nb\r\n\r\n", 9),
+            ("a\n\nb\r\n\r\n", 3),
+            ("a\r\nb", 4),
+        ] {
+            assert_eq!(head_bytes(bytes.as_bytes()), head, "{}", bytes.escape_debug());
+        }
+    }
+
+    #[test]
+    fn a_response_that_is_cut_or_malformed_says_how() {
+        for (answer, cause) in [
+            ("", NO_HEAD),
+            ("HTTP/1.1 200 OK\r\nX: y\r\n", NO_HEAD),
+            ("HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\ngood", NO_END),
+            ("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n4\r\ngoo", NO_END),
+            ("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n4", NO_END),
+            (
+                "HTTP/1.0 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
+                "malformed response: Transfer-Encoding in HTTP/1.0",
+            ),
+            ("secret\r\n\r\n", "malformed response: invalid HTTP version"),
+        ] {
+            assert_eq!(error(answer.as_bytes()), cause, "{answer}");
+        }
+        let headers = "X: y\r\n".repeat(MAX_RESPONSE_HEADERS + 1);
+        assert_eq!(
+            error(format!("HTTP/1.1 200 OK\r\n{headers}\r\n").as_bytes()),
+            format!("response of more than {MAX_RESPONSE_HEADERS} headers")
+        );
+    }
+
+    #[test]
+    fn the_bytes_of_a_head_are_counted_whether_it_ends_or_not() {
+        let head = |bytes: usize| {
+            let empty = "HTTP/1.1 204 None\r\nX: \r\n\r\n".len();
+            format!("HTTP/1.1 204 None\r\nX: {}\r\n\r\n", "y".repeat(bytes - empty)).into_bytes()
+        };
+        let over = format!("response headers over the limit of {} KiB", MAX_HEADER_BYTES >> 10);
+        assert_eq!(exchanged(&head(MAX_HEADER_BYTES), true, None).unwrap().response.status, 204);
+        assert_eq!(error(&head(MAX_HEADER_BYTES + 1)), over);
+        assert_eq!(error(&head(MAX_HEADER_BYTES + 9)[..=MAX_HEADER_BYTES]), over);
+    }
+
+    #[test]
+    fn a_request_through_a_proxy_has_its_origin_in_front() {
+        let head = |origin| String::from_utf8(head(request(), origin, 3).unwrap()).unwrap();
+        let rest = "/a?b HTTP/1.1\r\nhost: h\r\ncontent-length: 3\r\n\r\n";
+        assert_eq!(head(None), format!("POST {rest}"));
+        assert_eq!(head(Some("http://h")), format!("POST http://h{rest}"));
+    }
+
+    #[test]
+    fn the_head_of_a_request_may_be_long() {
+        let value = "v".repeat(5 * HEAD_BYTES);
+        let mut long = request();
+        long.headers_mut().insert("x", value.parse().unwrap());
+        assert!(str::from_utf8(&head(long, None, 3).unwrap()).unwrap().contains(&value));
+    }
+
+    #[test]
+    fn the_page_of_a_proxy_that_wants_a_password_is_not_waited_for() {
+        let page = b"HTTP/1.1 407 x\r\nContent-Length: 9\r\n\r\npage";
+        let of_proxy = exchanged(page, false, Some("http://h")).unwrap();
+        assert_eq!((of_proxy.response.status, of_proxy.is_reusable), (407, false));
+        assert_eq!(error(page), NO_END);
+        let good = b"HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\ngood";
+        let of_server = exchanged(good, false, Some("http://h")).unwrap();
+        assert_eq!(of_server.response.body, b"good");
+    }
+
+    #[test]
+    fn a_server_may_say_that_it_keeps_the_connection_and_how_long() {
+        let told = |headers: &str| {
+            let answer = format!("HTTP/1.1 200 OK\r\nContent-Length: 0\r\n{headers}\r\n");
+            let exchanged = exchanged(answer.as_bytes(), false, None).unwrap();
+            (exchanged.says_keep_alive, exchanged.keeps_idle.map(|idle| idle.as_secs()))
+        };
+        for (headers, says) in [
+            ("", (false, None)),
+            ("Connection: Keep-Alive\r\n", (true, None)),
+            ("Proxy-Connection: x, keep-alive\r\n", (true, None)),
+            ("Connection: x\r\nKeep-Alive: timeout=5, max=100\r\n", (false, Some(5))),
+            ("Keep-Alive: max=9, Timeout = 7\r\n", (false, Some(7))),
+            ("Keep-Alive: max=9\r\n", (false, None)),
+            ("Keep-Alive: timeout=x\r\n", (false, None)),
+        ] {
+            assert_eq!(told(headers), says, "{headers}");
+        }
+    }
+}
