@@ -99,7 +99,7 @@ impl<R: Read> Source<R> {
 }
 
 /// Makes `bytes` longer, on the way to `end`: at most to twice its length, unless it is short.
-fn grow(bytes: &mut Vec<u8>, end: usize) {
+pub(super) fn grow(bytes: &mut Vec<u8>, end: usize) {
     let filled = bytes.len();
     let step = filled.max(GROWTH).min(end - filled);
     if bytes.capacity() < filled + step {

@@ -1,6 +1,7 @@
 //! Every reader against whole, cut, mutated and random streams. The stream counts: the bytes that were taken,
 //! and reads after its end.
 
+use std::collections::BTreeSet;
 use std::io::Write as _;
 
 use proptest::prelude::*;
@@ -79,6 +80,11 @@ fn raw_frames_are_numbered_from_0_and_skipped_ones_count() {
     let (frames, error) = raw(&[[1; 12], [2; 12], [3; 12]].concat(), "gray", 1);
     let frames: Vec<_> = frames.iter().map(|frame| (frame.number, frame.bytes[0])).collect();
     assert_eq!((frames, error), (vec![(1, 2), (2, 3)], None));
+    let (frames, error) = raw(&[1; 24], "gray", 2);
+    assert_eq!((frames.len(), error), (0, None));
+    let (frames, error) = raw(&[1; 24], "gray", 3);
+    let too_few = "--skip 3: the input has only 2 frames".to_owned();
+    assert_eq!((frames.len(), error), (0, Some(too_few)));
 }
 
 #[test]
@@ -102,6 +108,12 @@ fn a_raw_frame_that_is_cut_says_what_the_input_would_fit() {
          all 192 bytes would be whole 8x8 frames: 1 of rgb24 or 2 of yuv420p or 3 of gray; \
          from ffmpeg, it needs -pix_fmt rgba"
     );
+    // The nearest first, and no word about video if none fits.
+    assert_eq!(
+        cut(8, 768, "rgba64le"),
+        "frame 1: input ends after 256 of 512 bytes; \
+         all 768 bytes would be whole 8x8 frames: 2 of rgb48le or 1 of rgbf32le or 3 of rgba"
+    );
     assert_eq!(cut(8, 63, "gray"), "frame 0: input ends after 63 of 64 bytes");
     // A frame as small as this fits anything.
     assert_eq!(cut(1, 32, "rgb24"), "frame 1: input ends after 8 of 24 bytes");
@@ -110,6 +122,20 @@ fn a_raw_frame_that_is_cut_says_what_the_input_would_fit() {
 #[test]
 fn images_with_headers_are_no_raw_frames() {
     let npy = npy("|u1", "(4, 3)", &[0; 12]);
+    for (header, kind) in [
+        ("P1\n4 3\n", "a PBM"),
+        ("P4\n4 3\n", "a PBM"),
+        ("P2 4 3 9\n", "a PGM"),
+        ("P5 4 3 255\n", "a PGM"),
+        ("P3 4 3 9\n", "a PPM"),
+        ("P6 4 3 255\n", "a PPM"),
+        ("P7\nWIDTH 4\nHEIGHT 3\nDEPTH 1\nMAXVAL 9\nENDHDR\n", "a PAM"),
+    ] {
+        let refused = format!("frame 0: begins as {kind} does; leave --size out");
+        let bytes = [header.as_bytes(), &[0; 200]].concat();
+        let (frames, error) = raw(&bytes, "rgbf64le", 0);
+        assert_eq!((frames.len(), error), (0, Some(refused)), "{header}");
+    }
     for (bytes, kind) in [(png(4, 3, &[0; 36]), "a PNG"), (npy, "a .npy file")] {
         let refused = format!("frame 0: begins as {kind} does; leave --size out");
         for length in [8, 35, 36, bytes.len()] {
@@ -278,7 +304,7 @@ fn a_png_out_of_order_is_bad_input() {
     }
     let indexed = header(b"\0\0\0\x01\0\0\0\x01\x08\x03\0\0\0");
     let gray = header(b"\0\0\0\x01\0\0\0\x01\x08\0\0\0\0");
-    let cases: [(&[Chunk], &str); 17] = [
+    let cases: [(&[Chunk], &str); 18] = [
         (&[IDAT, IHDR, IEND], "PNG chunk IDAT at byte 8: the first chunk must be IHDR"),
         (&[IHDR, IHDR], "PNG chunk IHDR at byte 33: it comes twice"),
         (&[header(b"abc")], "PNG chunk IHDR at byte 8: its length is not 13"),
@@ -292,6 +318,10 @@ fn a_png_out_of_order_is_bad_input() {
         (&[IHDR, PLTE, PLTE], "PNG chunk PLTE at byte 48: it comes twice"),
         (
             &[IHDR, (b"PLTE", b"rg")],
+            "PNG chunk PLTE at byte 33: its length is not that of 1 to 256 colors",
+        ),
+        (
+            &[IHDR, (b"PLTE", &[0; 771])],
             "PNG chunk PLTE at byte 33: its length is not that of 1 to 256 colors",
         ),
         (&[gray, PLTE], "PNG chunk PLTE at byte 33: grey has no palette"),
@@ -328,8 +358,13 @@ fn a_png_out_of_order_is_bad_input() {
 #[test]
 fn a_png_chunk_that_lies_about_its_length_takes_no_memory() {
     let head = chunks(&[(b"IHDR", b"\0\0\0\x01\0\0\0\x01\x08\x02\0\0\0")]);
-    let over = [&head[..], b"\x40\0\0\0IDATx"].concat();
-    assert_eq!(message(&over), "frame 0: PNG is over the limit of 1073741824 bytes");
+    let with = |length: u32| [&head[..], &length.to_be_bytes(), b"IDATx"].concat();
+    // 41 bytes to the end of the chunk's head; its CRC and the next one's head are 12 more.
+    let most = MAX_FRAME_BYTES as u32 - 41 - 12;
+    assert_eq!(message(&with(most)), "frame 0: input ends after 42 bytes, inside it");
+    for over in [most + 1, 0x7fff_ffff] {
+        assert_eq!(message(&with(over)), "frame 0: PNG is over the limit of 1073741824 bytes");
+    }
     let below = [&head[..], b"\x3f\0\0\0IDATx"].concat();
     let bytes = bytes_held(&below);
     assert!(bytes.capacity() <= FIRST_STEP as usize + 2 * below.len(), "{}", bytes.capacity());
@@ -369,6 +404,8 @@ fn npy_of_every_dtype_shape_and_version() {
     let data: Vec<u8> = (0..100).collect();
     for (dtype, samples) in [
         ("|u1", Samples::U8),
+        ("=u2", Samples::U16(ByteOrder::NATIVE)),
+        ("f4", Samples::F32(ByteOrder::NATIVE)),
         ("<u2", Samples::U16(Little)),
         (">u2", Samples::U16(Big)),
         ("<f4", Samples::F32(Little)),
@@ -390,6 +427,13 @@ fn npy_of_every_dtype_shape_and_version() {
         }
     }
     let header = "{'shape':(1L,1L,),\"fortran_order\":True,'descr':'|u1'}";
+    let padded = format!("{header:<0$}", npy::MAX_HEADER_BYTES);
+    assert_eq!(only_pixels(&npy_of(1, &padded, b"x")).4, b"x");
+    // One row or one column is the same in both orders.
+    for shape in ["(1, 3)", "(3, 1)", "(3, 1, 1)"] {
+        let header = format!("{{'descr': '|u1', 'fortran_order': True, 'shape': {shape}}}");
+        assert_eq!(only_pixels(&npy_of(1, &header, b"abc")).4, b"abc", "{shape}");
+    }
     for version in [1, 2, 3] {
         let expected = (1, 1, 1, Samples::U8, b"x".to_vec());
         assert_eq!(only_pixels(&npy_of(version, header, b"x")), expected);
@@ -483,6 +527,67 @@ fn npy_that_is_not_read_says_what_to_do_in_numpy() {
     for (bytes, what) in cases {
         assert_eq!(message(&bytes), format!("frame 0: {what}"));
     }
+}
+
+#[test]
+fn an_npy_header_says_each_thing_once() {
+    let whole = "'descr': '|u1', 'fortran_order': False, 'shape': (1, 1)";
+    for again in ["'descr': '|u1'", "'fortran_order': False", "'shape': (1, 1)"] {
+        let twice = npy_of(1, &format!("{{{whole}, {again}}}"), b"x");
+        assert_eq!(message(&twice), "frame 0: .npy header is not the dict that numpy writes");
+    }
+}
+
+/// A read that is interrupted, or fails, after the bytes before it.
+struct Disturbed<'a>(&'a [u8], Option<io::ErrorKind>);
+
+impl Read for Disturbed<'_> {
+    fn read(&mut self, place: &mut [u8]) -> io::Result<usize> {
+        match self.1.take() {
+            Some(kind) => Err(kind.into()),
+            None => self.0.read(place),
+        }
+    }
+}
+
+#[test]
+fn a_read_that_is_interrupted_is_done_again_and_one_that_fails_is_told() {
+    let frame = |kind| read_all(Input::self_describing(Disturbed(b"P5 1 1 255 x", Some(kind)), 0));
+    assert_eq!(frame(io::ErrorKind::Interrupted).0.len(), 1);
+    let (frames, error) = frame(io::ErrorKind::BrokenPipe);
+    assert_eq!((frames.len(), error.as_deref()), (0, Some("frame 0: stdin: broken pipe")));
+}
+
+#[test]
+fn farbfeld_is_refused_by_its_whole_magic_number() {
+    let refused = message(b"farbfeld\0\0\0\x01\0\0\0\x01");
+    assert!(refused.starts_with("frame 0: is farbfeld, "), "{refused}");
+    let other = message(b"farbfelt\0\0\0\x01\0\0\0\x01");
+    assert!(other.starts_with("frame 0: begins with 'fa', "), "{other}");
+}
+
+#[test]
+fn memory_is_moved_now_and_then_only_and_never_grows_beyond_the_limit() {
+    // A PNG of many chunks.
+    let (mut source, mut bytes) = (Source::new(io::repeat(0)), Vec::new());
+    let mut moves = BTreeSet::new();
+    for _ in 0..5000 {
+        source.append(&mut bytes, 1000).unwrap();
+        moves.insert(bytes.capacity());
+    }
+    assert!((2..30).contains(&moves.len()), "{}", moves.len());
+    // An allocation that is large enough stays as it is.
+    for spare in [0, 1, 1 << 20] {
+        const COUNT: usize = 12 << 20;
+        let mut bytes = Vec::with_capacity(COUNT + spare);
+        bytes.resize(10 << 20, 0);
+        let room = bytes.capacity();
+        Source::new(io::repeat(0)).samples(&mut bytes, COUNT).unwrap();
+        assert_eq!((bytes.len(), bytes.capacity()), (COUNT, room));
+    }
+    let mut bytes = vec![0; 600 << 20];
+    source::grow(&mut bytes, (600 << 20) + 1);
+    assert_eq!(bytes.capacity(), MAX_FRAME_BYTES);
 }
 
 #[test]

@@ -29,3 +29,28 @@ pub fn is_jpeg(bytes: &[u8]) -> bool {
         Some(_) => false,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_jpeg_is_told_by_its_first_two_segments() {
+        let jfif = b"\xff\xd8\xff\xe0\0\x07JFIF\0";
+        let exif = b"\xff\xd8\xff\xe1\0\x08Exif\0\0";
+        for bytes in [&jfif[..], exif, b"\xff\xd8\xff\xfe\0\x03x\xff\xdb"] {
+            assert!(is_jpeg(bytes), "{}", bytes.escape_ascii());
+        }
+        assert!(is_jpeg(&[jfif, &b"\xff\xdb"[..]].concat()));
+        for bytes in [
+            &b"\xff\xd8"[..],
+            b"\xff\xd8\xff\xe0\0\x07other",
+            b"\xff\xd8\xff\xe0\0\x01JFIF\0",
+            b"\xff\xd8\xff\xe0\0\x07JFIF\0x",
+            b"\xff\xd8\xff\xe0\0\x07JFIF\0\xff\x01",
+            b"\xff\xd8\xff\x01\0\x07JFIF\0",
+        ] {
+            assert!(!is_jpeg(bytes), "{}", bytes.escape_ascii());
+        }
+    }
+}
