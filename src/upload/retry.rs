@@ -658,4 +658,93 @@ mod tests {
         let next = trial.down();
         assert_eq!(again(next, trial.now).0, SECOND);
     }
+
+    #[test]
+    fn a_run_is_calm_until_a_failure_and_after_an_answer() {
+        let mut trial = trial(policy());
+        assert!(trial.retry.is_calm());
+        trial.down();
+        assert!(!trial.retry.is_calm());
+        trial.retry.answered(trial.now);
+        assert!(trial.retry.is_calm());
+    }
+
+    #[test]
+    fn without_a_descriptor_only_the_users_number_ends_a_frame() {
+        let no_room = |retries, attempts| {
+            let trial = trial(Policy { retries, ..policy() });
+            let mut tries = Tries::default();
+            tries.attempts += attempts;
+            trial.retry.had_no_room(&tries, trial.now)
+        };
+        let of = |next| match next {
+            Next::Again(again) => again.of,
+            next => panic!("{next:?}"),
+        };
+        assert_eq!(of(no_room(Some(1), 1)), Some(2));
+        assert_eq!(no_room(Some(1), 2), Next::Done(None));
+        assert_eq!(of(no_room(None, 1000)), None);
+    }
+
+    #[test]
+    fn a_wait_of_exactly_the_limit_is_waited_and_a_longer_one_ends_the_run() {
+        let mut trial = trial(policy());
+        let next = trial.busy("600");
+        assert_eq!(again(next, trial.now).0, 600 * SECOND);
+        assert!(matches!(trial.busy("601"), Next::Over(_)));
+        let mut hasty = trial_with(Policy { max_time: Some(SECOND), ..policy() }, || 1.0);
+        assert!(matches!(hasty.busy("99999999999"), Next::Over(_)));
+    }
+
+    #[test]
+    fn a_wait_that_a_failed_answer_asks_for_is_for_all_jobs() {
+        let mut trial = trial(Policy { all_errors: true, ..policy() });
+        let next = trial.fails_from(Outcome::Unknown, Some("7"), trial.now);
+        assert_eq!(again(next, trial.now).0, 7 * SECOND);
+        assert_eq!(trial.pause(), Some(7 * SECOND));
+    }
+
+    #[test]
+    fn the_first_refusal_is_tried_again_without_a_pause() {
+        let mut trial = trial(own());
+        let next = trial.refused();
+        let again = Again { not_before: None, earliest: trial.now, of: Some(1 + REFUSALS) };
+        assert_eq!(next, Next::Again(again));
+    }
+
+    #[test]
+    fn an_attempt_that_began_before_an_outage_ended_holds_back_its_own_frame_alone() {
+        let policy = Policy { all_errors: true, retries: Some(100), ..policy() };
+        let mut trial = trial(policy);
+        let begin = trial.now;
+        trial.now += SECOND;
+        trial.down();
+        trial.retry.answered(trial.now);
+        trial.next_frame();
+        for (outcome, seconds) in
+            [(Outcome::NeverSent, 2), (Outcome::Unknown, 4), (Outcome::NeverSent, 8)]
+        {
+            let next = trial.fails_from(outcome, None, begin);
+            assert_eq!(again(next, trial.now).0, seconds * SECOND);
+            assert_eq!(trial.pause(), None);
+        }
+        // One that began later is news: there is another outage, whoever was answered meanwhile.
+        let begin = trial.now;
+        trial.now += SECOND;
+        trial.retry.answered(trial.now);
+        trial.fails_from(Outcome::NeverSent, None, begin);
+        assert_eq!(trial.pause(), Some(SECOND));
+    }
+
+    #[test]
+    fn a_refusal_is_no_news_if_others_have_started_since_the_last_one_and_none_was_refused() {
+        let mut trial = trial(own());
+        for (others, is_news) in [(1, true), (4, false)] {
+            trial.next_frame();
+            trial.refused();
+            (0..others).for_each(|_| trial.retry.start(trial.now));
+            trial.refused();
+            assert_eq!(trial.tries.is_news(), is_news, "{others}");
+        }
+    }
 }

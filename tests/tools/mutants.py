@@ -51,14 +51,14 @@ AREAS = {
     "gate": ("upload/gate.rs", ["unit upload::gate", "upload::retries upload::rate", "upload::limits upload::outages"]),
 }
 
-# Stands at the end of each root: the models of tests/models have files of src, too.
-ROOTS = ["src/main.rs", "tests/models/world/lib.rs"]
+# Stands at the end of main.rs. The models of tests/models have files of src, too, and run without mutants.
 CHOSEN = """
 fn mutant() -> usize {
     static CHOSEN: std::sync::OnceLock<usize> = std::sync::OnceLock::new();
     *CHOSEN.get_or_init(|| std::env::var("MUTANT").ok().and_then(|it| it.parse().ok()).unwrap_or(0))
 }
 """
+ROOTS = {"src/main.rs": CHOSEN, "tests/models/world/lib.rs": "\nfn mutant() -> usize {\n    0\n}\n"}
 
 # A token of Rust, as far as braces go.
 TOKEN = re.compile(r"""//[^\n]*|r(\#*)".*?"\1|b?"(?:\\.|[^"\\])*"|b?'(?:\\u\{\w+\}|\\x..|\\.|[^\\'])'|.""", re.S)
@@ -178,8 +178,8 @@ def head_of(source, begin, end):
 
 def build_together(together):
     """Builds with all of them but those that the compiler refuses."""
-    for name in ROOTS:
-        (TREE / name).write_text((ROOT / name).read_text() + CHOSEN)
+    for name, mutant in ROOTS.items():
+        (TREE / name).write_text((ROOT / name).read_text() + mutant)
     while True:
         standing = [mutant for mutant in together if not mutant.outcome]
         lines = write_together(standing)
