@@ -178,3 +178,90 @@ pub fn malformed(what: impl std::fmt::Display) -> io::Error {
 pub fn refused(cause: impl Into<String>) -> io::Error {
     io::Error::new(ErrorKind::InvalidData, cause.into())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn head(status: u16, headers: &[(&str, &str)]) -> io::Result<Head> {
+        Head::new(status, headers.iter().map(|&(name, value)| (name, value.as_bytes())))
+    }
+
+    /// The response of this body, or the error.
+    fn reply(status: u16, headers: &[(&str, &str)], body: &[u8]) -> Result<Vec<u8>, String> {
+        let response = head(status, headers).and_then(|head| read(head, body));
+        response.map(|response| response.body).map_err(|error| error.to_string())
+    }
+
+    #[test]
+    fn a_status_of_2xx_is_success_and_another_says_why_it_is_none() {
+        let response = |status, lacks_certificate| Response {
+            lacks_certificate,
+            ..head(status, &[]).unwrap().into_response(Vec::new()).unwrap()
+        };
+        for status in [200, 204, 299] {
+            assert!(response(status, false).is_success());
+            assert_eq!(response(status, false).outcome(), None);
+        }
+        for status in [300, 404, 599] {
+            assert!(!response(status, true).is_success());
+            assert_eq!(response(status, true).outcome(), Some(Outcome::Refused));
+            assert_eq!(response(status, true).cause(), format!("status {status}"));
+        }
+        assert_eq!(response(400, false).cause(), "status 400");
+        assert_eq!(response(400, true).cause(), format!("status 400; {LACKS_CERTIFICATE}"));
+        for (status, cause) in [
+            (100, "interim response 100 in place of a final one"),
+            (199, "interim response 199 in place of a final one"),
+            (99, "malformed response: status 99"),
+            (600, "malformed response: status 600"),
+        ] {
+            assert_eq!(reply(status, &[], b"").unwrap_err(), cause);
+        }
+    }
+
+    #[test]
+    fn a_length_and_a_coding_are_told_without_contradiction() {
+        let (length, coding) = ("Content-Length", "Transfer-Encoding");
+        assert_eq!(reply(200, &[(length, "4"), (length, "4")], b"good").unwrap(), b"good");
+        assert_eq!(reply(200, &[(coding, "Chunked"), (length, "9")], b"good").unwrap(), b"good");
+        for (headers, cause) in [
+            (&[(length, "4"), (length, "5")][..], "malformed response: two Content-Lengths"),
+            (&[(length, "+4")], "malformed response: Content-Length"),
+            (&[(length, "5")], "response cut short: 4 of 5 bytes"),
+            (&[(length, "67108865")], "response over the limit of 64 MiB"),
+            (&[(coding, "gzip")], "malformed response: Transfer-Encoding other than chunked"),
+            (
+                &[(coding, "chunked"), (coding, "chunked")],
+                "malformed response: Transfer-Encoding other than chunked",
+            ),
+        ] {
+            assert_eq!(reply(200, headers, b"good").unwrap_err(), cause, "{headers:?}");
+        }
+        assert_eq!(head(200, &[(length, "67108864")]).unwrap().length, Some(MAX_RESPONSE_BYTES));
+    }
+
+    #[test]
+    fn a_body_may_be_as_long_as_the_limit_and_there_may_be_none() {
+        let of = |bytes: usize| read(head(200, &[]).unwrap(), io::repeat(0).take(bytes as u64));
+        assert_eq!(of(MAX_RESPONSE_BYTES).unwrap().body.len(), MAX_RESPONSE_BYTES);
+        let error = of(MAX_RESPONSE_BYTES + 1).err().unwrap();
+        assert_eq!(error.to_string(), "response over the limit of 64 MiB");
+        for status in [204, 304] {
+            assert_eq!(reply(status, &[("Content-Length", "9")], b"more").unwrap(), b"");
+        }
+    }
+
+    #[test]
+    fn a_body_with_a_content_coding_is_no_line() {
+        let coded = |codings, body| reply(200, &[("Content-Encoding", codings)], body);
+        for codings in ["", "identity", "Identity, "] {
+            assert_eq!(coded(codings, b"good").unwrap(), b"good");
+        }
+        assert_eq!(coded("gzip", b"").unwrap(), b"");
+        for (codings, names) in [("br, identity, GZIP", "br, gzip"), ("x", "an unknown coding")] {
+            let cause = format!("status 200, response coded with {names} (Content-Encoding)");
+            assert_eq!(coded(codings, b"x").unwrap_err(), cause);
+        }
+    }
+}
