@@ -9,10 +9,11 @@ use std::fmt::Write as _;
 use std::io::{self, IsTerminal};
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
-use std::thread::{self, JoinHandle};
+use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use crate::ending::Ending;
+use crate::memory;
 use crate::messages::{self, count_of};
 
 /// The time between two redraws.
@@ -207,7 +208,7 @@ impl ProgressLine {
             over: Condvar::new(),
         });
         let drawn = Arc::clone(&shared);
-        let thread = thread::Builder::new().name("progress".into()).spawn(move || drawn.redraw());
+        let thread = memory::spawn("progress", move || drawn.redraw());
         Some(ProgressLine { shared, thread: Some(thread.ok()?) })
     }
 }

@@ -6,7 +6,7 @@
 
 use std::sync::Arc;
 
-use anyhow::Result;
+use anyhow::{Context, Result};
 use byteorder::{BigEndian, ByteOrder as _};
 
 use crate::encode::{BadSample, Encoder, max_png_bytes};
@@ -88,7 +88,8 @@ impl Rehearsal {
     }
 
     fn body(&self, frame: &mut Frame, bytes: Vec<u8>) -> Result<Body> {
-        let mut body = self.request.begin(frame.number, bytes, max_png_bytes(frame));
+        let room = max_png_bytes(frame);
+        let mut body = self.request.begin(frame.number, bytes, room).context("encode")?;
         self.encoder.append_png(frame, body.bytes())?;
         body.finish()
     }
@@ -172,7 +173,7 @@ fn size_of(frame: &Frame) -> String {
 fn not_read(error: &InputError, ending: Ending) -> Ending {
     say(error);
     match error.cause {
-        Cause::Read(_) => Ending::Failed,
+        Cause::Read(_) | Cause::NoMemory(_) => Ending::Failed,
         // An earlier frame has failed already.
         _ if ending == Ending::Failed => ending,
         _ => Ending::BadInput,

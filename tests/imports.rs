@@ -9,7 +9,7 @@ use std::path::Path;
 
 /// Each folder and file, and its imports. A row names only rows below it. main.rs stands above all, and has
 /// no row.
-const IMPORTS: [(&str, &[&str]); 17] = [
+const IMPORTS: [(&str, &[&str]); 18] = [
     (
         "setup",
         &[
@@ -31,26 +31,27 @@ const IMPORTS: [(&str, &[&str]); 17] = [
         "output",
         &[
             "pipeline", "upload", "http", "request", "input", "progress", "stop", "ending",
-            "messages",
+            "memory", "messages",
         ],
     ),
-    ("stop", &["pipeline", "ending", "messages"]),
-    ("pipeline", &["upload", "request", "encode", "input", "frame"]),
+    ("stop", &["pipeline", "ending", "memory", "messages"]),
+    ("pipeline", &["upload", "request", "encode", "input", "frame", "memory"]),
     ("upload", &["http", "headers", "request", "progress", "messages"]),
     (
         "rehearsal",
         &["http", "headers", "request", "encode", "input", "frame", "ending", "messages"],
     ),
-    ("http", &["request", "messages"]),
+    ("http", &["request", "memory", "messages"]),
     ("headers", &["request", "files", "messages"]),
     ("args", &["request", "encode", "frame", "messages"]),
-    ("request", &[]),
-    ("encode", &["frame"]),
-    ("input", &["frame", "messages"]),
+    ("request", &["memory"]),
+    ("encode", &["frame", "memory"]),
+    ("input", &["frame", "memory", "messages"]),
     ("frame", &[]),
-    ("progress", &["ending", "messages"]),
+    ("progress", &["ending", "memory", "messages"]),
     ("ending", &[]),
     ("files", &["messages"]),
+    ("memory", &[]),
     ("messages", &[]),
 ];
 

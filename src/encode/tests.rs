@@ -117,7 +117,10 @@ fn every_sample_of_every_maxval_becomes_the_nearest() {
 
 fn for_png(layout: Layout, bytes: &mut Vec<u8>) -> Result<Vec<u8>, String> {
     let samples = samples::for_png(layout, SampleRange::default(), bytes);
-    samples.map(<[u8]>::to_vec).map_err(|bad| format!("{}: {}", bad.at, bad.what))
+    samples.map(<[u8]>::to_vec).map_err(|bad| match bad {
+        Bad::Sample { at, what } => format!("{at}: {what}"),
+        Bad::NoMemory(error) => error.to_string(),
+    })
 }
 
 #[test]
@@ -285,7 +288,8 @@ fn range_and_samples() -> impl Strategy<Value = ((f64, f64), Vec<f64>)> {
 
 fn levels(samples: Samples, range: SampleRange, mut bytes: Vec<u8>) -> Vec<u8> {
     let levels = samples::for_png(gray(samples), range, &mut bytes);
-    levels.map_err(|bad| bad.what).unwrap().to_vec()
+    let Ok(levels) = levels else { panic!("bad samples") };
+    levels.to_vec()
 }
 
 proptest! {

@@ -5,6 +5,8 @@
 use std::io::{self, ErrorKind, IoSlice};
 use std::ops::Range;
 
+use crate::memory;
+
 use super::socket::Ready;
 use super::time_limit::Deadline;
 use super::wire::Wire;
@@ -107,7 +109,7 @@ impl Connection {
     /// Receives more; 0 is the end of the stream. Until something has come, it sends. If sending fails after
     /// a byte has left, the answer may be in the socket already, so we look there.
     pub fn receive(&mut self, outgoing: &mut Outgoing) -> io::Result<usize> {
-        self.make_room();
+        self.make_room()?;
         loop {
             self.send_until_input(outgoing)?;
             match self.wire.receive(&mut self.input[self.unread.end..]) {
@@ -174,18 +176,26 @@ impl Connection {
 
     /// Makes room behind the unread bytes. An input that filled the whole buffer gets a buffer of twice the
     /// size.
-    fn make_room(&mut self) {
+    fn make_room(&mut self) -> io::Result<()> {
         if self.unread.is_empty() {
             if self.unread.end == self.input.len() && self.input.len() < MAX_INPUT_BYTES {
-                self.input.resize(2 * self.input.len(), 0);
+                self.double()?;
             }
             self.unread = 0..0;
         } else if self.unread.end == self.input.len() {
             self.input.copy_within(self.unread.clone(), 0);
             self.unread = 0..self.unread.len();
             if self.unread.end > self.input.len() / 2 {
-                self.input.resize(2 * self.input.len(), 0);
+                self.double()?;
             }
         }
+        Ok(())
+    }
+
+    fn double(&mut self) -> io::Result<()> {
+        let bytes = self.input.len();
+        memory::reserve(&mut self.input, bytes)?;
+        self.input.resize(2 * bytes, 0);
+        Ok(())
     }
 }

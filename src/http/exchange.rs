@@ -181,11 +181,14 @@ fn receive_body(
     outgoing: &mut Outgoing,
 ) -> io::Result<(Vec<u8>, bool)> {
     let ends_with_stream = call.body_mode() == BodyMode::CloseDelimited;
-    // Reserved memory that is never written costs nothing.
-    let mut body = Vec::with_capacity(head.length.unwrap_or_default());
+    let mut body = Vec::new();
+    // Reserved memory that is never written costs nothing. One byte more is for the line's end.
+    reply::make_room(&mut body, head.length.unwrap_or_default() + 1)?;
     let mut filled = 0;
     loop {
         let unread = connection.unread();
+        body.truncate(filled);
+        reply::make_room(&mut body, unread.len())?;
         body.resize(filled + unread.len(), 0);
         let (used, count) =
             call.read(unread, &mut body[filled..]).map_err(|error| malformed_by(&error))?;

@@ -7,7 +7,8 @@
 use std::io;
 use std::net::{IpAddr, SocketAddr, ToSocketAddrs};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
-use std::thread;
+
+use crate::memory;
 
 use super::time_limit::Deadline;
 
@@ -74,8 +75,7 @@ impl LookUp {
 
     fn start(&self) -> io::Result<()> {
         let (host, port, shared) = (self.host.clone(), self.port, Arc::clone(&self.shared));
-        let thread = thread::Builder::new().name("look-up".into());
-        thread.spawn(move || {
+        memory::spawn("look-up", move || {
             let found = (host.as_str(), port).to_socket_addrs();
             shared.end(found.map(Iterator::collect).map_err(|error| match error.raw_os_error() {
                 Some(number) => Unresolved::System(number),
@@ -103,6 +103,7 @@ impl Shared {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::thread;
     use std::time::Duration;
 
     fn within(limit: Duration) -> Deadline {

@@ -15,11 +15,12 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::sync::{Arc, LazyLock, Mutex, PoisonError};
-use std::thread;
 use std::time::{Duration, Instant};
 
+use crate::memory::{self, NoMemory, Pledge};
 use crate::request::{Body, Header, Request};
 
+use super::connect::CONNECTION_BYTES;
 use super::outcome::{self, Failure, Outcome, Reach};
 use super::reply::{self, Head, MAX_HEADER_BYTES, Response};
 use super::route::place;
@@ -48,8 +49,12 @@ impl Minreq {
     }
 
     pub fn attempt(&self, body: &Body, headers: &[Header]) -> Result<Response, Failure> {
+        let (_memory, bytes) = copy(&body.bytes).map_err(|error| {
+            Failure::not_begun(Outcome::NeverSent, format!("not sent: {error}"))
+        })?;
         let caller = self.caller()?;
-        let result = caller.call(self.request(body, headers), self.max_time);
+        let request = self.request(body, headers).with_body(bytes);
+        let result = caller.call(request, self.max_time);
         match result {
             Some(result) => {
                 self.lock().push(caller);
@@ -92,12 +97,20 @@ impl Minreq {
         }
         // minreq never uses a connection twice. We say so, and the server closes first: then the server's
         // port waits in TIME_WAIT, and ours is free.
-        request.with_header("Connection", "close").with_body(body.bytes.clone())
+        request.with_header("Connection", "close")
     }
 
     fn lock(&self) -> std::sync::MutexGuard<'_, Vec<Caller>> {
         self.idle.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// The bytes for minreq, and memory for its own copy of them, behind a head.
+fn copy(body: &[u8]) -> Result<(Pledge, Vec<u8>), NoMemory> {
+    let mut bytes = Vec::new();
+    memory::reserve(&mut bytes, body.len())?;
+    bytes.extend_from_slice(body);
+    Ok((memory::pledge(body.len() + CONNECTION_BYTES)?, bytes))
 }
 
 /// A thread that calls minreq. It can be left behind.
@@ -120,7 +133,7 @@ impl Caller {
             hanging: Arc::clone(hanging),
         };
         let (hanging, place) = (Arc::clone(hanging), Arc::clone(place));
-        thread::Builder::new().name("minreq".into()).spawn(move || {
+        memory::spawn("minreq", move || {
             while let Ok(request) = next_request.recv() {
                 // If this thread was left behind, nobody receives.
                 let _ = reply.send(send(request, &place));

@@ -175,7 +175,7 @@ pub fn text(error: &(dyn Error + 'static)) -> String {
 /// The same for an error of an exchange. Errors of the network say where; those of a reply's text don't.
 pub fn text_at(place: &str, error: &io::Error) -> String {
     match error.kind() {
-        ErrorKind::InvalidData | ErrorKind::UnexpectedEof => text(error),
+        ErrorKind::InvalidData | ErrorKind::UnexpectedEof | ErrorKind::OutOfMemory => text(error),
         _ => format!("{place}: {}", text(error)),
     }
 }

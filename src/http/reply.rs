@@ -3,6 +3,7 @@
 
 use std::io::{self, ErrorKind, Read};
 
+use crate::memory;
 use crate::messages::count_of;
 
 use super::outcome::{self, Coded, LACKS_CERTIFICATE, Outcome};
@@ -12,6 +13,9 @@ pub const MAX_RESPONSE_BYTES: usize = 64 << 20;
 
 /// The most bytes that all headers of a response may take.
 pub const MAX_HEADER_BYTES: usize = 64 << 10;
+
+/// What is read of a body at once.
+const BLOCK_BYTES: usize = 8 << 10;
 
 /// A whole response. Its status is from 200 to 599.
 pub struct Response {
@@ -143,10 +147,11 @@ impl Head {
 
 /// Reads the body and checks that it is whole, for a crate that does not check.
 pub fn read(head: Head, body: impl Read) -> io::Result<Response> {
-    // Reserved memory that is never written costs nothing.
-    let mut bytes = Vec::with_capacity(head.length.unwrap_or_default());
+    let mut bytes = Vec::new();
+    // Reserved memory that is never written costs nothing. One byte more is for the line's end.
+    make_room(&mut bytes, head.length.unwrap_or_default() + 1)?;
     if head.has_body() {
-        body.take(MAX_RESPONSE_BYTES as u64 + 1).read_to_end(&mut bytes)?;
+        read_to_end(body.take(MAX_RESPONSE_BYTES as u64 + 1), &mut bytes)?;
         if bytes.len() > MAX_RESPONSE_BYTES {
             return Err(too_long());
         }
@@ -157,6 +162,31 @@ pub fn read(head: Head, body: impl Read) -> io::Result<Response> {
         }
     }
     head.into_response(bytes)
+}
+
+fn read_to_end(mut body: impl Read, bytes: &mut Vec<u8>) -> io::Result<()> {
+    let mut block = [0; BLOCK_BYTES];
+    loop {
+        match body.read(&mut block) {
+            Ok(0) => return Ok(()),
+            Ok(count) => {
+                make_room(bytes, count)?;
+                bytes.extend_from_slice(&block[..count]);
+            }
+            Err(error) if error.kind() == ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
+        }
+    }
+}
+
+/// Makes room for `more` bytes of a body: for twice as many as there are, if it has to grow.
+pub fn make_room(body: &mut Vec<u8>, more: usize) -> io::Result<()> {
+    if body.capacity() - body.len() >= more {
+        return Ok(());
+    }
+    let room = body.len().min(MAX_RESPONSE_BYTES).max(more);
+    memory::reserve(body, room)
+        .map_err(|error| io::Error::new(ErrorKind::OutOfMemory, format!("response: {error}")))
 }
 
 fn check_status(status: u16) -> io::Result<()> {

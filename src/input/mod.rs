@@ -20,6 +20,7 @@ use std::io::{self, Read};
 use std::time::Instant;
 
 use crate::frame::{Content, Frame, FrameSize, Layout, MAX_FRAME_BYTES, MAX_SIDE, PixelFormat};
+use crate::memory::NoMemory;
 use crate::messages::{count_of, plain};
 
 use raw::RawFrames;
@@ -45,6 +46,8 @@ pub enum Cause {
     TooFew { skip: u64 },
     /// Reading itself failed.
     Read(io::Error),
+    /// There is no memory for the frame.
+    NoMemory(NoMemory),
 }
 
 impl fmt::Display for InputError {
@@ -72,6 +75,7 @@ impl fmt::Display for InputError {
             Cause::Read(error) => {
                 write!(f, "frame {frame}: stdin: {}", plain(&error.to_string()))
             }
+            Cause::NoMemory(error) => write!(f, "frame {frame}: {error}"),
         }
     }
 }

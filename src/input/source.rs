@@ -7,6 +7,7 @@ use std::io::{ErrorKind, Read};
 
 use super::Cause;
 use crate::frame::MAX_FRAME_BYTES;
+use crate::memory;
 
 /// The room that is made at least, before bytes have come to fill it.
 const GROWTH: usize = 1 << 20;
@@ -71,7 +72,7 @@ impl<R: Read> Source<R> {
         let end = bytes.len() + count;
         while bytes.len() < end {
             let filled = bytes.len();
-            grow(bytes, end);
+            grow(bytes, end, MAX_FRAME_BYTES)?;
             self.fill(&mut bytes[filled..])?;
         }
         Ok(())
@@ -93,19 +94,21 @@ impl<R: Read> Source<R> {
             if filled == count {
                 return Ok(());
             }
-            grow(bytes, count);
+            grow(bytes, count, count)?;
         }
     }
 }
 
-/// Makes `bytes` longer, on the way to `end`: at most to twice its length, unless it is short.
-pub(super) fn grow(bytes: &mut Vec<u8>, end: usize) {
+/// Makes `bytes` longer, on the way to `end`: at most to twice its length, unless it is short. `most`: the bytes
+/// that it will ever have.
+pub(super) fn grow(bytes: &mut Vec<u8>, end: usize, most: usize) -> Result<(), Cause> {
     let filled = bytes.len();
     let step = filled.max(GROWTH).min(end - filled);
     if bytes.capacity() < filled + step {
         // The Vec's own growth would double its room beyond the limit.
-        let room = (2 * filled).min(MAX_FRAME_BYTES).max(filled + step);
-        bytes.reserve_exact(room - filled);
+        let room = (2 * filled).min(most).max(filled + step);
+        memory::reserve(bytes, room - filled).map_err(Cause::NoMemory)?;
     }
     bytes.resize(filled + step, 0);
+    Ok(())
 }

@@ -586,7 +586,7 @@ fn memory_is_moved_now_and_then_only_and_never_grows_beyond_the_limit() {
         assert_eq!((bytes.len(), bytes.capacity()), (COUNT, room));
     }
     let mut bytes = vec![0; 600 << 20];
-    source::grow(&mut bytes, (600 << 20) + 1);
+    source::grow(&mut bytes, (600 << 20) + 1, MAX_FRAME_BYTES).unwrap();
     assert_eq!(bytes.capacity(), MAX_FRAME_BYTES);
 }
 

@@ -161,11 +161,17 @@ impl Lines {
         behind.iter().for_each(|&behind| self.counts.behind.note(behind));
         let line = if self.records {
             let result = response.as_ref().ok_or(failure.as_deref().unwrap_or_default());
-            record::line(frame, attempts, elapsed, behind, result).map_err(Unwritten::from)
+            record::line(frame, attempts, elapsed, behind, result)
         } else {
-            Ok(line::from_body(response.map_or_else(Vec::new, |response| response.body)))
+            let body = response.map_or_else(Vec::new, |response| response.body);
+            line::from_body(body).map_err(io::Error::from)
         };
-        match line.and_then(|line| self.out.write(&line)) {
+        let no_line = |error: io::Error| {
+            let cause = format!("line: {}", plain(&error.to_string()));
+            self.stop(frame, &cause, None)
+        };
+        let line = line.map_err(no_line)?;
+        match self.out.write(&line) {
             Ok(()) => {
                 self.counts.lines.fetch_add(1, Ordering::Relaxed);
                 Ok(())
@@ -210,9 +216,16 @@ impl Lines {
     }
 
     fn not_read(&self, error: &InputError) -> Ending {
-        say(error);
-        match error.cause {
-            Cause::Read(_) => Ending::Failed,
+        let is_of_input = !matches!(error.cause, Cause::Read(_) | Cause::NoMemory(_));
+        match is_of_input {
+            true => say(error),
+            // The input may be fine, so a further run may go on.
+            false => {
+                say(format!("{error}; {}", self.how_to_go_on(None, "later frame", "later frames")));
+            }
+        }
+        match is_of_input {
+            false => Ending::Failed,
             // An earlier frame has failed already.
             _ if self.failed() > 0 => Ending::Failed,
             _ => Ending::BadInput,

@@ -10,6 +10,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
 use crate::http::Response;
+use crate::memory;
 
 /// Legal unescaped inside a JSON string, but Python's splitlines splits at them. We escape them, so that a
 /// record is one line there, too.
@@ -27,7 +28,13 @@ pub fn line(
     let status = result.map_or("null".to_owned(), |response| response.status.to_string());
     let seconds = elapsed.as_secs_f64();
     let behind = behind.map_or("null".to_owned(), |behind| format!("{:.6}", behind.as_secs_f64()));
-    let mut line = Vec::with_capacity(128 + result.map_or(0, |response| response.body.len()));
+    let mut line = Vec::new();
+    let most = match result.map(|response| (&response.body, str::from_utf8(&response.body))) {
+        Ok((_, Ok(text))) => most_bytes(text),
+        Ok((bytes, Err(_))) => bytes.len().div_ceil(3) * 4,
+        Err(error) => most_bytes(error),
+    };
+    memory::reserve(&mut line, most + 128)?;
     line.extend_from_slice(
         format!(
             "{{\"frame\":{frame},\"status\":{status},\"attempts\":{attempts},\"seconds\":{seconds:.6},\
@@ -37,7 +44,13 @@ pub fn line(
     );
     match result.map(|response| (&response.body, str::from_utf8(&response.body))) {
         Ok((_, Ok(text))) => member("body", text, &mut line)?,
-        Ok((bytes, Err(_))) => member("body_b64", &STANDARD.encode(bytes), &mut line)?,
+        Ok((bytes, Err(_))) => {
+            line.extend_from_slice(b"\"body_b64\":\"");
+            let start = line.len();
+            line.resize(start + bytes.len().div_ceil(3) * 4, 0);
+            STANDARD.encode_slice(bytes, &mut line[start..]).map_err(io::Error::other)?;
+            line.push(b'"');
+        }
         Err(error) => member("error", error, &mut line)?,
     }
     line.extend_from_slice(b"}\n");
@@ -49,12 +62,19 @@ fn member(name: &str, text: &str, line: &mut Vec<u8>) -> io::Result<()> {
     if !text.contains(LINE_ENDS) {
         return Ok(serde_json::to_writer(line, text)?);
     }
+    let _memory = memory::pledge(most_bytes(text))?;
     for piece in serde_json::to_string(text)?.split_inclusive(LINE_ENDS) {
         let before = piece.trim_end_matches(LINE_ENDS);
         line.extend_from_slice(before.as_bytes());
         piece[before.len()..].chars().try_for_each(|c| write!(line, "\\u{:04x}", u32::from(c)))?;
     }
     Ok(())
+}
+
+/// An upper bound of a text's bytes as a JSON string: each character as it is, or as `\u0000`.
+fn most_bytes(text: &str) -> usize {
+    let is_escaped = |c: char| c < ' ' || matches!(c, '"' | '\\') || LINE_ENDS.contains(&c);
+    text.len() + 5 * text.chars().filter(|&c| is_escaped(c)).count() + 2
 }
 
 #[cfg(test)]

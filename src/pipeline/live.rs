@@ -7,7 +7,6 @@
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
-use std::thread;
 
 use super::buffers::Buffers;
 use super::newest::Newest;
@@ -16,6 +15,7 @@ use super::window::Lost;
 use super::{Answer, Answers, Encoding, Halt, Unsent, Uploading, Waiting};
 use crate::frame::Frame;
 use crate::input::{Input, InputError, Stdin};
+use crate::memory;
 use crate::upload::{Started, Uploader};
 
 pub type Live = Newest<Frame, Answer>;
@@ -54,8 +54,7 @@ pub fn start(
     let live = Arc::new(Live::new(1 + 2 * jobs));
     for number in 0..jobs {
         let (job, own) = (Arc::clone(&job), Arc::clone(&live));
-        let spawned =
-            thread::Builder::new().name("upload".into()).spawn(move || job.run(&own)).map(drop);
+        let spawned = memory::spawn("upload", move || job.run(&own)).map(drop);
         match spawned {
             Ok(()) => live.add_job(),
             Err(_) if number > 0 => break,
@@ -63,7 +62,7 @@ pub fn start(
         }
     }
     let own = Arc::clone(&live);
-    thread::Builder::new().name("read".into()).spawn(move || reader.run(&own))?;
+    memory::spawn("read", move || reader.run(&own))?;
     let halt = Halt { uploader, unsent: Waiting::Newest(Arc::clone(&live)) };
     Ok((Answers(Box::new(LiveAnswers { live, is_over: false })), halt))
 }

@@ -18,6 +18,8 @@ use std::sync::atomic::Ordering;
 use std::thread;
 use std::time::Instant;
 
+use anyhow::Context;
+
 use crate::encode::{BadSample, Encoder, max_png_bytes};
 use crate::frame::Frame;
 use crate::input::{Input, InputError, Stdin};
@@ -159,7 +161,9 @@ impl Encoding {
     }
 
     fn body(&self, frame: &mut Frame) -> anyhow::Result<Body> {
-        let mut body = self.request.begin(frame.number, self.bodies.take(), max_png_bytes(frame));
+        let room = max_png_bytes(frame);
+        let mut body =
+            self.request.begin(frame.number, self.bodies.take(), room).context("encode")?;
         self.encoder.append_png(frame, body.bytes())?;
         body.finish()
     }

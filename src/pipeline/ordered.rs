@@ -8,7 +8,8 @@ use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::thread;
+
+use crate::memory;
 
 use super::window::{self, Lost, Results, Ticket, Window};
 
@@ -76,7 +77,7 @@ impl<T: Send + 'static, U: Send + 'static> Stage<T, U> {
             return Ok(());
         }
         let stage = Arc::clone(self);
-        let spawned = thread::Builder::new().name(self.name.into()).spawn(move || stage.run());
+        let spawned = memory::spawn(self.name, move || stage.run());
         if spawned.is_err() {
             self.started.fetch_sub(1, Ordering::AcqRel);
         }

@@ -9,6 +9,8 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::Value;
 
+use crate::memory::{self, NoMemory};
+
 use super::template::{Piece, Template};
 
 /// The first characters of every PNG in base64. As long as `{{png:b64}}`, so that columns in errors are the
@@ -77,11 +79,12 @@ impl Json {
     }
 
     /// Writes the text before the first image into `body`. `room`: the most bytes that the PNG takes.
-    pub fn begin(&self, frame: u64, room: usize, body: &mut Vec<u8>) {
+    pub fn begin(&self, frame: u64, room: usize, body: &mut Vec<u8>) -> Result<(), NoMemory> {
         let images = self.pieces().filter(|&piece| *piece == Piece::Image).count();
-        body.reserve_exact(self.template.max_text_bytes() + images * base64_bytes(room));
+        memory::reserve(body, self.template.max_text_bytes() + images * base64_bytes(room))?;
         let before = self.pieces().take_while(|&piece| *piece != Piece::Image);
         before.for_each(|piece| piece.append(frame, body));
+        Ok(())
     }
 
     /// Turns the PNG, which begins at `start`, into base64, and writes all text behind it.
@@ -149,7 +152,7 @@ mod tests {
     fn body(template: &str, frame: u64, png: &[u8]) -> String {
         let json = Json::parse(template.as_bytes()).unwrap();
         let mut body = Vec::new();
-        json.begin(frame, png.len(), &mut body);
+        json.begin(frame, png.len(), &mut body).unwrap();
         let start = body.len();
         body.extend_from_slice(png);
         json.finish(frame, start, &mut body).unwrap();

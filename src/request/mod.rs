@@ -12,6 +12,8 @@ mod url;
 
 use anyhow::Result;
 
+use crate::memory::{self, NoMemory};
+
 use multipart::Form;
 use template::Template;
 
@@ -111,27 +113,32 @@ impl Request {
     }
 
     /// Begins the body of this frame in the allocation `bytes`. `room`: the most bytes that its PNG takes.
-    pub fn begin(&self, frame: u64, mut bytes: Vec<u8>, room: usize) -> BegunBody<'_> {
+    pub fn begin(
+        &self,
+        frame: u64,
+        mut bytes: Vec<u8>,
+        room: usize,
+    ) -> Result<BegunBody<'_>, NoMemory> {
         bytes.clear();
         let (content_type, rest) = match &self.shape {
             Shape::Multipart { parts, content_type } => {
-                let form = Form::begin(parts, frame, room, &mut bytes);
+                let form = Form::begin(parts, frame, room, &mut bytes)?;
                 (Some(content_type.as_str()), Rest::Parts(form))
             }
             Shape::Raw { content_type } => {
-                bytes.reserve_exact(room);
+                memory::reserve(&mut bytes, room)?;
                 (content_type.as_deref(), Rest::Nothing)
             }
             Shape::Json { json, content_type } => {
-                json.begin(frame, room, &mut bytes);
+                json.begin(frame, room, &mut bytes)?;
                 (content_type.as_deref(), Rest::Json(json))
             }
             Shape::Base64 { content_type } => {
-                bytes.reserve_exact(json::base64_bytes(room));
+                memory::reserve(&mut bytes, json::base64_bytes(room))?;
                 (content_type.as_deref(), Rest::Base64)
             }
         };
-        BegunBody { frame, content_type, start: bytes.len(), bytes, rest }
+        Ok(BegunBody { frame, content_type, start: bytes.len(), bytes, rest })
     }
 }
 
@@ -202,7 +209,7 @@ mod tests {
         for (index, shape) in shapes().into_iter().enumerate() {
             let (method, path) = ("POST".to_owned(), Template::literal("/"));
             let request = Request { method, url: url.clone(), path, shape };
-            let mut begun = request.begin(u64::MAX, Vec::new(), ROOM);
+            let mut begun = request.begin(u64::MAX, Vec::new(), ROOM).unwrap();
             let room = begun.bytes().capacity();
             begun.bytes().extend_from_slice(&[0; ROOM]);
             let bytes = begun.finish().unwrap().bytes;

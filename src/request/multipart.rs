@@ -5,6 +5,8 @@ use std::hash::{BuildHasher, Hasher};
 
 use memchr::memmem;
 
+use crate::memory::{self, NoMemory};
+
 use super::Part;
 
 /// The form round a frame's PNG, from its first delimiter to its last.
@@ -20,9 +22,14 @@ pub struct Form<'a> {
 impl<'a> Form<'a> {
     /// Writes the parts before the PNG, and the PNG's part head, into `body`. `room`: the most bytes that the
     /// PNG takes.
-    pub fn begin(parts: &'a [Part], frame: u64, room: usize, body: &mut Vec<u8>) -> Self {
-        body.reserve_exact(room + max_bytes_around(parts));
-        Form::begin_with(random_boundary(), parts, frame, body)
+    pub fn begin(
+        parts: &'a [Part],
+        frame: u64,
+        room: usize,
+        body: &mut Vec<u8>,
+    ) -> Result<Self, NoMemory> {
+        memory::reserve(body, room + max_bytes_around(parts))?;
+        Ok(Form::begin_with(random_boundary(), parts, frame, body))
     }
 
     fn begin_with(boundary: String, parts: &'a [Part], frame: u64, body: &mut Vec<u8>) -> Self {

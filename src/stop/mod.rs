@@ -20,8 +20,8 @@ use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM, SIGXFSZ};
 use signal_hook::{flag, low_level::pipe};
 
 use crate::ending::Ending;
-use crate::messages;
 use crate::pipeline::Halt;
+use crate::{memory, messages};
 use stopping::{Event, Stopping};
 
 pub use stopping::Asked;
@@ -78,7 +78,7 @@ impl Watcher {
 
     /// Watches on a thread of its own, and halts the run.
     pub fn start(self, halt: Halt) -> io::Result<()> {
-        thread::Builder::new().name("stop".into()).spawn(move || self.watch(halt)).map(drop)
+        memory::spawn("stop", move || self.watch(halt)).map(drop)
     }
 
     fn watch(mut self, halt: Halt) {

@@ -79,7 +79,8 @@ fn a_read_that_fails_ends_the_run_after_the_frames_before_it() {
     let run = files.run("read:error=EIO:when=3+", Some("frames"), &arguments);
     let lines = String::from_utf8(run.stdout.clone()).unwrap();
     let count = lines.lines().count() as u32;
-    run.fails(1, &format!("frame {count}: stdin: input/output error"));
+    let how = format!("{count} lines are out, go on with --skip {count}");
+    run.fails(1, &format!("frame {count}: stdin: input/output error; {how}"));
     assert!(count >= 2 && lines == answers_as_text(count), "{lines}");
 }
 

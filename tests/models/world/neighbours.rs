@@ -152,6 +152,15 @@ pub mod input {
     }
 }
 
+pub mod memory {
+    use std::io;
+    use std::thread::{Builder, JoinHandle};
+
+    pub fn spawn(name: &str, run: impl FnOnce() + Send + 'static) -> io::Result<JoinHandle<()>> {
+        Builder::new().name(name.into()).spawn(run)
+    }
+}
+
 pub mod messages {
     use std::fmt::Display;
 
@@ -206,8 +215,8 @@ pub mod request {
     }
 
     impl Request {
-        pub fn begin(&self, frame: u64, bytes: Vec<u8>, _: usize) -> BegunBody {
-            BegunBody { frame, bytes }
+        pub fn begin(&self, frame: u64, bytes: Vec<u8>, _: usize) -> Result<BegunBody> {
+            Ok(BegunBody { frame, bytes })
         }
     }
 
