@@ -97,9 +97,9 @@ fn start(run: Run, args: &Args, begin: Instant) -> anyhow::Result<Ending> {
     let (answers, halt) =
         pipeline::start(input, encoder, request, uploader, args.jobs, args.latest)
             .context(NO_THREAD)?;
-    watcher.start(halt).context(NO_THREAD)?;
+    watcher.start(halt.clone()).context(NO_THREAD)?;
     let progress = Progress::start(counts, begin);
-    let ending = lines.write(answers, &asked);
+    let ending = lines.write(answers, &halt, &asked);
     progress.end(ending);
     Ok(ending)
 }

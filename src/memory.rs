@@ -8,11 +8,10 @@
 //! allocation then fails only if the system can't ever have so much.
 
 use std::fmt;
+use std::fs::read_to_string;
 use std::io::{self, ErrorKind};
 use std::sync::{LazyLock, Mutex, MutexGuard, PoisonError};
 use std::thread::{Builder, JoinHandle};
-
-use rustix::process::{Resource, getrlimit};
 
 /// The bytes that are left for what is small: heads, messages, lines of a table, records of TLS.
 const SPARE: usize = 2 << 20;
@@ -25,17 +24,26 @@ const THREAD_BYTES: usize = 256 << 10;
 
 static PLEDGED: Mutex<usize> = Mutex::new(0);
 
-static LIMITS: LazyLock<Limits> = LazyLock::new(|| Limits {
-    space: getrlimit(Resource::As).current,
-    data: getrlimit(Resource::Data).current,
-});
+static LIMITS: LazyLock<Limits> = LazyLock::new(Limits::read);
 
-/// The limits in bytes; `None`: there is none.
+/// The limits in bytes; `None`: there is none, or the system, other than Linux, does not tell.
 struct Limits {
     /// Of all that is mapped.
     space: Option<u64>,
     /// Of what can be written and belongs to no file.
     data: Option<u64>,
+}
+
+impl Limits {
+    /// From a file: rustix panics if `getrlimit` fails, as under a filter of system calls.
+    fn read() -> Self {
+        let text = read_to_string("/proc/self/limits").unwrap_or_default();
+        let limit = |name: &str| {
+            let values = text.lines().find_map(|line| line.strip_prefix(name))?;
+            values.split_whitespace().next()?.parse().ok()
+        };
+        Limits { space: limit("Max address space"), data: limit("Max data size") }
+    }
 }
 
 /// There is no memory for this many bytes.
@@ -102,13 +110,13 @@ fn check(bytes: usize, pledged: usize) -> Result<(), NoMemory> {
     }
 }
 
-/// The bytes that the limits leave. `None`: there is no limit, or the system, other than Linux, does not tell.
+/// The bytes that the limits leave; `None`: there is no limit.
 fn left() -> Option<u64> {
     let Limits { space, data } = *LIMITS;
     if space.is_none() && data.is_none() {
         return None;
     }
-    let status = std::fs::read_to_string("/proc/self/status").ok()?;
+    let status = read_to_string("/proc/self/status").ok()?;
     let used = |name: &str| {
         let value = status.lines().find_map(|line| line.strip_prefix(name))?;
         let kilobytes: u64 = value.trim().strip_suffix(" kB")?.parse().ok()?;

@@ -17,13 +17,13 @@ use std::sync::atomic::Ordering;
 use crate::ending::Ending;
 use crate::input::{Cause, InputError};
 use crate::messages::{causes, count_of, plain, say};
-use crate::pipeline::{Answer, Answers, Unsent};
+use crate::pipeline::{Answer, Answers, Halt, Unsent};
 use crate::progress::Counts;
 use crate::stop::Asked;
-use stdout::{Torn, Unwritten};
+use stdout::Torn;
 use told::Told;
 
-pub use stdout::Stdout;
+pub use stdout::{Stdout, print};
 pub use told::Telling;
 
 /// Writes the lines of a run.
@@ -53,16 +53,16 @@ pub struct SoFar {
 
 impl Lines {
     /// Writes the line of every answer, in order, until the run ends.
-    pub fn write(mut self, answers: Answers, asked: &Asked) -> Ending {
+    pub fn write(mut self, answers: Answers, halt: &Halt, asked: &Asked) -> Ending {
         for answer in answers {
-            if let Err(ending) = self.write_one(answer, asked) {
+            if let Err(ending) = self.write_one(answer, halt, asked) {
                 return ending;
             }
         }
         self.end(asked)
     }
 
-    fn write_one(&mut self, answer: Answer, asked: &Asked) -> Result<(), Ending> {
+    fn write_one(&mut self, answer: Answer, halt: &Halt, asked: &Asked) -> Result<(), Ending> {
         let with_line = [&self.counts.frames, &self.counts.dropped];
         let with_line: u64 = with_line.map(|count| count.load(Ordering::Relaxed)).iter().sum();
         let frame = self.skip + with_line + self.so_far.beyond;
@@ -75,11 +75,11 @@ impl Lines {
                 self.so_far.posted += u64::from(uploaded.upload.is_posted);
                 self.telling.of_upload(frame, uploaded)
             }
-            Answer::Dropped(count) => return self.put_dropped(frame, count),
+            Answer::Dropped(count) => return self.put_dropped(frame, count, halt),
             Answer::Unsent(Unsent::NotEncoded { error, read_at, .. }) => {
                 self.telling.of_untried(causes(&error), read_at)
             }
-            Answer::Unsent(Unsent::Lost) => return self.lose(frame),
+            Answer::Unsent(Unsent::Lost) => return self.lose(frame, halt),
             Answer::Unsent(Unsent::BadSample { bad, read_at, .. }) if self.telling.keep_going => {
                 self.telling.of_untried(bad.to_string(), read_at)
             }
@@ -101,10 +101,10 @@ impl Lines {
         let advice = self.telling.advice_once(&told);
         // Each response is a line. Under --keep-going, so is each failure.
         if told.response.is_some() || !ends_run {
-            self.put(frame, told)?;
+            self.put(frame, told, halt)?;
         }
         match failure {
-            Some(cause) => self.fail(frame, &format!("{cause}{advice}"), ends_run),
+            Some(cause) => self.fail(frame, &format!("{cause}{advice}"), ends_run, halt),
             None => Ok(()),
         }
     }
@@ -140,22 +140,22 @@ impl Lines {
     }
 
     /// A frame whose answer is lost ends the run.
-    fn lose(&self, frame: u64) -> Result<(), Ending> {
+    fn lose(&self, frame: u64, halt: &Halt) -> Result<(), Ending> {
         self.counts.frames.fetch_add(1, Ordering::Relaxed);
-        self.fail(frame, "its worker ended without an answer", true)
+        self.fail(frame, "its worker ended without an answer", true, halt)
     }
 
     /// Writes the lines of so many frames that were dropped, from this one on.
-    fn put_dropped(&mut self, frame: u64, count: u64) -> Result<(), Ending> {
+    fn put_dropped(&mut self, frame: u64, count: u64, halt: &Halt) -> Result<(), Ending> {
         for frame in frame..frame.saturating_add(count) {
-            self.put(frame, self.telling.of_dropped())?;
+            self.put(frame, self.telling.of_dropped(), halt)?;
             self.counts.dropped.fetch_add(1, Ordering::Relaxed);
         }
         Ok(())
     }
 
     /// Writes the frame's line.
-    fn put(&mut self, frame: u64, told: Told) -> Result<(), Ending> {
+    fn put(&mut self, frame: u64, told: Told, halt: &Halt) -> Result<(), Ending> {
         let Told { attempts, elapsed, read_at, response, failure, .. } = told;
         let behind = read_at.map(|read_at| read_at.elapsed());
         behind.iter().for_each(|&behind| self.counts.behind.note(behind));
@@ -168,7 +168,7 @@ impl Lines {
         };
         let no_line = |error: io::Error| {
             let cause = format!("line: {}", plain(&error.to_string()));
-            self.stop(frame, &cause, None)
+            self.stop(frame, &cause, None, halt)
         };
         let line = line.map_err(no_line)?;
         match self.out.write(&line) {
@@ -177,22 +177,24 @@ impl Lines {
                 Ok(())
             }
             Err(unwritten) if unwritten.is_for_nobody() => Err(Ending::ReaderGone),
-            Err(Unwritten { error, torn }) => Err(self.stop(frame, &stdout_failed(&error), torn)),
+            Err(unwritten) => Err(self.stop(frame, &unwritten.cause(), unwritten.torn, halt)),
         }
     }
 
     /// Says why the frame has failed. If the run ends there, the error is its ending.
-    fn fail(&self, frame: u64, cause: &str, ends_run: bool) -> Result<(), Ending> {
+    fn fail(&self, frame: u64, cause: &str, ends_run: bool, halt: &Halt) -> Result<(), Ending> {
         self.counts.failed.fetch_add(1, Ordering::Relaxed);
         if ends_run {
-            return Err(self.stop(frame, cause, None));
+            return Err(self.stop(frame, cause, None, halt));
         }
         say(format!("frame {frame}: {cause}"));
         Ok(())
     }
 
-    /// Says why the run ends at this frame, and how to go on.
-    fn stop(&self, frame: u64, cause: &str, torn: Option<Torn>) -> Ending {
+    /// Says why the run ends at this frame, and how to go on. No further attempt starts, or frames would be posted
+    /// again that were not counted.
+    fn stop(&self, frame: u64, cause: &str, torn: Option<Torn>, halt: &Halt) -> Ending {
+        halt.start_nothing();
         let how = self.how_to_go_on(torn, "later frame", "later frames");
         say(format!("frame {frame}: {cause}; {how}"));
         Ending::Failed
@@ -241,20 +243,4 @@ impl Lines {
 fn is_of_the_stop(error: &InputError, asked: &Asked) -> bool {
     let ends_early = matches!(error.cause, Cause::Truncated { .. } | Cause::TooFew { .. });
     ends_early && asked.signal().is_some()
-}
-
-/// Writes the text of --help or --version.
-pub fn print(text: &str) -> Ending {
-    match Stdout::new().map_err(Unwritten::from).and_then(|mut out| out.write(text.as_bytes())) {
-        Ok(()) => Ending::Done,
-        Err(unwritten) if unwritten.is_for_nobody() => Ending::ReaderGone,
-        Err(unwritten) => {
-            say(stdout_failed(&unwritten.error));
-            Ending::Failed
-        }
-    }
-}
-
-fn stdout_failed(error: &io::Error) -> String {
-    format!("stdout: {}", plain(&error.to_string()))
 }

@@ -9,7 +9,8 @@ use std::os::fd::AsFd;
 
 use rustix::event::{PollFd, PollFlags, poll};
 
-use crate::messages::count_of;
+use crate::ending::Ending;
+use crate::messages::{count_of, plain, say};
 
 pub struct Stdout(File);
 
@@ -107,5 +108,21 @@ impl Unwritten {
     /// Whether nobody reads stdout any more. A socket says it in another way than a pipe.
     pub fn is_for_nobody(&self) -> bool {
         matches!(self.error.kind(), ErrorKind::BrokenPipe | ErrorKind::ConnectionReset)
+    }
+
+    pub fn cause(&self) -> String {
+        format!("stdout: {}", plain(&self.error.to_string()))
+    }
+}
+
+/// Writes the text of --help or --version.
+pub fn print(text: &str) -> Ending {
+    match Stdout::new().map_err(Unwritten::from).and_then(|mut out| out.write(text.as_bytes())) {
+        Ok(()) => Ending::Done,
+        Err(unwritten) if unwritten.is_for_nobody() => Ending::ReaderGone,
+        Err(unwritten) => {
+            say(unwritten.cause());
+            Ending::Failed
+        }
     }
 }

@@ -84,12 +84,14 @@ impl Iterator for Answers {
 }
 
 /// Stops a run from outside of it.
+#[derive(Clone)]
 pub struct Halt {
     uploader: Arc<Uploader>,
     unsent: Waiting,
 }
 
 /// The place where frames wait that are not under way.
+#[derive(Clone)]
 enum Waiting {
     Encoded(Arc<Window<Encoded>>),
     Newest(Arc<Live>),

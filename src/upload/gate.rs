@@ -47,7 +47,13 @@ impl Gate {
 
     /// Waits until an attempt for this frame may start, and at least until `not_before`. `None` if the gate is
     /// closed for this frame.
-    pub fn wait(&self, frame: u64, not_before: Option<Instant>) -> Option<Started> {
+    /// `is_posted`: whether an earlier attempt of it may have arrived.
+    pub fn wait(
+        &self,
+        frame: u64,
+        not_before: Option<Instant>,
+        is_posted: bool,
+    ) -> Option<Started> {
         let now = Instant::now();
         let mut shared = self.lock();
         if !self.lets_pass(frame) {
@@ -55,12 +61,12 @@ impl Gate {
         }
         if not_before.is_none_or(|then| then <= now) {
             if let Some(started) = shared.start_at_once(frame, now) {
-                return Some(self.let_in(started));
+                return Some(self.let_in(started, is_posted));
             }
             shared.schedule.enter(frame);
         }
         shared.waiting.insert(frame, thread::current());
-        self.wait_for_turn(shared, frame, not_before)
+        self.wait_for_turn(shared, frame, not_before, is_posted)
     }
 
     /// The start of an attempt for this frame, unless it has to be waited for or the gate is closed for it.
@@ -69,14 +75,15 @@ impl Gate {
         if !self.lets_pass(frame) {
             return None;
         }
-        shared.start_at_once(frame, Instant::now()).map(|started| self.let_in(started))
+        shared.start_at_once(frame, Instant::now()).map(|started| self.let_in(started, false))
     }
 
-    /// The attempt is not made after all.
+    /// The attempt, the first of its frame, is not made after all.
     pub fn give_back(&self, started: &Started) {
         let mut shared = self.lock();
         shared.schedule.give_back(started);
         self.counts.in_flight.fetch_sub(1, Ordering::Relaxed);
+        self.counts.posted.fetch_sub(1, Ordering::Relaxed);
         self.wake_first(shared);
     }
 
@@ -86,6 +93,7 @@ impl Gate {
         mut shared: MutexGuard<'a, Shared>,
         frame: u64,
         not_before: Option<Instant>,
+        is_posted: bool,
     ) -> Option<Started> {
         let started = loop {
             if !self.lets_pass(frame) {
@@ -97,7 +105,7 @@ impl Gate {
             } else {
                 shared.schedule.enter(frame);
                 match shared.turn(frame, now) {
-                    Turn::Now(started) => break Some(self.let_in(started)),
+                    Turn::Now(started) => break Some(self.let_in(started, is_posted)),
                     Turn::At(then) => Some(then),
                     Turn::AfterAnEnd => None,
                 }
@@ -122,8 +130,9 @@ impl Gate {
     }
 
     /// The attempt is under way. The caller has locked, so whoever has closed the gate knows of it.
-    fn let_in(&self, started: Started) -> Started {
+    fn let_in(&self, started: Started, is_posted: bool) -> Started {
         self.counts.in_flight.fetch_add(1, Ordering::Relaxed);
+        self.counts.posted.fetch_add(u64::from(!is_posted), Ordering::Relaxed);
         started
     }
 
@@ -270,11 +279,11 @@ mod tests {
     #[test]
     fn a_frame_that_is_not_wanted_any_more_takes_no_start() {
         let gate = gate(Duration::from_secs(3600));
-        assert!(gate.wait(0, None).is_some());
+        assert!(gate.wait(0, None, false).is_some());
         let next = gate.lock().schedule.start(Instant::now());
         let (sender, starts) = mpsc::channel();
         let waiter = Arc::clone(&gate);
-        thread::spawn(move || sender.send(waiter.wait(1, None)));
+        thread::spawn(move || sender.send(waiter.wait(1, None, false)));
         while gate.lock().waiting.is_empty() {
             thread::yield_now();
         }
@@ -289,12 +298,12 @@ mod tests {
         let (sender, starts) = mpsc::channel();
         let waiter = Arc::clone(&gate);
         let later = Instant::now() + Duration::from_secs(3600);
-        thread::spawn(move || sender.send(waiter.wait(1, Some(later))));
+        thread::spawn(move || sender.send(waiter.wait(1, Some(later), false)));
         while gate.lock().waiting.is_empty() {
             thread::yield_now();
         }
         // And holds nobody up until then.
-        assert!(gate.wait(2, None).is_some());
+        assert!(gate.wait(2, None, false).is_some());
         gate.close_from(1);
         assert_eq!(starts.recv_timeout(Duration::from_secs(60)), Ok(None));
     }
@@ -302,13 +311,13 @@ mod tests {
     #[test]
     fn the_lowest_frame_goes_first() {
         let gate = gate(Duration::from_micros(1));
-        let started = gate.wait(0, None).unwrap();
+        let started = gate.wait(0, None, false).unwrap();
         gate.report(0, &started, &mut Tries::default(), &refused(Some("1")));
         let frames = [7, 3, 9, 1, 5, 8, 2, 6, 4];
         let threads = frames.map(|frame| {
             let gate = Arc::clone(&gate);
             thread::spawn(move || {
-                let started = gate.wait(frame, None).unwrap();
+                let started = gate.wait(frame, None, false).unwrap();
                 // All waited before the first one went.
                 let lowest = gate.lock().waiting.keys().next().copied();
                 assert!(
@@ -344,7 +353,7 @@ mod tests {
                     let mut tries = Tries::default();
                     // Every other frame is refused once.
                     for refuses in [true, false].into_iter().skip(usize::from(frame % 2 == 0)) {
-                        let started = gate.wait(frame, None).unwrap();
+                        let started = gate.wait(frame, None, false).unwrap();
                         let result = if refuses { refused(None) } else { accepted() };
                         gate.report(frame, &started, &mut tries, &result);
                     }

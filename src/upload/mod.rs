@@ -92,7 +92,7 @@ impl Uploader {
     /// Waits until the first attempt for this frame may start; `None` if it is not wanted. The start is for
     /// `upload_started`, or given back.
     pub fn wait_for_start(&self, frame: u64) -> Option<Started> {
-        self.gate.wait(frame, None)
+        self.gate.wait(frame, None, false)
     }
 
     /// The same, but `None` if it would wait.
@@ -126,7 +126,7 @@ impl Uploader {
                 Next::Done(given_up) => break (result, begin.elapsed(), given_up, false),
                 Next::Over(why) => break (result, begin.elapsed(), Some(why), true),
             };
-            started = self.gate.wait(body.frame, not_before)?;
+            started = self.gate.wait(body.frame, not_before, is_posted)?;
         };
         let ends_run = is_over || is_hopeless(&result);
         self.stop_at_failure(body.frame, &result, ends_run);
@@ -176,7 +176,6 @@ impl Uploader {
         headers: &Current,
         is_posted: &mut bool,
     ) -> Result<Response, Failure> {
-        self.counts.posted.fetch_add(u64::from(!*is_posted), Ordering::Relaxed);
         let result = self.client.attempt(body, &headers.list);
         *is_posted |= may_have_arrived(&result);
         self.counts.posted.fetch_sub(u64::from(!*is_posted), Ordering::Relaxed);

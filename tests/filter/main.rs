@@ -97,6 +97,21 @@ mod pipeline {
     mod live;
 }
 
+// Each call, thread and byte that a run needs fails once: see tests/filter/torture/invariants.rs.
+mod torture {
+    mod calls;
+    mod descriptors;
+    mod disk;
+    mod errnos;
+    mod invariants;
+    mod memory;
+    mod pool;
+    mod scene;
+    mod strace;
+    mod threads;
+    mod witness;
+}
+
 mod stop {
     mod endings;
     mod reader;

@@ -1,0 +1,99 @@
+//! The errors of each system call that a run makes: those that its manual page lists (Linux man-pages 6, section 2,
+//! under ERRORS), and EINTR for each.
+//!
+//! Where a page covers many operations, its list stays whole: fcntl's has the errors of locks, too.
+
+/// The call's name, and the errors that its page lists.
+const PAGES: [(&str, &str); 49] = [
+    (
+        "access",
+        "EACCES EBADF EFAULT EINVAL EIO ELOOP ENAMETOOLONG ENOENT ENOMEM ENOTDIR EPERM EROFS ETXTBSY",
+    ),
+    ("arch_prctl", "EFAULT EINVAL ENODEV EPERM"),
+    ("brk", "ENOMEM"),
+    ("clock_nanosleep", "EFAULT EINTR EINVAL EOPNOTSUPP"),
+    ("clone", "EACCES EAGAIN EBUSY EEXIST EINVAL ENOMEM ENOSPC EOPNOTSUPP EPERM EUSERS"),
+    ("clone3", "EACCES EAGAIN EBUSY EEXIST EINVAL ENOMEM ENOSPC EOPNOTSUPP EPERM EUSERS"),
+    ("close", "EBADF EINTR EIO ENOSPC EDQUOT"),
+    (
+        "connect",
+        "EACCES EPERM EADDRINUSE EADDRNOTAVAIL EAFNOSUPPORT EAGAIN EALREADY EBADF ECONNREFUSED EFAULT \
+      EINPROGRESS EINTR EISCONN ENETUNREACH ENOTSOCK EPROTOTYPE ETIMEDOUT",
+    ),
+    ("fcntl", "EACCES EAGAIN EBADF EBUSY EDEADLK EFAULT EINTR EINVAL EMFILE ENOLCK ENOTDIR EPERM"),
+    (
+        "futex",
+        "EACCES EAGAIN EDEADLK EFAULT EINTR EINVAL ENFILE ENOMEM ENOSYS EPERM ESRCH ETIMEDOUT",
+    ),
+    ("getdents64", "EBADF EFAULT EINVAL ENOENT ENOTDIR"),
+    ("getpeername", "EBADF EFAULT EINVAL ENOBUFS ENOTCONN ENOTSOCK"),
+    ("getrandom", "EAGAIN EFAULT EINTR EINVAL ENOSYS"),
+    ("getsockname", "EBADF EFAULT EINVAL ENOBUFS ENOTSOCK"),
+    ("getsockopt", "EBADF EFAULT EINVAL ENOPROTOOPT ENOTSOCK"),
+    ("ioctl", "EBADF EFAULT EINVAL ENOTTY"),
+    ("lseek", "EBADF EINVAL ENXIO EOVERFLOW ESPIPE"),
+    ("madvise", "EACCES EAGAIN EBADF EINVAL EIO ENOMEM EPERM"),
+    ("mmap", "EACCES EAGAIN EBADF EEXIST EINVAL ENFILE ENODEV ENOMEM EOVERFLOW EPERM ETXTBSY"),
+    ("mprotect", "EACCES EINVAL ENOMEM"),
+    ("mremap", "EAGAIN EFAULT EINVAL ENOMEM"),
+    ("munmap", "EINVAL"),
+    ("newfstatat", STAT),
+    (
+        "openat",
+        "EACCES EBADF EBUSY EDQUOT EEXIST EFAULT EFBIG EINTR EINVAL EISDIR ELOOP EMFILE ENAMETOOLONG ENFILE \
+      ENODEV ENOENT ENOMEM ENOSPC ENOTDIR ENXIO EOPNOTSUPP EOVERFLOW EPERM EROFS ETXTBSY EAGAIN",
+    ),
+    ("pipe2", "EFAULT EINVAL EMFILE ENFILE ENOPKG"),
+    ("poll", "EFAULT EINTR EINVAL ENOMEM"),
+    ("ppoll", "EFAULT EINTR EINVAL ENOMEM"),
+    ("prctl", "EACCES EBADF EBUSY EFAULT EINVAL ENODEV ENXIO EOPNOTSUPP EPERM ERANGE"),
+    ("pread64", "EAGAIN EBADF EFAULT EINTR EINVAL EIO EISDIR ENXIO EOVERFLOW ESPIPE"),
+    ("prlimit64", "EFAULT EINVAL EPERM ESRCH"),
+    ("read", "EAGAIN EBADF EFAULT EINTR EINVAL EIO EISDIR"),
+    ("readlink", "EACCES EFAULT EINVAL EIO ELOOP ENAMETOOLONG ENOENT ENOMEM ENOTDIR"),
+    ("recvfrom", "EAGAIN EBADF ECONNREFUSED EFAULT EINTR EINVAL ENOMEM ENOTCONN ENOTSOCK"),
+    // No page of its own: the kernel's Documentation/userspace-api/rseq.rst and kernel/rseq.c.
+    ("rseq", "EBUSY EFAULT EINVAL EPERM"),
+    ("rt_sigaction", "EFAULT EINVAL"),
+    ("rt_sigprocmask", "EFAULT EINVAL"),
+    ("sched_getaffinity", "EFAULT EINVAL EPERM ESRCH"),
+    ("sched_yield", ""),
+    ("sendmsg", SEND),
+    ("sendto", SEND),
+    ("set_robust_list", "EINVAL"),
+    ("setsockopt", "EBADF EFAULT EINVAL ENOPROTOOPT ENOTSOCK"),
+    ("shutdown", "EBADF EINVAL ENOTCONN ENOTSOCK"),
+    ("sigaltstack", "EFAULT EINVAL ENOMEM EPERM"),
+    ("socket", "EACCES EAFNOSUPPORT EINVAL EMFILE ENFILE ENOBUFS ENOMEM EPROTONOSUPPORT"),
+    ("statx", STAT),
+    ("uname", "EFAULT"),
+    ("write", WRITE),
+    ("writev", WRITE),
+];
+
+const STAT: &str = "EACCES EBADF EFAULT EINVAL ELOOP ENAMETOOLONG ENOENT ENOMEM ENOTDIR EOVERFLOW";
+
+const SEND: &str = "EACCES EAGAIN EALREADY EBADF ECONNRESET EDESTADDRREQ EFAULT EINTR EINVAL EISCONN EMSGSIZE \
+    ENOBUFS ENOMEM ENOTCONN ENOTSOCK EOPNOTSUPP EPIPE";
+
+const WRITE: &str =
+    "EAGAIN EBADF EDESTADDRREQ EDQUOT EFAULT EFBIG EINTR EINVAL EIO ENOSPC EPERM EPIPE";
+
+/// Calls that cannot fail, or do not return: their pages list no error.
+const NEVER_FAIL: [&str; 6] =
+    ["execve", "exit", "exit_group", "gettid", "rt_sigreturn", "set_tid_address"];
+
+/// The errors of this call.
+pub fn errnos(call: &str) -> Vec<&'static str> {
+    if NEVER_FAIL.contains(&call) {
+        return Vec::new();
+    }
+    let page = PAGES.iter().find(|page| page.0 == call);
+    let (_, listed) =
+        page.unwrap_or_else(|| panic!("{call}: its manual page's errors are missing here"));
+    let mut errnos: Vec<_> = listed.split_whitespace().collect();
+    if !errnos.contains(&"EINTR") {
+        errnos.push("EINTR");
+    }
+    errnos
+}

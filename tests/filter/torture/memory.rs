@@ -1,0 +1,107 @@
+//! Memory runs out: a limit of the address space (RLIMIT_AS) at 40 steps, from the lowest at which the program says
+//! something by itself up to one that is enough.
+//!
+//! A frame, a body or a response that can't be had is its frame's failure, or the run does not start. The message
+//! has the size.
+
+use super::invariants::{Disturbance, Outcome, check};
+use super::pool;
+use super::scene::{Ended, Ground, Road, Sizes, TINY, Tally};
+use crate::installed::needed;
+
+const STEPS: u64 = 40;
+
+/// The frames that are run, and on which roads: large answers take the memory of responses.
+fn scenes() -> Vec<(&'static str, Sizes, Vec<Road>)> {
+    let one_job_each = |jobs| Road::all().into_iter().filter(move |road| road.jobs == jobs);
+    let plain = |road: &Road| !road.https;
+    vec![
+        ("tiny frames", TINY, Road::all()),
+        (
+            "frames of 3 MB",
+            Sizes { side: 1000, padding: 0 },
+            one_job_each(3).filter(plain).collect(),
+        ),
+        ("answers of 3 MB", Sizes { side: 1, padding: 3 << 20 }, one_job_each(3).collect()),
+    ]
+}
+
+#[test]
+#[ignore = "takes minutes"]
+fn each_limit_of_memory_ends_in_a_failure_with_a_size() {
+    if needed("prlimit").is_some() {
+        run(STEPS, usize::MAX);
+    }
+}
+
+#[test]
+#[ignore = "takes half a minute"]
+fn some_limits_of_memory_end_in_a_failure_with_a_size() {
+    if needed("prlimit").is_some() {
+        run(STEPS, 2);
+    }
+}
+
+/// `most`: the roads of each scene that are run, by the seed.
+fn run(steps: u64, most: usize) {
+    let (mut tally, mut broken) = (Tally::default(), Vec::new());
+    for (name, sizes, roads) in scenes() {
+        let ground = Ground::new("memory", sizes);
+        for road in pool::sample(roads, most, pool::seed()) {
+            let (least, enough) = bounds(&ground, road);
+            let limits: Vec<_> =
+                (0..=steps).map(|step| least + (enough - least) * step / steps).collect();
+            for (limit, result) in
+                limits.iter().zip(pool::each(&limits, |&limit| judged(&ground, road, limit)))
+            {
+                match result {
+                    Ok(outcome) => tally.add(&format!("{name}, {road}"), &outcome.to_string()),
+                    Err(why) => broken.push(format!("{name}, {road}, {limit} bytes: {why}")),
+                }
+            }
+        }
+    }
+    tally.print("limits of memory; outcome");
+    assert!(broken.is_empty(), "{} broken:\n{}", broken.len(), broken.join("\n"));
+}
+
+fn judged(ground: &Ground, road: Road, limit: u64) -> Result<Outcome, String> {
+    let ended = limited(ground, road, limit);
+    let outcome = check(ground, road, &ended, &Disturbance::default());
+    let told =
+        |message: &str| message.contains("no memory for ") || message.contains("worker ended");
+    match outcome {
+        Ok(Outcome::Complete) => Ok(Outcome::Complete),
+        Ok(outcome) if ended.stderr.lines().all(told) => Ok(outcome),
+        Ok(_) => Err(format!("no size is told: {}", ended.stderr)),
+        Err(why) => {
+            let (lines, stderr) = (ended.stdout.lines().count(), &ended.stderr);
+            Err(format!("{why}: {:?} {:?}, {lines} lines, {stderr}", ended.status, ended.signal))
+        }
+    }
+}
+
+fn limited(ground: &Ground, road: Road, limit: u64) -> Ended {
+    let before = ["prlimit".to_owned(), format!("--as={limit}")];
+    ground.run(road, &before, 0, || false)
+}
+
+/// The least limit at which the program itself says something, and one that is enough.
+fn bounds(ground: &Ground, road: Road) -> (u64, u64) {
+    let starts = |limit| {
+        let ended = limited(ground, road, limit);
+        ended.status == Some(0) || ended.stderr.starts_with("pngpost: ")
+    };
+    let (mut never, mut always) = (1 << 20, 1 << 28);
+    while always - never > 4096 {
+        let middle = (never + always) / 2;
+        if starts(middle) { always = middle } else { never = middle }
+    }
+    let least = always;
+    let is_enough = |limit| limited(ground, road, limit).status == Some(0);
+    let mut enough = least;
+    while !(0..3).all(|_| is_enough(enough)) {
+        enough += least / 4;
+    }
+    (least, enough)
+}

@@ -1,0 +1,343 @@
+//! What is run: 12 frames on each road, and one run of the program from its start to its end.
+//!
+//! Raw frames come through a pipe, and lines go into one. An array comes from a file, lines go into another, and
+//! the run keeps going. Each run has a server of its own.
+
+use std::collections::HashMap;
+use std::fmt;
+use std::fs::{self, File};
+use std::io::{Read, Write};
+use std::os::unix::process::{CommandExt, ExitStatusExt};
+use std::path::PathBuf;
+use std::process::{Child, Command, Stdio};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::thread::{self, JoinHandle};
+use std::time::{Duration, Instant};
+
+use rustls::ServerConfig;
+
+use super::witness::{Witness, line};
+use crate::support::folder::Folder;
+use crate::support::program;
+use crate::support::tls::Authority;
+
+pub const FRAMES: u32 = 12;
+
+/// No run takes so long, unless it hangs.
+const LIMIT: Duration = Duration::from_secs(30);
+
+/// Values that no message may hold.
+pub const SECRETS: [&str; 2] = ["hunter2-of-a-field", "hunter3-of-a-header"];
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Road {
+    pub minreq: bool,
+    pub https: bool,
+    pub jobs: u32,
+    /// An array from a file into a file, or else raw frames from a pipe into a pipe.
+    pub npy: bool,
+}
+
+impl Road {
+    pub fn all() -> Vec<Road> {
+        let both = [false, true];
+        let mut roads = Vec::new();
+        for minreq in both {
+            for https in both {
+                for jobs in [1, 3] {
+                    roads.extend(both.map(|npy| Road { minreq, https, jobs, npy }));
+                }
+            }
+        }
+        roads
+    }
+
+    /// Whether a frame that fails is an empty line.
+    pub fn keeps_going(self) -> bool {
+        self.npy
+    }
+}
+
+impl fmt::Display for Road {
+    fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
+        let word = |is, yes, no| if is { yes } else { no };
+        let (road, scheme) =
+            (word(self.minreq, "minreq", "kept"), word(self.https, "https", "http"));
+        write!(f, "{road} {scheme} -j {} {}", self.jobs, word(self.npy, "npy", "raw"))
+    }
+}
+
+/// The frames: their sides, and the bytes by which the answer to each is made longer.
+#[derive(Clone, Copy)]
+pub struct Sizes {
+    pub side: u32,
+    pub padding: usize,
+}
+
+pub const TINY: Sizes = Sizes { side: 1, padding: 0 };
+
+/// The files that runs read.
+pub struct Ground {
+    program: PathBuf,
+    folder: Folder,
+    authority: Authority,
+    config: Arc<ServerConfig>,
+    sizes: Sizes,
+    runs: AtomicUsize,
+}
+
+/// A run that has ended.
+#[derive(Debug)]
+pub struct Ended {
+    /// `None` if a signal ended it.
+    pub status: Option<i32>,
+    pub signal: Option<i32>,
+    pub stdout: String,
+    pub stderr: String,
+    /// Whether it had to be killed.
+    pub hung: bool,
+    /// The frames that the server has read whole, in their order.
+    pub frames: Vec<u32>,
+}
+
+/// The program while it runs.
+pub struct Running {
+    child: Child,
+    pub witness: Witness,
+    stdout: Option<JoinHandle<Vec<u8>>>,
+    stderr: JoinHandle<Vec<u8>>,
+    lines: PathBuf,
+}
+
+impl Ground {
+    pub fn new(name: &str, sizes: Sizes) -> Self {
+        let folder = Folder::new(&format!("torture-{name}"));
+        let frames = frames(sizes.side);
+        folder.file("raw", &frames);
+        folder.file("npy", array(sizes.side, &frames));
+        folder.file("key", SECRETS[0]);
+        let authority = Authority::new("torture");
+        let config = authority.server("localhost", false);
+        fs::create_dir(folder.path().join("certificates")).unwrap();
+        fs::copy(&authority.file, folder.path().join("certificates/a.pem")).unwrap();
+        let program = env!("CARGO_BIN_EXE_pngpost").into();
+        Ground { program, folder, authority, config, sizes, runs: AtomicUsize::new(0) }
+    }
+
+    /// The same with a copy of the program, for users who may not read the folder that it was built in.
+    pub fn readable(name: &str, sizes: Sizes) -> Self {
+        let ground = Ground::new(name, sizes);
+        let program = ground.folder.path().join("pngpost");
+        fs::copy(&ground.program, &program).unwrap();
+        Ground { program, ..ground }
+    }
+
+    /// A new file's path, of this run alone.
+    pub fn path(&self, name: &str) -> PathBuf {
+        let number = self.runs.fetch_add(1, Ordering::Relaxed);
+        self.folder.path().join(format!("{name}-{number}"))
+    }
+
+    /// The lines of a run that nothing disturbs.
+    pub fn lines(&self) -> Vec<String> {
+        (0..FRAMES).map(|frame| line(frame, self.sizes.padding)).collect()
+    }
+
+    pub fn frames(&self, road: Road) -> Vec<u8> {
+        fs::read(self.folder.path().join(if road.npy { "npy" } else { "raw" })).unwrap()
+    }
+
+    fn arguments(&self, road: Road, port: u16, skip: u32) -> Vec<String> {
+        let Ground { folder, sizes: Sizes { side, .. }, .. } = self;
+        let scheme = if road.https { "https" } else { "http" };
+        let mut words = vec![
+            self.program.display().to_string(),
+            "-F".into(),
+            format!("key=<{}", folder.path().join("key").display()),
+            "-H".into(),
+            format!("X-Key: {}", SECRETS[1]),
+            "-z".into(),
+            "fastest".into(),
+            "--retry-delay".into(),
+            "0.001".into(),
+            "--max-time".into(),
+            "10".into(),
+            "-j".into(),
+            road.jobs.to_string(),
+        ];
+        let mut add = |more: &[&str]| words.extend(more.iter().map(|&word| word.to_owned()));
+        match road.npy {
+            // Each frame that fails makes the next retries wait longer: a run that keeps going has none.
+            true => add(&["--keep-going", "--retry", "0"]),
+            false => add(&["-s", &format!("{side}x{side}")]),
+        }
+        if road.minreq {
+            add(&["--no-http-keep-alive"]);
+        }
+        if skip > 0 {
+            add(&["--skip", &skip.to_string()]);
+        }
+        add(&[&format!("{scheme}://localhost:{port}/")]);
+        words
+    }
+
+    /// Starts a run, by the command `before` if there is one. `stdin` is the stream's file, or a pipe.
+    pub fn start(&self, road: Road, before: &[String], skip: u32, stdin: Stdin) -> Running {
+        let witness =
+            Witness::new(road.https.then(|| Arc::clone(&self.config)), self.sizes.padding);
+        let words = [before, &self.arguments(road, witness.port(), skip)].concat();
+        let mut command = Command::new(&words[0]);
+        for (name, value) in program::command(&[""; 0]).get_envs() {
+            match value {
+                Some(value) => command.env(name, value),
+                None => command.env_remove(name),
+            };
+        }
+        command.env("SSL_CERT_FILE", &self.authority.file);
+        command.env("SSL_CERT_DIR", self.folder.path().join("certificates"));
+        command.args(&words[1..]).process_group(0).stderr(Stdio::piped());
+        match stdin {
+            Stdin::Pipe => command.stdin(Stdio::piped()),
+            Stdin::File => {
+                let name = if road.npy { "npy" } else { "raw" };
+                command.stdin(File::open(self.folder.path().join(name)).unwrap())
+            }
+        };
+        let lines = self.path("lines");
+        match road.npy {
+            true => command.stdout(File::create(&lines).unwrap()),
+            false => command.stdout(Stdio::piped()),
+        };
+        Running::start(command, witness, lines)
+    }
+
+    /// Runs it to its end, and feeds it if its stdin is a pipe.
+    pub fn run(
+        &self,
+        road: Road,
+        before: &[String],
+        skip: u32,
+        is_lost: impl FnMut() -> bool,
+    ) -> Ended {
+        let stdin = if road.npy { Stdin::File } else { Stdin::Pipe };
+        let mut running = self.start(road, before, skip, stdin);
+        if !road.npy {
+            running.feed(self.frames(road));
+        }
+        running.end(is_lost)
+    }
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Stdin {
+    Pipe,
+    File,
+}
+
+impl Running {
+    fn start(mut command: Command, witness: Witness, lines: PathBuf) -> Self {
+        let mut child = command.spawn().expect("it starts");
+        let stdout = child.stdout.take().map(drain);
+        let stderr = drain(child.stderr.take().expect("stderr"));
+        Running { child, witness, stdout, stderr, lines }
+    }
+
+    pub fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// Writes the stream and closes it, on a thread: the program may stop early.
+    pub fn feed(&mut self, frames: Vec<u8>) {
+        let mut stdin = self.child.stdin.take().expect("a pipe");
+        thread::spawn(move || drop(stdin.write_all(&frames)));
+    }
+
+    /// Waits for the end. A run that hangs, or is lost, is killed with all that it has started.
+    pub fn end(mut self, mut is_lost: impl FnMut() -> bool) -> Ended {
+        let begin = Instant::now();
+        let mut hung = false;
+        let status = loop {
+            if let Some(status) = self.child.try_wait().unwrap() {
+                break status;
+            }
+            if begin.elapsed() > LIMIT || begin.elapsed() > LIMIT / 15 && is_lost() {
+                hung = true;
+                kill_group(self.child.id());
+                break self.child.wait().unwrap();
+            }
+            thread::sleep(Duration::from_millis(2));
+        };
+        let stdout = match self.stdout {
+            Some(stdout) => stdout.join().unwrap(),
+            None => fs::read(&self.lines).unwrap(),
+        };
+        let _ = fs::remove_file(&self.lines);
+        let text = |bytes| String::from_utf8_lossy(bytes).into_owned();
+        Ended {
+            status: status.code(),
+            signal: status.signal(),
+            stdout: text(&stdout),
+            stderr: text(&self.stderr.join().unwrap()),
+            hung,
+            frames: self.witness.frames(),
+        }
+    }
+}
+
+pub fn kill_group(pid: u32) {
+    let _ = Command::new("kill").args(["-KILL", "--", &format!("-{pid}")]).status();
+}
+
+fn drain(mut stream: impl Read + Send + 'static) -> JoinHandle<Vec<u8>> {
+    thread::spawn(move || {
+        let mut bytes = Vec::new();
+        let _ = stream.read_to_end(&mut bytes);
+        bytes
+    })
+}
+
+/// Frames of rgb24 whose first pixel is the number.
+fn frames(side: u32) -> Vec<u8> {
+    let bytes = (side * side * 3) as usize;
+    let mut frames = vec![0; FRAMES as usize * bytes];
+    for (frame, number) in frames.chunks_mut(bytes).zip(0u32..) {
+        frame[..3].copy_from_slice(&number.to_be_bytes()[1..]);
+    }
+    frames
+}
+
+/// The same as an array, as numpy saves it.
+fn array(side: u32, frames: &[u8]) -> Vec<u8> {
+    let shape = format!("({FRAMES}, {side}, {side}, 3)");
+    let mut text = format!("{{'descr': '|u1', 'fortran_order': False, 'shape': {shape}, }}");
+    while (10 + text.len() + 1) % 64 != 0 {
+        text.push(' ');
+    }
+    text.push('\n');
+    let length = u16::try_from(text.len()).unwrap().to_le_bytes();
+    [b"\x93NUMPY\x01\x00", &length[..], text.as_bytes(), frames].concat()
+}
+
+/// How many runs had each outcome, in a table of rows.
+#[derive(Default)]
+pub struct Tally(HashMap<(String, String), usize>);
+
+impl Tally {
+    pub fn add(&mut self, row: &str, outcome: &str) {
+        *self.0.entry((row.to_owned(), outcome.to_owned())).or_default() += 1;
+    }
+
+    /// The table: a row, then its outcomes and how many runs had each.
+    pub fn print(&self, title: &str) {
+        let mut rows: Vec<_> = self.0.iter().collect();
+        rows.sort();
+        println!("{title}");
+        let mut before = "";
+        for ((row, outcome), count) in rows {
+            let named = if row == before { "" } else { row };
+            println!("  {named:<48} {count:>6}  {outcome}");
+            before = row;
+        }
+    }
+}
