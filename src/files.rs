@@ -9,6 +9,7 @@ use std::path::Path;
 
 use anyhow::{Result, anyhow, ensure};
 
+use crate::memory;
 use crate::messages::plain;
 
 /// The longest file for a value, a template, headers or certificates.
@@ -30,6 +31,8 @@ pub fn read(option: &str, place: &str, path: &Path) -> Result<Vec<u8>> {
     let bytes = read().map_err(|error| anyhow!("{name}: {}", plain(&error.to_string())))?;
     let is_in_limit = bytes.len() as u64 <= MAX_FILE_BYTES;
     ensure!(is_in_limit, "{name}: over the limit of {MAX_FILE_BYTES} bytes");
+    // It is parsed into pieces of its own, and kept as a secret.
+    memory::pledge(3 * bytes.len()).map_err(|error| anyhow!("{name}: {error}"))?;
     Ok(bytes)
 }
 

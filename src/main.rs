@@ -52,13 +52,20 @@ const NO_THREAD: &str = "cannot start a thread";
 
 fn main() {
     silence_worker_panics();
-    let ending = match args::parse(std::env::args_os().skip(1)) {
+    let ending = match memory::enough_to_start() {
+        Ok(()) => obey(args::parse(std::env::args_os().skip(1))),
+        Err(error) => bad_usage(format!("{error}: a run takes that and more")),
+    };
+    ending.leave()
+}
+
+fn obey(command: anyhow::Result<Command>) -> Ending {
+    match command {
         Ok(Command::Post(args)) => post(&args),
         Ok(Command::Help) => output::print(args::HELP),
         Ok(Command::Version) => output::print(concat!("pngpost ", env!("CARGO_PKG_VERSION"), "\n")),
         Err(error) => bad_usage(causes(&error)),
-    };
-    ending.leave()
+    }
 }
 
 fn post(args: &Args) -> Ending {
@@ -94,10 +101,12 @@ fn start(run: Run, args: &Args, begin: Instant) -> anyhow::Result<Ending> {
     }
     let asked = watcher.asked();
     let Run { input, encoder, request, uploader, lines, counts } = run;
+    let watching = watcher.start().context(NO_THREAD)?;
     let (answers, halt) =
         pipeline::start(input, encoder, request, uploader, args.jobs, args.latest)
             .context(NO_THREAD)?;
-    watcher.start(halt.clone()).context(NO_THREAD)?;
+    // It waits for this.
+    let _ = watching.send(halt.clone());
     let progress = Progress::start(counts, begin);
     let ending = lines.write(answers, &halt, &asked);
     progress.end(ending);

@@ -73,6 +73,12 @@ impl Drop for Pledge {
     }
 }
 
+/// Whether there is memory for what comes before the first thread: options, certificates, buffers.
+pub fn enough_to_start() -> Result<(), NoMemory> {
+    const START_BYTES: usize = 4 << 20;
+    check(START_BYTES, 0)
+}
+
 /// Sets this many bytes aside for a crate that allocates by itself.
 pub fn pledge(bytes: usize) -> Result<Pledge, NoMemory> {
     let mut pledged = pledged();

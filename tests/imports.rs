@@ -50,7 +50,7 @@ const IMPORTS: [(&str, &[&str]); 18] = [
     ("frame", &[]),
     ("progress", &["ending", "memory", "messages"]),
     ("ending", &[]),
-    ("files", &["messages"]),
+    ("files", &["memory", "messages"]),
     ("memory", &[]),
     ("messages", &[]),
 ];

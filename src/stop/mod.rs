@@ -12,6 +12,7 @@ use std::io::{self, PipeReader, PipeWriter, Read, Write};
 use std::os::fd::AsFd;
 use std::os::unix::fs::FileTypeExt;
 use std::sync::Arc;
+use std::sync::mpsc::{Sender, channel};
 use std::thread;
 use std::time::Duration;
 
@@ -76,9 +77,16 @@ impl Watcher {
         matches!(self.wait(Some(&at_once)), Ok(Some(Event::ReaderGone)))
     }
 
-    /// Watches on a thread of its own, and halts the run.
-    pub fn start(self, halt: Halt) -> io::Result<()> {
-        memory::spawn("stop", move || self.watch(halt)).map(drop)
+    /// Watches on a thread of its own, and halts the run that it is told of. It starts before the run: without a
+    /// thread for it, nothing is sent.
+    pub fn start(self) -> io::Result<Sender<Halt>> {
+        let (tell, told) = channel();
+        memory::spawn("stop", move || {
+            if let Ok(halt) = told.recv() {
+                self.watch(halt);
+            }
+        })?;
+        Ok(tell)
     }
 
     fn watch(mut self, halt: Halt) {

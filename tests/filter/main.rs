@@ -108,6 +108,7 @@ mod torture {
     mod pool;
     mod scene;
     mod strace;
+    mod tally;
     mod threads;
     mod witness;
 }

@@ -1,25 +1,14 @@
-//! Faults of the system, injected by strace into the system calls of the real binary. Skipped if strace is not
-//! installed, or may not trace.
+//! Faults of the system, injected by strace into the system calls of the real binary: what is said, and what is
+//! tried again. That each call may fail is shown in tests/filter/torture. Skipped if strace is not installed, or may
+//! not trace.
 
 use std::fs::File;
 use std::process::{Command, Stdio};
 
-use crate::installed::needed;
 use crate::support::echo::{answers_as_text, echoing};
 use crate::support::folder::Folder;
 use crate::support::program::{Run, command, run_command};
-use crate::support::tiny_frames;
-
-fn strace_works() -> bool {
-    let Some(strace) = needed("strace") else { return false };
-    let output = Command::new(strace).args(["-f", "-o", "/dev/null", "true"]).output();
-    let works = output.unwrap().status.success();
-    if !works {
-        // It is installed, but the system forbids it.
-        eprintln!("skipped: strace may not trace here");
-    }
-    works
-}
+use crate::support::{tiny_frames, tracer};
 
 /// Some frames in a file, so that strace can tell their reads from others, and a file for the lines.
 struct Files(Folder);
@@ -59,7 +48,7 @@ const MINREQ: &str = "--no-http-keep-alive";
 
 #[test]
 fn a_read_that_is_interrupted_is_done_again() {
-    if !strace_works() {
+    if !tracer::works() {
         return;
     }
     let (server, files) = (echoing(), Files::new("eintr", &tiny_frames(20)));
@@ -70,7 +59,7 @@ fn a_read_that_is_interrupted_is_done_again() {
 
 #[test]
 fn a_read_that_fails_ends_the_run_after_the_frames_before_it() {
-    if !strace_works() {
+    if !tracer::works() {
         return;
     }
     let (server, files) = (echoing(), Files::new("eio", &tiny_frames(20)));
@@ -86,7 +75,7 @@ fn a_read_that_fails_ends_the_run_after_the_frames_before_it() {
 
 #[test]
 fn no_file_descriptor_for_a_connection_was_never_sent_and_is_tried_again() {
-    if !strace_works() {
+    if !tracer::works() {
         return;
     }
     // The first socket that cannot be had, and the frame that is told of.
@@ -110,7 +99,7 @@ fn no_file_descriptor_for_a_connection_was_never_sent_and_is_tried_again() {
 
 #[test]
 fn a_kept_connection_that_dies_before_anything_is_sent_is_quietly_replaced() {
-    if !strace_works() {
+    if !tracer::works() {
         return;
     }
     let (server, files) = (echoing(), Files::new("stale", &tiny_frames(5)));
@@ -122,7 +111,7 @@ fn a_kept_connection_that_dies_before_anything_is_sent_is_quietly_replaced() {
 
 #[test]
 fn a_disk_that_fills_up_ends_the_run_and_says_how_to_go_on() {
-    if !strace_works() {
+    if !tracer::works() {
         return;
     }
     let (server, files) = (echoing(), Files::new("enospc", &tiny_frames(20)));
@@ -131,26 +120,4 @@ fn a_disk_that_fills_up_ends_the_run_and_says_how_to_go_on() {
     let run = run
         .fails(1, "frame 3: stdout: no space left on device; 3 lines are out, go on with --skip 3");
     assert_eq!(String::from_utf8(run.stdout).unwrap(), answers_as_text(3));
-}
-
-#[test]
-fn without_threads_a_run_fails_cleanly_or_goes_on_with_fewer() {
-    if !strace_works() {
-        return;
-    }
-    let (server, files) = (echoing(), Files::new("threads", &tiny_frames(20)));
-    let arguments = ["-s", "1x1", "--raw", "-j", "8", &server.url()];
-    let mut statuses = Vec::new();
-    for first in 1..=6 {
-        let run = files.run(&format!("clone3,clone:error=EAGAIN:when={first}+"), None, &arguments);
-        statuses.push(run.status);
-        match run.status {
-            Some(0) => assert_eq!(String::from_utf8(run.ok().stdout).unwrap(), answers_as_text(20)),
-            _ => {
-                let message = "cannot start a thread: resource temporarily unavailable";
-                assert_eq!(run.fails(1, message).stdout, b"");
-            }
-        }
-    }
-    assert!(statuses.contains(&Some(0)) && statuses.contains(&Some(1)), "{statuses:?}");
 }

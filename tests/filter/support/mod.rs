@@ -16,6 +16,7 @@ pub mod program;
 pub mod server;
 pub mod signals;
 pub mod tls;
+pub mod tracer;
 pub mod turnstile;
 
 use std::thread;

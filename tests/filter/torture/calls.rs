@@ -11,8 +11,10 @@ use std::fmt;
 use super::errnos::errnos;
 use super::invariants::{Disturbance, Struck, check};
 use super::pool;
-use super::scene::{Ground, Road, TINY, Tally};
+use super::scene::{Ground, Road, TINY};
 use super::strace::{self, Call, Fault, Phase};
+use super::tally::{Judged, report};
+use crate::support::tracer;
 
 /// One run.
 struct Case {
@@ -36,7 +38,7 @@ impl fmt::Display for Case {
 #[test]
 #[ignore = "takes half an hour"]
 fn each_call_fails_once_with_each_of_its_errors() {
-    if strace::works() {
+    if tracer::works() {
         let ground = Ground::new("calls", TINY);
         let mut cases = cases(&ground);
         if let Ok(text) = std::env::var("PNGPOST_TORTURE") {
@@ -49,7 +51,7 @@ fn each_call_fails_once_with_each_of_its_errors() {
 #[test]
 #[ignore = "takes a minute"]
 fn some_calls_fail_once_with_some_of_their_errors() {
-    if strace::works() {
+    if tracer::works() {
         let ground = Ground::new("some-calls", TINY);
         let seed = pool::seed();
         println!("PNGPOST_TORTURE_SEED={seed}");
@@ -58,23 +60,10 @@ fn some_calls_fail_once_with_some_of_their_errors() {
 }
 
 fn run(ground: &Ground, cases: &[Case]) {
-    let results = pool::each(cases, |case| disturb(ground, case));
-    let (mut tally, mut broken) = (Tally::default(), Vec::new());
-    for (case, (row, result)) in cases.iter().zip(results) {
-        match result {
-            Ok(outcome) => tally.add(&row, &outcome),
-            Err(why) => {
-                tally.add(&row, "BROKEN");
-                broken.push(format!("{case}: {why}"));
-            }
-        }
-    }
-    tally.print(&format!("{} runs: call and state, error; outcome", cases.len()));
-    assert!(broken.is_empty(), "{} broken:\n{}", broken.len(), broken.join("\n"));
+    report("call and state, error", &pool::each(cases, |case| disturb(ground, case)));
 }
 
-/// The row of the table, and the outcome.
-fn disturb(ground: &Ground, case: &Case) -> (String, Result<String, String>) {
+fn disturb(ground: &Ground, case: &Case) -> Judged {
     let Case { road, phase, name, when, fault, is_early } = case;
     let traced = strace::run(ground, *road, *phase, Some(name), Some((*fault, *when)));
     let calls = traced.calls.iter().enumerate();
@@ -103,34 +92,31 @@ fn disturb(ground: &Ground, case: &Case) -> (String, Result<String, String>) {
         let calls: Vec<_> = struck.iter().map(|call| call.text.as_str()).collect();
         format!("{why}\n  {calls:?}\n  {:?}", traced.ended)
     });
-    (row, result.map(|outcome| outcome.to_string()))
+    Judged { row, name: case.to_string(), result }
 }
 
 /// All runs: of each road, phase, call, error.
 fn cases(ground: &Ground) -> Vec<Case> {
-    let mut cases = Vec::new();
-    for (index, road) in Road::all().into_iter().enumerate() {
-        for phase in [Phase::Start, Phase::Running] {
-            let counts = counts(ground, road, phase);
-            for (name, Count { early, all }) in counts {
-                // The calls before main are the same on each road.
-                let first = if index > 0 { early + 1 } else { 1 };
-                for when in first..=all {
-                    let errors = errnos(&name).into_iter().map(Fault::Error);
-                    let stop = (phase == Phase::Start).then_some(Fault::Stop);
-                    cases.extend(errors.chain(stop).map(|fault| Case {
-                        road,
-                        phase,
-                        name: name.clone(),
-                        when,
-                        fault,
-                        is_early: when <= early,
-                    }));
-                }
-            }
-        }
-    }
-    cases
+    let roads = Road::all();
+    let first = roads[0];
+    let phases = |road| [Phase::Start, Phase::Running].map(|phase| (road, phase));
+    let phases: Vec<_> = roads.into_iter().flat_map(phases).collect();
+    let of_phase = |&(road, phase): &(Road, Phase)| {
+        let counts = counts(ground, road, phase);
+        let calls = counts.iter().flat_map(|(name, &Count { early, all })| {
+            // The calls before main are the same on each road.
+            let least = if road == first { 1 } else { early + 1 };
+            (least..=all).map(move |when| (name, when, when <= early))
+        });
+        let cases = calls.flat_map(|(name, when, is_early)| {
+            let errors = errnos(name).into_iter().map(Fault::Error);
+            let stop = (phase == Phase::Start).then_some(Fault::Stop);
+            let case = move |fault| Case { road, phase, name: name.clone(), when, fault, is_early };
+            errors.chain(stop).map(case)
+        });
+        cases.collect::<Vec<_>>()
+    };
+    pool::each(&phases, of_phase).into_iter().flatten().collect()
 }
 
 /// How many calls of a name there are.

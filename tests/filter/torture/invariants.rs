@@ -159,6 +159,8 @@ pub fn check(
     }
 }
 
+const LIBC_ON_FUTEX: &str = "The futex facility returned an unexpected error code.";
+
 /// The reason why a run may break the third or the fifth invariant. The others hold nevertheless.
 fn excuse(ended: &Ended, by: &Disturbance) -> Option<&'static str> {
     let has = |state| by.struck.contains(&state);
@@ -168,9 +170,13 @@ fn excuse(ended: &Ended, by: &Disturbance) -> Option<&'static str> {
         let is_of_others = aborts || *signal == Some(11) || ended.status == Some(127);
         return is_of_others.then_some("EXCUSED: the loader, libc or std before main");
     }
-    if has(Struck::Wake) && (*hung || aborts) {
-        // FUTEX_WAKE fails only for an address or an operation that is none: std does not look, and libc aborts.
+    if has(Struck::Wake) && *hung {
+        // FUTEX_WAKE fails only for an address or an operation that is none: std does not look.
         return Some("EXCUSED: a wake-up was lost that the kernel never loses");
+    }
+    if (has(Struck::Wake) || has(Struck::Wait)) && aborts && stderr.starts_with(LIBC_ON_FUTEX) {
+        // Its own locks are no reason for any other error than EAGAIN, EINTR and ETIMEDOUT.
+        return Some("EXCUSED: libc aborts at an error that the kernel never gives it");
     }
     if has(Struck::ThreadStart) && aborts {
         // std installs an alternative signal stack, 12 KB, in each new thread, and libc registers rseq. Our own

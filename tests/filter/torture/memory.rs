@@ -6,7 +6,8 @@
 
 use super::invariants::{Disturbance, Outcome, check};
 use super::pool;
-use super::scene::{Ended, Ground, Road, Sizes, TINY, Tally};
+use super::scene::{Ended, Ground, Road, Sizes, TINY};
+use super::tally::{Judged, report};
 use crate::installed::needed;
 
 const STEPS: u64 = 40;
@@ -30,7 +31,7 @@ fn scenes() -> Vec<(&'static str, Sizes, Vec<Road>)> {
 #[ignore = "takes minutes"]
 fn each_limit_of_memory_ends_in_a_failure_with_a_size() {
     if needed("prlimit").is_some() {
-        run(STEPS, usize::MAX);
+        run(usize::MAX, usize::MAX);
     }
 }
 
@@ -38,31 +39,27 @@ fn each_limit_of_memory_ends_in_a_failure_with_a_size() {
 #[ignore = "takes half a minute"]
 fn some_limits_of_memory_end_in_a_failure_with_a_size() {
     if needed("prlimit").is_some() {
-        run(STEPS, 2);
+        run(1, 10);
     }
 }
 
-/// `most`: the roads of each scene that are run, by the seed.
-fn run(steps: u64, most: usize) {
-    let (mut tally, mut broken) = (Tally::default(), Vec::new());
-    for (name, sizes, roads) in scenes() {
+/// `most_roads` of each scene are run, and `most_steps` of each of them, by the seed.
+fn run(most_roads: usize, most_steps: usize) {
+    let mut runs = Vec::new();
+    for (scene, sizes, roads) in scenes() {
         let ground = Ground::new("memory", sizes);
-        for road in pool::sample(roads, most, pool::seed()) {
+        for road in pool::sample(roads, most_roads, pool::seed()) {
             let (least, enough) = bounds(&ground, road);
-            let limits: Vec<_> =
-                (0..=steps).map(|step| least + (enough - least) * step / steps).collect();
-            for (limit, result) in
-                limits.iter().zip(pool::each(&limits, |&limit| judged(&ground, road, limit)))
-            {
-                match result {
-                    Ok(outcome) => tally.add(&format!("{name}, {road}"), &outcome.to_string()),
-                    Err(why) => broken.push(format!("{name}, {road}, {limit} bytes: {why}")),
-                }
-            }
+            let steps = pool::sample((0..=STEPS).collect(), most_steps, pool::seed());
+            runs.extend(pool::each(&steps, |step| {
+                let limit = least + (enough - least) * step / STEPS;
+                let row = format!("{scene}, {road}");
+                let name = format!("{row}, {limit} bytes");
+                Judged { row, name, result: judged(&ground, road, limit) }
+            }));
         }
     }
-    tally.print("limits of memory; outcome");
-    assert!(broken.is_empty(), "{} broken:\n{}", broken.len(), broken.join("\n"));
+    report("limits of memory", &runs);
 }
 
 fn judged(ground: &Ground, road: Road, limit: u64) -> Result<Outcome, String> {
@@ -86,18 +83,26 @@ fn limited(ground: &Ground, road: Road, limit: u64) -> Ended {
     ground.run(road, &before, 0, || false)
 }
 
-/// The least limit at which the program itself says something, and one that is enough.
-fn bounds(ground: &Ground, road: Road) -> (u64, u64) {
-    let starts = |limit| {
-        let ended = limited(ground, road, limit);
-        ended.status == Some(0) || ended.stderr.starts_with("pngpost: ")
-    };
+/// The least limit, to a page, at which this holds of the run; below, it does not.
+fn least(ground: &Ground, road: Road, holds: impl Fn(&Ended) -> bool) -> u64 {
     let (mut never, mut always) = (1 << 20, 1 << 28);
     while always - never > 4096 {
         let middle = (never + always) / 2;
-        if starts(middle) { always = middle } else { never = middle }
+        if holds(&limited(ground, road, middle)) { always = middle } else { never = middle }
     }
-    let least = always;
+    always
+}
+
+/// The least limit at which the program itself says something, and one that is enough.
+fn bounds(ground: &Ground, road: Road) -> (u64, u64) {
+    let says_something =
+        |ended: &Ended| ended.status == Some(0) || ended.stderr.starts_with("pngpost: ");
+    let is_loaded = |ended: &Ended| ended.status != Some(127) && ended.signal != Some(11);
+    let loaded = least(ground, road, is_loaded);
+    let least = least(ground, road, says_something);
+    // The heap's first step: std's start takes of it, and can't do without.
+    const STEP: u64 = 256 << 10;
+    assert!(least <= loaded + STEP, "{road}: says nothing from {loaded} to {least} bytes");
     let is_enough = |limit| limited(ground, road, limit).status == Some(0);
     let mut enough = least;
     while !(0..3).all(|_| is_enough(enough)) {

@@ -3,7 +3,6 @@
 //! Raw frames come through a pipe, and lines go into one. An array comes from a file, lines go into another, and
 //! the run keeps going. Each run has a server of its own.
 
-use std::collections::HashMap;
 use std::fmt;
 use std::fs::{self, File};
 use std::io::{Read, Write};
@@ -317,27 +316,4 @@ fn array(side: u32, frames: &[u8]) -> Vec<u8> {
     text.push('\n');
     let length = u16::try_from(text.len()).unwrap().to_le_bytes();
     [b"\x93NUMPY\x01\x00", &length[..], text.as_bytes(), frames].concat()
-}
-
-/// How many runs had each outcome, in a table of rows.
-#[derive(Default)]
-pub struct Tally(HashMap<(String, String), usize>);
-
-impl Tally {
-    pub fn add(&mut self, row: &str, outcome: &str) {
-        *self.0.entry((row.to_owned(), outcome.to_owned())).or_default() += 1;
-    }
-
-    /// The table: a row, then its outcomes and how many runs had each.
-    pub fn print(&self, title: &str) {
-        let mut rows: Vec<_> = self.0.iter().collect();
-        rows.sort();
-        println!("{title}");
-        let mut before = "";
-        for ((row, outcome), count) in rows {
-            let named = if row == before { "" } else { row };
-            println!("  {named:<48} {count:>6}  {outcome}");
-            before = row;
-        }
-    }
 }

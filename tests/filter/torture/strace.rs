@@ -12,20 +12,7 @@ use std::path::Path;
 use std::process::{Child, Command, Stdio};
 
 use super::scene::{Ended, Ground, Road, Stdin};
-use crate::installed::needed;
-use crate::skipped::skip;
 use crate::support::wait_until;
-
-/// Whether strace may trace here; a word about it if not.
-pub fn works() -> bool {
-    let Some(strace) = needed("strace") else { return false };
-    let output = Command::new(strace).args(["-f", "-o", "/dev/null", "true"]).output();
-    let works = output.unwrap().status.success();
-    if !works {
-        skip("strace may not trace");
-    }
-    works
-}
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Phase {
@@ -135,14 +122,14 @@ fn attached(words: &[String]) -> Child {
     strace
 }
 
-/// Whether the thread for signals is there, and all threads sleep.
+/// Whether the threads that every run has are there, and all threads sleep.
 fn waits(pid: u32) -> bool {
     let Ok(threads) = fs::read_dir(format!("/proc/{pid}/task")) else { return true };
     let stats =
         threads.flatten().map(|it| fs::read_to_string(it.path().join("stat")).unwrap_or_default());
     let stats: Vec<_> = stats.collect();
-    stats.iter().any(|stat| stat.contains(" (stop) "))
-        && stats.iter().all(|stat| stat.contains(") S "))
+    let has = |name| stats.iter().any(|stat: &String| stat.contains(name));
+    has(" (stop) ") && has(" (encode) ") && stats.iter().all(|stat| stat.contains(") S "))
 }
 
 fn has_lost_a_wake_up(file: &Path) -> bool {
