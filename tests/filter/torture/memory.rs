@@ -14,16 +14,14 @@ const STEPS: u64 = 40;
 
 /// The frames that are run, and on which roads: large answers take the memory of responses.
 fn scenes() -> Vec<(&'static str, Sizes, Vec<Road>)> {
-    let one_job_each = |jobs| Road::all().into_iter().filter(move |road| road.jobs == jobs);
-    let plain = |road: &Road| !road.https;
+    let of_three_jobs = || Road::all().into_iter().filter(|road| road.jobs == 3);
+    let (plain, raw) = (|road: &Road| !road.https, |road: &Road| !road.https && !road.npy);
+    let large = Sizes { side: 1000, ..TINY };
     vec![
         ("tiny frames", TINY, Road::all()),
-        (
-            "frames of 3 MB",
-            Sizes { side: 1000, padding: 0 },
-            one_job_each(3).filter(plain).collect(),
-        ),
-        ("answers of 3 MB", Sizes { side: 1, padding: 3 << 20 }, one_job_each(3).collect()),
+        ("frames of 3 MB", large, of_three_jobs().filter(plain).collect()),
+        ("PNGs of 3 MB", Sizes { png: true, ..large }, of_three_jobs().filter(raw).collect()),
+        ("answers of 3 MB", Sizes { padding: 3 << 20, ..TINY }, of_three_jobs().collect()),
     ]
 }
 
@@ -106,7 +104,7 @@ fn bounds(ground: &Ground, road: Road) -> (u64, u64) {
     let is_enough = |limit| limited(ground, road, limit).status == Some(0);
     let mut enough = least;
     while !(0..3).all(|_| is_enough(enough)) {
-        enough += least / 4;
+        enough += enough / 4;
     }
     (least, enough)
 }

@@ -67,14 +67,15 @@ impl fmt::Display for Road {
     }
 }
 
-/// The frames: their sides, and the bytes by which the answer to each is made longer.
+/// The frames: their sides, whether raw ones are PNGs, and the bytes by which the answer to each is made longer.
 #[derive(Clone, Copy)]
 pub struct Sizes {
     pub side: u32,
+    pub png: bool,
     pub padding: usize,
 }
 
-pub const TINY: Sizes = Sizes { side: 1, padding: 0 };
+pub const TINY: Sizes = Sizes { side: 1, png: false, padding: 0 };
 
 /// The files that runs read.
 pub struct Ground {
@@ -113,7 +114,7 @@ impl Ground {
     pub fn new(name: &str, sizes: Sizes) -> Self {
         let folder = Folder::new(&format!("torture-{name}"));
         let frames = frames(sizes.side);
-        folder.file("raw", &frames);
+        folder.file("raw", if sizes.png { pngs(sizes.side, &frames) } else { frames.clone() });
         folder.file("npy", array(sizes.side, &frames));
         folder.file("key", SECRETS[0]);
         let authority = Authority::new("torture");
@@ -169,6 +170,7 @@ impl Ground {
         match road.npy {
             // Each frame that fails makes the next retries wait longer: a run that keeps going has none.
             true => add(&["--keep-going", "--retry", "0"]),
+            false if self.sizes.png => {}
             false => add(&["-s", &format!("{side}x{side}")]),
         }
         if road.minreq {
@@ -304,6 +306,18 @@ fn frames(side: u32) -> Vec<u8> {
         frame[..3].copy_from_slice(&number.to_be_bytes()[1..]);
     }
     frames
+}
+
+/// The same as PNGs that are as long as their pixels.
+fn pngs(side: u32, frames: &[u8]) -> Vec<u8> {
+    let mut stream = Vec::new();
+    for frame in frames.chunks((side * side * 3) as usize) {
+        let mut encoder = png::Encoder::new(&mut stream, side, side);
+        encoder.set_color(png::ColorType::Rgb);
+        encoder.set_compression(png::Compression::NoCompression);
+        encoder.write_header().unwrap().write_image_data(frame).unwrap();
+    }
+    stream
 }
 
 /// The same as an array, as numpy saves it.

@@ -78,11 +78,20 @@ impl Shared {
         while let Some(request) = Request::read(&mut stream) {
             let frame = frame_of(&request.body);
             self.frames.lock().unwrap().push(frame);
-            if stream.write_all(&ok(line(frame, self.padding))).is_err() {
+            if stream.write_all(&response(frame, line(frame, self.padding))).is_err() {
                 return;
             }
         }
     }
+}
+
+/// With a length, or without one for each second frame.
+fn response(frame: u32, line: String) -> Vec<u8> {
+    if frame.is_multiple_of(2) {
+        return ok(line);
+    }
+    let head = "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n";
+    format!("{head}{:x}\r\n{line}\r\n0\r\n\r\n", line.len()).into_bytes()
 }
 
 /// The number of the frame whose PNG is a part of the form: its first pixel.
