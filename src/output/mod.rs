@@ -218,20 +218,15 @@ impl Lines {
     }
 
     fn not_read(&self, error: &InputError) -> Ending {
-        let is_of_input = !matches!(error.cause, Cause::Read(_) | Cause::NoMemory(_));
-        match is_of_input {
-            true => say(error),
-            // The input may be fine, so a further run may go on.
-            false => {
-                say(format!("{error}; {}", self.how_to_go_on(None, "later frame", "later frames")));
-            }
+        // The input itself may be fine, so another run may go on.
+        if let Cause::Read(_) | Cause::NoMemory(_) = error.cause {
+            let how = self.how_to_go_on(None, "later frame", "later frames");
+            say(format!("{error}; {how}"));
+            return Ending::Failed;
         }
-        match is_of_input {
-            false => Ending::Failed,
-            // An earlier frame has failed already.
-            _ if self.failed() > 0 => Ending::Failed,
-            _ => Ending::BadInput,
-        }
+        say(error);
+        // An earlier frame may have failed already.
+        if self.failed() > 0 { Ending::Failed } else { Ending::BadInput }
     }
 
     fn failed(&self) -> u64 {

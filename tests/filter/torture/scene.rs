@@ -26,6 +26,9 @@ pub const FRAMES: u32 = 12;
 /// No run takes so long, unless it hangs.
 const LIMIT: Duration = Duration::from_secs(30);
 
+/// A run that takes longer may be lost.
+const LONG: Duration = Duration::from_millis(500);
+
 /// Values that no message may hold.
 pub const SECRETS: [&str; 2] = ["hunter2-of-a-field", "hunter3-of-a-header"];
 
@@ -262,7 +265,7 @@ impl Running {
             if let Some(status) = self.child.try_wait().unwrap() {
                 break status;
             }
-            if begin.elapsed() > LIMIT || begin.elapsed() > LIMIT / 15 && is_lost() {
+            if begin.elapsed() > LIMIT || begin.elapsed() > LONG && is_lost() {
                 hung = true;
                 kill_group(self.child.id());
                 break self.child.wait().unwrap();
