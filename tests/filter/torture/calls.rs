@@ -93,6 +93,7 @@ fn disturb(ground: &Ground, case: &Case) -> Judged {
     };
     let by = Disturbance {
         signal: (*fault == Fault::Stop).then_some(15),
+        error: if let Fault::Error(errno) = fault { Some(errno) } else { None },
         reader_is_gone: *fault == Fault::Error("EPIPE") && states.contains(&Struck::Stdout),
         struck: states,
     };
