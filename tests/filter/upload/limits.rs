@@ -49,9 +49,10 @@ fn through_nginx(test: &str, zone: &str, place: &str, allowed: f64, pause: Durat
         let (refused, seconds) = summary(&run);
         let least = f64::from(FRAMES) / allowed;
         println!("{name}: {seconds} s of at least {least}, {refused} refused");
-        // The machine may be busy: these are far from what is measured on one that is not.
+        // The machine may be busy: these are far from what is measured on one that is not. Without any burst each
+        // attempt that a busy machine sends a moment early is refused.
         assert!((1..FRAMES / 2).contains(&refused), "{refused} refused");
-        assert!(seconds < 2.0 * least + 5.0, "{seconds} s of at least {least}");
+        assert!(seconds < 6.0 * least, "{seconds} s of at least {least}");
     }
 }
 
