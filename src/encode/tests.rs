@@ -5,6 +5,7 @@ use std::time::Instant;
 use super::*;
 use crate::frame::{ByteOrder, ChannelOrder, FrameSize, Layout, PixelFormat, Samples};
 use proptest::prelude::*;
+use proptest::test_runner::FileFailurePersistence;
 
 const ENCODER: Encoder = Encoder { level: Level::Fast, range: SampleRange::DEFAULT };
 
@@ -292,8 +293,14 @@ fn levels(samples: Samples, range: SampleRange, mut bytes: Vec<u8>) -> Vec<u8> {
     levels.to_vec()
 }
 
+/// What has failed once is kept in tests.regressions beside this file, which is committed and comes first in each run.
+fn kept(cases: u32) -> ProptestConfig {
+    let beside = Box::new(FileFailurePersistence::WithSource("regressions"));
+    ProptestConfig { failure_persistence: Some(beside), ..ProptestConfig::with_cases(cases) }
+}
+
 proptest! {
-    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(500) })]
+    #![proptest_config(kept(500))]
 
     #[test]
     fn the_level_of_a_sample_depends_on_no_other_sample_and_grows_with_it(

@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use std::io::Write as _;
 
 use proptest::prelude::*;
+use proptest::test_runner::FileFailurePersistence;
 
 use super::*;
 use crate::frame::{ByteOrder, ChannelOrder, Color, Samples};
@@ -702,8 +703,14 @@ fn survives(bytes: &[u8], step: usize) -> usize {
     }
 }
 
+/// What has failed once is kept in tests.regressions beside this file, which is committed and comes first in each run.
+fn kept(cases: u32) -> ProptestConfig {
+    let beside = Box::new(FileFailurePersistence::WithSource("regressions"));
+    ProptestConfig { failure_persistence: Some(beside), ..ProptestConfig::with_cases(cases) }
+}
+
 proptest! {
-    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(400) })]
+    #![proptest_config(kept(400))]
 
     #[test]
     fn whole_streams_give_their_frames_and_nothing_is_read_ahead(
