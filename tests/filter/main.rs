@@ -30,6 +30,7 @@ mod promises {
 }
 
 mod input {
+    mod almost_right;
     mod ffmpeg;
     mod floats;
     mod frames;

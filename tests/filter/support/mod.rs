@@ -1,5 +1,6 @@
 //! The ground of all tests: the real binary, real servers on ports of their own, and frames.
 
+pub mod almost_right;
 pub mod daemon;
 pub mod echo;
 pub mod engine;

@@ -6,6 +6,7 @@ use zune_png::PngDecoder;
 use zune_png::zune_core::options::DecoderOptions;
 use zune_png::zune_core::result::DecodingResult;
 
+use super::images::image_8;
 use super::program::{Run, run};
 use super::server::{Server, ok};
 use super::{Image, decode};
@@ -38,15 +39,24 @@ pub fn images(options: &[&str], stream: &[u8]) -> Vec<Image> {
 /// Decodes a PNG twice: both decoders read the same image.
 pub fn judged(png: &[u8]) -> Image {
     let image = decode(png);
+    assert!(Ok(&image) == zune_image(png).as_ref(), "two decoders read different images");
+    image
+}
+
+/// What zune-png reads, or why it refuses.
+pub fn zune_image(png: &[u8]) -> Result<Image, String> {
     let options = DecoderOptions::default().set_max_width(1 << 17).set_strict_mode(true);
-    let mut other = PngDecoder::new_with_options(Cursor::new(png), options);
-    let pixels = match other.decode().expect("a PNG") {
-        DecodingResult::U8(samples) => samples,
-        DecodingResult::U16(samples) => samples.into_iter().flat_map(u16::to_be_bytes).collect(),
+    let mut decoder = PngDecoder::new_with_options(Cursor::new(png), options);
+    let decoded = decoder.decode().map_err(|error| format!("{error:?}"))?;
+    let (bit_depth, pixels) = match decoded {
+        DecodingResult::U8(samples) => (png::BitDepth::Eight, samples),
+        DecodingResult::U16(samples) => {
+            (png::BitDepth::Sixteen, samples.into_iter().flat_map(u16::to_be_bytes).collect())
+        }
         _ => panic!("samples that PNG does not have"),
     };
-    let sides = (image.width as usize, image.height as usize);
-    assert_eq!(other.dimensions(), Some(sides));
-    assert!(image.pixels == pixels, "two decoders read different pixels");
-    image
+    let (width, height) = decoder.dimensions().expect("a size");
+    let channels = decoder.colorspace().expect("a color").num_components();
+    let (width, height) = (width as u32, height as u32);
+    Ok(Image { bit_depth, ..image_8(width, height, channels, pixels) })
 }

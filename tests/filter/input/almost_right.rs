@@ -1,0 +1,400 @@
+//! Streams that are almost right: netpbm, numpy and zune-png say what is in them. Where we differ on purpose, the
+//! difference is named with its reason.
+
+use std::fs;
+use std::path::Path;
+use std::process::Command;
+
+use crate::installed::needed;
+use crate::support::almost_right::{Dice, Differences, Seen, assert_none, batches};
+use crate::support::folder::Folder;
+use crate::support::foreign::{output_of, script};
+use crate::support::images::{image_8, image_16, npy_of, png_of};
+use crate::support::posted::{judged, zune_image};
+use crate::support::program::run;
+use crate::support::server::{Server, ok};
+use crate::support::{Image, noise};
+
+/// A server that takes everything, and the program that posts to it.
+struct Ours(Server);
+
+impl Ours {
+    fn new() -> Self {
+        Ours(Server::answering(|_, _| ok("taken")))
+    }
+
+    /// The PNGs that the stream becomes, and the message without its frame.
+    fn read(&self, stream: &[u8]) -> Seen<Vec<u8>> {
+        let run = run(&["--raw", "-z", "fastest", &self.0.url()], stream);
+        let posted =
+            self.0.requests.lock().unwrap().drain(..).map(|request| request.body).collect();
+        let error = match run.status {
+            Some(0) => None,
+            // 1: samples that no PNG has.
+            Some(1 | 3) => Some(run.stderr.clone()),
+            other => panic!("{other:?}: {}", run.stderr),
+        };
+        let lines = usize::from(error.is_some());
+        assert_eq!(run.stderr.lines().count(), lines, "{}", run.stderr);
+        Seen { items: posted, error }
+    }
+
+    fn images(&self, stream: &[u8]) -> Seen<Image> {
+        let seen = self.read(stream);
+        Seen { items: seen.items.iter().map(|png| judged(png)).collect(), error: seen.error }
+    }
+}
+
+const PNM_WORDS: [&str; 16] = [
+    " ",
+    "\n",
+    "\r",
+    "\t",
+    "\x0b",
+    "#",
+    "# c\n",
+    "#\r",
+    "P5",
+    "P6 1 1 255 abc",
+    "P7\n",
+    "-",
+    "+",
+    "ENDHDR\n",
+    "TUPLTYPE RGB\n",
+    "DEPTH 1\n",
+];
+
+/// One to three images of PGM, PPM and PAM, and what mutations make of them.
+fn pnm_stream(number: u64) -> Vec<u8> {
+    let mut dice = Dice::new(number);
+    let mut stream = Vec::new();
+    for _ in 0..=dice.below(3) {
+        let (width, height) = (1 + dice.below(4), 1 + dice.below(4));
+        let maxval = dice.one_of(&[1, 100, 255, 256, 1000, 65535]);
+        let depth = 1 + dice.below(4);
+        let header = match (depth, dice.below(3)) {
+            (1, 0) => format!("P5\n{width} {height}\n{maxval}\n"),
+            (1, 1) => format!("P5 # c\n{width}\t{height} {maxval} "),
+            (3, 0) => format!("P6\n{width} {height}\n{maxval}\n"),
+            (3, 1) => format!("P6\r\n#\n{width}\n#\r{height} {maxval}\n"),
+            _ => {
+                let kind = ["GRAYSCALE", "GRAYSCALE_ALPHA", "RGB", "RGB_ALPHA"][depth - 1];
+                let sizes = format!("WIDTH {width}\n# c\nHEIGHT {height}\nDEPTH {depth}");
+                format!("P7\n{sizes}\nMAXVAL {maxval}\nTUPLTYPE {kind}\nENDHDR\n")
+            }
+        };
+        stream.extend(header.bytes());
+        for _ in 0..width * height * depth {
+            let sample = dice.below(maxval + 1) as u16;
+            stream.extend(&sample.to_be_bytes()[usize::from(maxval < 256)..]);
+        }
+    }
+    dice.mutate(&mut stream, &PNM_WORDS);
+    stream
+}
+
+/// The whole images of what pamtopam has written: PAM in one way of writing it.
+fn pams(mut bytes: &[u8]) -> Vec<Image> {
+    let mut images = Vec::new();
+    while let Some(end) = memchr::memmem::find(bytes, b"ENDHDR\n") {
+        let header = String::from_utf8_lossy(&bytes[..end]).into_owned();
+        let number = |name: &str| -> usize {
+            let line = header.lines().find_map(|line| line.strip_prefix(name)).expect(name);
+            line.trim().parse().unwrap()
+        };
+        let (width, height) = (number("WIDTH "), number("HEIGHT "));
+        let (depth, maxval) = (number("DEPTH "), number("MAXVAL "));
+        let wide = maxval > 255;
+        let count = width * height * depth;
+        let data = &bytes[end + 7..];
+        let Some((data, rest)) = data.split_at_checked(count * (1 + usize::from(wide))) else {
+            break;
+        };
+        bytes = rest;
+        let full = if wide { 65535.0 } else { 255.0 };
+        let level = |sample: u16| (f64::from(sample) * full / maxval as f64).round();
+        // More channels than PNG has: an image that nothing equals.
+        let channels = if depth > 4 { 1 } else { depth };
+        let (width, height) = (width as u32, height as u32);
+        images.push(if wide {
+            let samples = data.chunks(2).map(|two| u16::from_be_bytes([two[0], two[1]]));
+            let levels: Vec<u16> = samples.map(|sample| level(sample) as u16).collect();
+            image_16(width, height, channels, &levels)
+        } else {
+            let levels = data.iter().map(|&sample| level(sample.into()) as u8);
+            image_8(width, height, channels, levels.collect::<Vec<_>>())
+        });
+    }
+    images
+}
+
+/// A shell runs pamtopam for each of the files 0, 1, ...
+const PAMTOPAM: &str = "ulimit -v 4000000; n=0; while [ -e $n ]; do \
+     pamtopam <$n >$n.pam 2>$n.error && rm $n.error; n=$((n+1)); done";
+
+fn netpbm(streams: &[Vec<u8>]) -> Vec<Seen<Image>> {
+    let folder = Folder::new("almost-right");
+    for (number, stream) in streams.iter().enumerate() {
+        folder.file(&number.to_string(), stream);
+    }
+    output_of(Command::new("sh").args(["-c", PAMTOPAM]).current_dir(folder.path()), b"");
+    let read = |number| {
+        let error = fs::read(folder.path().join(format!("{number}.error"))).ok();
+        Seen {
+            items: pams(&folder.read(&format!("{number}.pam"))),
+            error: error.map(|error| String::from_utf8_lossy(&error).into_owned()),
+        }
+    };
+    (0..streams.len()).map(read).collect()
+}
+
+#[test]
+fn netpbm_reads_the_same_images_of_almost_right_pnm() {
+    if needed("pamtopam").is_none() {
+        return;
+    }
+    let differences = Differences {
+        we_refuse: &[
+            // PBM and plain text are not read: the message names the tool.
+            "PBM is not read",
+            "plain-text PGM and PPM are not read",
+            // netpbm reads P564 as P5 and 64: in a stream that has lost its place, that would be chance.
+            "no blank after the magic number of PNM",
+            // Any byte that is no digit ends a number of netpbm's: 1x2 is 1 and 2.
+            " is not a number",
+            // netpbm passes over all that follows P7 on its line; pam(5) has nothing there.
+            "no line end after the magic number of PAM",
+            // To netpbm, whatever begins with TUPLTYPE is that field.
+            "PAM header: TUPLTYPE",
+            // A field that comes twice counts with netpbm as it stands last, and one of both is wrong.
+            " is given twice",
+            // PNG has to know what a channel means, and has four at most.
+            "PAM tuple type ",
+            "PAM header: DEPTH is ",
+        ],
+        they_refuse: &[],
+    };
+    let ours = Ours::new();
+    for numbers in batches() {
+        let streams: Vec<_> = numbers.clone().map(pnm_stream).collect();
+        let theirs = netpbm(&streams);
+        let mut differing = Vec::new();
+        for ((number, stream), theirs) in numbers.zip(&streams).zip(&theirs) {
+            if let Err(how) = differences.judge(&ours.images(stream), theirs) {
+                differing.push((number, &stream[..], how));
+            }
+        }
+        assert_none(&differing);
+    }
+}
+
+const NPY_WORDS: [&str; 21] = [
+    " ",
+    "\n",
+    "L",
+    ",",
+    "'",
+    "\"",
+    "(",
+    ")",
+    "}",
+    "-",
+    "0",
+    "_",
+    "True",
+    "False",
+    "<",
+    ">",
+    "f4",
+    "#",
+    "u",
+    "\\x",
+    "'shape': (1, 1), ",
+];
+
+/// One to three arrays, and what mutations make of them.
+fn npy_stream(number: u64) -> Vec<u8> {
+    let mut dice = Dice::new(number);
+    let mut stream = Vec::new();
+    for _ in 0..=dice.below(3) {
+        let sides = [1 + dice.below(3), 1 + dice.below(3)];
+        let (count, channels) = (1 + dice.below(3), 1 + dice.below(4));
+        let (shape, total) = match dice.below(3) {
+            0 => (format!("({}, {})", sides[0], sides[1]), 1),
+            1 => (format!("({}, {}, {channels})", sides[0], sides[1]), channels),
+            _ => {
+                let shape = format!("({count}, {}, {}, {channels})", sides[0], sides[1]);
+                (shape, count * channels)
+            }
+        };
+        let dtype = dice.one_of(&["|u1", "<u2", ">u2", "<f4", ">f4", "<f8", ">f8"]);
+        let fortran_order = dice.one_of(&["False", "False", "False", "True"]);
+        let header =
+            format!("{{'descr': '{dtype}', 'fortran_order': {fortran_order}, 'shape': {shape}, }}");
+        let mut data = Vec::new();
+        for _ in 0..sides[0] * sides[1] * total {
+            let sample = dice.below(256);
+            match dtype {
+                "|u1" => data.push(sample as u8),
+                "<u2" | ">u2" => data.extend((sample as u16 * 257).to_le_bytes()),
+                "<f4" => data.extend((sample as f32 + 0.5).to_le_bytes()),
+                ">f4" => data.extend((sample as f32 + 0.5).to_be_bytes()),
+                "<f8" => data.extend((sample as f64 - 0.5).to_le_bytes()),
+                _ => data.extend((sample as f64 - 0.5).to_be_bytes()),
+            }
+        }
+        stream.extend(npy_of(dice.one_of(&[1, 2, 3]), &header, &data));
+    }
+    dice.mutate(&mut stream, &NPY_WORDS);
+    stream
+}
+
+/// An image of almost_right.py; an array that is no image to us has no pixels, and is equal to none of ours.
+fn numpy_image(line: &str) -> Image {
+    let words: Vec<&str> = line.split(' ').collect();
+    let ["image", width, height, channels, depth, samples] = words[..] else {
+        return image_8(0, 0, 1, []);
+    };
+    let [width, height, channels] = [width, height, channels].map(|word| word.parse().unwrap());
+    let digits = samples.as_bytes().chunks(2).map(|two| std::str::from_utf8(two).unwrap());
+    let bytes: Vec<u8> = digits.map(|two| u8::from_str_radix(two, 16).unwrap()).collect();
+    let image = image_8(width, height, channels as usize, bytes);
+    let bit_depth = if depth == "16" { png::BitDepth::Sixteen } else { png::BitDepth::Eight };
+    Image { bit_depth, ..image }
+}
+
+fn numpy(python: &Path, streams: &[Vec<u8>]) -> Vec<Seen<Image>> {
+    let framed = |stream: &Vec<u8>| [&(stream.len() as u32).to_le_bytes()[..], stream].concat();
+    let framed: Vec<u8> = streams.iter().flat_map(framed).collect();
+    let text = String::from_utf8(script(python, "almost_right.py", &[], &framed)).unwrap();
+    let mut all = Vec::new();
+    let mut seen = Seen { items: Vec::new(), error: None };
+    for line in text.lines() {
+        match line.strip_prefix("error ") {
+            Some(error) => seen.error = Some(error.to_owned()),
+            None if line == "end" => {
+                all.push(std::mem::replace(&mut seen, Seen { items: Vec::new(), error: None }));
+            }
+            None if line.is_empty() => {}
+            None => seen.items.push(numpy_image(line)),
+        }
+    }
+    assert_eq!(all.len(), streams.len());
+    all
+}
+
+#[test]
+fn numpy_reads_the_same_images_of_almost_right_npy() {
+    let Some(python) = needed("python numpy") else { return };
+    let differences = Differences {
+        we_refuse: &[
+            // Arrays that are no images: the message has the call that makes one.
+            " is not read; save ",
+            "dtype is structured",
+            " is no image; ",
+            "is in Fortran order",
+            "width and height must be from 1",
+            "is over the limit of",
+            "sample is NaN",
+            // Any Python literal is a header to numpy; to us only the dict as numpy writes it.
+            "header is not the dict that numpy writes",
+        ],
+        they_refuse: &[
+            // An array is one thing to numpy; we post the whole images at its beginning.
+            "ValueError: EOF: reading array data",
+            "MemoryError",
+        ],
+    };
+    let ours = Ours::new();
+    for numbers in batches() {
+        let streams: Vec<_> = numbers.clone().map(npy_stream).collect();
+        let theirs = numpy(&python, &streams);
+        let mut differing = Vec::new();
+        for ((number, stream), theirs) in numbers.zip(&streams).zip(&theirs) {
+            if let Err(how) = differences.judge(&ours.images(stream), theirs) {
+                differing.push((number, &stream[..], how));
+            }
+        }
+        assert_none(&differing);
+    }
+}
+
+const PNG_WORDS: [&str; 6] = ["IDAT", "IEND", "PLTE", "tEXt", "\0\0\0\0", "\0\0\0\x01aAAA"];
+
+/// One PNG, and what mutations make of it; of half of them each chunk's CRC is right again.
+fn png_stream(number: u64) -> Vec<u8> {
+    use png::ColorType::{Grayscale, GrayscaleAlpha, Rgb, Rgba};
+    let mut dice = Dice::new(number);
+    let (width, height) = (1 + dice.below(5), 1 + dice.below(5));
+    let color_type = dice.one_of(&[Grayscale, GrayscaleAlpha, Rgb, Rgba]);
+    let pixels = noise(number, width * height * color_type.samples());
+    let mut stream = png_of(width as u32, height as u32, color_type, &pixels);
+    dice.mutate(&mut stream, &PNG_WORDS);
+    if dice.below(2) == 0 {
+        mend_crcs(&mut stream);
+    }
+    stream
+}
+
+fn mend_crcs(png: &mut [u8]) {
+    let mut place = 8;
+    while let Some(head) = png.get(place..place + 4) {
+        let length = u32::from_be_bytes(head.try_into().unwrap()) as usize;
+        let end = place + 8 + length;
+        if png.len() < end + 4 {
+            return;
+        }
+        let crc = crc32fast::hash(&png[place + 4..end]);
+        png[end..end + 4].copy_from_slice(&crc.to_be_bytes());
+        place = end + 4;
+    }
+}
+
+/// The pixels of the PNG at the beginning of the stream.
+fn zune(stream: &[u8]) -> Seen<Image> {
+    match zune_image(stream) {
+        Ok(image) => Seen { items: vec![image], error: None },
+        Err(error) => Seen { items: Vec::new(), error: Some(error) },
+    }
+}
+
+#[test]
+fn zune_png_reads_the_same_images_of_almost_right_png() {
+    let differences = Differences {
+        // zune-png stops at the end of its image; a stream goes on, and what follows has to be another one.
+        we_refuse: &["pngpost: frame 1: "],
+        they_refuse: &[
+            // We pass on what IDAT holds without unpacking it; the server will.
+            "Error decoding idat chunks",
+            "Not enough pixels",
+            // zune-png's own limit, not PNG's.
+            "larger than maximum configured",
+        ],
+    };
+    let ours = Ours::new();
+    for numbers in batches() {
+        let mut differing = Vec::new();
+        let streams: Vec<_> = numbers.clone().map(png_stream).collect();
+        for (number, stream) in numbers.zip(&streams) {
+            let posted = ours.read(stream);
+            assert!(posted.items.iter().all(|png| stream.starts_with(png)), "passed on as it is");
+            // Where a PNG is passed on, its pixels are read from what was posted.
+            let items: Vec<_> = posted.items.iter().flat_map(|png| zune(png).items).collect();
+            let refused = posted.items.iter().find_map(|png| zune(png).error);
+            let theirs = zune(stream);
+            let ours = Seen { items, error: posted.error.or(refused.clone()) };
+            let is_named = refused.as_ref().is_some_and(|error| {
+                differences.they_refuse.iter().any(|part| error.contains(part))
+            });
+            let judged = match refused {
+                Some(error) if !is_named => Err(format!("passed on, and zune says {error}")),
+                Some(_) => Ok(()),
+                None => differences.judge(&ours, &theirs),
+            };
+            if let Err(how) = judged {
+                differing.push((number, &stream[..], how));
+            }
+        }
+        assert_none(&differing);
+    }
+}
