@@ -69,6 +69,7 @@ mod upload {
 }
 
 mod http {
+    mod almost_right;
     mod certificates;
     mod client_certificates;
     mod connections;
