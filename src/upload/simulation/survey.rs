@@ -1,4 +1,4 @@
-//! Servers that no constant was chosen on: what a run makes of them, as a table.
+//! More servers, and what a run makes of them, as a table.
 //! `cargo test --bin pngpost survey -- --ignored --nocapture` prints it. BAD is a row that falls short of what is
 //! asked of the servers in `cases`.
 
