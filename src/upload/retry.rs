@@ -275,6 +275,11 @@ impl<R: FnMut() -> f64> Retry<R> {
         None
     }
 
+    /// The wait that a Retry-After asks for.
+    pub fn wait(&self, value: &str, wall: SystemTime) -> Option<Duration> {
+        parse_retry_after(value, wall).map(|after| self.bounded(after))
+    }
+
     /// A far-off Retry-After must not overflow the clock.
     fn bounded(&self, after: Duration) -> Duration {
         after.min(self.policy.max_time.map_or(FAR, |limit| limit * 2 + PAUSE_AT_MOST))

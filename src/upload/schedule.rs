@@ -12,7 +12,6 @@ use crate::http::Outcome;
 use super::pace::Pace;
 use super::recent::Started;
 use super::retry::{Failed, Next, Policy, Retry};
-use super::retry_after::parse_retry_after;
 use super::tries::Tries;
 
 /// What a start comes late by is made up for, up to this, so that --rate does not drift with each wake-up: more if
@@ -164,19 +163,19 @@ impl<R: FnMut() -> f64> Schedule<R> {
         }
         let (is_response, retry_after) = (ended.is_response, ended.retry_after);
         let failed = Failed { outcome, is_response, at: started.at, retry_after };
-        let left = self.retry.count(tries, outcome);
+        let (left, wall) = (self.retry.count(tries, outcome), wall());
         match outcome {
             Outcome::RefusedForNow => {
                 self.yields = Some(frame);
                 if !tries.is_odd() && tries.is_news() {
-                    let wait = retry_after.and_then(|value| parse_retry_after(value, wall()));
+                    let wait = retry_after.and_then(|value| self.retry.wait(value, wall));
                     self.pace.refused(started, now, wait.filter(|wait| !wait.is_zero()));
                 }
             }
             Outcome::Unknown if is_response => self.pace.accepted(started, now),
             _ => {}
         }
-        self.retry.failed(tries, left, &failed, self.due(), now, wall())
+        self.retry.failed(tries, left, &failed, self.due(), now, wall)
     }
 }
 
@@ -236,6 +235,21 @@ mod tests {
         }
         let late = now.saturating_duration_since(begin + 999 * SECOND / 1000);
         assert!(late < SECOND / 500, "{late:?}");
+    }
+
+    #[test]
+    fn a_retry_after_of_any_size_is_taken() {
+        let now = Instant::now();
+        for value in ["0", "1", "18446744073709551615", "99999999999999999999999999"] {
+            let mut schedule = schedule(Duration::ZERO);
+            let Turn::Now(started) = schedule.start(now) else { panic!("nothing is limited") };
+            let (outcome, retry_after) = (Some(Outcome::RefusedForNow), Some(value));
+            let ended = Ended { outcome, is_response: true, retry_after };
+            let next =
+                schedule.end(0, &started, &mut Tries::default(), &ended, now, SystemTime::now);
+            assert!(matches!(next, Next::Again(_)), "{value}: {next:?}");
+            assert_eq!(starts(&mut schedule, now), value == "0", "{value}");
+        }
     }
 
     #[test]
