@@ -31,8 +31,11 @@ pub enum Fault {
 }
 
 impl Fault {
-    fn words(self) -> String {
+    fn words(self, call: &str) -> String {
         match self {
+            // It has no error: it returns the end of memory, and libc makes ENOMEM of one that is too low (brk(2),
+            // "C library/kernel differences").
+            Fault::Error(_) if call == "brk" => "retval=0".to_owned(),
             Fault::Error(errno) => format!("error={errno}"),
             Fault::Stop => "signal=TERM".to_owned(),
         }
@@ -74,7 +77,7 @@ pub fn run(
     if let Some(name) = name {
         words.extend(["-e".into(), format!("trace={name}")]);
         if let Some((fault, when)) = fault {
-            words.extend(["-e".into(), format!("inject={name}:{}:when={when}", fault.words())]);
+            words.extend(["-e".into(), format!("inject={name}:{}:when={when}", fault.words(name))]);
         }
     }
     // No call of the kernel loses a wake-up, but an injected error does: nobody waits for that run.
