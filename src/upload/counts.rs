@@ -1,10 +1,12 @@
 //! What became of attempts by their pace, and of the same attempts by the number of those under way; and how well
 //! a limit explains it.
 
-use std::collections::BTreeMap;
-
 /// Each count fades with later ones: what this many attempts tell is remembered.
 const MEMORY: f64 = 512.0;
+
+/// From this weight on all counts are made lighter, and those that have faded are dropped.
+const HEAVY: f64 = 50.0;
+const FADED: f64 = 0.01;
 
 /// Paces that are counted together differ by less than this factor.
 const STEP: f64 = 1.04;
@@ -12,10 +14,8 @@ const STEP: f64 = 1.04;
 /// What a limiter refuses of attempts that are slow enough.
 pub const STRAY: f64 = 0.01;
 
-/// How much less likely than a limit alone, as a logarithm: a limit beside refusals by chance, and a limit of the
-/// attempts under way.
+/// How much less likely than a limit alone, as a logarithm, a limit beside refusals by chance is.
 const BOTH: f64 = 2.0;
-const ROOM: f64 = 3.0;
 
 /// With more refusals by chance than this share there is no telling a limit.
 const MOST_BESIDE: f64 = 0.7;
@@ -32,13 +32,14 @@ pub struct Count {
 
 /// In ascending order: the pace or the number under way, with what became of such attempts.
 #[derive(Default)]
-struct Counts(BTreeMap<i32, Count>);
+struct Counts(Vec<(i32, Count)>);
 
-/// Attempts by their pace, and the same attempts by the number of those under way.
-#[derive(Default)]
+/// Attempts by their pace, and the same attempts by the number of those under way. That all counts fade is that
+/// what is added gains weight: no attempt costs a walk over all counts.
 pub struct Attempts {
     by_pace: Counts,
     by_room: Counts,
+    weight: f64,
 }
 
 /// An attempt that has ended.
@@ -63,67 +64,79 @@ pub struct Explanation {
 }
 
 impl Attempts {
+    pub fn new() -> Self {
+        Attempts { by_pace: Counts::default(), by_room: Counts::default(), weight: 1.0 }
+    }
+
     pub fn is_empty(&self) -> bool {
         self.by_pace.0.is_empty()
     }
 
     pub fn total(&self) -> Count {
-        self.by_pace.total()
+        self.by_pace.total().times(1.0 / self.weight)
     }
 
     pub fn add(&mut self, attempt: &Attempt, count: Count) {
+        let count = count.times(self.weight);
         self.by_pace.add(step_of(attempt.pace), count);
         self.by_room.add(i32::try_from(attempt.under_way).unwrap_or(i32::MAX), count);
     }
 
     pub fn fade(&mut self) {
-        let counts = self.by_pace.0.values_mut().chain(self.by_room.0.values_mut());
-        for count in counts {
-            count.accepted *= 1.0 - 1.0 / MEMORY;
-            count.refused *= 1.0 - 1.0 / MEMORY;
+        self.weight /= 1.0 - 1.0 / MEMORY;
+        if self.weight > HEAVY {
+            self.by_pace.lighten(self.weight);
+            self.by_room.lighten(self.weight);
+            self.weight = 1.0;
         }
     }
 
     /// Limits of the pace that may explain the refusals, with the logarithm of how unlikely they are.
     pub fn limits(&self) -> impl Iterator<Item = (Explanation, f64)> {
-        let highest = self.by_pace.0.keys().next_back().map_or(0.0, |&step| pace_of(step));
-        self.by_pace.0.iter().flat_map(move |(&step, count)| {
+        let highest = self.by_pace.0.last().map_or(0.0, |&(step, _)| pace_of(step));
+        self.by_pace.0.iter().flat_map(move |&(step, count)| {
             let pace = pace_of(step);
-            let limits = [pace, pace * count.accepts()].into_iter();
+            let accepts = count.times(1.0 / self.weight).accepts();
+            let limits = [pace, pace * accepts].into_iter();
             limits.filter(move |&limit| limit < highest).flat_map(|limit| {
                 let alone = Explanation { share: STRAY, limit, room: None };
-                let share = self.by_pace.up_to(step_of(limit)).share().max(STRAY);
+                let slow = self.by_pace.up_to(step_of(limit)).times(1.0 / self.weight);
+                let share = slow.share().max(STRAY);
                 let cost = if share > MOST_BESIDE { f64::INFINITY } else { BOTH };
                 [(alone, 0.0), (Explanation { share, ..alone }, cost)]
             })
         })
     }
 
-    /// The same for limits of the attempts under way.
-    pub fn rooms(&self) -> impl Iterator<Item = (Explanation, f64)> {
-        let sizes = self.by_room.0.keys().zip(self.by_room.0.keys().skip(1));
-        sizes.map(|(&size, _)| {
-            let beside_more = self.by_room.above(size).share().clamp(STRAY, 1.0 - STRAY);
+    /// Limits of the attempts under way that may explain them.
+    pub fn rooms(&self) -> impl Iterator<Item = Explanation> {
+        let sizes = self.by_room.0.split_last().map_or(&[][..], |(_, smaller)| smaller);
+        sizes.iter().map(|&(size, _)| {
+            let beside_more = self.by_room.above(size).times(1.0 / self.weight);
+            let beside_more = beside_more.share().clamp(STRAY, 1.0 - STRAY);
             let room = Some((u32::try_from(size).unwrap_or(1), beside_more));
-            (Explanation { share: STRAY, room, ..UNLIMITED }, ROOM)
+            Explanation { share: STRAY, room, ..UNLIMITED }
         })
     }
 
     /// The logarithm of how likely the counts are.
     pub fn likelihood(&self, explanation: &Explanation) -> f64 {
+        // Most paces have but one kind, and a logarithm takes its time.
+        let of = |number: f64, share: f64| if number > 0.0 { number * share.ln() } else { 0.0 };
         let of_count = |accepts: f64, count: &Count| {
-            count.accepted * accepts.ln() + count.refused * (1.0 - accepts).ln()
+            of(count.accepted, accepts) + of(count.refused, 1.0 - accepts)
         };
-        match explanation.room {
+        let likelihood: f64 = match explanation.room {
             Some(_) => {
                 let counts = self.by_room.0.iter();
-                counts.map(|(&size, it)| of_count(explanation.accepts_beside(size), it)).sum()
+                counts.map(|(size, it)| of_count(explanation.accepts_beside(*size), it)).sum()
             }
             None => {
                 let counts = self.by_pace.0.iter();
-                counts.map(|(&step, it)| of_count(explanation.accepts_at(pace_of(step)), it)).sum()
+                counts.map(|(step, it)| of_count(explanation.accepts_at(pace_of(*step)), it)).sum()
             }
-        }
+        };
+        likelihood / self.weight
     }
 }
 
@@ -150,25 +163,33 @@ impl Explanation {
 
 impl Counts {
     fn add(&mut self, key: i32, count: Count) {
-        self.0.entry(key).or_default().add(count);
+        match self.0.binary_search_by_key(&key, |&(key, _)| key) {
+            Ok(index) => self.0[index].1.add(count),
+            Err(index) => self.0.insert(index, (key, count)),
+        }
     }
 
     fn total(&self) -> Count {
-        sum(self.0.values())
+        sum(&self.0)
     }
 
     fn up_to(&self, key: i32) -> Count {
-        sum(self.0.range(..=key).map(|(_, count)| count))
+        sum(&self.0[..self.0.partition_point(|&(it, _)| it <= key)])
     }
 
     fn above(&self, key: i32) -> Count {
-        sum(self.0.range(key + 1..).map(|(_, count)| count))
+        sum(&self.0[self.0.partition_point(|&(it, _)| it <= key)..])
+    }
+
+    fn lighten(&mut self, weight: f64) {
+        self.0.iter_mut().for_each(|(_, count)| *count = count.times(1.0 / weight));
+        self.0.retain(|(_, count)| count.accepted + count.refused > FADED);
     }
 }
 
-fn sum<'a>(counts: impl Iterator<Item = &'a Count>) -> Count {
+fn sum(counts: &[(i32, Count)]) -> Count {
     let mut sum = Count::default();
-    counts.for_each(|&count| sum.add(count));
+    counts.iter().for_each(|&(_, count)| sum.add(count));
     sum
 }
 
@@ -176,6 +197,10 @@ impl Count {
     fn add(&mut self, other: Count) {
         self.accepted += other.accepted;
         self.refused += other.refused;
+    }
+
+    fn times(self, factor: f64) -> Count {
+        Count { accepted: factor * self.accepted, refused: factor * self.refused }
     }
 
     /// The share that was refused.

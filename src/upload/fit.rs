@@ -10,16 +10,16 @@
 //! ratio), because a limit that is not there costs some time, and one that is passed costs refusals.
 //!
 //! Accepts at a higher pace speak against a lower limit, so refusals by chance do not cut the pace again and again.
-//! A limit that has changed shows as refusals beyond what is explained; a CUSUM (Page 1954) finds them, and all
-//! that was counted before is forgotten.
+//! A limit that has changed shows as refusals beyond what is explained; a CUSUM (Page 1954) finds them. Unless one
+//! limit or chance explains them together with all that was counted before, that is forgotten.
 
 use super::counts::{Attempt, Attempts, Count, Explanation, STRAY, UNLIMITED};
 
-/// How unlikely chance alone is, as a logarithm, before anything is counted.
-const CHANCE: f64 = 4.0;
+/// How unlikely chance alone is, and a limit of the attempts under way, as logarithms, before anything is counted.
+const UNLIKELY: Unlikely = Unlikely { chance: 4.0, room: 3.0 };
 
-/// Each time that chance was believed in vain it becomes less likely, up to this.
-const CHANCE_AT_MOST: f64 = 8.0;
+/// Each time that one of them was believed in vain it becomes less likely, up to this.
+const UNLIKELY_AT_MOST: Unlikely = Unlikely { chance: 8.0, room: 12.0 };
 
 /// More than this share is never taken for chance.
 const MOST_BY_CHANCE: f64 = 0.6;
@@ -32,23 +32,31 @@ const EXCESS_UNLIMITED: f64 = 9.0;
 /// Refusals in excess are a quarter more than those that are explained, and a tenth of all attempts.
 const MORE: (f64, f64) = (1.25, 0.1);
 
+/// The same, of refusals that are explained by themselves and by all that is known.
+const CHANGED: f64 = 3.0;
+
 pub struct Fit {
     attempts: Attempts,
     /// Those since refusals began to be more than what is explained, and how much more likely that is.
     fresh: Attempts,
     excess: f64,
-    /// The logarithm of how unlikely chance is.
-    chance: f64,
+    unlikely: Unlikely,
     explanation: Explanation,
+}
+
+#[derive(Clone, Copy)]
+struct Unlikely {
+    chance: f64,
+    room: f64,
 }
 
 impl Fit {
     pub fn new() -> Self {
         Fit {
-            attempts: Attempts::default(),
-            fresh: Attempts::default(),
+            attempts: Attempts::new(),
+            fresh: Attempts::new(),
             excess: 0.0,
-            chance: CHANCE,
+            unlikely: UNLIKELY,
             explanation: UNLIMITED,
         }
     }
@@ -59,7 +67,7 @@ impl Fit {
     }
 
     pub fn clear(&mut self) {
-        *self = Fit { chance: self.chance, ..Fit::new() };
+        *self = Fit { unlikely: self.unlikely, ..Fit::new() };
     }
 
     /// The share that is refused whatever the pace.
@@ -81,6 +89,11 @@ impl Fit {
         let share = self.attempts.total().share().clamp(UNLIMITED.share, MOST_BY_CHANCE);
         self.explanation = Explanation { share, ..UNLIMITED };
         self.begin_anew();
+    }
+
+    /// It was no limit of the attempts under way.
+    pub fn doubt_room(&mut self) {
+        self.unlikely.room = (2.0 * self.unlikely.room).min(UNLIKELY_AT_MOST.room);
     }
 
     /// Counts an attempt. `is_news`: it started after the last cut.
@@ -106,39 +119,32 @@ impl Fit {
     /// What follows is held against what is explained now.
     pub fn begin_anew(&mut self) {
         self.excess = 0.0;
-        self.fresh = Attempts::default();
+        self.fresh = Attempts::new();
     }
 
-    /// Whether more is refused than what is explained. Then all that was before is forgotten.
+    /// Whether more is refused than what is explained. If nothing explains it together with what was before, all
+    /// that is forgotten: the server has changed.
     pub fn is_exceeded(&mut self) -> bool {
         let is_limited = self.explanation.limit.is_finite();
         if self.excess < if is_limited { EXCESS } else { EXCESS_UNLIMITED } {
             return false;
         }
-        if self.explanation.limit.is_infinite() && self.explanation != UNLIMITED {
-            self.chance = (2.0 * self.chance).min(CHANCE_AT_MOST);
+        let (of_all, of_fresh) =
+            (best(&self.attempts, self.unlikely), best(&self.fresh, self.unlikely));
+        if self.fresh.likelihood(&of_fresh) - self.fresh.likelihood(&of_all) > CHANGED {
+            if self.explanation.limit.is_infinite() && self.explanation != UNLIMITED {
+                self.unlikely.chance = (2.0 * self.unlikely.chance).min(UNLIKELY_AT_MOST.chance);
+            }
+            self.attempts = std::mem::replace(&mut self.fresh, Attempts::new());
         }
-        self.attempts = std::mem::take(&mut self.fresh);
         self.begin_anew();
         true
     }
 
     /// Finds what explains the refusals best.
     pub fn explain(&mut self) -> Explanation {
-        let share = self.attempts.total().share();
-        let chance = Explanation { share: share.max(STRAY), ..UNLIMITED };
-        let mut best = (chance, self.attempts.likelihood(&chance) - self.chance);
-        if share > MOST_BY_CHANCE {
-            best.1 = f64::NEG_INFINITY;
-        }
-        for (explanation, cost) in self.attempts.limits().chain(self.attempts.rooms()) {
-            let likelihood = self.attempts.likelihood(&explanation) - cost;
-            if likelihood > best.1 {
-                best = (explanation, likelihood);
-            }
-        }
-        self.explanation = best.0;
-        best.0
+        self.explanation = best(&self.attempts, self.unlikely);
+        self.explanation
     }
 
     /// Whether most refusals have nothing to do with the pace.
@@ -146,4 +152,22 @@ impl Fit {
         let Explanation { share, room, .. } = self.explanation;
         room.is_none() && share > STRAY && share > 0.75 * self.attempts.total().share()
     }
+}
+
+/// What explains them best.
+fn best(attempts: &Attempts, unlikely: Unlikely) -> Explanation {
+    let share = attempts.total().share();
+    let chance = Explanation { share: share.max(STRAY), ..UNLIMITED };
+    let mut best = (chance, attempts.likelihood(&chance) - unlikely.chance);
+    if share > MOST_BY_CHANCE {
+        best.1 = f64::NEG_INFINITY;
+    }
+    let rooms = attempts.rooms().map(|room| (room, unlikely.room));
+    for (explanation, cost) in attempts.limits().chain(rooms) {
+        let likelihood = attempts.likelihood(&explanation) - cost;
+        if likelihood > best.1 {
+            best = (explanation, likelihood);
+        }
+    }
+    best.0
 }

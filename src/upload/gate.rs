@@ -347,7 +347,7 @@ mod tests {
             thread::spawn(move || {
                 loop {
                     let frame = next.fetch_add(1, Ordering::Relaxed);
-                    if frame >= 400 {
+                    if frame >= 100 {
                         return;
                     }
                     let mut tries = Tries::default();
@@ -361,7 +361,7 @@ mod tests {
                 }
             });
         }
-        for _ in 0..400 {
+        for _ in 0..100 {
             done.recv_timeout(Duration::from_secs(60)).expect("each frame has its turn");
         }
     }

@@ -12,11 +12,11 @@ use std::time::Instant;
 /// limit on average.
 pub const CUT: f64 = 0.9;
 
-/// The time from a cut back to the remembered pace. A cycle costs a refusal or two, so fifty answers keep
+/// The time from a cut back to the remembered pace. A cycle costs a refusal or two, so 35 answers keep
 /// refusals below one in twenty. Where seconds count, all runs grow by the same factor in the same time and
 /// the fastest one meets most refusals: two runs get equal shares.
 const CYCLE: f64 = 10.0;
-const CYCLE_ANSWERS: f64 = 50.0;
+const CYCLE_ANSWERS: f64 = 35.0;
 
 /// No cycle is shorter than as many times the time that a refusal takes: later ones must not come in a heap.
 const CYCLE_FEEDBACKS: f64 = 4.0;

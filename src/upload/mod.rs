@@ -5,8 +5,8 @@
 //!
 //! `gate` is where uploads wait; `schedule` says which of them starts next, and when. For that, `retry` knows
 //! what failed, `tries` how often a frame did, and `pace` what was refused: `recent` attempts in their order,
-//! `counts` of them, `fit` for the limit that explains these, `limit` for a pace and its growth, and `room` for
-//! uploads under way. A simulation runs all but the gate.
+//! `counts` of them, `fit` for the limit that explains these, `row` for refusals that follow each other, `limit`
+//! for a pace and its growth, and `room` for uploads under way. A simulation runs all but the gate.
 
 mod counts;
 mod fit;
@@ -17,6 +17,7 @@ mod recent;
 mod retry;
 mod retry_after;
 mod room;
+mod row;
 mod schedule;
 #[cfg(test)]
 mod simulation;

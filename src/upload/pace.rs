@@ -17,13 +17,10 @@ use super::fit::Fit;
 use super::limit::{CUT, Limit};
 use super::recent::{Recent, Started};
 use super::room::Room;
+use super::row::Row;
 
-/// No cut leaves less than this of a pace: attempts that were all refused tell no pace.
+/// The first limit is at least this share of the pace that was refused: attempts that were all refused tell no pace.
 const DEEPEST: f64 = 0.25;
-
-/// After so many refusals in a row that cut the pace to less than this share, it was no matter of the pace.
-const DARK: u32 = 4;
-const DARK_SHARE: f64 = 0.3;
 
 /// While nothing is accepted, attempts get no rarer than this. Twenty refusals then take a bit more than a
 /// minute, which is the time that most quotas are for.
@@ -66,17 +63,6 @@ pub struct Pace {
     /// Accepts since the run began, or since the server began to take some again.
     accepts: u64,
     since: Option<Instant>,
-}
-
-/// Refusals in a row.
-#[derive(Default)]
-struct Row {
-    length: u32,
-    last: Option<Instant>,
-    began: Option<Instant>,
-    /// The pace by then, and how much of it was accepted; 0: too few were to say.
-    pace: f64,
-    accepted: f64,
 }
 
 impl Pace {
@@ -148,7 +134,7 @@ impl Pace {
             return;
         }
         self.room.accepted(started.under_way);
-        if self.row.last.is_some_and(|last| started.at > last) && self.is_dark() {
+        if self.row.is_dark_until(started.at, self.rate()) {
             self.end_of_dark(started.at, now);
         }
         self.end(started, false, now);
@@ -188,7 +174,7 @@ impl Pace {
         self.fit.add(&attempt, is_news);
         match (is_news, is_refused) {
             (true, true) => self.slow_down(&attempt, now),
-            (true, false) => self.row.length = 0,
+            (true, false) => self.row.end(),
             (false, _) => {}
         }
     }
@@ -201,14 +187,16 @@ impl Pace {
 
     /// An attempt was refused: whether the pace has to do with it.
     fn slow_down(&mut self, refused: &Attempt, now: Instant) {
-        if self.row.length == 0 {
+        if self.row.is_empty() {
             self.begin_row(refused.pace, now);
         }
-        self.row.length += 1;
-        if self.room.refused(refused.under_way) {
-            self.unlimit(now);
-            self.fit.clear();
-            return;
+        self.row.refused();
+        if self.room.size().is_some() {
+            let is_explained = self.room.refused(refused.under_way);
+            if is_explained && self.fit.explain().room.is_some() {
+                return self.unlimit(now);
+            }
+            return self.limit_to_delivered(now);
         }
         // What is counted changes with this.
         let is_exceeded = self.fit.is_exceeded();
@@ -218,24 +206,27 @@ impl Pace {
             }
             return;
         };
-        let Explanation { limit, room, .. } = self.fit.explain();
+        let Explanation { limit, room, share } = self.fit.explain();
         if let Some((size, _)) = room {
             self.limit_room(size, now);
+        } else if self.row.is_no_chance(share) {
+            // Whatever the limit seems to be, it is lower now.
+            self.cut(0.0, refused.pace, now);
         } else if limit.is_infinite() {
             self.unlimit(now);
             self.fit.believe_in_chance();
         } else if self.fit.is_mostly_chance() {
             self.limit.iter_mut().for_each(Limit::hurry);
         } else if limit < rate {
-            self.cut(limit, refused.pace, now);
+            // What is delivered at the limit: if chance was a wrong guess, refusals end below that.
+            self.cut(limit * (1.0 - share), refused.pace, now);
         }
     }
 
     fn begin_row(&mut self, pace: f64, now: Instant) {
         let pace = self.rate().unwrap_or(f64::INFINITY).min(pace);
         let is_telling = self.fit.accepted() >= f64::from(TELLING);
-        let accepted = if is_telling { pace * (1.0 - self.fit.refused()) } else { 0.0 };
-        self.row = Row { began: Some(now), pace, accepted, ..self.row };
+        self.row.begin(pace, is_telling.then(|| self.fit.refused()), now);
     }
 
     fn begin_anew(&mut self, now: Instant) {
@@ -251,7 +242,14 @@ impl Pace {
     fn limit_room(&mut self, size: u32, now: Instant) {
         self.hold_room(size);
         self.unlimit(now);
-        self.fit.clear();
+    }
+
+    /// It was no limit of the uploads under way. The pace that it has led to is known to do.
+    fn limit_to_delivered(&mut self, now: Instant) {
+        self.room = Room::new();
+        self.fit.doubt_room();
+        self.limit = Some(Limit::of(self.recent.pace(now), CUT, now));
+        self.begin_anew(now);
     }
 
     fn limit_first(&mut self, refused: f64, now: Instant) {
@@ -268,26 +266,19 @@ impl Pace {
     fn cut(&mut self, found: f64, pace: f64, now: Instant) {
         if let Some(limit) = &mut self.limit {
             let refused = limit.rate.min(pace);
-            let rate = (CUT * found).max(DEEPEST * refused).min(CUT * limit.rate);
+            let rate = (CUT * found).max(self.row.leaves() * refused).min(CUT * limit.rate);
             limit.cut_to(rate.max(SLOWEST.min(refused)));
         }
         self.begin_anew(now);
-    }
-
-    /// Whether nothing is accepted at any pace.
-    fn is_dark(&self) -> bool {
-        self.row.length >= DARK && self.rate().is_some_and(|rate| rate < DARK_SHARE * self.row.pace)
     }
 
     /// The server takes frames again, this one the first.
     fn end_of_dark(&mut self, at: Instant, now: Instant) {
         let (pace, accepts) = self.pace_until(at);
         self.cut_at = Some(now);
-        let (accepted, began) = (self.row.accepted, self.row.began.unwrap_or(now));
-        self.row.length = 0;
-        let dark = now.saturating_duration_since(began).as_secs_f64();
-        let was_short = dark * accepted < 2.0 * f64::from(TELLING);
-        if was_short && accepted > 0.0 {
+        let (accepted, missed) = (self.row.accepted(), self.row.missed(now));
+        self.row.end();
+        if accepted > 0.0 && missed < 2.0 * f64::from(TELLING) {
             self.limit.iter_mut().for_each(|limit| limit.come_back_to(accepted));
             return;
         }

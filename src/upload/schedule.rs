@@ -1,8 +1,8 @@
 //! Which upload starts next, and when. Pure: the clock is passed in. `gate` lives it on threads, and a
 //! simulation lives it without any.
 //!
-//! Of the frames that are ready the lowest one goes first: its line is due first. A frame that pauses on its
-//! own account is not ready, and holds nobody up.
+//! Of the frames that are ready the lowest one goes first: its line is due first. One that was refused lets
+//! some others go first. A frame that pauses on its own account is not ready, and holds nobody up.
 
 use std::collections::BTreeSet;
 use std::time::{Duration, Instant, SystemTime};
@@ -18,6 +18,11 @@ use super::tries::Tries;
 /// an upload waited for its time, and the machine was busy.
 const CATCH_UP: Duration = Duration::from_millis(100);
 const CATCH_UP_AWAITED: Duration = Duration::from_millis(500);
+
+/// A frame that was refused lets so many others be accepted first, unless one of them is refused: it may be the
+/// frame. A server that refuses every second attempt refuses another one then, and one that refuses all refuses
+/// each frame as often.
+const YIELDED: u32 = 3;
 
 /// Whether the next attempt may start.
 #[derive(Debug, PartialEq)]
@@ -47,8 +52,10 @@ pub struct Schedule<R> {
     pace: Pace,
     /// Frames that are ready to start and wait.
     ready: BTreeSet<u64>,
-    /// The frame that was refused last lets another one go first, if there is one: it may be the frame.
-    yields: Option<u64>,
+    /// Frames that were refused let the others go first.
+    yields: BTreeSet<u64>,
+    /// Accepts since the last refusal.
+    accepts: u32,
     under_way: u32,
     last_start: Option<Instant>,
     /// Whether a start had to wait for its time.
@@ -62,7 +69,8 @@ impl<R: FnMut() -> f64> Schedule<R> {
             retry: Retry::new(policy, random),
             pace: Pace::new(),
             ready: BTreeSet::new(),
-            yields: None,
+            yields: BTreeSet::new(),
+            accepts: 0,
             under_way: 0,
             last_start: None,
             is_awaited: false,
@@ -85,9 +93,8 @@ impl<R: FnMut() -> f64> Schedule<R> {
 
     /// The frame that goes first.
     pub fn first(&self) -> Option<u64> {
-        let mut ready = self.ready.iter().copied();
-        let first = ready.next()?;
-        if self.yields == Some(first) { ready.next().or(Some(first)) } else { Some(first) }
+        let mut ready = self.ready.iter();
+        ready.find(|frame| !self.yields.contains(frame)).or(self.ready.first()).copied()
     }
 
     /// Asks to start an attempt.
@@ -102,7 +109,10 @@ impl<R: FnMut() -> f64> Schedule<R> {
             return Turn::AfterAnEnd;
         }
         self.under_way += 1;
-        self.yields = None;
+        if self.first().is_some_and(|first| self.yields.contains(&first)) {
+            // All have had their turn.
+            self.yields.clear();
+        }
         self.retry.start(now);
         let is_awaited = std::mem::take(&mut self.is_awaited);
         let is_by_rate = self.spacing > self.pace.spacing();
@@ -152,6 +162,10 @@ impl<R: FnMut() -> f64> Schedule<R> {
         let Some(outcome) = ended.outcome.filter(|&outcome| self.retry.may_repeat(outcome)) else {
             // An error that is never repeated is an answer, too: the server is up.
             if ended.is_response {
+                self.accepts += 1;
+                if self.accepts == YIELDED {
+                    self.yields.clear();
+                }
                 self.pace.accepted(started, now);
                 self.retry.answered(now);
             }
@@ -166,7 +180,10 @@ impl<R: FnMut() -> f64> Schedule<R> {
         let (left, wall) = (self.retry.count(tries, outcome), wall());
         match outcome {
             Outcome::RefusedForNow => {
-                self.yields = Some(frame);
+                if std::mem::take(&mut self.accepts) > 0 {
+                    self.yields.clear();
+                }
+                self.yields.insert(frame);
                 if !tries.is_odd() && tries.is_news() {
                     let wait = retry_after.and_then(|value| self.retry.wait(value, wall));
                     self.pace.refused(started, now, wait.filter(|wait| !wait.is_zero()));
@@ -175,7 +192,11 @@ impl<R: FnMut() -> f64> Schedule<R> {
             Outcome::Unknown if is_response => self.pace.accepted(started, now),
             _ => {}
         }
-        self.retry.failed(tries, left, &failed, self.due(), now, wall)
+        let next = self.retry.failed(tries, left, &failed, self.due(), now, wall);
+        if !matches!(next, Next::Again(_)) {
+            self.yields.remove(&frame);
+        }
+        next
     }
 }
 
@@ -252,21 +273,51 @@ mod tests {
         }
     }
 
-    #[test]
-    fn a_frame_that_was_refused_lets_another_one_go_first() {
+    /// The frames that go, of four that are there at a time, if the server refuses those of these numbers.
+    fn order(count: usize, refuses: impl Fn(usize) -> bool) -> Vec<u64> {
         let mut schedule = schedule(Duration::ZERO);
-        let now = Instant::now();
-        let Turn::Now(started) = schedule.start(now) else { panic!("nothing is limited") };
-        let refused =
-            Ended { outcome: Some(Outcome::RefusedForNow), is_response: true, retry_after: None };
-        schedule.end(3, &started, &mut Tries::default(), &refused, now, SystemTime::now);
-        schedule.enter(3);
-        assert_eq!(schedule.first(), Some(3));
-        schedule.enter(7);
-        schedule.enter(5);
-        assert_eq!(schedule.first(), Some(5));
-        assert!(starts(&mut schedule, now + 60 * SECOND));
-        schedule.leave(5);
-        assert_eq!(schedule.first(), Some(3));
+        let mut now = Instant::now();
+        let mut tries: Vec<_> = (0..count + 4).map(|_| Tries::default()).collect();
+        (0..4).for_each(|frame| schedule.enter(frame));
+        let mut next = 4;
+        let go = |number| {
+            let frame = schedule.first().unwrap();
+            let started = loop {
+                match schedule.start(now) {
+                    Turn::Now(started) => break started,
+                    Turn::At(later) => now = later,
+                    Turn::AfterAnEnd => panic!("nothing is under way"),
+                }
+            };
+            schedule.leave(frame);
+            let outcome = refuses(number).then_some(Outcome::RefusedForNow);
+            let ended = Ended { outcome, is_response: true, retry_after: None };
+            let tries = &mut tries[usize::try_from(frame).unwrap()];
+            schedule.end(frame, &started, tries, &ended, now, SystemTime::now);
+            let ready = if refuses(number) { frame } else { next };
+            next += u64::from(!refuses(number));
+            schedule.enter(ready);
+            frame
+        };
+        (0..count).map(go).collect()
+    }
+
+    #[test]
+    fn a_frame_that_was_refused_lets_three_others_go_first() {
+        assert_eq!(order(6, |number| number == 0), [0, 1, 2, 3, 0, 4]);
+    }
+
+    #[test]
+    fn a_server_that_refuses_every_second_attempt_does_not_always_meet_the_same_frame() {
+        let order = order(400, |number| number % 2 == 0);
+        for frame in 0..190 {
+            let attempts = order.iter().filter(|&&it| it == frame).count();
+            assert!((1..4).contains(&attempts), "frame {frame}: {attempts} attempts in {order:?}");
+        }
+    }
+
+    #[test]
+    fn a_server_that_refuses_all_refuses_each_frame_as_often() {
+        assert_eq!(order(8, |_| true), [0, 1, 2, 3, 0, 1, 2, 3]);
     }
 }

@@ -110,10 +110,7 @@ fn nearly_all_that_a_server_allows_is_used_and_little_is_refused() {
         println!("{name:40} {jobs:3} {takes:8} {reached:8.3} {refused:8.3}");
         let (least, most) = match model {
             Model::Window { .. } => (0.85, 0.05),
-            Model::Leaky { burst: 0.0, .. } => (0.89, 0.1),
-            // Tokens that are left over, and answers that wait for their turn: with so many jobs refusals are
-            // taken for chance too long.
-            Model::Leaky { .. } | Model::Token { .. } if jobs == 64 => (0.9, 0.17),
+            Model::Leaky { burst: 0.0, .. } => (0.9, 0.1),
             _ => (0.9, 0.05),
         };
         assert!(reached >= least && refused <= most, "{name} -j {jobs}, {takes} s: {refused}");
@@ -123,7 +120,7 @@ fn nearly_all_that_a_server_allows_is_used_and_little_is_refused() {
 
 #[test]
 fn refusals_at_random_slow_nothing_down() {
-    for (share, least) in [(0.1, 0.8), (0.5, 0.3)] {
+    for (share, least) in [(0.1, 0.8), (0.5, 0.4)] {
         for refuses_late in [false, true] {
             for jobs in [4, 1, 8, 64] {
                 let trial = Trial { refuses_late, ..Trial::new(Model::Chance(share), 0.1, jobs) };
@@ -153,7 +150,7 @@ fn a_limit_that_changes_is_followed() {
             for (from, to, limit) in rates {
                 let reached = report.rate(from, to) / limit;
                 println!("burst {burst} -j {jobs:2} {limit}/s: {reached:.3}");
-                assert!(reached > 0.89, "burst {burst} -j {jobs} {limit}/s: {reached}");
+                assert!(reached > 0.9, "burst {burst} -j {jobs} {limit}/s: {reached}");
             }
             assert_eq!(report.failed, []);
         }
@@ -162,11 +159,12 @@ fn a_limit_that_changes_is_followed() {
 
 #[test]
 fn two_runs_share_a_limit() {
-    for (burst, rate, after) in
-        [(5.0, 10.0, 60.0), (5.0, 20.0, 0.0), (5.0, 20.0, 60.0), (5.0, 50.0, 60.0)]
+    for (rate, after, seed) in
+        [(10.0, 60.0, 0), (10.0, 60.0, 1), (20.0, 0.0, 2), (20.0, 60.0, 3), (50.0, 60.0, 4)]
     {
-        let model = Model::Token { rate, burst };
-        let mut simulation = Simulation::new(Trial::new(model, 0.1, 8).server(), 0.02);
+        let model = Model::Token { rate, burst: 5.0 };
+        let server = Trial { seed, ..Trial::new(model, 0.1, 8) }.server();
+        let mut simulation = Simulation::new(server, 0.02);
         // One comes when the other has got all of it.
         simulation.run(16, u64::MAX, policy(), 0.0);
         simulation.run(16, u64::MAX, policy(), after);
@@ -179,7 +177,7 @@ fn two_runs_share_a_limit() {
             b / (a + b),
             (a + b) / rate
         );
-        assert!((0.33..=0.67).contains(&(a / (a + b))), "{model:?} {a} {b}");
+        assert!((0.35..=0.65).contains(&(a / (a + b))), "{model:?} {a} {b}");
         assert!(simulation.runs.iter().all(|run| run.report.failed.is_empty()));
     }
 }
