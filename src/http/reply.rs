@@ -54,7 +54,7 @@ impl Response {
 /// The head of a reply that has passed the checks.
 pub struct Head {
     status: u16,
-    /// The Content-Length, at most `MAX_RESPONSE_BYTES`.
+    /// The Content-Length, at most `MAX_RESPONSE_BYTES`; `None` without a body, whatever the server says.
     pub length: Option<usize>,
     is_chunked: bool,
     /// The content codings, but for `identity`.
@@ -93,6 +93,7 @@ impl Head {
                 head.retry_after.get_or_insert_with(text);
             }
         }
+        head.length = head.length.filter(|_| head.has_body());
         if head.length.is_some_and(|length| length > MAX_RESPONSE_BYTES) {
             return Err(too_long());
         }
@@ -278,7 +279,9 @@ mod tests {
         let error = of(MAX_RESPONSE_BYTES + 1).err().unwrap();
         assert_eq!(error.to_string(), "response over the limit of 64 MiB");
         for status in [204, 304] {
-            assert_eq!(reply(status, &[("Content-Length", "9")], b"more").unwrap(), b"");
+            for length in ["9", "67108865"] {
+                assert_eq!(reply(status, &[("Content-Length", length)], b"more").unwrap(), b"");
+            }
         }
     }
 
