@@ -107,7 +107,6 @@ mod torture {
     mod errnos;
     mod invariants;
     mod memory;
-    mod pool;
     mod scene;
     mod strace;
     mod tally;

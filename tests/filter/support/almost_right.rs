@@ -5,8 +5,13 @@
 
 use std::ops::Range;
 
+use super::pool;
+
+/// The streams of a run.
+const COUNT: u64 = 200;
+
 /// Streams that are read in one go: a tool starts once for all of them.
-const BATCH: u64 = 200;
+const BATCH: u64 = 1000;
 
 /// Numbers at the limits of bytes, of maxval, of PNG's sides and of words.
 const NUMBERS: [&str; 16] = [
@@ -28,12 +33,43 @@ const NUMBERS: [&str; 16] = [
     "99999999999999999999",
 ];
 
-/// The numbers of the streams of this run, in batches.
-pub fn batches() -> impl Iterator<Item = Range<u64>> {
+/// A stream that two readers read differently.
+pub struct Differing {
+    pub number: u64,
+    pub stream: Vec<u8>,
+    pub how: String,
+}
+
+/// Judges the streams of this run by their numbers, a batch at a time. Fails with all that differ.
+pub fn judge_each(judge: impl Fn(Range<u64>) -> Vec<Differing> + Sync) {
+    let judged = pool::each(&batches(), |numbers| {
+        let differing = judge(numbers.clone());
+        // Whoever runs many of them need not wait for the end.
+        for one in &differing {
+            eprintln!("{}", one.text());
+        }
+        differing
+    });
+    let differing: Vec<_> = judged.into_iter().flatten().collect();
+    let texts: Vec<_> = differing.iter().take(20).map(Differing::text).collect();
+    assert!(differing.is_empty(), "{} streams differ:\n{}", differing.len(), texts.join("\n"));
+}
+
+impl Differing {
+    fn text(&self) -> String {
+        let Differing { number, stream, how } = self;
+        let begin = &stream[..stream.len().min(300)];
+        format!("stream {number}: {how}\n    {}", begin.escape_ascii())
+    }
+}
+
+/// The numbers of the streams of this run.
+fn batches() -> Vec<Range<u64>> {
     let number = |name| std::env::var(name).ok().map(|text| text.parse().expect("a number"));
     let first = number("PNGPOST_ALMOST_RIGHT_FROM").unwrap_or(0);
-    let end = first + number("PNGPOST_ALMOST_RIGHT").unwrap_or(BATCH);
-    (first..end).step_by(BATCH as usize).map(move |begin| begin..end.min(begin + BATCH))
+    let end = first + number("PNGPOST_ALMOST_RIGHT").unwrap_or(COUNT);
+    let begins = (first..end).step_by(BATCH as usize);
+    begins.map(|begin| begin..end.min(begin + BATCH)).collect()
 }
 
 /// Chances (splitmix64, Steele and others 2014).
@@ -124,17 +160,4 @@ impl Differences<'_> {
             .then_some(())
             .ok_or_else(|| format!("ours {}, theirs {}", side(ours), side(theirs)))
     }
-}
-
-/// Fails with all that differs, each with its number and its stream.
-pub fn assert_none(differing: &[(u64, &[u8], String)]) {
-    let lines: Vec<String> = differing
-        .iter()
-        .take(20)
-        .map(|(number, stream, how)| {
-            let begin = &stream[..stream.len().min(300)];
-            format!("stream {number}: {how}\n    {}\n", begin.escape_ascii())
-        })
-        .collect();
-    assert!(differing.is_empty(), "{} streams differ:\n{}", differing.len(), lines.concat());
 }

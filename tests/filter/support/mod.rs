@@ -11,6 +11,7 @@ pub mod images;
 pub mod live;
 pub mod native;
 pub mod nginx;
+pub mod pool;
 pub mod ports;
 pub mod posted;
 pub mod program;

@@ -10,11 +10,10 @@ use std::fmt;
 
 use super::errnos::errnos;
 use super::invariants::{Disturbance, Struck, check};
-use super::pool;
 use super::scene::{Ground, Road, TINY};
 use super::strace::{self, Call, Fault, Phase};
 use super::tally::{Judged, report};
-use crate::support::tracer;
+use crate::support::{pool, tracer};
 
 /// One run.
 struct Case {

@@ -1,10 +1,10 @@
 //! Descriptors run out: RLIMIT_NOFILE at each number from 4 up, the least at which the loader finds its libraries.
 
 use super::invariants::{Disturbance, Struck, check};
-use super::pool;
 use super::scene::{Ground, Road, TINY};
 use super::tally::{Judged, report};
 use crate::installed::needed;
+use crate::support::pool;
 
 /// More than a run with three jobs holds.
 const ENOUGH: u32 = 32;

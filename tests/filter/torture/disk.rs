@@ -3,10 +3,10 @@
 use std::process::Command;
 
 use super::invariants::{Disturbance, Outcome, check};
-use super::pool;
 use super::scene::{Ground, Road, TINY};
 use crate::installed::needed;
 use crate::skipped::skip;
+use crate::support::pool;
 
 /// The page of the file system.
 const PAGE: usize = 4096;

@@ -5,10 +5,10 @@
 //! has the size.
 
 use super::invariants::{Disturbance, Outcome, check};
-use super::pool;
 use super::scene::{Ended, Ground, Road, Sizes, TINY};
 use super::tally::{Judged, report};
 use crate::installed::needed;
+use crate::support::pool;
 
 const STEPS: u64 = 40;
 

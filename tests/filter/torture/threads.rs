@@ -6,11 +6,11 @@
 use std::process::{self, Command};
 
 use super::invariants::{Disturbance, check};
-use super::pool;
 use super::scene::{Ground, Road, TINY};
 use super::tally::{Judged, report};
 use crate::installed::needed;
 use crate::skipped::skip;
+use crate::support::pool;
 
 /// More than a run with three jobs has, on a machine of many cores.
 const ENOUGH: usize = 24;
