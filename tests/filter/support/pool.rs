@@ -5,6 +5,9 @@ use std::thread;
 
 use super::noise;
 
+/// More runs at a time would need more descriptors than a process often may have.
+const MOST: usize = 16;
+
 /// Does this for each item; the results are in the order of the items. A run mostly waits: twice as many as cores.
 pub fn each<T: Sync, R: Send>(items: &[T], work: impl Fn(&T) -> R + Sync) -> Vec<R> {
     let next = AtomicUsize::new(0);
@@ -16,7 +19,8 @@ pub fn each<T: Sync, R: Send>(items: &[T], work: impl Fn(&T) -> R + Sync) -> Vec
             done.push((index, work(item)));
         }
     };
-    let workers = 2 * thread::available_parallelism().map_or(1, usize::from);
+    let cores = thread::available_parallelism().map_or(1, usize::from);
+    let workers = MOST.min(2 * cores).min(items.len());
     let mut results: Vec<_> = thread::scope(|scope| {
         let workers: Vec<_> = (0..workers).map(|_| scope.spawn(take)).collect();
         workers.into_iter().flat_map(|worker| worker.join().unwrap()).collect()

@@ -1,6 +1,7 @@
 //! strace: whether it is here, and may trace.
 
-use std::process::Command;
+use std::io::{BufRead, BufReader};
+use std::process::{Command, Stdio};
 
 use crate::installed::needed;
 use crate::skipped::skip;
@@ -14,4 +15,22 @@ pub fn works() -> bool {
         skip("strace may not trace");
     }
     works
+}
+
+/// Whether strace may trace a process that it has not started, as Yama forbids; a word about it if not.
+pub fn attaches() -> bool {
+    let mut sleeper = Command::new("sleep").arg("60").spawn().unwrap();
+    let mut command = Command::new("strace");
+    command.args(["-o", "/dev/null", "-p", &sleeper.id().to_string()]);
+    let mut strace = command.stderr(Stdio::piped()).spawn().unwrap();
+    let mut said = String::new();
+    BufReader::new(strace.stderr.take().unwrap()).read_line(&mut said).unwrap();
+    sleeper.kill().unwrap();
+    sleeper.wait().unwrap();
+    strace.wait().unwrap();
+    let attaches = said.contains("attached");
+    if !attaches {
+        skip(&format!("strace may not attach: {}", said.trim_end()));
+    }
+    attaches
 }

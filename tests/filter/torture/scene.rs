@@ -6,6 +6,7 @@
 use std::fmt;
 use std::fs::{self, File};
 use std::io::{Read, Write};
+use std::os::fd::AsRawFd;
 use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
@@ -23,8 +24,9 @@ use crate::support::tls::Authority;
 
 pub const FRAMES: u32 = 12;
 
-/// No run takes so long, unless it hangs.
-const LIMIT: Duration = Duration::from_secs(30);
+/// No run takes so long, unless it hangs: many times what one takes on a slow machine that is busy. A look-up that
+/// asks a server which does not answer takes ten seconds of it for each attempt.
+const LIMIT: Duration = Duration::from_secs(180);
 
 /// A run that takes longer may be lost.
 const LONG: Duration = Duration::from_millis(500);
@@ -102,6 +104,15 @@ pub struct Ended {
     pub hung: bool,
     /// The frames that the server has read whole, in their order.
     pub frames: Vec<u32>,
+    /// Its pipes, if these are pipes.
+    pub pipes: Pipes,
+}
+
+/// The names of pipes, as strace has them. Their descriptors have other numbers if the program inherits some.
+#[derive(Clone, Debug)]
+pub struct Pipes {
+    pub stdin: Option<String>,
+    pub stdout: Option<String>,
 }
 
 /// The program while it runs.
@@ -111,6 +122,7 @@ pub struct Running {
     stdout: Option<JoinHandle<Vec<u8>>>,
     stderr: JoinHandle<Vec<u8>>,
     lines: PathBuf,
+    pipes: Pipes,
 }
 
 impl Ground {
@@ -165,7 +177,7 @@ impl Ground {
             "--retry-delay".into(),
             "0.001".into(),
             "--max-time".into(),
-            "10".into(),
+            "60".into(),
             "-j".into(),
             road.jobs.to_string(),
         ];
@@ -242,9 +254,13 @@ pub enum Stdin {
 impl Running {
     fn start(mut command: Command, witness: Witness, lines: PathBuf) -> Self {
         let mut child = command.spawn().expect("it starts");
+        let pipes = Pipes {
+            stdin: child.stdin.as_ref().map(name),
+            stdout: child.stdout.as_ref().map(name),
+        };
         let stdout = child.stdout.take().map(drain);
         let stderr = drain(child.stderr.take().expect("stderr"));
-        Running { child, witness, stdout, stderr, lines }
+        Running { child, witness, stdout, stderr, lines, pipes }
     }
 
     pub fn pid(&self) -> u32 {
@@ -285,12 +301,19 @@ impl Running {
             stderr: text(&self.stderr.join().unwrap()),
             hung,
             frames: self.witness.frames(),
+            pipes: self.pipes,
         }
     }
 }
 
 pub fn kill_group(pid: u32) {
     let _ = Command::new("kill").args(["-KILL", "--", &format!("-{pid}")]).status();
+}
+
+/// A pipe's name, the same at both of its ends.
+fn name(end: &impl AsRawFd) -> String {
+    let link = fs::read_link(format!("/proc/self/fd/{}", end.as_raw_fd())).unwrap();
+    format!("<{}>", link.display())
 }
 
 fn drain(mut stream: impl Read + Send + 'static) -> JoinHandle<Vec<u8>> {

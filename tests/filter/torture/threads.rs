@@ -41,8 +41,8 @@ fn some_numbers_of_threads_are_enough_or_end_in_a_failure() {
 }
 
 fn run(most: usize) {
-    // Each run has a user of its own, so that they don't count each other's threads.
-    let first_user = 1 << 20 | process::id() << 10 & 0x3fff_ffff;
+    // Each run has a user of its own, so that they don't count each other's threads. A container often has 65,536.
+    let first_user = 20_000 + process::id() % 64 * 512;
     if needed("prlimit").is_none() || as_other(first_user).is_none() {
         return;
     }
