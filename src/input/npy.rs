@@ -56,7 +56,7 @@ pub fn read_header<R: Read>(magic: [u8; 2], source: &mut Source<R>) -> Result<Ar
     }
     let mut text = vec![0; length];
     source.fill(&mut text)?;
-    match Literal::header(&text) {
+    match Literal::header(&text, head[4] < 3) {
         Some(header) => array(&header?),
         None => malformed(".npy header is not the dict that numpy writes"),
     }
@@ -144,12 +144,14 @@ fn advice(shape: &[u64]) -> &'static str {
 /// The rest of a Python literal. Each method takes a piece off; `None`: that piece is not there.
 struct Literal<'a> {
     text: &'a [u8],
+    /// Python 2 wrote long integers with an L. Version 3.0 is later.
+    may_be_long: bool,
 }
 
 impl Literal<'_> {
     /// The whole header. The error: it is a valid header, but not one that we take.
-    fn header(text: &[u8]) -> Option<Result<Header, Cause>> {
-        let mut literal = Literal { text };
+    fn header(text: &[u8], may_be_long: bool) -> Option<Result<Header, Cause>> {
+        let mut literal = Literal { text, may_be_long };
         let (mut dtype, mut fortran_order, mut shape) = (None, None, None);
         literal.take(b'{')?;
         while literal.take(b'}').is_none() {
@@ -216,12 +218,13 @@ impl Literal<'_> {
         Some(integers)
     }
 
+    /// Python takes no zeros before another digit.
     fn integer(&mut self) -> Option<u64> {
         self.next()?;
         let length = self.text.iter().take_while(|byte| byte.is_ascii_digit()).count();
         let (digits, rest) = self.text.split_at(length);
-        // Python 2 wrote long integers with an L.
-        self.text = rest.strip_prefix(b"L").unwrap_or(rest);
-        std::str::from_utf8(digits).ok()?.parse().ok()
+        self.text = rest.strip_prefix(b"L").filter(|_| self.may_be_long).unwrap_or(rest);
+        let integer = std::str::from_utf8(digits).ok()?.parse().ok()?;
+        (integer == 0 || !digits.starts_with(b"0")).then_some(integer)
     }
 }

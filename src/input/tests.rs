@@ -435,7 +435,7 @@ fn npy_of_every_dtype_shape_and_version() {
         let header = format!("{{'descr': '|u1', 'fortran_order': True, 'shape': {shape}}}");
         assert_eq!(only_pixels(&npy_of(1, &header, b"abc")).4, b"abc", "{shape}");
     }
-    for version in [1, 2, 3] {
+    for (version, header) in [(1, header), (2, header), (3, &header.replace('L', ""))] {
         let expected = (1, 1, 1, Samples::U8, b"x".to_vec());
         assert_eq!(only_pixels(&npy_of(version, header, b"x")), expected);
     }
@@ -513,6 +513,11 @@ fn npy_that_is_not_read_says_what_to_do_in_numpy() {
             "99999x99999 with 8 bytes a pixel is over the limit of 1073741824 bytes for a frame",
         ),
         (shape("(-1, 1)"), ".npy header is not the dict that numpy writes"),
+        (shape("(01, 1)"), ".npy header is not the dict that numpy writes"),
+        (
+            npy_of(3, &whole.replace("(1, 1)", "(1L, 1)"), b""),
+            ".npy header is not the dict that numpy writes",
+        ),
         (shape("(99999999999999999999, 1)"), ".npy header is not the dict that numpy writes"),
         (header("{'descr': '|u1'}"), ".npy header is not the dict that numpy writes"),
         (header(""), ".npy header is not the dict that numpy writes"),
