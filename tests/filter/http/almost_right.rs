@@ -150,8 +150,15 @@ fn curl_reads_the_same_of_responses_that_are_almost_right() {
             // curl takes HTTP/!.1 and the like for HTTP/1, and several blanks or a control character for one.
             "malformed response: invalid HTTP version",
             "malformed response: invalid response status",
+            // HTTP has no classes of status but 1xx to 5xx (RFC 9110, 15); curl takes any three digits.
+            "malformed response: status ",
             // curl reads a length up to its first byte that is no digit, and none where there is none.
             "malformed response: content-length header not a number",
+            // Where there is no body, curl does not compare its lengths.
+            "malformed response: conflicting content-length headers",
+            // A coding that HTTP/1.0 does not have (RFC 9112, 6.1), and a switch that we have not asked for.
+            "malformed response: Transfer-Encoding in HTTP/1.0",
+            "interim response 101 in place of a final one",
             // The end of such a body can't be told (RFC 9112, 6.3): curl takes it as it comes.
             "malformed response: Transfer-Encoding other than chunked",
             // curl passes over what follows a chunk's size, to the end of its line, and over any byte before that end.
