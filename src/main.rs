@@ -106,7 +106,7 @@ fn start(run: Run, args: &Args, begin: Instant) -> anyhow::Result<Ending> {
         pipeline::start(input, encoder, request, uploader, args.jobs, args.latest)
             .context(NO_THREAD)?;
     // It waits for this.
-    let _ = watching.send(halt.clone());
+    let _ = watching.set(halt.clone());
     let progress = Progress::start(counts, begin);
     let ending = lines.write(answers, &halt, &asked);
     progress.end(ending);

@@ -11,8 +11,7 @@ use std::fs::{self, File};
 use std::io::{self, PipeReader, PipeWriter, Read, Write};
 use std::os::fd::AsFd;
 use std::os::unix::fs::FileTypeExt;
-use std::sync::Arc;
-use std::sync::mpsc::{Sender, channel};
+use std::sync::{Arc, OnceLock};
 use std::thread;
 use std::time::Duration;
 
@@ -77,16 +76,13 @@ impl Watcher {
         matches!(self.wait(Some(&at_once)), Ok(Some(Event::ReaderGone)))
     }
 
-    /// Watches on a thread of its own, and halts the run that it is told of. It starts before the run: without a
-    /// thread for it, nothing is sent.
-    pub fn start(self) -> io::Result<Sender<Halt>> {
-        let (tell, told) = channel();
-        memory::spawn("stop", move || {
-            if let Ok(halt) = told.recv() {
-                self.watch(halt);
-            }
-        })?;
-        Ok(tell)
+    /// Watches on a thread of its own, and halts the run whose halt is set in the cell. It starts before the run:
+    /// without a thread for it, nothing is sent.
+    pub fn start(self) -> io::Result<Arc<OnceLock<Halt>>> {
+        let halt = Arc::new(OnceLock::<Halt>::new());
+        let set = Arc::clone(&halt);
+        memory::spawn("stop", move || self.watch(set.wait().clone()))?;
+        Ok(halt)
     }
 
     fn watch(mut self, halt: Halt) {
