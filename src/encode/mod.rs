@@ -112,7 +112,7 @@ impl Encoder {
     /// and then begins anew without compression.
     fn most_memory(&self, max_png_bytes: usize) -> usize {
         let times = if self.level == Level::Fastest { 5 } else { 2 };
-        times * max_png_bytes + CODER_BYTES
+        max_png_bytes.saturating_mul(times).saturating_add(CODER_BYTES)
     }
 
     fn write(

@@ -210,7 +210,8 @@ impl Lines {
             return format!("{out} out{cut}");
         }
         let advice = torn.as_ref().map_or("".into(), Torn::advice);
-        let again = match self.counts.posted.load(Ordering::Relaxed) - self.so_far.posted {
+        let posted = self.counts.posted.load(Ordering::Relaxed);
+        let again = match posted.saturating_sub(self.so_far.posted) {
             0 => String::new(),
             again => format!(", {} will be posted again", count_of(again, one, many)),
         };

@@ -81,7 +81,8 @@ impl Json {
     /// Writes the text before the first image into `body`. `room`: the most bytes that the PNG takes.
     pub fn begin(&self, frame: u64, room: usize, body: &mut Vec<u8>) -> Result<(), NoMemory> {
         let images = self.pieces().filter(|&piece| *piece == Piece::Image).count();
-        memory::reserve(body, self.template.max_text_bytes() + images * base64_bytes(room))?;
+        let images_bytes = images.saturating_mul(base64_bytes(room));
+        memory::reserve(body, images_bytes.saturating_add(self.template.max_text_bytes()))?;
         let before = self.pieces().take_while(|&piece| *piece != Piece::Image);
         before.for_each(|piece| piece.append(frame, body));
         Ok(())
