@@ -6,7 +6,7 @@
 //! It can't be told to stop, and it may panic: so we call it on a thread of its own, give up at --max-time,
 //! and leave that thread behind. It can't tell whether a byte was sent: so we sort a connection's errors by
 //! those that `connect` alone reports. It must not follow a redirect, nor read without bound. It counts
-//! header bytes with unchecked subtraction: so the release profile has overflow checks, and a panic unwinds.
+//! header bytes with unchecked subtraction: so the release profile has overflow checks for it, and a panic unwinds.
 
 use std::any::Any;
 use std::error::Error;
