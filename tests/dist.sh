@@ -5,7 +5,8 @@
 # with the same compilers, in whatever folder and at whatever time: paths are mapped, times, owners and order
 # set. `sh tests/dist.sh --twice` tries that on two clean clones of HEAD in folders of different names.
 #
-# It needs stable Rust, a C compiler, git, and GNU tar. cargo-binstall finds the archive by its name.
+# It needs stable Rust, a C compiler, git, and GNU tar. cargo-binstall tries this name by itself, at the tag
+# vVERSION of the `repository` in Cargo.toml, and looks for the program in a folder of this name.
 
 set -eu
 
