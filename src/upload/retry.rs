@@ -141,6 +141,11 @@ impl<R: FnMut() -> f64> Retry<R> {
         self.down_since.is_none()
     }
 
+    /// Whether any frame was answered.
+    pub fn has_accepted(&self) -> bool {
+        self.totals.accepted > 0
+    }
+
     /// A frame was answered, so the server is up, whenever the attempt began.
     pub fn answered(&mut self, now: Instant) {
         self.totals.accepted += 1;

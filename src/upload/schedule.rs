@@ -125,6 +125,17 @@ impl<R: FnMut() -> f64> Schedule<R> {
         Turn::Now(self.pace.start(now, self.under_way, is_awaited && !is_by_rate))
     }
 
+    /// The frame was refused. As long as the server has taken none at all, the first one shall soon have been refused
+    /// too often.
+    fn let_others_go_first(&mut self, frame: u64) {
+        if std::mem::take(&mut self.accepts) > 0 {
+            self.yields.clear();
+        }
+        if self.retry.has_accepted() {
+            self.yields.insert(frame);
+        }
+    }
+
     /// The time of the next start, as far as the rate and the pace go.
     fn due(&self) -> Option<Instant> {
         let spacing = self.spacing.max(self.pace.spacing());
@@ -180,10 +191,7 @@ impl<R: FnMut() -> f64> Schedule<R> {
         let (left, wall) = (self.retry.count(tries, outcome), wall());
         match outcome {
             Outcome::RefusedForNow => {
-                if std::mem::take(&mut self.accepts) > 0 {
-                    self.yields.clear();
-                }
-                self.yields.insert(frame);
+                self.let_others_go_first(frame);
                 if !tries.is_odd() && tries.is_news() {
                     let wait = retry_after.and_then(|value| self.retry.wait(value, wall));
                     self.pace.refused(started, now, wait.filter(|wait| !wait.is_zero()));
@@ -273,13 +281,17 @@ mod tests {
         }
     }
 
-    /// The frames that go, of four that are there at a time, if the server refuses those of these numbers.
+    /// The frames that go, of four that are there at a time, if the server refuses those of these numbers. It has
+    /// taken the one before them.
     fn order(count: usize, refuses: impl Fn(usize) -> bool) -> Vec<u64> {
         let mut schedule = schedule(Duration::ZERO);
         let mut now = Instant::now();
         let mut tries: Vec<_> = (0..count + 4).map(|_| Tries::default()).collect();
         (0..4).for_each(|frame| schedule.enter(frame));
         let mut next = 4;
+        let Turn::Now(started) = schedule.start(now) else { panic!("nothing is limited") };
+        let accepted = Ended { outcome: None, is_response: true, retry_after: None };
+        schedule.end(9, &started, &mut Tries::default(), &accepted, now, SystemTime::now);
         let go = |number| {
             let frame = schedule.first().unwrap();
             let started = loop {
@@ -305,6 +317,19 @@ mod tests {
     #[test]
     fn a_frame_that_was_refused_lets_three_others_go_first() {
         assert_eq!(order(6, |number| number == 0), [0, 1, 2, 3, 0, 4]);
+    }
+
+    #[test]
+    fn as_long_as_none_was_accepted_the_first_one_stays_first() {
+        let mut schedule = schedule(Duration::ZERO);
+        let now = Instant::now();
+        let Turn::Now(started) = schedule.start(now) else { panic!("nothing is limited") };
+        let outcome = Some(Outcome::RefusedForNow);
+        let refused = Ended { outcome, is_response: true, retry_after: None };
+        schedule.end(3, &started, &mut Tries::default(), &refused, now, SystemTime::now);
+        schedule.enter(5);
+        schedule.enter(3);
+        assert_eq!(schedule.first(), Some(3));
     }
 
     #[test]
