@@ -1,14 +1,17 @@
 //! A folder of one test's own, gone with it.
 
 use std::path::{Path, PathBuf};
-use std::{env, fs};
+use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
+use std::{env, fs, process};
 
 pub struct Folder(PathBuf);
 
 impl Folder {
-    /// `name` is the test's own among all tests.
+    /// `name` is for those who find it. A test that runs with several engines has one for each.
     pub fn new(name: &str) -> Self {
-        let path = env::temp_dir().join(format!("pngpost-{name}-{}", std::process::id()));
+        static MADE: AtomicUsize = AtomicUsize::new(0);
+        let (process, made) = (process::id(), MADE.fetch_add(1, Relaxed));
+        let path = env::temp_dir().join(format!("pngpost-{name}-{process}-{made}"));
         fs::create_dir_all(&path).unwrap();
         Folder(path)
     }
