@@ -12,31 +12,38 @@ use crate::{join, spawn, switch};
 /// A connection is not used again after this, and after three quarters of what the server says.
 const MAX_IDLE: Duration = Duration::from_millis(1500);
 
+#[derive(Default)]
+struct Counts {
+    open: AtomicUsize,
+    made: AtomicUsize,
+}
+
 /// A connection that counts those that are open.
 struct Connection {
-    open: Arc<AtomicUsize>,
+    counts: Arc<Counts>,
     uses: usize,
     used: Instant,
 }
 
 impl Connection {
-    fn open(open: &Arc<AtomicUsize>, most: usize) -> Self {
-        assert!(open.fetch_add(1, Relaxed) < most, "more connections than jobs");
-        Connection { open: Arc::clone(open), uses: 0, used: Instant::now() }
+    fn open(counts: &Arc<Counts>, most: usize) -> Self {
+        assert!(counts.open.fetch_add(1, Relaxed) < most, "more connections than jobs");
+        counts.made.fetch_add(1, Relaxed);
+        Connection { counts: Arc::clone(counts), uses: 0, used: Instant::now() }
     }
 }
 
 impl Drop for Connection {
     fn drop(&mut self) {
-        self.open.fetch_sub(1, Relaxed);
+        self.counts.open.fetch_sub(1, Relaxed);
     }
 }
 
 /// Jobs that send so many requests each. `keeps_idle`: that of the server; `rest`: the time between two.
 fn jobs(number: usize, requests: usize, keeps_idle: Option<Duration>, rest: Duration) {
-    let (pool, open) = (Arc::new(Pool::default()), Arc::new(AtomicUsize::new(0)));
-    let limit = keeps_idle.map_or(MAX_IDLE, |time| time * 3 / 4);
-    let (shared, counted) = (Arc::clone(&pool), Arc::clone(&open));
+    let (pool, counts) = (Arc::new(Pool::default()), Arc::new(Counts::default()));
+    let limit = keeps_idle.map_or(MAX_IDLE, |time| MAX_IDLE.min(time * 3 / 4));
+    let (shared, counted) = (Arc::clone(&pool), Arc::clone(&counts));
     let job = move |_| {
         for _ in 0..requests {
             let taken = shared.take(|connection: &mut Connection| {
@@ -57,9 +64,15 @@ fn jobs(number: usize, requests: usize, keeps_idle: Option<Duration>, rest: Dura
         }
     };
     join(spawn(number as u64, job));
-    assert!((1..=number).contains(&open.load(Relaxed)));
+    assert!((1..=number).contains(&counts.open.load(Relaxed)));
+    // Each serves two requests; of those that have served one, there is never more than one for each job.
+    let enough = number * (requests + 1) / 2;
+    assert!(
+        rest > Duration::ZERO || counts.made.load(Relaxed) <= enough,
+        "one that is good is not used again"
+    );
     drop(pool);
-    assert_eq!(open.load(Relaxed), 0, "a connection has got lost");
+    assert_eq!(counts.open.load(Relaxed), 0, "a connection has got lost");
 }
 
 #[test]
@@ -74,5 +87,12 @@ fn there_are_never_more_connections_than_jobs_under_all_schedules() {
 
 #[test]
 fn a_connection_that_was_idle_for_too_long_is_closed() {
-    check(|| jobs(3, 4, Some(Duration::from_secs(1)), Duration::from_millis(400)));
+    // Three rests are the limit, three quarters of the server's.
+    check(|| jobs(3, 4, Some(Duration::from_millis(1600)), Duration::from_millis(400)));
+}
+
+#[test]
+fn a_connection_is_closed_after_a_second_and_a_half_whatever_the_server_says() {
+    check(|| jobs(3, 4, None, MAX_IDLE / 3));
+    check(|| jobs(3, 4, Some(Duration::from_secs(60)), MAX_IDLE / 3));
 }

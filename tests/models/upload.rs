@@ -155,6 +155,21 @@ fn a_wait_that_the_server_asks_for_ends_for_all() {
     });
 }
 
+/// Pauses of up to 1, 2 and 4 s: clients that a server has lost don't come back together.
+#[test]
+fn pauses_are_drawn_at_random() {
+    check(|| {
+        let answer = |before, _, _| match before {
+            0..3 => failed(Outcome::NeverSent),
+            _ => accepted(),
+        };
+        let begin = Instant::now();
+        Service::new(false, Duration::ZERO, answer).answers(1, 1);
+        let waited = begin.elapsed();
+        assert!(Duration::ZERO < waited && waited < Duration::from_secs(7), "{waited:?}");
+    });
+}
+
 /// Order at the gate: nobody sleeps there whose frame is lower than the one that goes.
 #[test]
 fn of_the_frames_that_wait_the_lowest_goes_first() {
