@@ -416,6 +416,8 @@ fn answers_that_nobody_fetches_hold_nobody() {
         run.next();
         drop(run.answers.take());
     });
+    // One job has fewer places than there are frames.
+    check(|| drop(Run::start(1, Last::End, always).answers.take()));
 }
 
 #[test]
@@ -425,4 +427,5 @@ fn answers_of_a_live_source_that_nobody_fetches_hold_nobody() {
         run.next();
         drop(run.answers.take());
     });
+    check(|| drop(Run::live(1, Last::End, always).answers.take()));
 }
