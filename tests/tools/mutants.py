@@ -3,7 +3,7 @@
 
     python3 tests/tools/mutants.py [--jobs N] [AREA]...
 
-cargo-mutants says which changes there are. It would build each on its own, which takes hours; here all of an area
+cargo-mutants says which changes there are. It would build each on its own, which takes hours; here all of them
 stand in one build: each function holds its mutants beside itself, and the variable MUTANT chooses one by its number.
 Those that the compiler refuses are taken out first. What cannot stand beside others (constants, functions that return
 an `impl`) is built alone.
@@ -16,6 +16,7 @@ Needs cargo-mutants: cargo install --locked cargo-mutants.
 """
 import argparse, collections, json, os, re, shutil, signal, subprocess, sys, time
 from concurrent.futures import ThreadPoolExecutor
+from fnmatch import fnmatch
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -24,7 +25,14 @@ TREE = WORK / "tree"
 # What is built is built often: without debug information, and only what has changed.
 ENV = {**os.environ, "CARGO_PROFILE_DEV_DEBUG": "0", "CARGO_INCREMENTAL": "1", "CARGO_TARGET_DIR": str(WORK / "target")}
 ENV.setdefault("PNGPOST_TEST_VENV", str(ROOT / "target/test-venv"))
+# Of each kind, for a model.
+ENV.setdefault("PNGPOST_SCHEDULES", "300")
+# It takes longer than the test that has failed.
+ENV["RUST_BACKTRACE"] = "0"
 
+# The first word of a step: unit tests, or models. Otherwise it is one of the filter tests.
+TARGETS = {"unit": "--bin=pngpost", "models": "--test=models"}
+# Models first where threads wait: they see at once that nobody is left who could wake them.
 # Area: files below src; steps.
 AREAS = {
     "args": ("args/*.rs", ["unit args::", "usage::", "request:: dry_run::",
@@ -40,24 +48,27 @@ AREAS = {
                                 "http::limits"]),
     "exchange": ("http/exchange.rs", ["unit http::", "http::responses http::heads http::connections", "http::early",
                                       "http::cuts", "http::limits http::proxies"]),
-    "kept": ("http/kept.rs http/pool.rs", ["http::connections http::responses", "dry_run:: http::sockets http::heads",
-                                           "http::client_certificates", "http::cuts", "http::proxies"]),
+    "kept": ("http/kept.rs http/pool.rs", ["models pool::", "http::connections http::responses",
+                                           "dry_run:: http::sockets http::heads", "http::client_certificates",
+                                           "http::cuts", "http::proxies"]),
     "input": ("input/*.rs", ["unit input:: --skip streams --skip stream_cut --skip survived", "unit input::",
                                 "input::", "promises::"]),
-    "ordered": ("pipeline/window.rs pipeline/ordered.rs", ["unit pipeline::", "promises::order", "promises::bounded"]),
+    "ordered": ("pipeline/window.rs pipeline/ordered.rs", ["models window:: ordered::", "models run::",
+                                                           "unit pipeline::", "promises::order", "promises::bounded"]),
     "retry": ("upload/retry.rs", ["unit upload::retry", "upload::retries upload::tokens", "upload::outages",
                                   "upload::limits"]),
-    "gate": ("upload/gate.rs", ["unit upload::gate", "upload::retries upload::rate", "upload::limits upload::outages"]),
+    "gate": ("upload/gate.rs", ["models upload::", "models run::", "unit upload::gate", "upload::retries upload::rate",
+                                "upload::limits upload::outages"]),
 }
 
-# Stands at the end of main.rs. The models of tests/models have files of src, too, and run without mutants.
+# Stands at the end of main.rs, and of the crate of the models, which has files of src, too: there std is another one.
 CHOSEN = """
 fn mutant() -> usize {
-    static CHOSEN: std::sync::OnceLock<usize> = std::sync::OnceLock::new();
-    *CHOSEN.get_or_init(|| std::env::var("MUTANT").ok().and_then(|it| it.parse().ok()).unwrap_or(0))
+    static CHOSEN: STD::sync::OnceLock<usize> = STD::sync::OnceLock::new();
+    *CHOSEN.get_or_init(|| STD::env::var("MUTANT").ok().and_then(|it| it.parse().ok()).unwrap_or(0))
 }
 """
-ROOTS = {"src/main.rs": CHOSEN, "tests/models/world/lib.rs": "\nfn mutant() -> usize {\n    0\n}\n"}
+ROOTS = {"src/main.rs": "std", "tests/models/world/lib.rs": "real"}
 
 # A token of Rust, as far as braces go.
 TOKEN = re.compile(r"""//[^\n]*|r(\#*)".*?"\1|b?"(?:\\.|[^"\\])*"|b?'(?:\\u\{\w+\}|\\x..|\\.|[^\\'])'|.""", re.S)
@@ -71,22 +82,26 @@ def main():
     unknown = [area for area in given.areas if area not in AREAS]
     if unknown:
         parser.error(f"no such area: {unknown[0]}")
-    for area in given.areas:
-        try_area(area, given.jobs)
+    try_areas(given.areas, given.jobs)
 
 
-def try_area(area, jobs):
+def try_areas(areas, jobs):
     copy_tree()
-    patterns, steps = AREAS[area]
-    mutants = mutants_of([f"src/{pattern}" for pattern in patterns.split()])
+    mutants = mutants_of(areas)
     together, alone = apart(mutants)
-    programs = build_together(together)
-    left = [mutant for mutant in together if not mutant.outcome]
-    for step in steps:
-        left = try_step(area, programs, step, left, jobs)
+    programs = build_together(together, [step for area in areas for step in AREAS[area][1]])
+    for area in areas:
+        left = [mutant for mutant in together if mutant.area == area and not mutant.outcome]
+        for step in AREAS[area][1]:
+            left = try_step(area, programs, step, left, jobs)
     restore(mutants)
     for mutant in alone:
-        try_alone(mutant, steps)
+        try_alone(mutant, AREAS[mutant.area][1])
+    for area in areas:
+        tell(area, [mutant for mutant in mutants if mutant.area == area])
+
+
+def tell(area, mutants):
     with open(WORK / f"{area}.txt", "w") as file:
         file.writelines(f"{mutant.outcome:9}{mutant.name}\n" for mutant in mutants)
     counts = collections.Counter(mutant.outcome for mutant in mutants)
@@ -126,8 +141,8 @@ class Source:
 class Mutant:
     """`outcome`: caught, timeout, missed or unviable; None so far. `function`: the place of the outermost one."""
 
-    def __init__(self, number, source, listed):
-        self.number, self.source, self.name = number, source, listed["name"]
+    def __init__(self, area, number, source, listed):
+        self.area, self.number, self.source, self.name = area, number, source, listed["name"]
         self.begin, self.end = source.span(listed["span"])
         self.replacement, self.outcome = f" {listed['replacement']} ", None
         self.function = source.span(listed["function"]["span"]) if listed["function"] else None
@@ -138,14 +153,16 @@ class Mutant:
         return text[begin:self.begin] + self.replacement + text[self.end:end]
 
 
-def mutants_of(files):
+def mutants_of(areas):
+    area_of = {f"src/{pattern}": area for area in areas for pattern in AREAS[area][0].split()}
     command = ["cargo", "mutants", "--list", "--json", "--dir", TREE]
-    for file in files:
-        command += ["--file", file]
+    for pattern in area_of:
+        command += ["--file", pattern]
     listed = subprocess.run(command, env=ENV, check=True, stdout=subprocess.PIPE, text=True).stdout
     listed = [it for it in json.loads(listed) if not it["file"].endswith("tests.rs")]
     sources = {name: Source(name) for name in {it["file"] for it in listed}}
-    mutants = [Mutant(number, sources[it["file"]], it) for number, it in enumerate(listed, 1)]
+    areas = {file: next(area for pattern, area in area_of.items() if fnmatch(file, pattern)) for file in sources}
+    mutants = [Mutant(areas[it["file"]], number, sources[it["file"]], it) for number, it in enumerate(listed, 1)]
     for mutant in mutants:
         if mutant.function:
             begin, end = mutant.function
@@ -175,14 +192,14 @@ def head_of(source, begin, end):
     raise ValueError(f"{source.path}: no body: {text}")
 
 
-def build_together(together):
+def build_together(together, steps):
     """Builds with all of them but those that the compiler refuses."""
-    for name, mutant in ROOTS.items():
-        (TREE / name).write_text((ROOT / name).read_text() + mutant)
+    for name, std in ROOTS.items():
+        (TREE / name).write_text((ROOT / name).read_text() + CHOSEN.replace("STD", std))
     while True:
         standing = [mutant for mutant in together if not mutant.outcome]
         lines = write_together(standing)
-        programs, errors = build()
+        programs, errors = build(steps)
         if not errors:
             return programs
         refused = [mutant for mutant in standing if any(place in lines[mutant] for place in errors)]
@@ -219,9 +236,10 @@ def restore(mutants):
         source.path.write_text(source.text)
 
 
-def build():
+def build(steps):
     """The test programs by their names, and the errors as (file, line)."""
-    command = ["cargo", "test", "--no-run", "--locked", "--message-format=json", "--bin=pngpost", "--test=filter"]
+    command = ["cargo", "test", "--no-run", "--locked", "--message-format=json"]
+    command += sorted({TARGETS.get(step.split()[0], "--test=filter") for step in steps})
     output = subprocess.run(command, cwd=TREE, env=ENV, capture_output=True, text=True)
     messages = [json.loads(line) for line in output.stdout.splitlines()]
     programs = {it["target"]["name"]: it["executable"] for it in messages
@@ -236,7 +254,7 @@ def build():
 def places_of(span):
     """Where a span is, and where the macros are called that it is in."""
     while span:
-        yield span["file_name"], span["line_start"]
+        yield os.path.normpath(span["file_name"]), span["line_start"]
         span = span["expansion"] and span["expansion"]["span"]
 
 
@@ -246,7 +264,8 @@ def try_step(area, programs, step, mutants, jobs):
         return []
     begin = time.monotonic()
     if outcome(programs, step, 0, 600) != "missed":
-        sys.exit(f"mutants.py: {step}: fails without a mutant")
+        print(f"{area}: {step}: fails without a mutant, and is left out", flush=True)
+        return mutants
     limit = max(20, 6 * (time.monotonic() - begin))
     with ThreadPoolExecutor(jobs) as pool:
         outcomes = pool.map(lambda mutant: outcome(programs, step, mutant.number, limit), mutants)
@@ -259,19 +278,21 @@ def try_step(area, programs, step, mutants, jobs):
 
 def try_alone(mutant, steps):
     mutant.source.path.write_text(mutant.within(0, len(mutant.source.text)))
-    programs, errors = build()
-    mutant.outcome = "unviable" if errors else "missed"
+    mutant.outcome = "missed"
     for step in steps:
         if mutant.outcome == "missed":
-            mutant.outcome = outcome(programs, step, 0, 300)
+            # No more than this step wants: one that it notices needs no other program.
+            programs, errors = build([step])
+            mutant.outcome = "unviable" if errors else outcome(programs, step, 0, 300)
     mutant.source.path.write_text(mutant.source.text)
 
 
 def outcome(programs, step, number, limit):
     """Whether a test of this step notices the mutant; 0 is none. One that never ends is noticed, too."""
     kind, *tests = step.split()
-    # Tests of the binary wait more than they work.
-    program, arguments = ("pngpost", tests) if kind == "unit" else ("filter", ["--test-threads=8", kind, *tests])
+    program = {"unit": "pngpost", "models": "models"}.get(kind, "filter")
+    # Tests of the binary wait more than they work. All schedules are too many here.
+    arguments = {"filter": ["--test-threads=8", kind], "models": ["--skip=under_all"]}.get(program, []) + tests
     child = subprocess.Popen([programs[program], *arguments], cwd=TREE, env={**ENV, "MUTANT": str(number)},
                              stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True)
     try:
