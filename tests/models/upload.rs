@@ -1,7 +1,7 @@
 //! The gate: uploads that wait for each other, for a pause or for room all have their turn, and none passes
 //! once the gate is closed.
 
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering::Relaxed};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering::Relaxed};
 use std::sync::{Arc, Mutex};
 
 use world::headers::Headers;
@@ -167,6 +167,28 @@ fn pauses_are_drawn_at_random() {
         Service::new(false, Duration::ZERO, answer).answers(1, 1);
         let waited = begin.elapsed();
         assert!(Duration::ZERO < waited && waited < Duration::from_secs(7), "{waited:?}");
+    });
+}
+
+/// Whoever answers is up: the pause of the others is over, whatever it was to be.
+#[test]
+fn a_frame_that_pauses_goes_as_soon_as_another_one_is_answered() {
+    check(|| {
+        thread::hold_timers();
+        let (has_failed, other_begun) = (AtomicBool::new(false), AtomicBool::new(false));
+        let answer = move |_, _, frame| match frame {
+            0 if !has_failed.swap(true, Relaxed) => {
+                wait_until(|| other_begun.load(Relaxed));
+                failed(Outcome::NeverSent)
+            }
+            0 => accepted(),
+            _ => {
+                other_begun.store(true, Relaxed);
+                wait_until(|| thread::parked().len() == 1);
+                accepted()
+            }
+        };
+        Service::new(false, Duration::ZERO, answer).answers(2, 2);
     });
 }
 
