@@ -65,10 +65,11 @@ fn jobs(number: usize, requests: usize, keeps_idle: Option<Duration>, rest: Dura
     };
     join(spawn(number as u64, job));
     assert!((1..=number).contains(&counts.open.load(Relaxed)));
+    let may_idle_too_long = rest * (number * requests) as u32 >= limit;
     // Each serves two requests; of those that have served one, there is never more than one for each job.
     let enough = number * (requests + 1) / 2;
     assert!(
-        rest > Duration::ZERO || counts.made.load(Relaxed) <= enough,
+        may_idle_too_long || counts.made.load(Relaxed) <= enough,
         "one that is good is not used again"
     );
     drop(pool);
@@ -95,4 +96,11 @@ fn a_connection_that_was_idle_for_too_long_is_closed() {
 fn a_connection_is_closed_after_a_second_and_a_half_whatever_the_server_says() {
     check(|| jobs(3, 4, None, MAX_IDLE / 3));
     check(|| jobs(3, 4, Some(Duration::from_secs(60)), MAX_IDLE / 3));
+}
+
+#[test]
+fn a_connection_that_was_idle_for_less_is_used_again() {
+    // As long as all rests together are less than the limit.
+    check(|| jobs(2, 3, Some(Duration::from_millis(1600)), Duration::from_millis(199)));
+    check(|| jobs(2, 3, None, Duration::from_millis(249)));
 }
