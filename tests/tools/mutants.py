@@ -41,7 +41,7 @@ AREAS = {
                 ["unit request::", "request::", "promises::secrets"]),
     "line": ("output/line.rs output/record.rs", ["unit output::", "output::lines output::records"]),
     "samples": ("encode/samples.rs", ["unit encode:: --skip the_level --skip every_sample", "unit encode::",
-                                      "encode::layouts encode::bad_samples"]),
+                                      "encode::layouts encode::bad_samples", "input::numpy"]),
     "outcome": ("http/outcome.rs", ["unit http::", "http::responses http::tls http::sockets",
                                     "http::certificates"]),
     "reply": ("http/reply.rs", ["unit http::", "http::responses http::heads", "http::cuts http::client_certificates",
