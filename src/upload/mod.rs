@@ -6,13 +6,15 @@
 //! `gate` is where uploads wait; `schedule` says which of them starts next, and when. For that, `retry` knows
 //! what failed, `tries` how often a frame did, and `pace` what was refused: `recent` attempts in their order,
 //! `counts` of them, `fit` for the limit that explains these, `row` for refusals that follow each other, `limit`
-//! for a pace and its growth, and `room` for uploads under way. A simulation runs all but the gate.
+//! for a pace and its growth, `quota` for a server that takes nothing for a while, and `room` for uploads under
+//! way. A simulation runs all but the gate.
 
 mod counts;
 mod fit;
 mod gate;
 mod limit;
 mod pace;
+mod quota;
 mod recent;
 mod retry;
 mod retry_after;

@@ -4,31 +4,21 @@
 //! all jobs together start a pace apart: a bit below what `fit` finds that the server takes, and from there up
 //! again along the curve of `limit`.
 //!
-//! A server may take nothing for a while, such as until its quota is renewed: then attempts get rare. If it takes
-//! one again, the pace is that of all accepts since the last such time, which is the quota's share of its period
-//! (BBR goes by what was delivered, too). If it has said how long to wait, that is known at once.
-//!
-//! A server may limit the uploads under way and not their pace: `room`.
+//! A server may take nothing for a while: then attempts get rare, and the pace is that of its `quota`. And it may
+//! limit the uploads under way and not their pace: `room`.
 
 use std::time::{Duration, Instant};
 
 use super::counts::{Attempt, Explanation};
 use super::fit::Fit;
 use super::limit::{CUT, Limit};
+use super::quota::{Quota, SLOWEST, TELLING};
 use super::recent::{Recent, Started};
 use super::room::Room;
 use super::row::Row;
 
 /// The first limit is at least this share of the pace that was refused: attempts that were all refused tell no pace.
 const DEEPEST: f64 = 0.25;
-
-/// While nothing is accepted, attempts get no rarer than this. Twenty refusals then take a bit more than a
-/// minute, which is the time that most quotas are for.
-const SLOWEST: f64 = 1.0 / 6.0;
-
-/// So many accepts tell a pace. If nothing was accepted for less than the time of twice as many, that was an
-/// accident, and the pace is what it was.
-const TELLING: u16 = 16;
 
 /// A limit that is so many times what is needed is none.
 const NEEDLESS: f64 = 4.0;
@@ -60,9 +50,7 @@ pub struct Pace {
     row: Row,
     /// The seconds that a refusal takes: the slowest one, fading.
     feedback: f64,
-    /// Accepts since the run began, or since the server began to take some again.
-    accepts: u64,
-    since: Option<Instant>,
+    quota: Quota,
 }
 
 impl Pace {
@@ -76,8 +64,7 @@ impl Pace {
             accepted_in_a_row: 0,
             row: Row::default(),
             feedback: 0.0,
-            accepts: 0,
-            since: None,
+            quota: Quota::default(),
         }
     }
 
@@ -108,7 +95,7 @@ impl Pace {
 
     /// An attempt starts, the last of `under_way`. `is_awaited`: the pace has held it back.
     pub fn start(&mut self, now: Instant, under_way: u32, is_awaited: bool) -> Started {
-        self.since.get_or_insert(now);
+        self.quota.begin(now);
         if let Some(limit) = &mut self.limit {
             limit.grow(now, is_awaited, self.feedback);
             let needed = self.recent.pace_since(self.cut_at, now);
@@ -128,7 +115,7 @@ impl Pace {
 
     /// The server has taken the frame.
     pub fn accepted(&mut self, started: &Started, now: Instant) {
-        self.accepts += 1;
+        self.quota.accepted();
         self.accepted_in_a_row = self.accepted_in_a_row.saturating_add(1);
         if self.is_open() {
             return;
@@ -274,7 +261,7 @@ impl Pace {
 
     /// The server takes frames again, this one the first.
     fn end_of_dark(&mut self, at: Instant, now: Instant) {
-        let (pace, accepts) = self.pace_until(at);
+        let period = self.quota.renewed(at);
         self.cut_at = Some(now);
         let (accepted, missed) = (self.row.accepted(), self.row.missed(now));
         self.row.end();
@@ -283,27 +270,19 @@ impl Pace {
             return;
         }
         self.fit.clear();
-        if self.rate().is_some_and(|rate| CUT * pace > rate) {
-            self.limit = Some(quota(pace, accepts, now));
+        if self.rate().is_some_and(|rate| CUT * period.pace > rate) {
+            self.limit = Some(period.limit(now));
         }
     }
 
     /// The server takes frames again at that time.
     fn wait_for(&mut self, at: Instant, now: Instant) {
-        let (pace, accepts) = self.pace_until(at);
+        let period = self.quota.renewed(at);
         self.cut_at = Some(now);
         self.fit.clear();
-        if self.rate().is_none_or(|rate| CUT * pace < rate) {
-            self.limit = Some(quota(pace, accepts, now));
+        if self.rate().is_none_or(|rate| CUT * period.pace < rate) {
+            self.limit = Some(period.limit(now));
         }
-    }
-
-    /// Accepts a second from the last such time until this one, and how many.
-    fn pace_until(&mut self, at: Instant) -> (f64, u64) {
-        let accepts = std::mem::take(&mut self.accepts);
-        let since = self.since.replace(at).unwrap_or(at);
-        let seconds = at.saturating_duration_since(since).as_secs_f64();
-        ((accepts as f64 / seconds.max(1e-3)).max(SLOWEST), accepts)
     }
 
     /// Puts chance to the proof, every now and then: only a limiter takes more of them at half the pace.
@@ -318,14 +297,5 @@ impl Pace {
     /// We have no descriptor or port for more than `under_way` uploads.
     pub fn hold_room(&mut self, under_way: u32) {
         self.room.hold(under_way);
-    }
-}
-
-/// The pace of a quota, if so many accepts tell it.
-fn quota(pace: f64, accepts: u64, now: Instant) -> Limit {
-    if accepts >= u64::from(TELLING) {
-        Limit::of(pace, CUT, now)
-    } else {
-        Limit::first(CUT * pace, now)
     }
 }
