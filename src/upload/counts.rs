@@ -183,7 +183,10 @@ impl Counts {
 
     fn lighten(&mut self, weight: f64) {
         self.0.iter_mut().for_each(|(_, count)| *count = count.times(1.0 / weight));
-        self.0.retain(|(_, count)| count.accepted + count.refused > FADED);
+        // The highest one stays: below it limits are looked for.
+        let highest = self.0.last().map(|&(key, _)| key);
+        self.0
+            .retain(|&(key, count)| count.accepted + count.refused > FADED || Some(key) == highest);
     }
 }
 

@@ -280,7 +280,7 @@ impl Pace {
         let period = self.quota.renewed(at);
         self.cut_at = Some(now);
         self.fit.clear();
-        if self.rate().is_none_or(|rate| CUT * period.pace < rate) {
+        if !period.is_unknown() && self.rate().is_none_or(|rate| CUT * period.pace < rate) {
             self.limit = Some(period.limit(now));
         }
     }

@@ -19,13 +19,15 @@ pub struct Quota {
     /// Accepts since the run began, or since the server began to take some again.
     accepts: u64,
     since: Option<Instant>,
+    is_renewed: bool,
 }
 
-/// The time from one renewal to the next.
+/// The time from one renewal to the next, or from the begin of the run.
 pub struct Period {
     /// Accepts a second, and how many there were.
     pub pace: f64,
     accepts: u64,
+    is_first: bool,
 }
 
 impl Quota {
@@ -43,11 +45,17 @@ impl Quota {
         let accepts = std::mem::take(&mut self.accepts);
         let since = self.since.replace(at).unwrap_or(at);
         let seconds = at.saturating_duration_since(since).as_secs_f64();
-        Period { pace: (accepts as f64 / seconds.max(1e-3)).max(SLOWEST), accepts }
+        let is_first = !std::mem::replace(&mut self.is_renewed, true);
+        Period { pace: (accepts as f64 / seconds.max(1e-3)).max(SLOWEST), accepts, is_first }
     }
 }
 
 impl Period {
+    /// Whether the run began while the quota was used up: then nothing is known of it.
+    pub fn is_unknown(&self) -> bool {
+        self.is_first && self.accepts == 0
+    }
+
     /// The pace, if so many accepts tell it.
     pub fn limit(&self, now: Instant) -> Limit {
         if self.accepts >= u64::from(TELLING) {
@@ -55,5 +63,30 @@ impl Period {
         } else {
             Limit::first(CUT * self.pace, now)
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    use std::time::Duration;
+
+    #[test]
+    fn a_run_that_begins_while_a_quota_is_used_up_knows_nothing_of_it_at_first() {
+        let mut quota = Quota::default();
+        let now = Instant::now();
+        let minute = Duration::from_secs(60);
+        quota.begin(now);
+        assert!(quota.renewed(now + minute).is_unknown());
+        (0..30).for_each(|_| quota.accepted());
+        let period = quota.renewed(now + 2 * minute);
+        assert!(!period.is_unknown());
+        assert!((period.pace - 0.5).abs() < 1e-9, "{}", period.pace);
+        let rate = period.limit(now).rate;
+        assert!((rate - 0.45).abs() < 1e-9, "{rate}");
+        let nothing = quota.renewed(now + 3 * minute);
+        assert!(!nothing.is_unknown());
+        assert!((nothing.pace - SLOWEST).abs() < 1e-9, "{}", nothing.pace);
     }
 }
