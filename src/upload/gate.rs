@@ -1,8 +1,8 @@
 //! Where uploads wait until they may start: the run's `Schedule` on the real clock. All jobs share one gate.
 //! Retries wait nowhere else.
 //!
-//! Waiting is cheap: of the frames that are ready only the first one watches the clock. It wakes the next one
-//! if it goes; all others sleep.
+//! Waiting is cheap: under a rate or a pace each frame sleeps until its own start, as far as that is known. It is
+//! woken only if it is the first one and would sleep for too long.
 
 use std::collections::BTreeMap;
 use std::collections::hash_map::RandomState;
@@ -32,16 +32,21 @@ pub struct Gate {
 
 struct Shared {
     schedule: Schedule<Random>,
-    /// The threads of the frames that wait. Almost always there are none.
-    waiting: BTreeMap<u64, Thread>,
-    /// The frame that sleeps and knows that it goes first: it has asked for the time of its start.
-    watching: Option<u64>,
+    /// The frames that wait. Almost always there are none.
+    waiting: BTreeMap<u64, Waiter>,
+}
+
+/// A frame that waits.
+struct Waiter {
+    thread: Thread,
+    /// The time at which it looks again by itself.
+    until: Option<Instant>,
 }
 
 impl Gate {
     pub fn new(policy: Policy, counts: Arc<Counts>) -> Self {
         let schedule = Schedule::new(policy, random as Random);
-        let shared = Shared { schedule, waiting: BTreeMap::new(), watching: None };
+        let shared = Shared { schedule, waiting: BTreeMap::new() };
         Gate { shared: Mutex::new(shared), end: AtomicU64::new(u64::MAX), counts }
     }
 
@@ -65,7 +70,7 @@ impl Gate {
             }
             shared.schedule.enter(frame);
         }
-        shared.waiting.insert(frame, thread::current());
+        shared.waiting.insert(frame, Waiter { thread: thread::current(), until: None });
         self.wait_for_turn(shared, frame, not_before, is_posted)
     }
 
@@ -84,7 +89,7 @@ impl Gate {
         shared.schedule.give_back(started);
         self.counts.in_flight.fetch_sub(1, Ordering::Relaxed);
         self.counts.posted.fetch_sub(1, Ordering::Relaxed);
-        self.wake_first(shared);
+        self.wake_first(shared, Instant::now());
     }
 
     /// Sleeps until the frame has its turn.
@@ -110,12 +115,8 @@ impl Gate {
                     Turn::AfterAnEnd => None,
                 }
             };
-            // Another one may have become the first, and sleep.
-            if shared.first_watches() {
-                drop(shared)
-            } else {
-                self.wake_first(shared)
-            }
+            shared.waiting.entry(frame).and_modify(|waiter| waiter.until = until);
+            drop(shared);
             match until {
                 Some(then) => thread::park_timeout(then.saturating_duration_since(now)),
                 None => thread::park(),
@@ -123,9 +124,8 @@ impl Gate {
             shared = self.lock();
         };
         shared.schedule.leave(frame);
-        shared.look_away(frame);
         shared.waiting.remove(&frame);
-        self.wake_first(shared);
+        self.wake_first(shared, Instant::now());
         started
     }
 
@@ -163,14 +163,10 @@ impl Gate {
             return shared.schedule.end(frame, started, tries, &ended, started.at, SystemTime::now);
         }
         let now = Instant::now();
-        let (before, room) = (shared.schedule.earliest(now), shared.schedule.pace().room());
         let next = shared.schedule.end(frame, started, tries, &ended, now, SystemTime::now);
         let pace = shared.schedule.pace();
         self.counts.limit.set(pace.rate(), pace.room());
-        let has_room = room.is_some() || pace.room().is_some();
-        if has_room || shared.schedule.earliest(now) < before || !shared.first_watches() {
-            self.wake_first(shared);
-        }
+        self.wake_first(shared, now);
         next
     }
 
@@ -178,7 +174,7 @@ impl Gate {
     pub fn close_from(&self, frame: u64) {
         self.end.fetch_min(frame, Ordering::AcqRel);
         // One that has looked before holds the lock until it has passed.
-        self.lock().waiting.values().for_each(Thread::unpark);
+        self.lock().waiting.values().for_each(|waiter| waiter.thread.unpark());
     }
 
     pub fn lets_pass(&self, frame: u64) -> bool {
@@ -190,12 +186,15 @@ impl Gate {
         (1..u64::MAX).contains(&self.end.load(Ordering::Acquire))
     }
 
-    /// Unlocks, and wakes the frame that goes first: it looks at the clock for all.
-    fn wake_first(&self, shared: MutexGuard<'_, Shared>) {
-        let first = shared.schedule.first().and_then(|first| shared.waiting.get(&first)).cloned();
+    /// Unlocks, and wakes the frame that goes first if it would sleep for too long.
+    fn wake_first(&self, shared: MutexGuard<'_, Shared>, now: Instant) {
+        let first = shared.schedule.first().and_then(|first| shared.waiting.get(&first));
+        let start = shared.schedule.earliest(now).map_or(now, |earliest| earliest.max(now));
+        let late = first.filter(|first| first.until.is_none_or(|until| until > start));
+        let thread = late.map(|late| late.thread.clone());
         drop(shared);
-        if let Some(first) = first {
-            first.unpark();
+        if let Some(thread) = thread {
+            thread.unpark();
         }
     }
 
@@ -216,24 +215,12 @@ impl Shared {
         }
     }
 
-    /// Whether this frame may start. Only the first one asks for the time.
+    /// Whether this frame may start, or when to ask again.
     fn turn(&mut self, frame: u64, now: Instant) -> Turn {
-        if self.schedule.first() != Some(frame) {
-            self.look_away(frame);
-            return Turn::AfterAnEnd;
+        if self.schedule.first() == Some(frame) {
+            return self.schedule.start(now);
         }
-        self.watching = Some(frame);
-        self.schedule.start(now)
-    }
-
-    /// The frame goes, or is not the first one any more. If it becomes so again, it is to be woken again.
-    fn look_away(&mut self, frame: u64) {
-        self.watching = self.watching.filter(|&watching| watching != frame);
-    }
-
-    /// Whether the frame that goes first knows it.
-    fn first_watches(&self) -> bool {
-        self.schedule.first().is_none_or(|first| self.watching == Some(first))
+        self.schedule.start_of(frame, now).map_or(Turn::AfterAnEnd, Turn::At)
     }
 }
 

@@ -142,7 +142,15 @@ impl<R: FnMut() -> f64> Schedule<R> {
         self.last_start.map(|last| last + spacing).filter(|_| !spacing.is_zero())
     }
 
-    /// The earliest start, to be compared with that before a report; `None`: none is held back.
+    /// When a frame that is ready and not the first one starts, if nothing changes; `None`: nobody can say.
+    pub fn start_of(&self, frame: u64, now: Instant) -> Option<Instant> {
+        let spacing = self.spacing.max(self.pace.spacing());
+        let place = u32::try_from(self.ready.range(..frame).count()).unwrap_or(u32::MAX);
+        let earliest = self.earliest(now).filter(|_| !spacing.is_zero())?;
+        earliest.max(now).checked_add(spacing.saturating_mul(place))
+    }
+
+    /// The earliest start; `None`: none is held back.
     pub fn earliest(&self, now: Instant) -> Option<Instant> {
         self.due().max(self.retry.pause_end(now))
     }
