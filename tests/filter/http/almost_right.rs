@@ -95,8 +95,10 @@ fn ours(url: &str) -> Read {
 fn curl(server: &Server, count: usize, first: u64) -> Vec<Read> {
     let folder = Folder::new(&format!("almost-right-responses-{first}"));
     let to = format!("::127.0.0.1:{}", server.address.port());
-    let said = "%{http_code} %{exitcode} %{errormsg}\\n";
-    let words = ["--http1.1", "-s", "--noproxy", "*", "-d", "x", "--max-time", "60", "-w", said];
+    // A message repeats what the server has sent, line ends, too.
+    let end = "\n-- the end of one --\n";
+    let said = format!("%{{http_code}} %{{exitcode}} %{{errormsg}}{end}");
+    let words = ["--http1.1", "-s", "--noproxy", "*", "-d", "x", "--max-time", "60", "-w", &said];
     let mut reads = Vec::new();
     while reads.len() < count {
         let requests = (reads.len()..count)
@@ -108,8 +110,8 @@ fn curl(server: &Server, count: usize, first: u64) -> Vec<Read> {
         let output = command.current_dir(folder.path()).output().expect("curl starts");
         let text = String::from_utf8_lossy(&output.stdout).into_owned();
         assert!(!text.is_empty(), "{output:?}");
-        for line in text.lines() {
-            reads.push(read(line, &folder.path().join(reads.len().to_string())));
+        for said in text.split_terminator(end) {
+            reads.push(read(said, &folder.path().join(reads.len().to_string())));
         }
     }
     assert_eq!(reads.len(), count);
