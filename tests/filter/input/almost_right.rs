@@ -316,6 +316,7 @@ fn numpy_reads_the_same_images_of_almost_right_npy() {
             "MemoryError",
             // To Python, blanks behind the dict that are on a line of their own are an indent.
             "\\n \"",
+            "\\n \\x0c",
         ],
     };
     // Any Python literal is a header to numpy; to us only the dict as numpy writes it.
