@@ -90,10 +90,6 @@ const LIMITERS: [Model; 9] = [
     Model::UnderWay(2),
 ];
 
-/// So many rows of a table may fall short, by little: the last bit of a logarithm, which each machine's library
-/// rounds in its own way, changes the course of a run.
-const SHORT: usize = 2;
-
 const LATENCIES: [f64; 4] = [0.005, 0.1, 1.0, 5.0];
 const JOBS: [u64; 3] = [1, 8, 64];
 
@@ -107,7 +103,6 @@ fn trials(models: &[Model]) -> Vec<Trial> {
 #[test]
 fn nearly_all_that_a_server_allows_is_used_and_little_is_refused() {
     println!("model                                     -j  seconds  reached  refused");
-    let mut short = Vec::new();
     for trial in trials(&LIMITERS) {
         let (reached, refused, failed) = trial.measure(8000.0, 1500.0);
         let Trial { model, takes, jobs, .. } = trial;
@@ -118,32 +113,24 @@ fn nearly_all_that_a_server_allows_is_used_and_little_is_refused() {
             Model::Leaky { burst: 0.0, .. } => (0.9, 0.1),
             _ => (0.9, 0.05),
         };
-        if reached < least || refused > most {
-            short.push(format!("{name} -j {jobs}, {takes} s: {reached}, {refused} refused"));
-        }
-        assert!(reached > 0.75 && refused < 0.12, "{short:?}");
+        assert!(reached >= least && refused <= most, "{name} -j {jobs}, {takes} s: {refused}");
         assert_eq!(failed, 0, "{name} -j {jobs}, {takes} s");
     }
-    assert!(short.len() <= SHORT, "{short:?}");
 }
 
 #[test]
 fn refusals_at_random_slow_nothing_down() {
-    let mut short = Vec::new();
     for (share, least) in [(0.1, 0.8), (0.5, 0.4)] {
         for refuses_late in [false, true] {
             for jobs in [4, 1, 8, 64] {
                 let trial = Trial { refuses_late, ..Trial::new(Model::Chance(share), 0.1, jobs) };
                 let (reached, _, failed) = trial.measure(5_000.0, 1000.0);
                 println!("{share} -j {jobs:2} {refuses_late:5} {reached:.3}");
-                if reached < least {
-                    short.push(format!("{share} -j {jobs} {refuses_late}: {reached}"));
-                }
+                assert!(reached >= least, "{share} -j {jobs} {refuses_late}: {reached}");
                 assert_eq!(failed, 0);
             }
         }
     }
-    assert!(short.len() <= SHORT, "{short:?}");
 }
 
 #[test]
@@ -172,7 +159,6 @@ fn a_limit_that_changes_is_followed() {
 
 #[test]
 fn two_runs_share_a_limit() {
-    let mut uneven = Vec::new();
     for (rate, after, seed) in
         [(10.0, 60.0, 0), (10.0, 60.0, 1), (20.0, 0.0, 2), (20.0, 60.0, 3), (50.0, 60.0, 4)]
     {
@@ -191,12 +177,9 @@ fn two_runs_share_a_limit() {
             b / (a + b),
             (a + b) / rate
         );
-        if !(0.35..=0.65).contains(&(a / (a + b))) {
-            uneven.push(format!("{model:?} {a} {b}"));
-        }
+        assert!((0.35..=0.65).contains(&(a / (a + b))), "{model:?} {a} {b}");
         assert!(simulation.runs.iter().all(|run| run.report.failed.is_empty()));
     }
-    assert!(uneven.len() <= SHORT, "{uneven:?}");
 }
 
 #[test]

@@ -49,10 +49,9 @@ fn through_nginx(test: &str, zone: &str, place: &str, allowed: f64, pause: Durat
         let (refused, seconds) = summary(&run);
         let least = f64::from(FRAMES) / allowed;
         println!("{name}: {seconds} s of at least {least}, {refused} refused");
-        // The machine may be busy: these are far from what is measured on one that is not. Without any burst each
-        // attempt that a busy machine sends a moment early is refused.
+        // The machine may be busy: these are far from what is measured on one that is not.
         assert!((1..FRAMES / 2).contains(&refused), "{refused} refused");
-        assert!(seconds < 6.0 * least, "{seconds} s of at least {least}");
+        assert!(seconds < 2.0 * least + 5.0, "{seconds} s of at least {least}");
     }
 }
 
@@ -114,12 +113,12 @@ fn a_frame_that_is_always_refused_has_failed_after_twenty_one_attempts(engine: E
 
 fn the_summary_says_what_was_found_and_how_much_was_refused(engine: Engine) {
     let server = Server::answering(|number, request| match number {
-        1..7 => response("429 x", "not now"),
+        1..9 => response("429 x", "not now"),
         _ => echo(request),
     });
     let run = engine.run(&["-v", "-s", "1x1", "--raw", &server.url()], &tiny_frames(5));
     let summary = run.stderr.lines().last().unwrap();
-    let found = "; 6 attempts refused; the server was found to take ";
+    let found = "; 8 attempts refused; the server was found to take ";
     assert!(summary.contains(found), "{summary}");
     assert!(summary.ends_with(" attempts/s") || summary.ends_with(" attempts/min"), "{summary}");
 
