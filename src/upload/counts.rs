@@ -73,7 +73,12 @@ impl Attempts {
     }
 
     pub fn total(&self) -> Count {
-        self.by_pace.total().times(1.0 / self.weight)
+        self.unweighted(self.by_pace.total())
+    }
+
+    /// What was added is in the counts times the weight that it had then.
+    fn unweighted(&self, count: Count) -> Count {
+        count.times(1.0 / self.weight)
     }
 
     pub fn add(&mut self, attempt: &Attempt, count: Count) {
@@ -96,11 +101,10 @@ impl Attempts {
         let highest = self.by_pace.0.last().map_or(0.0, |&(step, _)| pace_of(step));
         self.by_pace.0.iter().flat_map(move |&(step, count)| {
             let pace = pace_of(step);
-            let accepts = count.times(1.0 / self.weight).accepts();
-            let limits = [pace, pace * accepts].into_iter();
+            let limits = [pace, pace * self.unweighted(count).accepts()].into_iter();
             limits.filter(move |&limit| limit < highest).flat_map(|limit| {
                 let alone = Explanation { share: STRAY, limit, room: None };
-                let slow = self.by_pace.up_to(step_of(limit)).times(1.0 / self.weight);
+                let slow = self.unweighted(self.by_pace.up_to(step_of(limit)));
                 let share = slow.share().max(STRAY);
                 let cost = if share > MOST_BESIDE { f64::INFINITY } else { BOTH };
                 [(alone, 0.0), (Explanation { share, ..alone }, cost)]
@@ -112,9 +116,9 @@ impl Attempts {
     pub fn rooms(&self) -> impl Iterator<Item = Explanation> {
         let sizes = self.by_room.0.split_last().map_or(&[][..], |(_, smaller)| smaller);
         sizes.iter().map(|&(size, _)| {
-            let beside_more = self.by_room.above(size).times(1.0 / self.weight);
-            let beside_more = beside_more.share().clamp(STRAY, 1.0 - STRAY);
-            let room = Some((u32::try_from(size).unwrap_or(1), beside_more));
+            let beside_more = self.unweighted(self.by_room.above(size));
+            let refused = beside_more.share().clamp(STRAY, 1.0 - STRAY);
+            let room = Some((u32::try_from(size).unwrap_or(1), refused));
             Explanation { share: STRAY, room, ..UNLIMITED }
         })
     }

@@ -32,7 +32,8 @@ const EXCESS_UNLIMITED: f64 = 9.0;
 /// Refusals in excess are a quarter more than those that are explained, and a tenth of all attempts.
 const MORE: (f64, f64) = (1.25, 0.1);
 
-/// The same, of refusals that are explained by themselves and by all that is known.
+/// The logarithm of how much more likely they have to be if they are explained by themselves and not together with
+/// all that was before: then the server has changed.
 const CHANGED: f64 = 3.0;
 
 pub struct Fit {
@@ -135,7 +136,7 @@ impl Fit {
             if self.explanation.limit.is_infinite() && self.explanation != UNLIMITED {
                 self.unlikely.chance = (2.0 * self.unlikely.chance).min(UNLIKELY_AT_MOST.chance);
             }
-            self.attempts = std::mem::replace(&mut self.fresh, Attempts::new());
+            std::mem::swap(&mut self.attempts, &mut self.fresh);
         }
         self.begin_anew();
         true

@@ -115,7 +115,9 @@ impl Gate {
                     Turn::AfterAnEnd => None,
                 }
             };
-            shared.waiting.entry(frame).and_modify(|waiter| waiter.until = until);
+            if let Some(waiter) = shared.waiting.get_mut(&frame) {
+                waiter.until = until;
+            }
             drop(shared);
             match until {
                 Some(then) => thread::park_timeout(then.saturating_duration_since(now)),

@@ -136,18 +136,22 @@ impl<R: FnMut() -> f64> Schedule<R> {
         }
     }
 
+    /// The least time between two starts, by the rate and by the pace; `None`: neither is limited.
+    fn least_spacing(&self) -> Option<Duration> {
+        Some(self.spacing.max(self.pace.spacing())).filter(|spacing| !spacing.is_zero())
+    }
+
     /// The time of the next start, as far as the rate and the pace go.
     fn due(&self) -> Option<Instant> {
-        let spacing = self.spacing.max(self.pace.spacing());
-        self.last_start.map(|last| last + spacing).filter(|_| !spacing.is_zero())
+        Some(self.last_start? + self.least_spacing()?)
     }
 
     /// When a frame that is ready and not the first one starts, if nothing changes; `None`: nobody can say.
     pub fn start_of(&self, frame: u64, now: Instant) -> Option<Instant> {
-        let spacing = self.spacing.max(self.pace.spacing());
+        let spacing = self.least_spacing()?;
         let place = u32::try_from(self.ready.range(..frame).count()).unwrap_or(u32::MAX);
-        let earliest = self.earliest(now).filter(|_| !spacing.is_zero())?;
-        earliest.max(now).checked_add(spacing.saturating_mul(place))
+        let earliest = self.earliest(now)?.max(now);
+        earliest.checked_add(spacing.saturating_mul(place))
     }
 
     /// The earliest start; `None`: none is held back.
