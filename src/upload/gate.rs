@@ -10,7 +10,7 @@ use std::hash::{BuildHasher, Hasher};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, Thread};
-use std::time::{Instant, SystemTime};
+use std::time::{Duration, Instant, SystemTime};
 
 use crate::http::{Failure, Outcome, Response};
 
@@ -18,6 +18,7 @@ use crate::progress::Counts;
 
 use super::recent::Started;
 use super::retry::{Next, Policy};
+use super::retry_after::parse_retry_after;
 use super::schedule::{Ended, Schedule, Turn};
 use super::tries::Tries;
 
@@ -150,7 +151,7 @@ impl Gate {
             Ok(response) => Ended {
                 outcome: response.outcome(),
                 is_response: true,
-                retry_after: response.retry_after.as_deref(),
+                retry_after: wait_asked_for(response),
             },
             // A refusal whose body can't be used is one all the same.
             Err(failure) => Ended {
@@ -162,10 +163,10 @@ impl Gate {
         let mut shared = self.lock();
         if ended.outcome.is_none() && shared.schedule.is_calm() {
             // Nothing is limited, so nobody waits for this, and its time does not matter.
-            return shared.schedule.end(frame, started, tries, &ended, started.at, SystemTime::now);
+            return shared.schedule.end(frame, started, tries, &ended, started.at);
         }
         let now = Instant::now();
-        let next = shared.schedule.end(frame, started, tries, &ended, now, SystemTime::now);
+        let next = shared.schedule.end(frame, started, tries, &ended, now);
         let pace = shared.schedule.pace();
         self.counts.limit.set(pace.rate(), pace.room());
         self.wake_first(shared, now);
@@ -231,12 +232,16 @@ fn random() -> f64 {
     RandomState::new().build_hasher().finish() as f64 / u64::MAX as f64
 }
 
+/// The wait that a response asks for.
+fn wait_asked_for(response: &Response) -> Option<Duration> {
+    parse_retry_after(response.retry_after.as_deref()?, SystemTime::now())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
     use std::sync::mpsc;
-    use std::time::Duration;
 
     fn gate(spacing: Duration) -> Arc<Gate> {
         let (retries, delay) = (Some(3), Some(Duration::ZERO));

@@ -8,11 +8,10 @@
 //! Without --retry each cause has its own number of attempts. How long the server may answer no frame is
 //! limited, however many attempts that takes: after that the run is over.
 
-use std::time::{Duration, Instant, SystemTime};
+use std::time::{Duration, Instant};
 
 use crate::http::Outcome;
 
-use super::retry_after::parse_retry_after;
 use super::tries::{Totals, Tries};
 
 /// No pause of our own is longer.
@@ -74,14 +73,14 @@ pub struct Again {
 }
 
 /// A failed attempt.
-pub struct Failed<'a> {
+pub struct Failed {
     pub outcome: Outcome,
     /// Whether the server has answered, if only with an error.
     pub is_response: bool,
     /// When the attempt began.
     pub at: Instant,
-    /// The value of the response's Retry-After.
-    pub retry_after: Option<&'a str>,
+    /// The wait that the response asks for with Retry-After.
+    pub retry_after: Option<Duration>,
 }
 
 /// The state of a run: how far back-off has gone, and when the next attempt may start.
@@ -201,8 +200,8 @@ impl<R: FnMut() -> f64> Retry<R> {
         }
     }
 
-    /// An attempt that may be repeated has failed. `left` is that of `count`, `due` the time until which the
-    /// rate or the pace holds the next attempt back, and `wall` the time to compare dates with.
+    /// An attempt that may be repeated has failed. `left` is that of `count`, and `due` the time until which
+    /// the rate or the pace holds the next attempt back.
     pub fn failed(
         &mut self,
         tries: &Tries,
@@ -210,14 +209,12 @@ impl<R: FnMut() -> f64> Retry<R> {
         failed: &Failed,
         due: Option<Instant>,
         now: Instant,
-        wall: SystemTime,
     ) -> Next {
         let down_since = *self.down_since.get_or_insert(now);
         self.has_answered |= failed.is_response;
-        let retry_after = failed.retry_after.and_then(|value| parse_retry_after(value, wall));
         let not_before = match failed.outcome {
-            Outcome::RefusedForNow => self.refused(tries, retry_after, now),
-            _ => self.back_off(tries, failed, retry_after, now),
+            Outcome::RefusedForNow => self.refused(tries, failed.retry_after, now),
+            _ => self.back_off(tries, failed, now),
         };
         let later = not_before.max(due).max(self.pause_end).max(self.asked);
         let earliest = later.unwrap_or(now).max(now);
@@ -229,7 +226,7 @@ impl<R: FnMut() -> f64> Retry<R> {
             return Next::Done(None);
         }
         match passed {
-            Some(limit) => Next::Over(given_up(retry_after, limit)),
+            Some(limit) => Next::Over(given_up(failed.retry_after, limit)),
             None => {
                 let of = left.map(|left| tries.attempts.saturating_add(left));
                 Next::Again(Again { not_before, earliest, of })
@@ -258,19 +255,13 @@ impl<R: FnMut() -> f64> Retry<R> {
 
     /// The server could not be reached, or its answer was none. Extends the pause of all jobs, or returns the
     /// end of the frame's own pause.
-    fn back_off(
-        &mut self,
-        tries: &Tries,
-        failed: &Failed,
-        retry_after: Option<Duration>,
-        now: Instant,
-    ) -> Option<Instant> {
+    fn back_off(&mut self, tries: &Tries, failed: &Failed, now: Instant) -> Option<Instant> {
         let is_late = self.round_began.is_some_and(|began| failed.at < began);
         if is_late && self.round == 0 {
             // The server has answered others since then.
             return Some(now + self.own_pause(tries.never_sent + tries.unknown + 1));
         }
-        let asked = retry_after.map(|after| now + self.bounded(after));
+        let asked = failed.retry_after.map(|after| now + self.bounded(after));
         if !is_late {
             self.round = self.round.saturating_add(1);
             self.round_began = Some(now);
@@ -280,13 +271,8 @@ impl<R: FnMut() -> f64> Retry<R> {
         None
     }
 
-    /// The wait that a Retry-After asks for.
-    pub fn wait(&self, value: &str, wall: SystemTime) -> Option<Duration> {
-        parse_retry_after(value, wall).map(|after| self.bounded(after))
-    }
-
-    /// A far-off Retry-After must not overflow the clock.
-    fn bounded(&self, after: Duration) -> Duration {
+    /// What of a Retry-After is waited for: one that is far off must not overflow the clock.
+    pub fn bounded(&self, after: Duration) -> Duration {
         after.min(self.policy.max_time.map_or(FAR, |limit| limit * 2 + PAUSE_AT_MOST))
     }
 
@@ -372,22 +358,17 @@ mod tests {
 
     impl<R: FnMut() -> f64> Trial<R> {
         /// An attempt of the frame that began at `at` has failed now.
-        fn fails_from(&mut self, outcome: Outcome, retry_after: Option<&str>, at: Instant) -> Next {
-            self.fails_at(outcome, retry_after, at, SystemTime::now())
-        }
-
-        fn fails_at(
+        fn fails_from(
             &mut self,
             outcome: Outcome,
-            retry_after: Option<&str>,
+            retry_after: Option<Duration>,
             at: Instant,
-            wall: SystemTime,
         ) -> Next {
             let is_response = outcome == Outcome::RefusedForNow;
             let failed = Failed { outcome, is_response, at, retry_after };
             self.tries.attempts += 1;
             let left = self.retry.count(&mut self.tries, outcome);
-            self.retry.failed(&self.tries, left, &failed, None, self.now, wall)
+            self.retry.failed(&self.tries, left, &failed, None, self.now)
         }
 
         fn down(&mut self) -> Next {
@@ -395,7 +376,7 @@ mod tests {
             self.fails_from(Outcome::NeverSent, None, self.now)
         }
 
-        fn busy(&mut self, retry_after: &str) -> Next {
+        fn busy(&mut self, retry_after: Duration) -> Next {
             self.fails_from(Outcome::RefusedForNow, Some(retry_after), self.now)
         }
 
@@ -535,7 +516,7 @@ mod tests {
             (0..2).for_each(|_| trial.retry.answered(trial.now));
         }
         // A wait that it is asked for is its own.
-        let next = trial.busy("7");
+        let next = trial.busy(7 * SECOND);
         assert_eq!(again(next, trial.now).0, 7 * SECOND);
         assert_eq!(trial.pause(), None);
         trial.next_frame();
@@ -549,14 +530,14 @@ mod tests {
     fn nobody_waits_beyond_the_limit_after_a_last_attempt_either() {
         let mut trial = trial(policy());
         trial.tries.attempts = 3;
-        assert_eq!(trial.busy("601"), Next::Done(None));
+        assert_eq!(trial.busy(601 * SECOND), Next::Done(None));
         assert_eq!(trial.pause(), None);
     }
 
     #[test]
     fn a_wait_that_the_server_asks_for_is_not_ended_by_an_answer() {
         let mut trial = trial(policy());
-        trial.busy("7");
+        trial.busy(7 * SECOND);
         trial.retry.answered(trial.now);
         assert_eq!(trial.pause(), Some(7 * SECOND));
         trial.now += 7 * SECOND;
@@ -601,33 +582,19 @@ mod tests {
 
     #[test]
     fn retry_after_wins_over_the_pause() {
-        let wall = httpdate::parse_http_date("Sun, 06 Nov 1994 08:49:37 GMT").unwrap();
-        let pause = |value| {
+        for wait in [7 * SECOND, Duration::ZERO] {
             let mut trial = trial(policy());
-            let at = trial.now;
-            again(trial.fails_at(Outcome::RefusedForNow, Some(value), at, wall), at).0
-        };
-        assert_eq!(pause("7"), 7 * SECOND);
-        assert_eq!(pause("0"), Duration::ZERO);
-        for date in [
-            "Sun, 06 Nov 1994 08:49:57 GMT",
-            "Sunday, 06-Nov-94 08:49:57 GMT",
-            "Sun Nov  6 08:49:57 1994",
-        ] {
-            assert_eq!(pause(date), 20 * SECOND, "{date}");
-        }
-        assert_eq!(pause("Sun, 06 Nov 1994 08:49:00 GMT"), Duration::ZERO);
-        for garbage in ["", "soon", "-5", "1.5", "5 s", "Sun, 06 Nov 1994"] {
-            assert_eq!(pause(garbage), SECOND, "{garbage}");
+            let next = trial.busy(wait);
+            assert_eq!(again(next, trial.now).0, wait);
         }
     }
 
     #[test]
     fn a_retry_after_past_the_limit_ends_it_at_once_for_all() {
         let mut trial = trial(policy());
-        for far in ["601", "99999999999999999999999999"] {
+        for far in [601 * SECOND, Duration::MAX] {
             trial.next_frame();
-            let Next::Over(why) = trial.busy(far) else { panic!("{far} is waited for") };
+            let Next::Over(why) = trial.busy(far) else { panic!("{far:?} is waited for") };
             assert!(why.ends_with("passes the limit of 600 s, --retry-max-time"), "{why}");
         }
         // Frames that are on their way get one attempt each, without a pause.
@@ -650,7 +617,7 @@ mod tests {
         let next = trial.down();
         assert_eq!(again(next, trial.now).0, 2 * SECOND);
         assert_eq!(trial.pause(), Some(2 * SECOND));
-        let next = trial.busy("99999999999999999999999999");
+        let next = trial.busy(Duration::MAX);
         assert_eq!(again(next, trial.now).0, FAR);
     }
 
@@ -699,17 +666,17 @@ mod tests {
     #[test]
     fn a_wait_of_exactly_the_limit_is_waited_and_a_longer_one_ends_the_run() {
         let mut trial = trial(policy());
-        let next = trial.busy("600");
+        let next = trial.busy(600 * SECOND);
         assert_eq!(again(next, trial.now).0, 600 * SECOND);
-        assert!(matches!(trial.busy("601"), Next::Over(_)));
+        assert!(matches!(trial.busy(601 * SECOND), Next::Over(_)));
         let mut hasty = trial_with(Policy { max_time: Some(SECOND), ..policy() }, || 1.0);
-        assert!(matches!(hasty.busy("99999999999"), Next::Over(_)));
+        assert!(matches!(hasty.busy(Duration::MAX), Next::Over(_)));
     }
 
     #[test]
     fn a_wait_that_a_failed_answer_asks_for_is_for_all_jobs() {
         let mut trial = trial(Policy { all_errors: true, ..policy() });
-        let next = trial.fails_from(Outcome::Unknown, Some("7"), trial.now);
+        let next = trial.fails_from(Outcome::Unknown, Some(7 * SECOND), trial.now);
         assert_eq!(again(next, trial.now).0, 7 * SECOND);
         assert_eq!(trial.pause(), Some(7 * SECOND));
     }

@@ -5,7 +5,7 @@
 //! some others go first. A frame that pauses on its own account is not ready, and holds nobody up.
 
 use std::collections::BTreeSet;
-use std::time::{Duration, Instant, SystemTime};
+use std::time::{Duration, Instant};
 
 use crate::http::Outcome;
 
@@ -36,13 +36,13 @@ pub enum Turn {
 }
 
 /// The end of an attempt.
-pub struct Ended<'a> {
+pub struct Ended {
     /// `None`: the frame was answered with success.
     pub outcome: Option<Outcome>,
     /// Whether the server has answered, if only with an error.
     pub is_response: bool,
-    /// The value of the response's Retry-After.
-    pub retry_after: Option<&'a str>,
+    /// The wait that the response asks for with Retry-After.
+    pub retry_after: Option<Duration>,
 }
 
 pub struct Schedule<R> {
@@ -170,7 +170,7 @@ impl<R: FnMut() -> f64> Schedule<R> {
         self.pace.give_back(started);
     }
 
-    /// An attempt has ended. `wall` is the time to compare dates with.
+    /// An attempt has ended.
     pub fn end(
         &mut self,
         frame: u64,
@@ -178,7 +178,6 @@ impl<R: FnMut() -> f64> Schedule<R> {
         tries: &mut Tries,
         ended: &Ended,
         now: Instant,
-        wall: fn() -> SystemTime,
     ) -> Next {
         self.under_way -= 1;
         tries.attempts += 1;
@@ -200,19 +199,19 @@ impl<R: FnMut() -> f64> Schedule<R> {
         }
         let (is_response, retry_after) = (ended.is_response, ended.retry_after);
         let failed = Failed { outcome, is_response, at: started.at, retry_after };
-        let (left, wall) = (self.retry.count(tries, outcome), wall());
+        let left = self.retry.count(tries, outcome);
         match outcome {
             Outcome::RefusedForNow => {
                 self.let_others_go_first(frame);
                 if !tries.is_odd() && tries.is_news() {
-                    let wait = retry_after.and_then(|value| self.retry.wait(value, wall));
+                    let wait = retry_after.map(|after| self.retry.bounded(after));
                     self.pace.refused(started, now, wait.filter(|wait| !wait.is_zero()));
                 }
             }
             Outcome::Unknown if is_response => self.pace.accepted(started, now),
             _ => {}
         }
-        let next = self.retry.failed(tries, left, &failed, self.due(), now, wall);
+        let next = self.retry.failed(tries, left, &failed, self.due(), now);
         if !matches!(next, Next::Again(_)) {
             self.yields.remove(&frame);
         }
@@ -256,7 +255,7 @@ mod tests {
             Ended { outcome: Some(Outcome::NoRoom), is_response: false, retry_after: None };
         let Turn::Now(second) = schedule.start(now + SECOND) else { panic!("one at once") };
         let mut tries = Tries::default();
-        schedule.end(1, &second, &mut tries, &no_room, now + SECOND, SystemTime::now);
+        schedule.end(1, &second, &mut tries, &no_room, now + SECOND);
         assert_eq!(schedule.start(now + 2 * SECOND), Turn::AfterAnEnd);
         schedule.give_back(&started);
         assert_eq!(schedule.start(now + SECOND), Turn::At(now + 2 * SECOND));
@@ -281,15 +280,14 @@ mod tests {
     #[test]
     fn a_retry_after_of_any_size_is_taken() {
         let now = Instant::now();
-        for value in ["0", "1", "18446744073709551615", "99999999999999999999999999"] {
+        for wait in [Duration::ZERO, SECOND, Duration::MAX] {
             let mut schedule = schedule(Duration::ZERO);
             let Turn::Now(started) = schedule.start(now) else { panic!("nothing is limited") };
-            let (outcome, retry_after) = (Some(Outcome::RefusedForNow), Some(value));
+            let (outcome, retry_after) = (Some(Outcome::RefusedForNow), Some(wait));
             let ended = Ended { outcome, is_response: true, retry_after };
-            let next =
-                schedule.end(0, &started, &mut Tries::default(), &ended, now, SystemTime::now);
-            assert!(matches!(next, Next::Again(_)), "{value}: {next:?}");
-            assert_eq!(starts(&mut schedule, now), value == "0", "{value}");
+            let next = schedule.end(0, &started, &mut Tries::default(), &ended, now);
+            assert!(matches!(next, Next::Again(_)), "{wait:?}: {next:?}");
+            assert_eq!(starts(&mut schedule, now), wait.is_zero(), "{wait:?}");
         }
     }
 
@@ -303,7 +301,7 @@ mod tests {
         let mut next = 4;
         let Turn::Now(started) = schedule.start(now) else { panic!("nothing is limited") };
         let accepted = Ended { outcome: None, is_response: true, retry_after: None };
-        schedule.end(9, &started, &mut Tries::default(), &accepted, now, SystemTime::now);
+        schedule.end(9, &started, &mut Tries::default(), &accepted, now);
         let go = |number| {
             let frame = schedule.first().unwrap();
             let started = loop {
@@ -317,7 +315,7 @@ mod tests {
             let outcome = refuses(number).then_some(Outcome::RefusedForNow);
             let ended = Ended { outcome, is_response: true, retry_after: None };
             let tries = &mut tries[usize::try_from(frame).unwrap()];
-            schedule.end(frame, &started, tries, &ended, now, SystemTime::now);
+            schedule.end(frame, &started, tries, &ended, now);
             let ready = if refuses(number) { frame } else { next };
             next += u64::from(!refuses(number));
             schedule.enter(ready);
@@ -338,7 +336,7 @@ mod tests {
         let Turn::Now(started) = schedule.start(now) else { panic!("nothing is limited") };
         let outcome = Some(Outcome::RefusedForNow);
         let refused = Ended { outcome, is_response: true, retry_after: None };
-        schedule.end(3, &started, &mut Tries::default(), &refused, now, SystemTime::now);
+        schedule.end(3, &started, &mut Tries::default(), &refused, now);
         schedule.enter(5);
         schedule.enter(3);
         assert_eq!(schedule.first(), Some(3));

@@ -9,7 +9,7 @@ mod survey;
 
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BinaryHeap};
-use std::time::{Duration, Instant, SystemTime};
+use std::time::{Duration, Instant};
 
 use super::recent::Started;
 use super::retry::{Next, Policy};
@@ -264,13 +264,12 @@ impl Simulation {
         let run = &mut self.runs[at];
         let (tries, started) = run.open.get_mut(&frame).unwrap();
         let started = started.take().unwrap();
-        let retry_after = retry_after.map(|seconds| seconds.to_string());
         let ended = Ended {
             outcome: refused.then_some(Outcome::RefusedForNow),
             is_response: true,
-            retry_after: retry_after.as_deref(),
+            retry_after: retry_after.map(Duration::from_secs),
         };
-        let next = run.schedule.end(frame, &started, tries, &ended, now, SystemTime::now);
+        let next = run.schedule.end(frame, &started, tries, &ended, now);
         match refused {
             true => run.report.refusals.push(seconds),
             false => run.report.accepts.push(seconds),
