@@ -19,17 +19,30 @@ pub fn send(pid: u32, signal: &str) {
 /// or the program has ended.
 pub fn stop(pid: u32, signal: &str) {
     let before = sleeps(pid);
-    send(pid, signal);
+    send_to_hear(pid, signal);
     wait_until("the program is told", || Watcher::of(pid).is_none_or(|now| now.sleeps > before));
 }
 
 /// The same, and waits until it takes another signal for a second one.
 pub fn stop_and_listen(pid: u32, signal: &str) {
     let before = sleeps(pid);
-    send(pid, signal);
+    send_to_hear(pid, signal);
     wait_until("the program listens again", || {
         Watcher::of(pid).is_some_and(|now| now.is_in_poll && now.sleeps > before + 1)
     });
+}
+
+/// A signal that is ignored where the tests start stays so in the program, and the test would wait for ever.
+fn send_to_hear(pid: u32, signal: &str) {
+    let number = STOPS.iter().find(|(_, name)| *name == signal).expect("a signal that stops").0;
+    let status = fs::read_to_string(format!("/proc/{pid}/status")).unwrap();
+    let ignored = status.lines().find_map(|line| line.strip_prefix("SigIgn:")).unwrap();
+    let ignored = u64::from_str_radix(ignored.trim(), 16).unwrap();
+    assert!(
+        ignored >> (number - 1) & 1 == 0,
+        "{signal} is ignored, as with nohup or a shell's &: run the tests in the foreground"
+    );
+    send(pid, signal);
 }
 
 /// How often the program's thread for signals has gone to sleep, once it waits for them.
