@@ -161,8 +161,9 @@ impl Gate {
             },
         };
         let mut shared = self.lock();
-        if ended.outcome.is_none() && shared.schedule.is_calm() {
-            // Nothing is limited, so nobody waits for this, and its time does not matter.
+        let is_calm = shared.waiting.is_empty() && shared.schedule.is_calm();
+        if ended.outcome.is_none() && is_calm {
+            // Nothing is limited, so the time of this does not matter. Nobody waits, or it might change who goes first.
             return shared.schedule.end(frame, started, tries, &ended, started.at);
         }
         let now = Instant::now();
@@ -328,6 +329,39 @@ mod tests {
         }
         for thread in threads {
             thread.join().unwrap();
+        }
+    }
+
+    /// The first to go is 4 as long as 3 yields, then 3, which sleeps behind 4.
+    #[test]
+    fn a_frame_that_becomes_the_first_when_the_others_have_had_their_turn_is_woken() {
+        let gate = gate(Duration::ZERO);
+        let started: Vec<_> = (0..6).map(|frame| gate.wait(frame, None, false).unwrap()).collect();
+        let report = |frame: u64, result: &Result<Response, Failure>| {
+            let started = &started[frame as usize];
+            gate.report(frame, started, &mut Tries::default(), result);
+        };
+        let (sender, goes) = mpsc::channel();
+        let refuse = |frame| {
+            report(frame, &refused(Some("1")));
+            let (gate, sender) = (Arc::clone(&gate), sender.clone());
+            let before = gate.lock().waiting.len();
+            let waiter = Arc::clone(&gate);
+            thread::spawn(move || {
+                let started = waiter.wait(frame, None, false).unwrap();
+                waiter.report(frame, &started, &mut Tries::default(), &accepted());
+                sender.send(frame).unwrap();
+            });
+            while gate.lock().waiting.len() == before {
+                thread::yield_now();
+            }
+        };
+        refuse(4);
+        report(0, &accepted());
+        refuse(3);
+        [1, 2, 5].iter().for_each(|&frame| report(frame, &accepted()));
+        for _ in 0..2 {
+            goes.recv_timeout(Duration::from_secs(60)).expect("each frame has its turn");
         }
     }
 

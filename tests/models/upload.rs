@@ -155,6 +155,23 @@ fn a_wait_that_the_server_asks_for_ends_for_all() {
     });
 }
 
+/// Of six that are under way, two are refused: one before any was accepted, and one that lets three others go first.
+#[test]
+fn frames_that_wait_are_not_forgotten_as_their_order_changes() {
+    check(|| {
+        let answer = |before, _, _| match before {
+            0 | 2 => refused(Some("3")),
+            _ => accepted(),
+        };
+        Service::new(false, Duration::ZERO, answer).answers(6, 6);
+    });
+    check(|| {
+        let is_in_trouble = |before| before < 8 && choose(2) == 0;
+        let answer = move |before, _, _| if is_in_trouble(before) { trouble() } else { accepted() };
+        Service::new(false, Duration::ZERO, answer).answers(6, 8);
+    });
+}
+
 /// Pauses of up to 1, 2 and 4 s: clients that a server has lost don't come back together.
 #[test]
 fn pauses_are_drawn_at_random() {
