@@ -454,6 +454,7 @@ mod tests {
             ("Keep-Alive: max=9, Timeout = 7\r\n", (false, Some(7))),
             ("Keep-Alive: max=9\r\n", (false, None)),
             ("Keep-Alive: timeout=x\r\n", (false, None)),
+            ("Keep-Alive: timeout=18446744073709551615\r\n", (false, Some(u64::MAX))),
         ] {
             assert_eq!(told(headers), says, "{headers}");
         }

@@ -3,7 +3,6 @@
 //! A connection is here or with the job that has taken it, so at most one for each job is open. What a
 //! connection is does not matter here: tests/models puts one in its place that counts.
 
-use std::collections::VecDeque;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -14,7 +13,7 @@ use std::time::{Duration, Instant};
 const MAX_IDLE: Duration = Duration::from_millis(1500);
 
 /// A stack: the connection used last is on top.
-pub struct Pool<C>(Mutex<VecDeque<Idle<C>>>);
+pub struct Pool<C>(Mutex<Vec<Idle<C>>>);
 
 struct Idle<C> {
     connection: C,
@@ -26,7 +25,7 @@ impl<C> Pool<C> {
     /// The connection used last that is still good. Others are closed.
     pub fn take(&self, is_good: impl Fn(&mut C) -> bool) -> Option<C> {
         loop {
-            let mut idle = self.lock().pop_back()?;
+            let mut idle = self.lock().pop()?;
             if Instant::now() < idle.until && is_good(&mut idle.connection) {
                 return Some(idle.connection);
             }
@@ -36,14 +35,14 @@ impl<C> Pool<C> {
     /// Puts it back. `keeps_idle`: how long the server keeps it, if it says so.
     pub fn put(&self, connection: C, keeps_idle: Option<Duration>) {
         // Three quarters of the server's own limit: a request takes time to get there.
-        let limit = keeps_idle.map_or(MAX_IDLE, |kept| MAX_IDLE.min(kept * 3 / 4));
+        let limit = keeps_idle.map_or(MAX_IDLE, |kept| MAX_IDLE.min(kept.saturating_mul(3) / 4));
         let now = Instant::now();
         let mut idle = self.lock();
         idle.retain(|idle| now < idle.until);
-        idle.push_back(Idle { connection, until: now + limit });
+        idle.push(Idle { connection, until: now + limit });
     }
 
-    fn lock(&self) -> MutexGuard<'_, VecDeque<Idle<C>>> {
+    fn lock(&self) -> MutexGuard<'_, Vec<Idle<C>>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

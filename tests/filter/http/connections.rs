@@ -95,6 +95,7 @@ fn a_connection_is_left_in_time_if_the_server_says_how_long_it_keeps_one() {
     let at_once = Duration::ZERO;
     assert_eq!(connections_of_two("Keep-Alive: timeout=5, max=100\r\n", at_once), 1);
     assert_eq!(connections_of_two("Keep-Alive: timeout=0\r\n", at_once), 2);
+    assert_eq!(connections_of_two("Keep-Alive: timeout=18446744073709551615\r\n", at_once), 1);
     // Three quarters of a second: a request takes time to get there.
     assert_eq!(
         connections_of_two("Keep-Alive: max=9, Timeout=1\r\n", Duration::from_millis(800)),
