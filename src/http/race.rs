@@ -19,7 +19,7 @@ use super::time_limit::Deadline;
 const HEAD_START: Duration = Duration::from_millis(250);
 
 /// Connects to the first address that answers. `addresses` stand in the order in which to try them. If all
-/// fail, the error is that of the last one.
+/// fail, the error is that of the last one that this host can try at all.
 pub fn connect(addresses: &[SocketAddr], deadline: Deadline) -> io::Result<OwnedFd> {
     let mut race = Race { waiting: taking_turns(addresses).into_iter(), ..Race::default() };
     loop {
@@ -27,7 +27,7 @@ pub fn connect(addresses: &[SocketAddr], deadline: Deadline) -> io::Result<Owned
             return ready(winner);
         }
         if race.under_way.is_empty() {
-            return Err(race.last_error.map_or_else(|| deadline.passed(), Into::into));
+            return Err(race.error.map_or_else(|| deadline.passed(), Into::into));
         }
         let left = deadline.left();
         if left.is_zero() {
@@ -68,7 +68,7 @@ struct Race {
     under_way: Vec<OwnedFd>,
     /// The next attempt begins no sooner, unless one fails; `None`: at once.
     next_start: Option<Instant>,
-    last_error: Option<Errno>,
+    error: Option<Errno>,
 }
 
 impl Race {
@@ -89,7 +89,9 @@ impl Race {
     }
 
     fn fail(&mut self, error: Errno) {
-        self.last_error = Some(error);
+        if self.error.is_none() || !is_of_no_address(error) {
+            self.error = Some(error);
+        }
         self.next_start = None;
     }
 
@@ -119,6 +121,12 @@ impl Race {
         }
         Ok(None)
     }
+}
+
+/// Whether this host has no address from which to try: none of this family, as in a container whose hosts file
+/// has ::1 all the same, or no route. It says nothing of the server.
+fn is_of_no_address(error: Errno) -> bool {
+    matches!(error, Errno::ADDRNOTAVAIL | Errno::AFNOSUPPORT | Errno::NETUNREACH)
 }
 
 /// Begins to connect. Returns whether the connection is there already.
@@ -161,5 +169,20 @@ mod tests {
         connect(&[refusing, listener.local_addr().unwrap()], deadline).unwrap();
         let error = connect(&[refusing, refusing], deadline).unwrap_err();
         assert_eq!(error.kind(), io::ErrorKind::ConnectionRefused);
+    }
+
+    #[test]
+    fn an_address_that_this_host_cannot_try_says_nothing_if_another_does() {
+        let error = |errors: &[Errno]| {
+            let mut race = Race::default();
+            errors.iter().for_each(|&error| race.fail(error));
+            race.error.unwrap()
+        };
+        for none in [Errno::ADDRNOTAVAIL, Errno::AFNOSUPPORT, Errno::NETUNREACH] {
+            assert_eq!(error(&[Errno::CONNREFUSED, none]), Errno::CONNREFUSED);
+            assert_eq!(error(&[none, Errno::CONNREFUSED]), Errno::CONNREFUSED);
+            assert_eq!(error(&[none]), none);
+        }
+        assert_eq!(error(&[Errno::CONNREFUSED, Errno::TIMEDOUT]), Errno::TIMEDOUT);
     }
 }

@@ -10,7 +10,8 @@ use crate::skipped::skip;
 use crate::support::folder::Folder;
 
 /// Runs a script in a network of its own, in which 10.9.0.2 and fd09::2 swallow what they are sent, and a server
-/// on 127.0.0.1:8099 answers each request with "taken". `two` has both a dead IPv6 address and that one.
+/// on 127.0.0.1:8099 answers each request with "taken". `two` has both a dead IPv6 address and that one, `own` both
+/// addresses of the loopback.
 fn in_a_network(folder: &Folder, script: &str) -> Option<(String, Duration)> {
     let (unshare, _, python) = (needed("unshare")?, needed("ip")?, needed("python3")?);
     if !rustix_is_root() {
@@ -18,7 +19,7 @@ fn in_a_network(folder: &Folder, script: &str) -> Option<(String, Duration)> {
         return None;
     }
     folder.file("server.py", SERVER);
-    folder.file("hosts", "127.0.0.1 localhost\nfd09::2 two\n127.0.0.1 two\n");
+    folder.file("hosts", "127.0.0.1 localhost own\n::1 own\nfd09::2 two\n127.0.0.1 two\n");
     folder.file("gai.conf", "");
     let whole = format!(
         "set -e
@@ -88,6 +89,17 @@ fn a_black_hole_ends_at_connect_timeout_and_is_tried_again() {
         assert!(text.contains(&message), "{message}: {text}");
     }
     assert_eq!(text.matches("status 1").count(), 3, "{text}");
+}
+
+#[test]
+fn on_a_host_without_ipv6_the_error_is_that_of_the_ipv4_address() {
+    let folder = Folder::new("no-ipv6");
+    // As in containers: the hosts file has ::1 all the same. Nobody listens at port 9.
+    let script = "echo 1 >/proc/sys/net/ipv6/conf/all/disable_ipv6
+                  pngpost --retry 1 --retry-delay 0.001 http://own:9/";
+    let Some((text, _)) = in_a_network(&folder, script) else { return };
+    let message = "frame 0: upload: own:9: connection refused (2 attempts); 0 lines are out";
+    assert!(text.contains(message), "{text}");
 }
 
 #[test]
