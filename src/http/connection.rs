@@ -4,16 +4,22 @@
 
 use std::io::{self, ErrorKind, IoSlice};
 use std::ops::Range;
+use std::time::Duration;
 
 use crate::memory;
 
 use super::socket::Ready;
-use super::time_limit::Deadline;
+use super::time_limit::{Deadline, MAX_TIME};
 use super::wire::Wire;
 
-/// The size of the input buffer: at first, and before a buffer that fills up is no longer doubled.
+/// The size of the input buffer at first.
 const INPUT_BYTES: usize = 16 << 10;
+
+/// A buffer of this size that fills up with used bytes is not doubled.
 const MAX_INPUT_BYTES: usize = 256 << 10;
+
+/// A server that has answered, and for so long takes none of the rest of the body, does not want it.
+const REST_IS_WANTED: Duration = Duration::from_secs(5);
 
 /// The unsent part of a request: slices of its head and its body.
 pub struct Outgoing<'a> {
@@ -159,12 +165,13 @@ impl Connection {
     }
 
     /// Sends the rest of a request whose response is there: a server may answer 200 early and still read all
-    /// of the body. If the server does not take the rest, the response stands nevertheless.
+    /// of the body. If the server does not take the rest, the response stands nevertheless, and soon.
     pub fn send_rest(&mut self, outgoing: &mut Outgoing) {
         while self.is_sending(outgoing) {
             let sent = match self.send(outgoing) {
                 Err(error) if error.kind() == ErrorKind::WouldBlock => {
-                    self.wire.socket().wait_for_room()
+                    let deadline = Deadline::after(REST_IS_WANTED, MAX_TIME);
+                    self.wire.socket().wait_for_room(deadline)
                 }
                 sent => sent,
             };

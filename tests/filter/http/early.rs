@@ -3,7 +3,7 @@
 use std::io::{Read, Write};
 use std::net::TcpStream;
 use std::sync::{Arc, Mutex};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use socket2::SockRef;
 
@@ -168,6 +168,15 @@ fn an_early_success_stands_if_the_server_takes_no_more_of_the_body() {
         let run = run_big(&["-m", "1"], &server.url(), 1);
         assert_eq!(run.ok().lines(), ["enough"], "{then:?}");
     }
+}
+
+/// Its line comes in seconds: it does not wait for --max-time, 300 s.
+#[test]
+fn behind_an_early_success_a_server_that_takes_no_more_of_the_body_does_not_hold_up_its_line() {
+    let begin = Instant::now();
+    let (server, _held) = early(Then::Holds, |_| ok("enough"));
+    assert_eq!(run_big(&[], &server.url(), 1).ok().lines(), ["enough"]);
+    assert!(begin.elapsed() < Duration::from_secs(150), "{:?}", begin.elapsed());
 }
 
 #[test]
