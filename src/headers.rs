@@ -81,11 +81,11 @@ impl Headers {
             return Ok(true);
         }
         let again = |read: fn(&Path) -> Result<Vec<u8>>, file: &Path, before: &Vec<u8>| {
-            if !file.is_file() {
+            if file.metadata().is_ok_and(|it| !it.is_file()) {
                 return Ok(before.clone());
             }
             let text = read(file)?;
-            // Whoever writes it has just begun.
+            // Its writer has just begun.
             ensure!(!text.is_empty(), "{}: is empty now", file.display());
             Ok(text)
         };

@@ -18,6 +18,7 @@ test_each_engine! {
     without_a_change_a_401_is_final
     a_user_of_a_file_is_read_again_too
     a_file_that_has_become_none_of_headers_is_told_and_the_401_is_final
+    a_file_that_is_gone_is_told_and_the_401_is_final
     the_frames_number_is_filled_in_in_headers_of_the_command_line
 }
 
@@ -127,6 +128,21 @@ fn a_file_that_has_become_none_of_headers_is_told_and_the_401_is_final(engine: E
         assert!(end.ends_with("status 401; 1 line is out, go on with --skip 1"), "{end}");
         assert!(!run.stderr.contains("secret"), "{}", run.stderr);
     }
+}
+
+fn a_file_that_is_gone_is_told_and_the_401_is_final(engine: Engine) {
+    let folder = Folder::new(&format!("gone-{engine:?}"));
+    put(&folder, "token", "Authorization: Bearer secret\n");
+    let file = folder.path().join("token");
+    let argument = format!("@{}", file.display());
+    let server = Server::answering(move |_, _| {
+        fs::remove_file(&file).unwrap();
+        unauthorized()
+    });
+    let run = engine.run(&["-s", "1x1", "-H", &argument, &server.url()], &[0; 3]);
+    let told = "pngpost: frame 0: --header: @FILE: no such file or directory\n";
+    let end = "pngpost: frame 0: upload: status 401; 1 line is out, go on with --skip 1\n";
+    assert_eq!((run.status, run.stderr), (Some(1), format!("{told}{end}")));
 }
 
 fn the_frames_number_is_filled_in_in_headers_of_the_command_line(engine: Engine) {
