@@ -121,7 +121,7 @@ fn bad_usage(message: impl std::fmt::Display) -> Ending {
 /// A worker's panic becomes its frame's failure. The default hook would tell of it a second time.
 fn silence_worker_panics() {
     std::panic::set_hook(Box::new(|panic| {
-        if thread::current().name() == Some("main") {
+        if thread::current().name() == Some("main") && !pipeline::is_guarded() {
             messages::say_anyway(format!("internal error: {panic}"));
         }
     }));

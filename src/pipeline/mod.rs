@@ -12,6 +12,8 @@ mod places;
 mod stages;
 mod window;
 
+pub use ordered::is_guarded;
+
 use std::io;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;

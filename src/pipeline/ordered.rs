@@ -4,6 +4,7 @@
 //! are taken one after the other, and the window gives the results out in the order of the tickets. The
 //! window is bounded: if results are not fetched, no items are taken.
 
+use std::cell::Cell;
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -48,25 +49,42 @@ pub fn map<T: Send + 'static, U: Send + 'static>(
     Ok(results)
 }
 
-/// The same on the caller's thread: it takes an item and works on it when it wants a result.
+/// The same on the caller's thread: each result is worked out when the caller asks for it.
 pub fn map_here<T, U>(
     mut source: impl FnMut() -> Option<T>,
     work: impl Fn(T) -> U,
 ) -> impl Iterator<Item = Result<U, Lost>> {
     let mut is_over = false;
-    let guarded = move |item| catch_unwind(AssertUnwindSafe(|| work(item))).map_err(|_| Lost);
+    let guarded = move |item| guard(|| work(item));
     std::iter::from_fn(move || {
         if is_over {
             return None;
         }
-        match catch_unwind(AssertUnwindSafe(&mut source)) {
+        match guard(&mut source) {
             Ok(item) => item.map(&guarded),
-            Err(_) => {
+            Err(Lost) => {
                 is_over = true;
                 Some(Err(Lost))
             }
         }
     })
+}
+
+thread_local! {
+    static IS_GUARDED: Cell<bool> = const { Cell::new(false) };
+}
+
+/// Whether a panic of this thread is no more than a lost result.
+pub fn is_guarded() -> bool {
+    IS_GUARDED.get()
+}
+
+/// A panic is a lost result.
+fn guard<T>(work: impl FnOnce() -> T) -> Result<T, Lost> {
+    let was_guarded = IS_GUARDED.replace(true);
+    let result = catch_unwind(AssertUnwindSafe(work));
+    IS_GUARDED.set(was_guarded);
+    result.map_err(|_| Lost)
 }
 
 impl<T: Send + 'static, U: Send + 'static> Stage<T, U> {
@@ -89,7 +107,7 @@ impl<T: Send + 'static, U: Send + 'static> Stage<T, U> {
             // Each worker starts the next one when items come. If the system has no thread for it, those that
             // run are enough.
             let _ = self.start_worker();
-            if let Ok(result) = catch_unwind(AssertUnwindSafe(|| (self.work)(item))) {
+            if let Ok(result) = guard(|| (self.work)(item)) {
                 ticket.fill(result);
             }
         }
@@ -100,7 +118,7 @@ impl<T: Send + 'static, U: Send + 'static> Stage<T, U> {
     fn take(&self) -> Option<(T, Ticket<U>)> {
         let mut ticket = self.window.turn()?;
         let mut source = self.source.lock().unwrap_or_else(PoisonError::into_inner);
-        let item = catch_unwind(AssertUnwindSafe(&mut *source));
+        let item = guard(&mut *source);
         drop(source);
         match item {
             Ok(Some(item)) => {
@@ -111,7 +129,7 @@ impl<T: Send + 'static, U: Send + 'static> Stage<T, U> {
                 ticket.give_back();
                 None
             }
-            Err(_) => {
+            Err(Lost) => {
                 self.window.close();
                 None
             }
@@ -138,6 +156,13 @@ mod tests {
         let work = |item: u32| if item == 3 { panic!("a test's") } else { 2 * item };
         let results: Vec<_> = map_here(move || items.next(), work).collect();
         assert_eq!(results, [Ok(0), Ok(2), Ok(4), Err(Lost), Ok(8)]);
+    }
+
+    #[test]
+    fn a_panic_on_the_callers_thread_is_known_to_be_a_lost_result() {
+        let mut results = map_here(|| Some(is_guarded()), |was| was && is_guarded());
+        assert_eq!(results.next(), Some(Ok(true)));
+        assert!(!is_guarded());
     }
 
     #[test]
