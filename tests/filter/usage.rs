@@ -242,6 +242,17 @@ fn bad_usage_is_one_line_that_names_the_option_and_what_it_takes() {
     }
 }
 
+#[test]
+fn a_url_of_65534_bytes_is_sent_and_a_longer_one_is_bad_usage() {
+    let url = |bytes| format!("http://h/{}", "a".repeat(bytes - "http://h/".len()));
+    let run_with = |url: &str| run(&["-s", "1x1", "--dry-run", url], &[0; 3]);
+    assert_eq!(run_with(&url(65_534)).status, Some(0));
+    for bytes in [65_535, 65_536] {
+        let message = format!("URL: {bytes} bytes are over the limit of 65534");
+        run_with(&url(bytes)).fails(2, &message);
+    }
+}
+
 /// Each option that takes a file, given standard input in one of its names.
 #[test]
 fn a_file_that_is_standard_input_takes_no_frames_away() {

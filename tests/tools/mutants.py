@@ -50,7 +50,7 @@ AREAS = {
                                       "http::cuts", "http::limits http::proxies"]),
     "kept": ("http/kept.rs http/pool.rs", ["models pool::", "http::connections http::responses",
                                            "dry_run:: http::sockets http::heads", "http::client_certificates",
-                                           "http::cuts", "http::proxies"]),
+                                           "http::cuts", "http::proxies", "system_faults:: usage::"]),
     "input": ("input/*.rs", ["unit input:: --skip streams --skip stream_cut --skip survived", "unit input::",
                                 "input::", "promises::"]),
     "ordered": ("pipeline/window.rs pipeline/ordered.rs", ["models window:: ordered::", "models run::",
@@ -103,8 +103,8 @@ def try_areas(areas, jobs):
 
 def tell(area, mutants):
     with open(WORK / f"{area}.txt", "w") as file:
-        file.writelines(f"{mutant.outcome:9}{mutant.name}\n" for mutant in mutants)
-    counts = collections.Counter(mutant.outcome for mutant in mutants)
+        file.writelines(f"{mutant.outcome or 'untried':9}{mutant.name}\n" for mutant in mutants)
+    counts = collections.Counter(mutant.outcome or "untried" for mutant in mutants)
     print(f"{area}: {len(mutants)} mutants:", ", ".join(f"{count} {outcome}" for outcome, count in counts.items()))
     for mutant in mutants:
         if mutant.outcome == "missed":
