@@ -87,25 +87,41 @@ impl Kept {
         if exchanged.is_reusable && is_kept {
             self.idle.put(connection, exchanged.keeps_idle);
         }
+        if exchanged.response.is_success() {
+            self.connector.waive_certificate();
+        }
         let lacks_certificate = self.connector.lacks_certificate();
         let response = Response { lacks_certificate, ..exchanged.response };
         match self.connector.absolute_form() {
             // No server says this (RFC 9110, 15.5.8): it is no answer to the frame.
             Some(form) if response.status == PROXY_AUTHENTICATION_REQUIRED => {
                 let cause = format!("{}: status {}", form.proxy, response.status);
-                Err(Failure { outcome: Outcome::Refused, reach: Reach::Sent, cause })
+                Err(Failure::new(Outcome::Refused, Reach::Sent, cause))
             }
             _ => Ok(response),
         }
     }
 
     fn unreached(&self, unreached: &Unreached) -> Failure {
-        let Unreached { place, error } = unreached;
-        self.failure(error, false, format!("{place}: {}", outcome::text(error)))
+        let Unreached { place, error, is_in_handshake } = unreached;
+        let cause = format!("{place}: {}", outcome::text(error));
+        match is_in_handshake {
+            true => self.failure(error, false, self.with_certificate(cause)),
+            false => self.failure(error, false, cause),
+        }
     }
 
     fn failed(&self, error: &io::Error, has_sent: bool) -> Failure {
-        self.failure(error, has_sent, outcome::text_at(self.connector.peer(), error))
+        let cause = outcome::text_at(self.connector.peer(), error);
+        self.failure(error, has_sent, self.with_certificate(cause))
+    }
+
+    /// A server that wants a certificate may just hang up.
+    fn with_certificate(&self, cause: String) -> String {
+        match self.connector.lacks_certificate() {
+            true => format!("{cause}; {LACKS_CERTIFICATE}"),
+            false => cause,
+        }
     }
 
     fn failure(&self, error: &io::Error, has_sent: bool, cause: String) -> Failure {
@@ -114,12 +130,7 @@ impl Kept {
             false => (Outcome::NeverSent, Reach::Unsent),
         };
         let outcome = outcome::of_error(error).unwrap_or(otherwise);
-        // A server that wants a certificate may just hang up.
-        let cause = match self.connector.lacks_certificate() {
-            true => format!("{cause}; {LACKS_CERTIFICATE}"),
-            false => cause,
-        };
-        Failure { outcome, reach, cause }
+        Failure { retry_after: outcome::retry_after(error), ..Failure::new(outcome, reach, cause) }
     }
 
     /// Checks that a request with these headers can be written. The error is bad usage.

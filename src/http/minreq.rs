@@ -195,6 +195,7 @@ fn send_unguarded(request: minreq::Request, place: &str) -> Result<Response, Fai
         outcome: outcome::of_error(&error).unwrap_or(Outcome::Unknown),
         reach: Reach::Sent,
         cause: outcome::text_at(place, &error),
+        retry_after: outcome::retry_after(&error),
     };
     let head = Head::new(status, pairs).map_err(failure)?;
     // Every server sends some header. A reply without any may have been cut inside its head.
@@ -218,7 +219,7 @@ fn failure(error: &minreq::Error, elapsed: Duration, place: &str) -> Failure {
     let is_of_network =
         outcome::innermost::<io::Error>(error).is_some() || outcome::is_of_tls(error);
     let cause = if is_of_network { format!("{place}: {text}") } else { text };
-    Failure { outcome, reach, cause }
+    Failure::new(outcome, reach, cause)
 }
 
 /// TCP gives up an established connection no sooner than this (RFC 1122, 4.2.3.5, R2). Afterwards Linux may

@@ -44,17 +44,23 @@ pub struct Failure {
     pub outcome: Outcome,
     pub reach: Reach,
     pub cause: String,
+    /// When to try again, as the server wrote it.
+    pub retry_after: Option<String>,
 }
 
 impl Failure {
+    pub fn new(outcome: Outcome, reach: Reach, cause: String) -> Self {
+        Failure { outcome, reach, cause, retry_after: None }
+    }
+
     /// A failure after which the frame may or may not have arrived.
     pub fn unknown(cause: impl Into<String>) -> Self {
-        Failure { outcome: Outcome::Unknown, reach: Reach::Sent, cause: cause.into() }
+        Failure::new(Outcome::Unknown, Reach::Sent, cause.into())
     }
 
     /// The failure of an attempt that could not begin.
     pub fn not_begun(outcome: Outcome, cause: String) -> Self {
-        Failure { outcome, reach: Reach::Nothing, cause }
+        Failure::new(outcome, Reach::Nothing, cause)
     }
 }
 
@@ -84,6 +90,8 @@ pub struct Coded {
     pub status: u16,
     /// The codings by name; others than the known ones are no text for a message.
     pub codings: String,
+    /// When to try again, as the server wrote it.
+    pub retry_after: Option<String>,
 }
 
 impl Coded {
@@ -98,7 +106,7 @@ impl Coded {
 
 impl fmt::Display for Coded {
     fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
-        let Coded { status, codings } = self;
+        let Coded { status, codings, .. } = self;
         write!(f, "status {status}, response coded with {codings} (Content-Encoding)")
     }
 }
@@ -124,6 +132,11 @@ pub fn of_error(error: &(dyn Error + 'static)) -> Option<Outcome> {
         None if is_final(error) => Some(Outcome::Refused),
         None => is_of_no_room(error).then_some(Outcome::NoRoom),
     }
+}
+
+/// When to try again, if the server has written it on a response that is an error to us.
+pub fn retry_after(error: &(dyn Error + 'static)) -> Option<String> {
+    innermost::<Coded>(error)?.retry_after.clone()
 }
 
 /// Whether another attempt would end with the same error: the name does not exist, TLS has found a wrong
@@ -264,7 +277,7 @@ mod tests {
     }
 
     fn coded(status: u16) -> io::Error {
-        wrapped(Coded { status, codings: "gzip".to_owned() })
+        wrapped(Coded { status, codings: "gzip".to_owned(), retry_after: None })
     }
 
     #[test]

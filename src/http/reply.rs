@@ -1,5 +1,6 @@
 //! The checks that a reply passes before it is a `Response`: a final status, a length that is told without
-//! contradiction, and a body of that length. After an error here the outcome is unknown.
+//! contradiction, and a body of that length. After an error here the outcome is unknown, unless
+//! the body has a content coding: then the status decides.
 
 use std::io::{self, ErrorKind, Read};
 
@@ -139,8 +140,8 @@ impl Head {
     pub fn into_response(self, body: Vec<u8>) -> io::Result<Response> {
         let Head { status, codings, location, retry_after, .. } = self;
         if !body.is_empty() && !codings.is_empty() {
-            let codings = codings.join(", ");
-            return Err(io::Error::new(ErrorKind::InvalidData, Coded { status, codings }));
+            let coded = Coded { status, codings: codings.join(", "), retry_after };
+            return Err(io::Error::new(ErrorKind::InvalidData, coded));
         }
         Ok(Response { status, location, retry_after, lacks_certificate: false, body })
     }

@@ -18,8 +18,16 @@ use super::certificates::Trust;
 #[derive(Clone)]
 pub struct Tls {
     config: Arc<ClientConfig>,
-    /// Whether a server has asked for a certificate and there was none to show.
-    asked_in_vain: Arc<AtomicBool>,
+    demand: Arc<Demand>,
+}
+
+/// A server's demand for a certificate of the client.
+#[derive(Default)]
+struct Demand {
+    /// Whether it has asked for one and there was none to show.
+    was_in_vain: AtomicBool,
+    /// Whether it has taken a frame all the same.
+    is_waived: AtomicBool,
 }
 
 /// A certificate of the client, with those of its issuers, and its key.
@@ -30,25 +38,30 @@ impl Tls {
     pub fn new(trust: Trust, identity: Option<Identity>) -> Result<Self> {
         let provider = provider();
         let verifier = trust.verifier(&provider)?;
-        let asked_in_vain = Arc::new(AtomicBool::new(false));
-        let shown = Shown {
-            identity: identity.map(|identity| Arc::new(identity.0)),
-            asked_in_vain: Arc::clone(&asked_in_vain),
-        };
+        let demand = Arc::<Demand>::default();
+        let identity = identity.map(|identity| Arc::new(identity.0));
+        let shown = Shown { identity, demand: Arc::clone(&demand) };
         let config = ClientConfig::builder_with_provider(provider)
             .with_safe_default_protocol_versions()?
             .dangerous()
             .with_custom_certificate_verifier(verifier)
             .with_client_cert_resolver(Arc::new(shown));
-        Ok(Tls { config: Arc::new(config), asked_in_vain })
+        Ok(Tls { config: Arc::new(config), demand })
     }
 
     pub fn session(&self, name: ServerName<'static>) -> Result<ClientConnection, rustls::Error> {
         ClientConnection::new(Arc::clone(&self.config), name)
     }
 
-    pub fn has_been_asked_in_vain(&self) -> bool {
-        self.asked_in_vain.load(Ordering::Relaxed)
+    /// Whether the server has asked for a certificate, there was none to show, and that may be why it fails.
+    pub fn lacks_certificate(&self) -> bool {
+        self.demand.was_in_vain.load(Ordering::Relaxed)
+            && !self.demand.is_waived.load(Ordering::Relaxed)
+    }
+
+    /// The server has taken a frame: if it has asked for a certificate, it can do without.
+    pub fn waive_certificate(&self) {
+        self.demand.is_waived.store(true, Ordering::Relaxed);
     }
 }
 
@@ -107,13 +120,13 @@ fn holds_key(certified: &CertifiedKey) -> bool {
 /// The certificate that a server gets to see, if it asks for one.
 struct Shown {
     identity: Option<Arc<CertifiedKey>>,
-    asked_in_vain: Arc<AtomicBool>,
+    demand: Arc<Demand>,
 }
 
 impl ResolvesClientCert for Shown {
     fn resolve(&self, _: &[&[u8]], _: &[SignatureScheme]) -> Option<Arc<CertifiedKey>> {
         if self.identity.is_none() {
-            self.asked_in_vain.store(true, Ordering::Relaxed);
+            self.demand.was_in_vain.store(true, Ordering::Relaxed);
         }
         self.identity.clone()
     }

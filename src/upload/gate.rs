@@ -16,6 +16,7 @@ use crate::http::{Failure, Outcome, Response};
 
 use crate::progress::Counts;
 
+use super::outcome;
 use super::recent::Started;
 use super::retry::{Next, Policy};
 use super::retry_after::parse_retry_after;
@@ -147,18 +148,12 @@ impl Gate {
         tries: &mut Tries,
         result: &Result<Response, Failure>,
     ) -> Next {
-        let ended = match result {
-            Ok(response) => Ended {
-                outcome: response.outcome(),
-                is_response: true,
-                retry_after: wait_asked_for(response),
-            },
+        let outcome = outcome(result);
+        let ended = Ended {
+            outcome,
             // A refusal whose body can't be used is one all the same.
-            Err(failure) => Ended {
-                outcome: Some(failure.outcome),
-                is_response: failure.outcome == Outcome::RefusedForNow,
-                retry_after: None,
-            },
+            is_response: result.is_ok() || outcome == Some(Outcome::RefusedForNow),
+            retry_after: wait_asked_for(result),
         };
         let mut shared = self.lock();
         let is_calm = shared.waiting.is_empty() && shared.schedule.is_calm();
@@ -233,9 +228,13 @@ fn random() -> f64 {
     RandomState::new().build_hasher().finish() as f64 / u64::MAX as f64
 }
 
-/// The wait that a response asks for.
-fn wait_asked_for(response: &Response) -> Option<Duration> {
-    parse_retry_after(response.retry_after.as_deref()?, SystemTime::now())
+/// The wait that the server asks for.
+fn wait_asked_for(result: &Result<Response, Failure>) -> Option<Duration> {
+    let value = match result {
+        Ok(response) => &response.retry_after,
+        Err(failure) => &failure.retry_after,
+    };
+    parse_retry_after(value.as_deref()?, SystemTime::now())
 }
 
 #[cfg(test)]

@@ -147,11 +147,7 @@ impl Uploader {
 
     /// Whether this would be repeated with --retry-all-errors.
     fn leaves_out(&self, result: &Result<Response, Failure>) -> bool {
-        let outcome = match result {
-            Ok(response) => response.outcome(),
-            Err(failure) => Some(failure.outcome),
-        };
-        self.leaves_out && outcome == Some(Outcome::Unknown)
+        self.leaves_out && outcome(result) == Some(Outcome::Unknown)
     }
 
     /// Whether the server has turned the frame away for want of authentication, and there are newer headers. A
@@ -179,10 +175,10 @@ impl Uploader {
         headers: &Current,
         is_posted: &mut bool,
     ) -> Result<Response, Failure> {
+        let under_way = UnderWay { counts: &self.counts, is_posted };
         let result = self.client.attempt(body, &headers.list);
-        *is_posted |= may_have_arrived(&result);
-        self.counts.posted.fetch_sub(u64::from(!*is_posted), Ordering::Relaxed);
-        self.counts.in_flight.fetch_sub(1, Ordering::Relaxed);
+        *under_way.is_posted |= may_have_arrived(&result);
+        drop(under_way);
         if reach(&result) == Reach::Sent {
             self.counts.bytes_sent.fetch_add(body.bytes.len() as u64, Ordering::Relaxed);
         }
@@ -190,9 +186,7 @@ impl Uploader {
     }
 
     fn count_refusal(&self, result: &Result<Response, Failure>) {
-        let outcome =
-            result.as_ref().map_or_else(|failure| Some(failure.outcome), Response::outcome);
-        if outcome == Some(Outcome::RefusedForNow) {
+        if outcome(result) == Some(Outcome::RefusedForNow) {
             self.counts.refused.fetch_add(1, Ordering::Relaxed);
         }
     }
@@ -250,14 +244,31 @@ impl Uploader {
     }
 }
 
+/// An attempt. Its end is counted, by a panic, too: then its frame is the one that the message is about.
+struct UnderWay<'a> {
+    counts: &'a Counts,
+    is_posted: &'a mut bool,
+}
+
+impl Drop for UnderWay<'_> {
+    fn drop(&mut self) {
+        self.counts.posted.fetch_sub(u64::from(!*self.is_posted), Ordering::Relaxed);
+        self.counts.in_flight.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+/// `None` for success.
+fn outcome(result: &Result<Response, Failure>) -> Option<Outcome> {
+    result.as_ref().map_or_else(|failure| Some(failure.outcome), Response::outcome)
+}
+
 fn reach(result: &Result<Response, Failure>) -> Reach {
     result.as_ref().map_or_else(|failure| failure.reach, |_| Reach::Sent)
 }
 
 /// Whether the server may have taken the frame.
 fn may_have_arrived(result: &Result<Response, Failure>) -> bool {
-    let outcome = result.as_ref().map_or_else(|failure| Some(failure.outcome), Response::outcome);
-    reach(result) == Reach::Sent && outcome != Some(Outcome::RefusedForNow)
+    reach(result) == Reach::Sent && outcome(result) != Some(Outcome::RefusedForNow)
 }
 
 /// Whether no frame can be sent any more.

@@ -396,6 +396,9 @@ fn with_a_panic(jobs: usize) {
         }
     }
     assert!(run.next().is_none());
+    // The lost frame is the one that its message is about, and none of the others that will be posted again.
+    assert_eq!(run.counts.in_flight.load(SeqCst), 0);
+    assert_eq!(run.counts.posted.load(SeqCst), FRAMES - 1);
 }
 
 #[test]

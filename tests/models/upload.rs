@@ -30,7 +30,7 @@ pub fn failed(outcome: Outcome) -> Answer {
         Outcome::NeverSent | Outcome::NoRoom => Reach::Unsent,
         _ => Reach::Sent,
     };
-    Err(Failure { outcome, reach, cause: String::new() })
+    Err(Failure { outcome, reach, cause: String::new(), retry_after: None })
 }
 
 /// Something after which the frame is sent again.

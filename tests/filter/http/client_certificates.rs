@@ -3,7 +3,7 @@
 use crate::support::daemon::{Nginx, curl, openssl};
 use crate::support::engine::Engine::Kept;
 use crate::support::folder::Folder;
-use crate::support::program::{Run, run_command};
+use crate::support::program::{Run, Running, run_command};
 
 /// A server that is an authority, clients' certificates by it, and their keys in every form.
 const MADE: &str = "
@@ -33,11 +33,13 @@ fn made(name: &str) -> Option<Folder> {
     Some(folder)
 }
 
+/// It closes instead of an answer to /1.
 fn nginx(folder: &Folder, verify: &str) -> Option<Nginx> {
     let at = folder.path().display();
     let settings = format!(
         "ssl_certificate {at}/server.pem; ssl_certificate_key {at}/server.key;
          ssl_client_certificate {at}/server.pem; ssl_verify_client {verify};
+         if ($uri = /1) {{ return 444; }}
          return 200 \"$ssl_client_verify $ssl_client_s_dn\";"
     );
     Nginx::start(folder, &settings)
@@ -89,8 +91,24 @@ fn a_server_that_wants_a_certificate_and_gets_none_is_a_failure_that_says_so() {
     assert!(!of_curl);
     // One that can do without is content.
     let Some(server) = nginx(&folder, "optional") else { return };
-    let run = post(&folder, &[], &format!("https://localhost:{}/", server.port));
-    assert_eq!(run.ok().lines(), ["NONE "]);
+    let url = format!("https://localhost:{}/", server.port);
+    assert_eq!(post(&folder, &[], &url).ok().lines(), ["NONE "]);
+    // And if it then fails, that is not why.
+    let options = ["-s", "1x1", "--retry", "0", "--keep-going", "--cacert", "server.pem"];
+    let mut command = Kept.command(&[&options[..], &[&format!("{url}{{{{n}}}}")]].concat());
+    command.current_dir(folder.path());
+    let mut program = Running::start(command);
+    program.write(&[0; 6]);
+    assert_eq!([program.line(), program.line()], ["NONE ", ""]);
+    drop(server);
+    program.write(&[0; 3]);
+    let run = program.finish();
+    assert_eq!(run.status, Some(1));
+    assert!(
+        run.stderr.contains("frame 2") && !run.stderr.contains("certificate"),
+        "{}",
+        run.stderr
+    );
 }
 
 #[test]

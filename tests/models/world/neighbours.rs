@@ -89,6 +89,7 @@ pub mod http {
         pub outcome: Outcome,
         pub reach: Reach,
         pub cause: String,
+        pub retry_after: Option<String>,
     }
 
     /// 200 or 503. The body is the number of the frame.
