@@ -32,7 +32,7 @@ pub fn read(option: &str, place: &str, path: &Path) -> Result<Vec<u8>> {
     let is_in_limit = bytes.len() as u64 <= MAX_FILE_BYTES;
     ensure!(is_in_limit, "{name}: over the limit of {MAX_FILE_BYTES} bytes");
     // It is parsed into pieces of its own, and kept as a secret.
-    memory::pledge(3 * bytes.len()).map_err(|error| anyhow!("{name}: {error}"))?;
+    memory::room_for(3 * bytes.len()).map_err(|error| anyhow!("{name}: {error}"))?;
     Ok(bytes)
 }
 

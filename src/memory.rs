@@ -1,8 +1,8 @@
 //! Memory under a limit of the process (`ulimit -v`, `ulimit -d`).
 //!
 //! A `Vec` that can't grow ends the process, and so does a thread that finds no memory as it starts. So all that
-//! the input or the server makes large, and each thread, gets its memory here, and may be refused. Whoever gets
-//! it leaves `SPARE` bytes, from which all that is small is taken.
+//! the input or the server makes large, and each thread, gets its memory here, and may be refused. `SPARE`
+//! bytes are always left, for all that is small.
 //!
 //! Crates allocate by themselves: a pledge sets memory aside for them. Without a limit nothing is counted: an
 //! allocation then fails only if the system can't ever have so much.
@@ -76,7 +76,12 @@ impl Drop for Pledge {
 /// Whether there is memory for what comes before the first thread: options, certificates, buffers.
 pub fn enough_to_start() -> Result<(), NoMemory> {
     const START_BYTES: usize = 4 << 20;
-    check(START_BYTES, 0)
+    room_for(START_BYTES)
+}
+
+/// Whether there is memory for this many bytes now.
+pub fn room_for(bytes: usize) -> Result<(), NoMemory> {
+    check(bytes, *pledged())
 }
 
 /// Sets this many bytes aside for a crate that allocates by itself.

@@ -64,7 +64,7 @@ pub fn say_anyway(message: impl Display) {
     write(&format!("{wipe}pngpost: {message}\n"));
 }
 
-/// Draws the progress line over the one before. The cursor stays at its begin, so that another program's text
+/// Draws the progress line over the one before. The cursor stays at its beginning, so that another program's text
 /// overwrites it.
 pub fn draw_progress(text: &str) {
     let mut stands = progress_stands();

@@ -19,7 +19,7 @@ use crate::messages::{self, count_of};
 /// The time between two redraws.
 const PAUSE: Duration = Duration::from_millis(200);
 
-/// As many pauses are a second.
+/// The pauses of a second.
 const PAUSES: usize = 5;
 
 /// The width of a terminal that does not tell its own.
@@ -91,7 +91,7 @@ impl Limit {
 /// How far the lines of the last second are behind their frames.
 #[derive(Default)]
 pub struct Behind {
-    /// The most microseconds, and one more, of the lines in each of the latest pauses; 0: no line.
+    /// For each of the last pauses: how many microseconds a line was behind at most, plus one; 0 without a line.
     most: [AtomicU64; PAUSES],
     /// The place of the pause that goes on.
     now: AtomicUsize,

@@ -90,7 +90,7 @@ fn meaning(option: &str) -> Option<&'static str> {
     HABITS.iter().find(|(options, _)| options.contains(&option)).map(|&(_, meaning)| meaning)
 }
 
-/// Our option that this is the begin of, or that it differs from by two letters at most.
+/// Our option that begins so, or that differs by two letters at most.
 fn near(long: &str) -> Option<&'static str> {
     let long = long.to_ascii_lowercase().replace('_', "-");
     let ours = || OPTIONS.iter().map(|option| option.long);

@@ -96,39 +96,35 @@ pub fn parse_rate(value: &OsStr) -> Result<Duration> {
 }
 
 pub fn parse_json(value: &OsStr) -> Result<JsonArg> {
-    match value.as_bytes().split_first() {
-        Some((b'@', b"" | b"-")) => {
-            bail!("--json: @FILE takes a file's name; standard input is for the frames")
-        }
-        Some((b'@', file)) => Ok(JsonArg::File(PathBuf::from(OsStr::from_bytes(file)))),
-        _ => Ok(JsonArg::Text(value.as_bytes().to_vec())),
-    }
+    Ok(match file_named("json", value)? {
+        Some(file) => JsonArg::File(file),
+        None => JsonArg::Text(value.as_bytes().to_vec()),
+    })
 }
 
 pub fn parse_header(value: &OsStr) -> Result<HeaderArg> {
-    let line = value.as_bytes();
-    match line.split_first() {
-        Some((b'@', b"" | b"-")) => {
-            bail!("--header: @FILE takes a file's name; standard input is for the frames")
-        }
-        Some((b'@', file)) => return Ok(HeaderArg::File(PathBuf::from(OsStr::from_bytes(file)))),
-        _ => {}
+    if let Some(file) = file_named("header", value)? {
+        return Ok(HeaderArg::File(file));
     }
-    let rule = HeaderRule::parse_template(line).map_err(|why| anyhow!("--header: {why}"))?;
-    Ok(HeaderArg::Rule(rule))
+    let rule = HeaderRule::parse_template(value.as_bytes());
+    Ok(HeaderArg::Rule(rule.map_err(|why| anyhow!("--header: {why}"))?))
 }
 
 pub fn parse_user(value: &OsStr) -> Result<UserArg> {
-    match value.as_bytes().split_first() {
-        Some((b'@', b"" | b"-")) => {
-            bail!("--user: @FILE takes a file's name; standard input is for the frames")
-        }
-        Some((b'@', file)) => Ok(UserArg::File(PathBuf::from(OsStr::from_bytes(file)))),
-        _ => {
-            let user = UserInfo::parse(value.as_bytes()).map_err(|why| anyhow!("--user: {why}"))?;
-            Ok(UserArg::UserInfo(user))
-        }
+    if let Some(file) = file_named("user", value)? {
+        return Ok(UserArg::File(file));
     }
+    let user = UserInfo::parse(value.as_bytes()).map_err(|why| anyhow!("--user: {why}"))?;
+    Ok(UserArg::UserInfo(user))
+}
+
+/// The file of `@FILE`; `None` for another value.
+fn file_named(long: &str, value: &OsStr) -> Result<Option<PathBuf>> {
+    let Some(name) = value.as_bytes().strip_prefix(b"@") else { return Ok(None) };
+    if matches!(name, b"" | b"-") {
+        bail!("--{long}: @FILE takes a file's name; standard input is for the frames");
+    }
+    Ok(Some(PathBuf::from(OsStr::from_bytes(name))))
 }
 
 pub fn parse_method(long: &str, value: &OsStr) -> Result<String> {

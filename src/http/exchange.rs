@@ -291,7 +291,7 @@ mod tests {
         if closes {
             far.shutdown(Shutdown::Write).unwrap();
         }
-        // Whoever waits for more than there is fails here.
+        // Waiting for more than there is fails here.
         let deadline = Deadline::after(Duration::from_secs(5), MAX_TIME);
         let mut connection = Connection::over(Wire::Plain(Socket::new(near.into(), deadline)));
         exchange(&mut connection, request(), origin, b"PNG")

@@ -32,6 +32,9 @@ pub use reply::Response;
 pub use route::Route;
 pub use tls::{Identity, Tls, certificates, private_key};
 
+/// Our name in requests, to servers and to proxies.
+pub const USER_AGENT: &str = concat!("pngpost/", env!("CARGO_PKG_VERSION"));
+
 /// How requests are sent. All jobs share it.
 pub enum Client {
     /// On connections that are kept.

@@ -5,12 +5,11 @@ use std::io::{self, ErrorKind};
 use ureq_proto::client::MAX_RESPONSE_HEADERS;
 use ureq_proto::parser::try_parse_response;
 
+use super::USER_AGENT;
 use super::connection::{Connection, Outgoing};
 use super::outcome::Denied;
 use super::reply::{MAX_HEADER_BYTES, malformed, refused};
 use super::wire::Wire;
-
-const USER_AGENT: &str = concat!("pngpost/", env!("CARGO_PKG_VERSION"));
 
 /// Opens a tunnel to `target`, `HOST:PORT`, over a wire to the proxy.
 pub fn open(wire: Wire, target: &str, authorization: Option<&str>) -> io::Result<Wire> {

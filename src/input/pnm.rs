@@ -33,7 +33,8 @@ pub fn read<R: Read>(
     Ok(Content::Pixels { size, layout })
 }
 
-/// The name of the images that begin with this, if it is a whole header with a size that may be: no chance.
+/// The kind of image whose whole header, with a possible size, stands at the beginning of `bytes`. Headerless frames
+/// do not begin so by chance.
 pub fn kind_of_header(bytes: &[u8]) -> Option<&'static str> {
     let [b'P', kind, rest @ ..] = bytes else { return None };
     let name = match kind {

@@ -38,7 +38,9 @@ impl RawFrames {
     ) -> Result<Option<Content>, Cause> {
         let read = source.samples(bytes, self.frame_bytes);
         let got = bytes.len().min(usize::try_from(source.taken()).unwrap_or(usize::MAX));
-        if let Some(why) = why_not_headerless(&bytes[..got]).filter(|_| number == 0) {
+        if number == 0
+            && let Some(why) = why_not_headerless(&bytes[..got])
+        {
             return malformed(why);
         }
         match read {

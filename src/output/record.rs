@@ -29,7 +29,8 @@ pub fn line(
     let seconds = elapsed.as_secs_f64();
     let behind = behind.map_or("null".to_owned(), |behind| format!("{:.6}", behind.as_secs_f64()));
     let mut line = Vec::new();
-    let most = match result.map(|response| (&response.body, str::from_utf8(&response.body))) {
+    let content = result.map(|response| (&response.body, str::from_utf8(&response.body)));
+    let most = match content {
         Ok((_, Ok(text))) => most_bytes(text),
         Ok((bytes, Err(_))) => bytes.len().div_ceil(3) * 4,
         Err(error) => most_bytes(error),
@@ -42,7 +43,7 @@ pub fn line(
         )
         .as_bytes(),
     );
-    match result.map(|response| (&response.body, str::from_utf8(&response.body))) {
+    match content {
         Ok((_, Ok(text))) => member("body", text, &mut line)?,
         Ok((bytes, Err(_))) => {
             line.extend_from_slice(b"\"body_b64\":\"");

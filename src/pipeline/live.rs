@@ -150,7 +150,7 @@ impl Iterator for LiveAnswers {
             Some(Fetched::Answer(answer)) => Some(Ok(answer)),
             Some(Fetched::Dropped(count)) => Some(Ok(Answer::Dropped(count))),
             Some(Fetched::Lost) => Some(Err(Lost)),
-            // A run that is cut off ends with this, and one that is complete with nothing.
+            // Only a run that was cut off ends with `NotWanted`.
             None if self.live.is_cut_off() && !self.is_over => {
                 self.is_over = true;
                 Some(Ok(Answer::Unsent(Unsent::NotWanted)))

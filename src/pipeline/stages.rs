@@ -85,7 +85,7 @@ impl Sending {
             return None;
         }
         let Some(encoded) = self.encoded.next() else {
-            // A run that is cut off ends with this, and one that is complete with nothing.
+            // Only a run that was cut off ends with `NotWanted`.
             self.is_over = true;
             return self.encoded.is_cut_off().then_some(Err(Unsent::NotWanted));
         };

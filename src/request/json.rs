@@ -19,7 +19,7 @@ const SAMPLE_IMAGE: &str = "iVBORw0KGgo";
 
 /// Byte order marks, with which editors on some systems begin a file (RFC 8259, 8.1 forbids to send one).
 const MARKS: [(&[u8], &str); 3] = [
-    (b"\xef\xbb\xbf", "without a byte order mark (BOM) at its begin"),
+    (b"\xef\xbb\xbf", "without a byte order mark (BOM) at its beginning"),
     (b"\xff\xfe", "and is given UTF-16"),
     (b"\xfe\xff", "and is given UTF-16"),
 ];

@@ -14,7 +14,7 @@ use crate::args::{Args, BodyArg, FormArg, HeaderArg, JsonArg, UserArg};
 use crate::encode::Encoder;
 use crate::files;
 use crate::headers::{Headers, Source, Sources, User};
-use crate::http::{Client, Kept, Limits, Minreq};
+use crate::http::{Client, Kept, Limits, Minreq, USER_AGENT};
 use crate::input::{Input, Stdin};
 use crate::messages::{Secrets, foreign};
 use crate::output::{Lines, SoFar, Stdout, Telling};
@@ -25,8 +25,6 @@ use crate::request::{Header, HeaderRule, ImagePart, Json, Part, Request, Shape};
 use crate::upload::{Policy, Uploader};
 
 use way::{Way, way};
-
-const USER_AGENT: &str = concat!("pngpost/", env!("CARGO_PKG_VERSION"));
 
 /// The machines of a run, ready to start.
 pub struct Run {

@@ -1,6 +1,6 @@
 //! What has asked the run to stop, and what follows from it.
 //!
-//! No signal and no descriptor is touched here: events come one by one, and whoever hands them over ends the
+//! No signal and no descriptor is touched here: events come one by one, and their caller ends the
 //! process if that is what follows.
 
 use std::sync::Arc;
@@ -11,7 +11,7 @@ use std::time::Duration;
 use crate::ending::{Ending, Signal};
 use crate::pipeline::Halt;
 
-/// How long the end of an input that has none left may take to be read, on a busy machine.
+/// The time that a busy machine may take to read the end of an input without further frames.
 const LAST_READ: Duration = Duration::from_millis(100);
 
 /// What has asked so far.

@@ -221,8 +221,7 @@ impl Count {
     }
 }
 
-// Between -352 and 529.
-#[allow(clippy::cast_possible_truncation)]
+#[expect(clippy::cast_possible_truncation, reason = "it is from -352 to 528")]
 fn step_of(pace: f64) -> i32 {
     (pace.clamp(1e-6, 1e9).ln() / STEP.ln()).round() as i32
 }

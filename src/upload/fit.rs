@@ -38,8 +38,9 @@ const CHANGED: f64 = 3.0;
 
 pub struct Fit {
     attempts: Attempts,
-    /// Those since refusals began to be more than what is explained, and how much more likely that is.
+    /// Attempts since refusals began to exceed the explanation.
     fresh: Attempts,
+    /// The logarithm of how much more likely an excess is.
     excess: f64,
     unlikely: Unlikely,
     explanation: Explanation,

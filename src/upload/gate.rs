@@ -133,7 +133,7 @@ impl Gate {
         started
     }
 
-    /// The attempt is under way. The caller has locked, so whoever has closed the gate knows of it.
+    /// The attempt is under way. The caller has locked, so the closer of the gate knows of it.
     fn let_in(&self, started: Started, is_posted: bool) -> Started {
         self.counts.in_flight.fetch_add(1, Ordering::Relaxed);
         self.counts.posted.fetch_add(u64::from(!is_posted), Ordering::Relaxed);

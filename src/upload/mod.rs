@@ -66,7 +66,7 @@ pub struct Uploader {
     client: Client,
     headers: Headers,
     gate: Gate,
-    /// Whether a frame that may have arrived is not sent again, and others are.
+    /// Whether --retry-all-errors would repeat more than this run does.
     leaves_out: bool,
     keep_going: bool,
     pub counts: Arc<Counts>,
@@ -168,7 +168,7 @@ impl Uploader {
         renewed.unwrap_or(false)
     }
 
-    /// One that the gate has let in. `is_posted`: whether an attempt of this frame may have arrived.
+    /// Makes an attempt that the gate has let in. `is_posted`: whether an attempt of this frame may have arrived.
     fn attempt(
         &self,
         body: &Body,

@@ -22,7 +22,7 @@ pub struct Quota {
     is_renewed: bool,
 }
 
-/// The time from one renewal to the next, or from the begin of the run.
+/// The time from one renewal to the next, or from the run's beginning.
 pub struct Period {
     /// Accepts a second, and how many there were.
     pub pace: f64,

@@ -89,8 +89,8 @@ pub struct Retry<R> {
     /// Numbers from 0 to 1, for jitter.
     random: R,
     totals: Totals,
-    /// Whether the server has ever answered.
-    has_answered: bool,
+    /// Whether there was any response, a refusal too.
+    has_responded: bool,
     /// Rounds of failures since the last answer. Attempts that were under way together count as one round.
     round: u32,
     /// When the last round began: earlier attempts belong to an earlier one.
@@ -111,7 +111,7 @@ impl<R: FnMut() -> f64> Retry<R> {
             policy,
             random,
             totals: Totals::default(),
-            has_answered: false,
+            has_responded: false,
             round: 0,
             round_began: None,
             down_since: None,
@@ -157,7 +157,7 @@ impl<R: FnMut() -> f64> Retry<R> {
 
     /// The server has said something, so it can be reached.
     fn heard(&mut self, now: Instant) {
-        self.has_answered = true;
+        self.has_responded = true;
         if self.round > 0 {
             (self.round, self.round_began, self.pause_end) = (0, Some(now), None);
         }
@@ -182,7 +182,7 @@ impl<R: FnMut() -> f64> Retry<R> {
                 (&mut tries.refused, Some(REFUSALS))
             }
             Outcome::Unknown => (&mut tries.unknown, Some(FEW)),
-            _ => (&mut tries.never_sent, Some(FEW).filter(|_| !self.has_answered)),
+            _ => (&mut tries.never_sent, Some(FEW).filter(|_| !self.has_responded)),
         };
         *count += 1;
         match self.policy.retries {
@@ -211,7 +211,7 @@ impl<R: FnMut() -> f64> Retry<R> {
         now: Instant,
     ) -> Next {
         let down_since = *self.down_since.get_or_insert(now);
-        self.has_answered |= failed.is_response;
+        self.has_responded |= failed.is_response;
         let not_before = match failed.outcome {
             Outcome::RefusedForNow => self.refused(tries, failed.retry_after, now),
             _ => self.back_off(tries, failed, now),
@@ -271,7 +271,7 @@ impl<R: FnMut() -> f64> Retry<R> {
         None
     }
 
-    /// What of a Retry-After is waited for: one that is far off must not overflow the clock.
+    /// The wait for a Retry-After, cut so that one that is far off does not overflow the clock.
     pub fn bounded(&self, after: Duration) -> Duration {
         after.min(self.policy.max_time.map_or(FAR, |limit| limit * 2 + PAUSE_AT_MOST))
     }
@@ -458,9 +458,9 @@ mod tests {
 
     #[test]
     fn without_a_number_each_cause_has_its_own() {
-        let attempts = |outcome, has_answered: bool| {
+        let attempts = |outcome, has_responded: bool| {
             let mut trial = trial(Policy { all_errors: true, max_time: None, ..own() });
-            if has_answered {
+            if has_responded {
                 trial.retry.answered(trial.now);
             }
             let last = (1..1000).find(|_| {

@@ -54,7 +54,7 @@ impl Room {
     /// An attempt was refused that began as one of `under_way`. Returns whether the room explains it.
     pub fn refused(&mut self, under_way: u32) -> bool {
         match self.size {
-            // One more overtakes another on its way, and the other one is refused.
+            // Of two on their way the later one may arrive first; then the earlier one is refused.
             Some(size) if under_way > size || self.accepted >= TRY_AFTER => {
                 (self.step, self.accepted, self.more) = (1, 0, 0);
                 true

@@ -1,5 +1,5 @@
-//! Which upload starts next, and when. Pure: the clock is passed in. `gate` lives it on threads, and a
-//! simulation lives it without any.
+//! Which upload starts next, and when. Pure: the clock is passed in. `gate` runs it on threads, a simulation
+//! without any.
 //!
 //! Of the frames that are ready the lowest one goes first: its line is due first. One that was refused lets
 //! some others go first. A frame that pauses on its own account is not ready, and holds nobody up.

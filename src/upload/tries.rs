@@ -47,7 +47,7 @@ impl Tries {
         self.is_news
     }
 
-    /// The frame is refused once more: whether others are not, all the while.
+    /// Notes a refusal of the frame, and whether the server takes others meanwhile.
     pub fn look_around(&mut self, totals: &mut Totals) {
         if self.refused == 0 {
             (self.accepted, self.refusals) = (totals.accepted, totals.refusals);

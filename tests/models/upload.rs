@@ -187,7 +187,7 @@ fn pauses_are_drawn_at_random() {
     });
 }
 
-/// Whoever answers is up: the pause of the others is over, whatever it was to be.
+/// A server that answers is up: the pause of the others is over, of any length.
 #[test]
 fn a_frame_that_pauses_goes_as_soon_as_another_one_is_answered() {
     check(|| {

@@ -1,6 +1,6 @@
 //! Runs against models of servers: the real schedule, with its retries and its pace, on a clock that jumps from
 //! one event to the next. Nothing sleeps, so an hour of a run takes a moment.
-
+//!
 //! `server` has the models, `cases` what is asked of runs against them, and `survey` a table of others.
 
 mod cases;

@@ -133,7 +133,7 @@ fn a_server_that_wants_a_certificate_in_the_handshake_is_a_failure_that_says_so(
         let asks = "the server asks for a client certificate and gets none (--cert)";
         assert_eq!(run.status, Some(1));
         assert!(run.stderr.contains(asks), "{}", run.stderr);
-        // Whoever gets none will get none the next time.
+        // A server that gets none will get none the next time.
         assert_eq!(server.connections(), 1, "{}", run.stderr);
         let identity = ["--cert", "both.pem"];
         assert_eq!(post(&folder, &identity, &server.https_url()).ok().lines(), ["taken"]);

@@ -44,7 +44,7 @@ pub struct Differing {
 pub fn judge_each(judge: impl Fn(Range<u64>) -> Vec<Differing> + Sync) {
     let judged = pool::each(&batches(), |numbers| {
         let differing = judge(numbers.clone());
-        // Whoever runs many of them need not wait for the end.
+        // Before the end, which may take an hour.
         for one in &differing {
             eprintln!("{}", one.text());
         }

@@ -65,7 +65,7 @@ fn run(ground: &Ground, cases: &[Case], all: usize) {
     println!("{} runs of {all}", cases.len());
     let runs = pool::each(cases, |case| {
         let run = disturb(ground, case);
-        // Whoever runs all of it need not wait for the table.
+        // Before the table, which may take hours.
         if let Err(why) = &run.result {
             eprintln!("{}: {why}", run.name);
         }
