@@ -10,8 +10,8 @@ use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use anyhow::{Context, Result, anyhow, ensure};
 
 use crate::files;
-use crate::messages::Secrets;
 use crate::request::{Header, HeaderRule, UserInfo};
+use crate::secrets::Secrets;
 
 /// Header lines of the user.
 pub enum Source {

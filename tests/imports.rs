@@ -9,7 +9,7 @@ use std::path::Path;
 
 /// Each folder and file, and its imports. A row names only rows below it. main.rs stands above all, and has
 /// no row.
-const IMPORTS: [(&str, &[&str]); 18] = [
+const IMPORTS: [(&str, &[&str]); 19] = [
     (
         "setup",
         &[
@@ -25,13 +25,14 @@ const IMPORTS: [(&str, &[&str]); 18] = [
             "progress",
             "files",
             "messages",
+            "secrets",
         ],
     ),
     (
         "output",
         &[
             "pipeline", "upload", "http", "request", "input", "progress", "stop", "ending",
-            "memory", "messages",
+            "memory", "messages", "secrets",
         ],
     ),
     ("stop", &["pipeline", "ending", "memory", "messages"]),
@@ -42,7 +43,7 @@ const IMPORTS: [(&str, &[&str]); 18] = [
         &["http", "headers", "request", "encode", "input", "frame", "ending", "messages"],
     ),
     ("http", &["request", "memory", "messages"]),
-    ("headers", &["request", "files", "messages"]),
+    ("headers", &["request", "files", "secrets"]),
     ("args", &["request", "encode", "frame", "messages"]),
     ("request", &["memory"]),
     ("encode", &["frame", "memory"]),
@@ -53,6 +54,7 @@ const IMPORTS: [(&str, &[&str]); 18] = [
     ("files", &["memory", "messages"]),
     ("memory", &[]),
     ("messages", &[]),
+    ("secrets", &[]),
 ];
 
 /// A file's name without `.rs`, and the code in it, without comments.

@@ -3,8 +3,9 @@
 //! A server may repeat in it whatever it was sent, so a message shows scheme and host, and the path only if that is
 //! not the request's own and holds nothing of the request. User-info, query and fragment are never shown.
 
-use crate::messages::{Secrets, foreign, gives_away};
+use crate::messages::foreign;
 use crate::request::Url;
+use crate::secrets::{Secrets, gives_away};
 
 /// The longest path that is shown, in characters.
 const MAX_PATH: usize = 100;

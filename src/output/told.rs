@@ -6,9 +6,9 @@ use std::time::{Duration, Instant};
 
 use super::redirect;
 use crate::http::Response;
-use crate::messages::Secrets;
 use crate::pipeline::Uploaded;
 use crate::request::Request;
+use crate::secrets::Secrets;
 use crate::upload::Upload;
 
 /// The error of a frame in whose place a newer one was taken.

@@ -16,12 +16,13 @@ use crate::files;
 use crate::headers::{Headers, Source, Sources, User};
 use crate::http::{Client, Kept, Limits, Minreq, USER_AGENT};
 use crate::input::{Input, Stdin};
-use crate::messages::{Secrets, foreign};
+use crate::messages::foreign;
 use crate::output::{Lines, SoFar, Stdout, Telling};
 use crate::progress::Counts;
 use crate::rehearsal::Rehearsal;
 use crate::request::template::Template;
 use crate::request::{Header, HeaderRule, ImagePart, Json, Part, Request, Shape};
+use crate::secrets::Secrets;
 use crate::upload::{Policy, Uploader};
 
 use way::{Way, way};

@@ -7,8 +7,9 @@ use anyhow::{Context, Result, anyhow, bail};
 use crate::args::Args;
 use crate::files;
 use crate::http::{self, Identity, Route, Tls, Trust};
-use crate::messages::{Secrets, say};
+use crate::messages::say;
 use crate::request::Proxy;
+use crate::secrets::Secrets;
 
 use super::environment;
 
