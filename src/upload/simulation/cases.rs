@@ -26,6 +26,16 @@ impl Trial {
         if self.takes < 0.1 { 0.0001 } else { 0.02 }
     }
 
+    /// What is asked: the share of the possible that is reached at least, and the share of attempts that is refused at
+    /// most.
+    pub fn asked(&self) -> (f64, f64) {
+        match self.model {
+            Model::Window { .. } => (0.85, 0.05),
+            Model::Leaky { burst: 0.0, .. } => (0.9, 0.1),
+            _ => (0.9, 0.05),
+        }
+    }
+
     pub fn server(&self) -> Server {
         let mut server = Server::new(self.model, self.takes);
         // With one job the time that a request takes is the gap between two.
@@ -108,11 +118,7 @@ fn nearly_all_that_a_server_allows_is_used_and_little_is_refused() {
         let Trial { model, takes, jobs, .. } = trial;
         let name = format!("{model:?}");
         println!("{name:40} {jobs:3} {takes:8} {reached:8.3} {refused:8.3}");
-        let (least, most) = match model {
-            Model::Window { .. } => (0.85, 0.05),
-            Model::Leaky { burst: 0.0, .. } => (0.9, 0.1),
-            _ => (0.9, 0.05),
-        };
+        let (least, most) = trial.asked();
         assert!(reached >= least && refused <= most, "{name} -j {jobs}, {takes} s: {refused}");
         assert_eq!(failed, 0, "{name} -j {jobs}, {takes} s");
     }

@@ -28,9 +28,7 @@ fn is_bad(trial: &Trial) -> bool {
     let of_chance = if let Model::Chance(share) = model { share } else { strays };
     let (least, most) = match model {
         Model::Chance(_) => (0.8, f64::INFINITY),
-        Model::Window { .. } => (0.85, 0.05),
-        Model::Leaky { burst: 0.0, .. } => (0.9, 0.1),
-        _ => (0.9, 0.05),
+        _ => trial.asked(),
     };
     let excess = refused - of_chance;
     let is_bad = reached < least || excess > most || failed > 0;
