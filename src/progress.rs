@@ -161,7 +161,8 @@ fn summary(counts: &Counts, begin: Instant) -> String {
     if refused > 0 {
         let _ = write!(summary, "; {} refused", count_of(refused, "attempt", "attempts"));
     }
-    if let Some(limit) = counts.limit.text() {
+    // A server that has taken nothing was found to take none.
+    if let Some(limit) = counts.limit.text().filter(|_| frames > load(&counts.failed)) {
         let _ = write!(summary, "; the server was found to take {limit}");
     }
     summary

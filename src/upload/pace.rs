@@ -115,13 +115,16 @@ impl Pace {
 
     /// The server has taken the frame.
     pub fn accepted(&mut self, started: &Started, now: Instant) {
-        self.quota.accepted();
+        let is_first = self.quota.accepted();
         self.accepted_in_a_row = self.accepted_in_a_row.saturating_add(1);
         if self.is_open() {
             return;
         }
         self.room.accepted(started.under_way);
         if self.row.is_dark_until(started.at, self.rate()) {
+            if is_first {
+                return self.begin_run(now);
+            }
             self.end_of_dark(started.at, now);
         }
         self.end(started, false, now);
@@ -136,10 +139,16 @@ impl Pace {
         self.accepted_in_a_row = 0;
         self.feedback = (now - started.at).as_secs_f64().max(SLOWEST_FADES * self.feedback);
         self.row.last = Some(now);
-        match wait {
-            Some(wait) if self.is_news(started) => self.wait_for(now + wait, now),
-            Some(_) => {}
-            None => self.end(started, true, now),
+        self.quota.refused();
+        if wait.is_some() && self.quota.is_unknown() {
+            // The time is told, and no pace is known.
+            return;
+        }
+        let keeps_quota = wait.is_some_and(|wait| {
+            self.quota.is_told_anew(started.at, now) && self.keep_quota(now + wait, now)
+        });
+        if !keeps_quota {
+            self.end(started, true, now);
         }
     }
 
@@ -275,14 +284,26 @@ impl Pace {
         }
     }
 
-    /// The server takes frames again at that time.
-    fn wait_for(&mut self, at: Instant, now: Instant) {
+    /// The server has said that it takes frames again at that time. Returns whether that tells its quota, which is kept
+    /// from now on.
+    fn keep_quota(&mut self, at: Instant, now: Instant) -> bool {
         let period = self.quota.renewed(at);
+        if !period.is_of_quota() {
+            return false;
+        }
         self.cut_at = Some(now);
         self.fit.clear();
-        if !period.is_unknown() && self.rate().is_none_or(|rate| CUT * period.pace < rate) {
+        if self.rate().is_none_or(|rate| CUT * period.pace < rate) {
             self.limit = Some(period.limit(now));
         }
+        true
+    }
+
+    /// The server takes frames, and has taken none before: that has told no pace.
+    fn begin_run(&mut self, now: Instant) {
+        let mut quota = std::mem::take(&mut self.quota);
+        quota.renewed(now);
+        *self = Pace { quota, ..Pace::new() };
     }
 
     /// Puts chance to the proof, every now and then: only a limiter takes more of them at half the pace.

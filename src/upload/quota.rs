@@ -1,6 +1,9 @@
 //! A server that takes nothing until its quota is renewed. If it takes an attempt again, the pace is that of all
 //! accepts since the last such time, which is the quota's share of its period (BBR goes by what was delivered,
-//! too). If it has said how long to wait, that time is known at once.
+//! too).
+//!
+//! If it has said how long to wait, that time is known at once. But a Retry-After alone makes no quota: servers send it
+//! with refusals of every kind. A quota lets as many pass in each period.
 
 use std::time::Instant;
 
@@ -14,12 +17,24 @@ pub const SLOWEST: f64 = 1.0 / 6.0;
 /// accident, and the pace is what it was.
 pub const TELLING: u16 = 16;
 
+/// Periods with numbers of accepts that differ by no more than this share have the same.
+const SAME: f64 = 0.1;
+
+/// As many refusals at once are those of a quota that has come to its end under many jobs.
+const HEAP: u64 = 4;
+
 #[derive(Default)]
 pub struct Quota {
     /// Accepts since the run began, or since the server began to take some again.
     accepts: u64,
     since: Option<Instant>,
-    is_renewed: bool,
+    /// Accepts of the period before.
+    before: u64,
+    /// Refusals since then.
+    refusals: u64,
+    /// When the server last said how long to wait.
+    told_at: Option<Instant>,
+    has_accepted: bool,
 }
 
 /// The time from one renewal to the next, or from the run's beginning.
@@ -27,7 +42,8 @@ pub struct Period {
     /// Accepts a second, and how many there were.
     pub pace: f64,
     accepts: u64,
-    is_first: bool,
+    before: u64,
+    refusals: u64,
 }
 
 impl Quota {
@@ -36,8 +52,29 @@ impl Quota {
         self.since.get_or_insert(now);
     }
 
-    pub fn accepted(&mut self) {
+    /// Returns whether it is the first one of the run.
+    pub fn accepted(&mut self) -> bool {
         self.accepts += 1;
+        !std::mem::replace(&mut self.has_accepted, true)
+    }
+
+    pub fn refused(&mut self) {
+        self.refusals += 1;
+    }
+
+    /// The server says now how long to wait, to an attempt that began then. Returns whether it had not said so before:
+    /// attempts that are under way together are all refused.
+    pub fn is_told_anew(&mut self, began: Instant, now: Instant) -> bool {
+        let is_anew = self.told_at.is_none_or(|told_at| began > told_at);
+        if is_anew {
+            self.told_at = Some(now);
+        }
+        is_anew
+    }
+
+    /// Whether the run has begun in a period in which the server takes nothing, and nothing is known of it.
+    pub fn is_unknown(&self) -> bool {
+        !self.has_accepted
     }
 
     /// The server takes frames again at that time. Returns the period that ends then.
@@ -45,15 +82,21 @@ impl Quota {
         let accepts = std::mem::take(&mut self.accepts);
         let since = self.since.replace(at).unwrap_or(at);
         let seconds = at.saturating_duration_since(since).as_secs_f64();
-        let is_first = !std::mem::replace(&mut self.is_renewed, true);
-        Period { pace: (accepts as f64 / seconds.max(1e-3)).max(SLOWEST), accepts, is_first }
+        let before = std::mem::replace(&mut self.before, accepts);
+        let refusals = std::mem::take(&mut self.refusals);
+        let pace = (accepts as f64 / seconds.max(1e-3)).max(SLOWEST);
+        Period { pace, accepts, before, refusals }
     }
 }
 
 impl Period {
-    /// Whether the run began while the quota was used up: then nothing is known of it.
-    pub fn is_unknown(&self) -> bool {
-        self.is_first && self.accepts == 0
+    /// Whether as many were accepted as in the period before, enough to say so, and so many were refused that a pace
+    /// costs less.
+    pub fn is_of_quota(&self) -> bool {
+        let most = self.accepts.max(self.before);
+        self.refusals >= HEAP.max(self.accepts / 20)
+            && self.accepts.min(self.before) >= u64::from(TELLING)
+            && self.accepts.abs_diff(self.before) as f64 <= SAME * most as f64
     }
 
     /// The pace, if so many accepts tell it.
@@ -72,21 +115,46 @@ mod tests {
 
     use std::time::Duration;
 
-    #[test]
-    fn a_run_that_begins_while_a_quota_is_used_up_knows_nothing_of_it_at_first() {
+    const PERIOD: Duration = Duration::from_secs(100);
+
+    /// Periods that end after these accepts, and as many refusals.
+    fn periods(accepts: &[u64], refusals: u64) -> Vec<Period> {
         let mut quota = Quota::default();
-        let now = Instant::now();
-        let minute = Duration::from_secs(60);
+        let mut now = Instant::now();
         quota.begin(now);
-        assert!(quota.renewed(now + minute).is_unknown());
-        (0..30).for_each(|_| quota.accepted());
-        let period = quota.renewed(now + 2 * minute);
-        assert!(!period.is_unknown());
-        assert!((period.pace - 0.5).abs() < 1e-9, "{}", period.pace);
-        let rate = period.limit(now).rate;
-        assert!((rate - 0.45).abs() < 1e-9, "{rate}");
-        let nothing = quota.renewed(now + 3 * minute);
-        assert!(!nothing.is_unknown());
-        assert!((nothing.pace - SLOWEST).abs() < 1e-9, "{}", nothing.pace);
+        let end = |&accepts: &u64| {
+            (0..accepts).for_each(|_| drop(quota.accepted()));
+            (0..refusals).for_each(|_| quota.refused());
+            now += PERIOD;
+            quota.renewed(now)
+        };
+        accepts.iter().map(end).collect()
+    }
+
+    #[test]
+    fn the_pace_is_that_of_the_accepts_in_a_period() {
+        let paces: Vec<_> = periods(&[30, 0, 90], 1).iter().map(|period| period.pace).collect();
+        for (pace, expected) in paces.iter().zip([0.3, SLOWEST, 0.9]) {
+            assert!((pace - expected).abs() < 1e-9, "{pace} {expected}");
+        }
+    }
+
+    #[test]
+    fn periods_are_those_of_a_quota_if_as_many_are_accepted_in_each() {
+        let accepts = [120, 119, 111, 40, 44, 40, 16, 15, 15];
+        let of_quota = |refusals| -> Vec<_> {
+            periods(&accepts, refusals).iter().map(Period::is_of_quota).collect()
+        };
+        assert_eq!(of_quota(6), [false, true, true, false, true, true, false, false, false]);
+        // Fewer refusals cost less than a pace that may be wrong.
+        assert_eq!(of_quota(4), [false, false, false, false, true, true, false, false, false]);
+        assert_eq!(of_quota(3), [false; 9]);
+    }
+
+    #[test]
+    fn nothing_is_known_before_the_first_accept() {
+        let mut quota = Quota::default();
+        assert!(quota.is_unknown());
+        assert!(quota.accepted() && !quota.is_unknown() && !quota.accepted());
     }
 }

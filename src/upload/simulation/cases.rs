@@ -12,13 +12,16 @@ pub struct Trial {
     pub refuses_late: bool,
     pub strays: f64,
     pub stragglers: f64,
+    /// The seconds of a Retry-After that comes with each refusal.
+    pub tells: Option<f64>,
     pub jobs: u64,
     pub seed: u64,
 }
 
 impl Trial {
     pub fn new(model: Model, takes: f64, jobs: u64) -> Self {
-        Trial { model, takes, refuses_late: false, strays: 0.0, stragglers: 0.0, jobs, seed: 0 }
+        let (refuses_late, strays, stragglers, tells, seed) = (false, 0.0, 0.0, None, 0);
+        Trial { model, takes, refuses_late, strays, stragglers, tells, jobs, seed }
     }
 
     /// A tenth of a millisecond as on one machine, or 20 ms as to another town.
@@ -42,6 +45,7 @@ impl Trial {
         server.wavers = self.jobs > 1;
         server.refuses_late = self.refuses_late;
         (server.strays, server.stragglers) = (self.strays, self.stragglers);
+        server.tells = self.tells;
         server.noise.0 ^= self.seed << 20;
         server
     }
@@ -56,7 +60,9 @@ impl Trial {
             Model::UnderWay(limit) => most.min(f64::from(limit) / accept),
             Model::Chance(share) => {
                 let refusal = if self.refuses_late { accept } else { self.round_trip() };
-                self.jobs as f64 / (accept + share / (1.0 - share) * refusal)
+                // All jobs wait for a Retry-After.
+                let wait = self.tells.unwrap_or(0.0) * self.jobs as f64;
+                self.jobs as f64 / (accept + share / (1.0 - share) * (refusal + wait))
             }
         }
     }
@@ -135,6 +141,44 @@ fn refusals_at_random_slow_nothing_down() {
                 assert!(reached >= least, "{share} -j {jobs} {refuses_late}: {reached}");
                 assert_eq!(failed, 0);
             }
+        }
+    }
+}
+
+#[test]
+fn a_retry_after_costs_its_wait_and_tells_no_pace() {
+    let leaky = Model::Leaky { rate: 10.0, burst: 0.0 };
+    for model in [Model::Chance(0.02), Model::Chance(0.05), leaky] {
+        for jobs in [1, 4, 8, 64] {
+            for seed in 0..3 {
+                let tells = Some(1.0);
+                let trial = Trial { tells, seed, ..Trial::new(model, 0.07, jobs) };
+                let reached = trial.run(400.0).rate(100.0, 400.0) / trial.allowed();
+                println!("{model:?} -j {jobs:2}: {reached:.3}");
+                assert!(reached >= 0.75, "{model:?} -j {jobs} seed {seed}: {reached}");
+            }
+        }
+    }
+}
+
+/// A model that is being loaded, or a server that starts.
+#[test]
+fn a_server_that_takes_nothing_at_first_has_told_no_pace() {
+    for seconds in [1.0, 3.0, 20.0] {
+        for jobs in [1, 4, 64] {
+            let trial = Trial::new(Model::Chance(0.0), 0.02, jobs);
+            let mut server = trial.server();
+            server.opens_at = seconds;
+            let mut simulation = Simulation::new(server, trial.round_trip());
+            simulation.run(jobs, u64::MAX, policy(), 0.0);
+            // The rarest attempts are six seconds apart.
+            let from = seconds + 7.0;
+            simulation.go(from + 10.0);
+            let report = &simulation.runs[0].report;
+            let reached = report.rate(from, from + 10.0) / trial.allowed();
+            println!("{seconds} s -j {jobs:2}: {reached:.3}");
+            assert!(reached >= 0.9, "{seconds} s -j {jobs}: {reached}");
+            assert_eq!(report.failed, []);
         }
     }
 }

@@ -40,6 +40,10 @@ pub struct Server {
     pub refuses_late: bool,
     /// The share of attempts that is refused at random, beside what the model refuses.
     pub strays: f64,
+    /// A Retry-After of so many seconds, on every refusal.
+    pub tells: Option<f64>,
+    /// Before this it refuses everything.
+    pub opens_at: f64,
     /// The share of accepted requests that takes two seconds more.
     pub stragglers: f64,
     excess: f64,
@@ -65,6 +69,8 @@ impl Server {
             wavers: false,
             refuses_late: false,
             strays: 0.0,
+            tells: None,
+            opens_at: 0.0,
             stragglers: 0.0,
             excess: 0.0,
             last: f64::NEG_INFINITY,
@@ -79,6 +85,16 @@ impl Server {
     }
 
     pub fn judge(&mut self, now: f64) -> Verdict {
+        match self.judge_silently(now) {
+            Verdict::Refused(None) => Verdict::Refused(self.tells),
+            verdict => verdict,
+        }
+    }
+
+    fn judge_silently(&mut self, now: f64) -> Verdict {
+        if now < self.opens_at {
+            return Verdict::Refused(None);
+        }
         if self.strays > 0.0 && self.noise.next() < self.strays {
             return Verdict::Refused(None);
         }
