@@ -218,27 +218,37 @@ fn below<'a>(error: &'a (dyn Error + 'static)) -> Option<&'a (dyn Error + 'stati
 /// Certificates and versions don't change from one attempt to the next.
 fn is_final_for_tls(error: &rustls::Error) -> bool {
     use rustls::AlertDescription as Alert;
-    matches!(
-        error,
-        rustls::Error::InvalidCertificate(_)
-            | rustls::Error::NoCertificatesPresented
-            | rustls::Error::PeerIncompatible(_)
-            | rustls::Error::UnsupportedNameType
-            | rustls::Error::InvalidCertRevocationList(_)
-            | rustls::Error::AlertReceived(
-                Alert::HandshakeFailure
-                    | Alert::ProtocolVersion
-                    | Alert::InsufficientSecurity
-                    | Alert::UnrecognisedName
-                    | Alert::CertificateRequired,
-            )
-    )
+    speaks_no_tls(error)
+        || matches!(
+            error,
+            rustls::Error::InvalidCertificate(_)
+                | rustls::Error::NoCertificatesPresented
+                | rustls::Error::PeerIncompatible(_)
+                | rustls::Error::UnsupportedNameType
+                | rustls::Error::InvalidCertRevocationList(_)
+                | rustls::Error::AlertReceived(
+                    Alert::HandshakeFailure
+                        | Alert::ProtocolVersion
+                        | Alert::InsufficientSecurity
+                        | Alert::UnrecognisedName
+                        | Alert::CertificateRequired,
+                )
+        )
 }
 
 /// A TLS error in words: rustls describes certificates by the names of its types.
+/// Whether the answer to TLS is of another protocol, as that of a server for http:// is.
+fn speaks_no_tls(error: &rustls::Error) -> bool {
+    matches!(error, rustls::Error::InvalidMessage(rustls::InvalidMessage::InvalidContentType))
+}
+
 fn tls_cause(error: &rustls::Error) -> String {
     use rustls::CertificateError as Bad;
-    let rustls::Error::InvalidCertificate(bad) = error else { return format!("TLS: {error}") };
+    let bad = match error {
+        rustls::Error::InvalidCertificate(bad) => bad,
+        _ if speaks_no_tls(error) => return "no TLS there; http:// is without".to_owned(),
+        _ => return format!("TLS: {error}"),
+    };
     let cause = match bad {
         Bad::Expired | Bad::ExpiredContext { .. } => "has expired".to_owned(),
         Bad::NotValidYet | Bad::NotValidYetContext { .. } => "is not valid yet".to_owned(),
@@ -247,7 +257,7 @@ fn tls_cause(error: &rustls::Error) -> String {
             "is not for this host name".to_owned()
         }
         other if is_ca_in_place_of_server(other) => {
-            "calls itself a CA, and is none that a server may show".to_owned()
+            "calls itself a CA, and is not trusted as it is (--cacert)".to_owned()
         }
         other => format!("is refused: {other}"),
     };

@@ -101,6 +101,9 @@ fn why_not_headerless(bytes: &[u8]) -> Option<String> {
     if unread::is_jpeg(bytes) {
         return Some(format!("begins as a JPEG does, {}", unread::JPEG_ADVICE));
     }
+    if let Some((kind, advice)) = unread::kind(bytes) {
+        return Some(format!("begins as {kind} does, {advice}"));
+    }
     let kind = match bytes {
         _ if bytes.starts_with(&png::SIGNATURE) => "a PNG",
         _ if bytes.starts_with(&npy::MAGIC) => "a .npy file",

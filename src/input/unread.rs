@@ -12,6 +12,28 @@ pub const FARBFELD_ADVICE: &str = "which is not read; 'ff2png' turns it into PNG
 pub const JPEG_ADVICE: &str = "which is not read; 'djpeg' turns it into PPM, and \
      'ffmpeg -f mjpeg -i - -f image2pipe -c:v ppm -' a stream of them";
 
+/// Other kinds of which frames are written by mistake, with the advice; as bytes that no chance makes.
+pub fn kind(bytes: &[u8]) -> Option<(&'static str, &'static str)> {
+    const RAW: &str =
+        "which is not read; ffmpeg writes headerless frames with '-f rawvideo -pix_fmt rgb24'";
+    const CONVERTED: &str = "which is not read; 'convert - png:-' turns it into PNG";
+    match bytes {
+        _ if bytes.starts_with(b"YUV4MPEG2 ") => Some(("Y4M", RAW)),
+        [b'R', b'I', b'F', b'F', _, _, _, _, b'A', b'V', b'I', b' ', ..] => Some(("an AVI", RAW)),
+        [b'R', b'I', b'F', b'F', _, _, _, _, b'W', b'E', b'B', b'P', ..] => {
+            Some(("a WebP", CONVERTED))
+        }
+        _ if bytes.starts_with(b"GIF87a") || bytes.starts_with(b"GIF89a") => {
+            Some(("a GIF", CONVERTED))
+        }
+        // The size of the file, two words that are 0, the place of the pixels, the length of the next header.
+        [b'B', b'M', _, _, _, _, 0, 0, 0, 0, _, _, _, _, 12 | 40 | 108 | 124, 0, 0, 0, ..] => {
+            Some(("a BMP", CONVERTED))
+        }
+        _ => None,
+    }
+}
+
 /// Whether these bytes begin with the header of a JPEG, and not by chance (ITU-T T.81, B.1.1): SOI, then a segment
 /// of an application, of quantization tables or of a comment, then another segment. If the bytes end before that one, the
 /// application must be one that is common.

@@ -160,7 +160,8 @@ impl Uploader {
         let renewed = self.headers.renew(used);
         match &renewed {
             Ok(true) => {
-                say_more(format!("frame {frame}: upload: status 401; a file has new headers"))
+                self.counts.retries.fetch_add(1, Ordering::Relaxed);
+                say_more(format!("frame {frame}: upload: status 401; a file has new headers"));
             }
             Ok(false) => {}
             Err(error) => say(format!("frame {frame}: {}", causes(error))),

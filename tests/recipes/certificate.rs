@@ -32,7 +32,7 @@ pub fn trusted(block: &Block) {
     let url = format!("https://localhost:{port}/");
     assert_lines(&post(&trial, "", &url).ok().lines(), &pictures);
     let run = post(&trial, "--no-http-keep-alive", &url);
-    let is_told = run.stderr.contains("calls itself a CA, and is none that a server may show");
+    let is_told = run.stderr.contains("calls itself a CA, and is not trusted as it is (--cacert)");
     assert!(run.status == Some(1) && is_told, "{}", run.stderr);
 }
 

@@ -63,6 +63,7 @@ fn a_token_that_changes_in_the_middle_of_a_run_fails_no_frame_and_sends_none_twi
     assert!(!run.stderr.contains("token-"), "{}", run.stderr);
     let renewed = "upload: status 401; a file has new headers";
     assert_eq!(run.stderr.matches(renewed).count(), turned_away);
+    assert!(run.stderr.contains(&format!(", {turned_away} retries, ")), "{}", run.stderr);
 }
 
 fn without_a_change_a_401_is_final(engine: Engine) {
