@@ -6,7 +6,7 @@ use crate::support::echo::{answers, echo};
 use crate::support::engine::Engine::Kept;
 use crate::support::engine::{Engine, test_each_engine};
 use crate::support::program::{Run, run_command};
-use crate::support::server::{Request, Server, closing, ok};
+use crate::support::server::{Request, Server, closing, ok, response};
 use crate::support::tls::{Authority, accept, answering};
 use crate::support::{BIG, BIG_BYTES, noise, tiny_frames};
 
@@ -54,11 +54,17 @@ fn a_certificate_that_is_wrong_is_refused_and_never_tried_again(engine: Engine) 
 }
 
 fn a_peer_that_speaks_no_tls_is_a_failure(engine: Engine) {
-    let server = Server::answering(|_, _| ok("plain"));
+    // As a server for http:// answers what it cannot read.
+    let server = Server::scripted(|_, mut connection| {
+        let _ = connection.read(&mut [0; 1024]);
+        let _ = connection.write_all(&response("400 Bad Request", "plain"));
+        let _ = connection.read(&mut [0; 1024]);
+    });
     let url = server.https_url();
     let run = engine.run(&["-s", "1x1", "--retry-delay", "0.001", &url], &[0; 3]);
-    assert_eq!((run.status, run.stdout.as_slice()), (Some(1), &b""[..]));
-    assert!(run.stderr.starts_with("pngpost: frame 0: upload: "), "{}", run.stderr);
+    let place = format!("localhost:{}", server.address.port());
+    run.fails_at_once(&format!("{place}: no TLS there; http:// is without"));
+    assert_eq!(server.connections(), 1);
 }
 
 #[test]
