@@ -183,7 +183,7 @@ const BAD: &[(&[&str], &str)] = &[
     ),
     (
         &["--json", "\u{feff}[\"{{png:b64}}\"]", "URL"],
-        "--json: takes JSON in UTF-8 without a byte order mark (BOM) at its begin",
+        "--json: takes JSON in UTF-8 without a byte order mark (BOM) at its beginning",
     ),
     (
         &["--json", "@-", "URL"],
@@ -245,7 +245,7 @@ fn bad_templates_are_found_before_anything_is_read_and_never_shown() {
 #[test]
 fn a_byte_order_mark_is_named() {
     for (mark, what) in [
-        (&b"\xef\xbb\xbf"[..], "without a byte order mark (BOM) at its begin"),
+        (&b"\xef\xbb\xbf"[..], "without a byte order mark (BOM) at its beginning"),
         (b"\xff\xfe", "and is given UTF-16"),
     ] {
         let name = file("with-mark.json", [mark, b"[\"{{png:b64}}\"]"].concat());
