@@ -7,7 +7,7 @@
 
 use std::fmt::Write as _;
 use std::io::{self, IsTerminal};
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
@@ -36,6 +36,8 @@ pub struct Counts {
     pub limit: Limit,
     /// Attempts under way.
     pub in_flight: AtomicU64,
+    /// Whether nothing starts any more, and the run ends once the attempts under way have ended.
+    pub is_stopping: AtomicBool,
     /// Frames under way or posted: those that the server may have got.
     pub posted: AtomicU64,
     /// Frames that were answered, and frames that have failed. Each frame counts once.
@@ -246,10 +248,11 @@ impl Shared {
         let retries = retries.map(|retries| count_of(retries, "retry", "retries"));
         let behind = behind.map(|behind| format!("{:.2} s behind", behind.as_secs_f64()));
         let in_flight = load(&self.counts.in_flight);
+        let stopping = self.counts.is_stopping.load(Ordering::Relaxed).then_some("stopping: ");
         let rate = rate(load(&self.counts.frames), self.begin.elapsed().as_secs_f64());
         let limit = self.counts.limit.text().map(|limit| format!("limited to {limit}"));
         let fields = [
-            Some(format!("pngpost: {answered} answered")),
+            Some(format!("pngpost: {}{answered} answered", stopping.unwrap_or_default())),
             Some(format!("{in_flight} in flight")),
             Some(format!("{rate:.1} frames/s")),
             behind.clone(),
@@ -263,7 +266,7 @@ impl Shared {
             return long;
         }
         let fields = [
-            Some(format!("{answered} answered")),
+            Some(format!("{}{answered} answered", stopping.unwrap_or_default())),
             dropped(&self.counts),
             Some(format!("{failed} failed")),
             Some(format!("{in_flight} up")),
@@ -327,6 +330,10 @@ mod tests {
         for columns in 0..100 {
             assert!(shared.text(columns, behind).len() < columns.max(1), "{columns}");
         }
+        shared.counts.is_stopping.store(true, Ordering::Relaxed);
+        assert!(shared.text(80, None).starts_with("pngpost: stopping: 1234 answered, "));
+        assert_eq!(shared.text(40, None), "stopping: 1234 answered, 5 failed, 0 up");
+        shared.counts.is_stopping.store(false, Ordering::Relaxed);
         // While the server limits the run.
         shared.counts.limit.set(Some(9.56), None);
         assert_eq!(shared.text(200, None), format!("{long}, limited to 9.6 attempts/s"));

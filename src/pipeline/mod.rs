@@ -103,6 +103,7 @@ impl Halt {
     /// From now on no attempt begins. Returns the number of uploads under way: their answers still come.
     pub fn start_nothing(&self) -> u64 {
         self.uploader.stop();
+        self.uploader.counts.is_stopping.store(true, Ordering::Relaxed);
         self.uploader.counts.in_flight.load(Ordering::Relaxed)
     }
 

@@ -135,6 +135,24 @@ fn the_progress_line_tells_how_far_the_run_is_and_is_gone_at_the_end() {
 }
 
 #[test]
+fn once_it_is_told_to_stop_it_says_so_and_how_many_it_waits_for() {
+    let (server, released) = holding(3, |_| ok("line"));
+    let Some(program) = on_terminal(80, "-j 2", "> /dev/null", 9, &server) else { return };
+    let pid = program_below(program.pid());
+    let is_sent = AtomicBool::new(false);
+    let told = |stream: &[u8]| {
+        let text = Screen::of(stream).text();
+        if text.starts_with("pngpost: 3 answered, 2 in flight, ")
+            && !is_sent.swap(true, Ordering::AcqRel)
+        {
+            send(pid, "SIGINT");
+        }
+        text.starts_with("pngpost: stopping: 3 answered, 2 in flight, ")
+    };
+    watch(program, told, || released.store(true, Ordering::Release));
+}
+
+#[test]
 fn a_frame_without_a_response_is_not_answered() {
     let (server, released) = holding(3, |request| match tiny_number(&request.body) {
         1 => Vec::new(),

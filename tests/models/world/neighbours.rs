@@ -185,6 +185,7 @@ pub mod progress {
         pub refused: real::sync::atomic::AtomicU64,
         pub limit: Limit,
         pub in_flight: AtomicU64,
+        pub is_stopping: real::sync::atomic::AtomicBool,
         pub posted: real::sync::atomic::AtomicU64,
     }
 
