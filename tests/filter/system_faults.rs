@@ -3,12 +3,18 @@
 //! not trace.
 
 use std::fs::File;
+use std::net::{Shutdown, TcpStream};
 use std::process::{Command, Stdio};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use socket2::SockRef;
 
 use crate::support::echo::{answers_as_text, echoing};
 use crate::support::folder::Folder;
 use crate::support::program::{Run, command, run_command};
-use crate::support::{tiny_frames, tracer};
+use crate::support::server::Server;
+use crate::support::{BIG, BIG_BYTES, noise, tiny_frames, tracer};
 
 /// Some frames in a file, so that strace can tell their reads from others, and a file for the lines.
 struct Files(Folder);
@@ -107,6 +113,33 @@ fn a_kept_connection_that_dies_before_anything_is_sent_is_quietly_replaced() {
     let run = files.run("sendmsg:error=ECONNRESET:when=3", None, &arguments).ok();
     assert_eq!(String::from_utf8(run.stdout).unwrap(), answers_as_text(5));
     assert_eq!((server.connections(), server.requests().len()), (2, 5));
+}
+
+/// And not the end of the stream, or the reset, that follows.
+#[test]
+fn sending_that_fails_is_the_reason_why_there_is_no_response() {
+    if !tracer::works() {
+        return;
+    }
+    for resets in [false, true] {
+        let held = Arc::<Mutex<Vec<TcpStream>>>::default();
+        let holds = Arc::clone(&held);
+        let server = Server::scripted(move |_, connection| {
+            // The body is not read.
+            let _ = connection.peek(&mut [0]);
+            if resets {
+                SockRef::from(&connection).set_linger(Some(Duration::ZERO)).unwrap();
+            } else {
+                connection.shutdown(Shutdown::Write).unwrap();
+                holds.lock().unwrap().push(connection);
+            }
+        });
+        let files = Files::new(&format!("broken-pipe-{resets}"), &noise(1, BIG_BYTES));
+        let url = server.url();
+        let arguments = [&BIG[..], &["--raw", &url]].concat();
+        let run = files.run("sendmsg:error=EPIPE:when=2", None, &arguments);
+        run.fails_in_doubt(&format!("{}: broken pipe", server.address));
+    }
 }
 
 #[test]

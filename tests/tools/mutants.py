@@ -47,7 +47,7 @@ AREAS = {
     "reply": ("http/reply.rs", ["unit http::", "http::responses http::heads", "http::cuts http::client_certificates",
                                 "http::limits"]),
     "exchange": ("http/exchange.rs", ["unit http::", "http::responses http::heads http::connections", "http::early",
-                                      "http::cuts", "http::limits http::proxies"]),
+                                      "http::cuts", "http::limits http::proxies", "system_faults::"]),
     "kept": ("http/kept.rs http/pool.rs", ["models pool::", "http::connections http::responses",
                                            "dry_run:: http::sockets http::heads", "http::client_certificates",
                                            "http::cuts", "http::proxies", "system_faults:: usage::"]),
