@@ -253,6 +253,12 @@ fn a_url_of_65534_bytes_is_sent_and_a_longer_one_is_bad_usage() {
     }
 }
 
+#[test]
+fn a_header_whose_name_is_too_long_to_be_sent_is_bad_usage() {
+    let header = format!("{}: x", "a".repeat(70_000));
+    run(&["-s", "1x1", "-H", &header, URL], &[0; 3]).fails(2, "--header: invalid HTTP header name");
+}
+
 /// Each option that takes a file, given standard input in one of its names.
 #[test]
 fn a_file_that_is_standard_input_takes_no_frames_away() {
