@@ -281,6 +281,14 @@ mod tests {
         }
     }
 
+    #[test]
+    fn an_error_of_tls_is_told_as_what_it_is() {
+        let other = rustls::Error::InvalidMessage(rustls::InvalidMessage::InvalidContentType);
+        assert_eq!(text(&wrapped(other)), "no TLS there; http:// is without");
+        let told = text(&wrapped(rustls::Error::DecryptError));
+        assert!(told.starts_with("TLS: cannot decrypt"), "{told}");
+    }
+
     /// The error inside of others, as the crates hand them on.
     fn wrapped(error: impl Error + Send + Sync + 'static) -> io::Error {
         io::Error::other(io::Error::new(ErrorKind::InvalidData, error))

@@ -226,6 +226,33 @@ mod tests {
     }
 
     #[test]
+    fn a_read_that_is_interrupted_is_done_again() {
+        struct Interrupted<'a>(bool, &'a [u8]);
+        impl Read for Interrupted<'_> {
+            fn read(&mut self, bytes: &mut [u8]) -> io::Result<usize> {
+                match std::mem::replace(&mut self.0, false) {
+                    true => Err(ErrorKind::Interrupted.into()),
+                    false => self.1.read(bytes),
+                }
+            }
+        }
+        let mut bytes = Vec::new();
+        read_to_end(Interrupted(true, b"good"), &mut bytes).unwrap();
+        assert_eq!(bytes, b"good");
+    }
+
+    #[test]
+    fn a_body_that_grows_gets_room_for_twice_as_many_bytes() {
+        let room = |more| {
+            let mut body = Vec::with_capacity(10);
+            body.extend_from_slice(b"12345678");
+            make_room(&mut body, more).unwrap();
+            body.capacity()
+        };
+        assert_eq!([0, 2, 3, 8, 9, 100].map(room), [10, 10, 16, 16, 17, 108]);
+    }
+
+    #[test]
     fn a_status_of_2xx_is_success_and_another_says_why_it_is_none() {
         let response = |status, lacks_certificate| Response {
             lacks_certificate,

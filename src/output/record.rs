@@ -85,18 +85,36 @@ mod tests {
     const ELAPSED: Duration = Duration::from_micros(12_345);
     const BEHIND: Duration = Duration::from_micros(34_567);
 
+    fn empty() -> Response {
+        let (location, retry_after, body) = (None, None, Vec::new());
+        Response { status: 404, location, retry_after, lacks_certificate: false, body }
+    }
+
     fn record(result: Result<&[u8], &str>) -> String {
-        let response = |body: &[u8]| Response {
-            status: 404,
-            location: None,
-            retry_after: None,
-            lacks_certificate: false,
-            body: body.to_vec(),
-        };
+        let response = |body: &[u8]| Response { body: body.to_vec(), ..empty() };
         let response = result.map(response);
         let line =
             line(7, 2, ELAPSED, Some(BEHIND), response.as_ref().map_err(|error| *error)).unwrap();
         String::from_utf8(line).unwrap()
+    }
+
+    /// Or it would have to grow, without asking whether there is memory.
+    #[test]
+    fn the_room_for_a_line_is_made_at_once() {
+        let capacity = |result: Result<&[u8], &str>| {
+            let response = |body: &[u8]| Response { body: body.to_vec(), ..empty() };
+            let response = result.map(response);
+            let result = response.as_ref().map_err(|error| *error);
+            line(7, 2, ELAPSED, Some(BEHIND), result).unwrap().capacity()
+        };
+        for (character, most) in
+            [("a", 1), (" ", 1), ("\x1f", 6), ("\"", 6), ("\\", 6), ("\u{2028}", 8)]
+        {
+            let text = character.repeat(1000);
+            assert_eq!(capacity(Ok(text.as_bytes())), 1000 * most + 2 + 128, "{character:?}");
+            assert_eq!(capacity(Err(&text)), 1000 * most + 2 + 128, "{character:?}");
+        }
+        assert_eq!(capacity(Ok(&[0xff; 1000])), 1336 + 128);
     }
 
     #[test]

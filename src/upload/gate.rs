@@ -271,6 +271,29 @@ mod tests {
     }
 
     #[test]
+    fn a_start_that_is_given_back_was_none() {
+        let gate = gate(Duration::ZERO);
+        let under_way = || {
+            let counts = [&gate.counts.in_flight, &gate.counts.posted];
+            counts.map(|count| count.load(Ordering::Relaxed))
+        };
+        let started = gate.start_at_once(0).unwrap();
+        assert_eq!(under_way(), [1, 1]);
+        gate.give_back(&started);
+        assert_eq!(under_way(), [0, 0]);
+    }
+
+    #[test]
+    fn a_gate_that_is_closed_for_all_is_not_closed_by_a_frame() {
+        let gate = gate(Duration::ZERO);
+        assert!(!gate.is_closed_by_a_frame());
+        gate.close_from(3);
+        assert!(gate.is_closed_by_a_frame());
+        gate.close_from(0);
+        assert!(!gate.is_closed_by_a_frame());
+    }
+
+    #[test]
     fn a_frame_that_is_not_wanted_any_more_takes_no_start() {
         let gate = gate(Duration::from_secs(3600));
         assert!(gate.wait(0, None, false).is_some());

@@ -43,7 +43,7 @@ AREAS = {
     "samples": ("encode/samples.rs", ["unit encode:: --skip the_level --skip every_sample", "unit encode::",
                                       "encode::layouts encode::bad_samples", "input::numpy"]),
     "outcome": ("http/outcome.rs", ["unit http::", "http::responses http::tls http::sockets",
-                                    "http::certificates"]),
+                                    "http::certificates upload::retries"]),
     "reply": ("http/reply.rs", ["unit http::", "http::responses http::heads", "http::cuts http::client_certificates",
                                 "http::limits"]),
     "exchange": ("http/exchange.rs", ["unit http::", "http::responses http::heads http::connections", "http::early",
