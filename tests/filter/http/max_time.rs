@@ -127,10 +127,11 @@ fn uploads_that_hang_are_bounded_and_no_frame_is_lost(engine: Engine) {
     assert!((16..16 + 4).contains(&lines.len()), "{}", lines.len());
     assert!(server.connections() < 16 + 4, "{} uploads", server.connections());
     let (frame, cause) = (lines.len(), "not sent: 16 uploads that timed out still hang");
-    let expected = format!(
-        "pngpost: frame {frame}: upload: {cause}; {frame} lines are out, go on with --skip {frame}"
-    );
-    assert_eq!(last, expected);
+    let begin = format!("pngpost: frame {frame}: upload: {cause}; {frame} lines are out");
+    let end = format!(", go on with --skip {frame}");
+    let again = last.strip_prefix(&begin).and_then(|it| it.strip_suffix(&end)).expect(last);
+    // A later one that began before the bound was reached may be under way.
+    assert!(again.is_empty() || again.ends_with(" will be posted again"), "{last}");
 }
 
 #[test]

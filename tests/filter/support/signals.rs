@@ -114,6 +114,8 @@ pub fn polls(pid: u32) -> bool {
 pub fn program_below(pid: u32) -> u32 {
     let mut found = pid;
     wait_until("the program runs", || {
+        // From above each time: a shell has other children before, which end.
+        found = pid;
         while let Some(child) = only_child(found) {
             found = child;
         }
