@@ -19,6 +19,7 @@ use crate::request::{Proxy, Url, UserInfo};
 
 use super::connection::Connection;
 use super::look_up::LookUp;
+use super::outcome;
 use super::race;
 use super::route::{Route, place, proxy_place};
 use super::socket::Socket;
@@ -199,7 +200,8 @@ fn wire_to(look_up: &LookUp, deadline: Deadline) -> io::Result<Wire> {
 
 fn secured(wire: Wire, secured: Option<&Secured>) -> io::Result<Wire> {
     let Some(Secured { tls, name }) = secured else { return Ok(wire) };
-    wire.secured(tls.session(name.clone()).map_err(io::Error::other)?)
+    let session = tls.session(name.clone()).map_err(io::Error::other)?;
+    wire.secured(session).map_err(outcome::of_handshake)
 }
 
 fn unix_address(path: &Path) -> anyhow::Result<SocketAddrUnix> {

@@ -105,10 +105,8 @@ impl Kept {
     fn unreached(&self, unreached: &Unreached) -> Failure {
         let Unreached { place, error, is_in_handshake } = unreached;
         let cause = format!("{place}: {}", outcome::text(error));
-        match is_in_handshake {
-            true => self.failure(error, false, self.with_certificate(cause)),
-            false => self.failure(error, false, cause),
-        }
+        let cause = if *is_in_handshake { self.with_certificate(cause) } else { cause };
+        self.failure(error, false, cause)
     }
 
     fn failed(&self, error: &io::Error, has_sent: bool) -> Failure {

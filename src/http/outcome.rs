@@ -125,6 +125,28 @@ impl fmt::Display for Denied {
 
 impl Error for Denied {}
 
+/// What a handshake of TLS was answered with is none of TLS, as the answer of a server for http://. After a handshake
+/// the same bytes tell nothing of the frame.
+#[derive(Debug)]
+pub struct NoTls;
+
+impl fmt::Display for NoTls {
+    fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
+        f.write_str("no TLS there; http:// is without")
+    }
+}
+
+impl Error for NoTls {}
+
+/// The error of a handshake.
+pub fn of_handshake(error: io::Error) -> io::Error {
+    use rustls::InvalidMessage::InvalidContentType;
+    match innermost(&error) {
+        Some(rustls::Error::InvalidMessage(InvalidContentType)) => io::Error::other(NoTls),
+        _ => error,
+    }
+}
+
 /// The outcome of an error, if the error itself decides it.
 pub fn of_error(error: &(dyn Error + 'static)) -> Option<Outcome> {
     match innermost::<Coded>(error) {
@@ -144,6 +166,9 @@ pub fn retry_after(error: &(dyn Error + 'static)) -> Option<String> {
 fn is_final(error: &(dyn Error + 'static)) -> bool {
     if let Some(Denied(status)) = innermost(error) {
         return of_status(*status) == Outcome::Refused;
+    }
+    if innermost::<NoTls>(error).is_some() {
+        return true;
     }
     if let Some(error) = innermost::<rustls::Error>(error) {
         return is_final_for_tls(error);
@@ -218,37 +243,27 @@ fn below<'a>(error: &'a (dyn Error + 'static)) -> Option<&'a (dyn Error + 'stati
 /// Certificates and versions don't change from one attempt to the next.
 fn is_final_for_tls(error: &rustls::Error) -> bool {
     use rustls::AlertDescription as Alert;
-    speaks_no_tls(error)
-        || matches!(
-            error,
-            rustls::Error::InvalidCertificate(_)
-                | rustls::Error::NoCertificatesPresented
-                | rustls::Error::PeerIncompatible(_)
-                | rustls::Error::UnsupportedNameType
-                | rustls::Error::InvalidCertRevocationList(_)
-                | rustls::Error::AlertReceived(
-                    Alert::HandshakeFailure
-                        | Alert::ProtocolVersion
-                        | Alert::InsufficientSecurity
-                        | Alert::UnrecognisedName
-                        | Alert::CertificateRequired,
-                )
-        )
+    matches!(
+        error,
+        rustls::Error::InvalidCertificate(_)
+            | rustls::Error::NoCertificatesPresented
+            | rustls::Error::PeerIncompatible(_)
+            | rustls::Error::UnsupportedNameType
+            | rustls::Error::InvalidCertRevocationList(_)
+            | rustls::Error::AlertReceived(
+                Alert::HandshakeFailure
+                    | Alert::ProtocolVersion
+                    | Alert::InsufficientSecurity
+                    | Alert::UnrecognisedName
+                    | Alert::CertificateRequired,
+            )
+    )
 }
 
 /// A TLS error in words: rustls describes certificates by the names of its types.
-/// Whether the answer to TLS is of another protocol, as that of a server for http:// is.
-fn speaks_no_tls(error: &rustls::Error) -> bool {
-    matches!(error, rustls::Error::InvalidMessage(rustls::InvalidMessage::InvalidContentType))
-}
-
 fn tls_cause(error: &rustls::Error) -> String {
     use rustls::CertificateError as Bad;
-    let bad = match error {
-        rustls::Error::InvalidCertificate(bad) => bad,
-        _ if speaks_no_tls(error) => return "no TLS there; http:// is without".to_owned(),
-        _ => return format!("TLS: {error}"),
-    };
+    let rustls::Error::InvalidCertificate(bad) = error else { return format!("TLS: {error}") };
     let cause = match bad {
         Bad::Expired | Bad::ExpiredContext { .. } => "has expired".to_owned(),
         Bad::NotValidYet | Bad::NotValidYetContext { .. } => "is not valid yet".to_owned(),
@@ -284,8 +299,11 @@ mod tests {
     #[test]
     fn an_error_of_tls_is_told_as_what_it_is() {
         let other = rustls::Error::InvalidMessage(rustls::InvalidMessage::InvalidContentType);
-        assert_eq!(text(&wrapped(other)), "no TLS there; http:// is without");
-        let told = text(&wrapped(rustls::Error::DecryptError));
+        assert_eq!(of_error(&wrapped(other.clone())), None);
+        let in_handshake = of_handshake(wrapped(other));
+        assert_eq!(text(&in_handshake), "no TLS there; http:// is without");
+        assert_eq!(of_error(&in_handshake), Some(Outcome::Refused));
+        let told = text(&of_handshake(wrapped(rustls::Error::DecryptError)));
         assert!(told.starts_with("TLS: cannot decrypt"), "{told}");
     }
 

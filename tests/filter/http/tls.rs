@@ -13,6 +13,7 @@ use crate::support::{BIG, BIG_BYTES, noise, tiny_frames};
 test_each_engine! {
     a_certificate_that_is_wrong_is_refused_and_never_tried_again
     a_peer_that_speaks_no_tls_is_a_failure
+    a_frame_may_have_arrived_if_what_comes_behind_it_is_no_tls
 }
 
 /// A run of two frames over TLS against a server with this certificate.
@@ -63,7 +64,35 @@ fn a_peer_that_speaks_no_tls_is_a_failure(engine: Engine) {
     let url = server.https_url();
     let run = engine.run(&["-s", "1x1", "--retry-delay", "0.001", &url], &[0; 3]);
     let place = format!("localhost:{}", server.address.port());
-    run.fails_at_once(&format!("{place}: no TLS there; http:// is without"));
+    if engine == Engine::Kept {
+        run.fails_at_once(&format!("{place}: no TLS there; http:// is without"));
+        assert_eq!(server.connections(), 1);
+        return;
+    }
+    // minreq does not say whether that was in the handshake.
+    assert_eq!((run.status, run.stdout.as_slice()), (Some(1), &b""[..]));
+    assert!(
+        run.stderr.starts_with(&format!("pngpost: frame 0: upload: {place}: ")),
+        "{}",
+        run.stderr
+    );
+}
+
+/// The server has read it.
+fn a_frame_may_have_arrived_if_what_comes_behind_it_is_no_tls(engine: Engine) {
+    let authority = Authority::new("no-more-tls");
+    let config = authority.server("localhost", false);
+    let server = Server::scripted(move |_, connection| {
+        let mut stream = accept(&config, connection);
+        if Request::read(&mut stream).is_some() {
+            let _ = stream.sock.write_all(&response("400 Bad Request", "plain"));
+        }
+    });
+    let url = server.https_url();
+    let run = run_command(authority.trusted_by(engine.command(&["-s", "1x1", &url])), &[0; 3]);
+    let place = format!("localhost:{}", server.address.port());
+    let cause = "TLS: received corrupt message of type InvalidContentType";
+    run.fails_in_doubt(&format!("{place}: {cause}"));
     assert_eq!(server.connections(), 1);
 }
 
