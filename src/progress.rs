@@ -248,11 +248,12 @@ impl Shared {
         let retries = retries.map(|retries| count_of(retries, "retry", "retries"));
         let behind = behind.map(|behind| format!("{:.2} s behind", behind.as_secs_f64()));
         let in_flight = load(&self.counts.in_flight);
-        let stopping = self.counts.is_stopping.load(Ordering::Relaxed).then_some("stopping: ");
+        let is_stopping = self.counts.is_stopping.load(Ordering::Relaxed);
+        let stopping = if is_stopping { "stopping: " } else { "" };
         let rate = rate(load(&self.counts.frames), self.begin.elapsed().as_secs_f64());
         let limit = self.counts.limit.text().map(|limit| format!("limited to {limit}"));
         let fields = [
-            Some(format!("pngpost: {}{answered} answered", stopping.unwrap_or_default())),
+            Some(format!("pngpost: {stopping}{answered} answered")),
             Some(format!("{in_flight} in flight")),
             Some(format!("{rate:.1} frames/s")),
             behind.clone(),
@@ -266,7 +267,7 @@ impl Shared {
             return long;
         }
         let fields = [
-            Some(format!("{}{answered} answered", stopping.unwrap_or_default())),
+            Some(format!("{stopping}{answered} answered")),
             dropped(&self.counts),
             Some(format!("{failed} failed")),
             Some(format!("{in_flight} up")),

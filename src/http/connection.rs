@@ -170,6 +170,7 @@ impl Connection {
         while self.is_sending(outgoing) {
             let sent = match self.send(outgoing) {
                 Err(error) if error.kind() == ErrorKind::WouldBlock => {
+                    // Nobody is told of this deadline: the response stands.
                     let deadline = Deadline::after(REST_IS_WANTED, MAX_TIME);
                     self.wire.socket().wait_for_room(deadline)
                 }

@@ -95,12 +95,6 @@ impl RawFrames {
 
 /// The reason why the stream has headers, if its first frame begins with one. Frames do not begin so by chance.
 fn why_not_headerless(bytes: &[u8]) -> Option<String> {
-    if bytes.starts_with(&unread::FARBFELD) {
-        return Some(format!("begins as farbfeld does, {}", unread::FARBFELD_ADVICE));
-    }
-    if unread::is_jpeg(bytes) {
-        return Some(format!("begins as a JPEG does, {}", unread::JPEG_ADVICE));
-    }
     if let Some((kind, advice)) = unread::kind(bytes) {
         return Some(format!("begins as {kind} does, {advice}"));
     }

@@ -12,12 +12,14 @@ pub const FARBFELD_ADVICE: &str = "which is not read; 'ff2png' turns it into PNG
 pub const JPEG_ADVICE: &str = "which is not read; 'djpeg' turns it into PPM, and \
      'ffmpeg -f mjpeg -i - -f image2pipe -c:v ppm -' a stream of them";
 
-/// Other kinds of which frames are written by mistake, with the advice; as bytes that no chance makes.
+/// The kind whose header stands at the beginning of `bytes`, and not by chance, with the advice.
 pub fn kind(bytes: &[u8]) -> Option<(&'static str, &'static str)> {
     const RAW: &str =
         "which is not read; ffmpeg writes headerless frames with '-f rawvideo -pix_fmt rgb24'";
     const CONVERTED: &str = "which is not read; 'convert - png:-' turns it into PNG";
     match bytes {
+        _ if bytes.starts_with(&FARBFELD) => Some(("farbfeld", FARBFELD_ADVICE)),
+        _ if is_jpeg(bytes) => Some(("a JPEG", JPEG_ADVICE)),
         _ if bytes.starts_with(b"YUV4MPEG2 ") => Some(("Y4M", RAW)),
         [b'R', b'I', b'F', b'F', _, _, _, _, b'A', b'V', b'I', b' ', ..] => Some(("an AVI", RAW)),
         [b'R', b'I', b'F', b'F', _, _, _, _, b'W', b'E', b'B', b'P', ..] => {
@@ -37,7 +39,7 @@ pub fn kind(bytes: &[u8]) -> Option<(&'static str, &'static str)> {
 /// Whether these bytes begin with the header of a JPEG, and not by chance (ITU-T T.81, B.1.1): SOI, then a segment
 /// of an application, of quantization tables or of a comment, then another segment. If the bytes end before that one, the
 /// application must be one that is common.
-pub fn is_jpeg(bytes: &[u8]) -> bool {
+fn is_jpeg(bytes: &[u8]) -> bool {
     let Some(first) = bytes.strip_prefix(&JPEG) else { return false };
     let [0xff, 0xe0..=0xef | 0xdb | 0xfe, high, low, data @ ..] = first else { return false };
     let length = usize::from(u16::from_be_bytes([*high, *low]));

@@ -90,23 +90,20 @@ mod tests {
         Response { status: 404, location, retry_after, lacks_certificate: false, body }
     }
 
-    fn record(result: Result<&[u8], &str>) -> String {
+    fn line_of(result: Result<&[u8], &str>) -> Vec<u8> {
         let response = |body: &[u8]| Response { body: body.to_vec(), ..empty() };
         let response = result.map(response);
-        let line =
-            line(7, 2, ELAPSED, Some(BEHIND), response.as_ref().map_err(|error| *error)).unwrap();
-        String::from_utf8(line).unwrap()
+        line(7, 2, ELAPSED, Some(BEHIND), response.as_ref().map_err(|error| *error)).unwrap()
+    }
+
+    fn record(result: Result<&[u8], &str>) -> String {
+        String::from_utf8(line_of(result)).unwrap()
     }
 
     /// Or it would have to grow, without asking whether there is memory.
     #[test]
     fn the_room_for_a_line_is_made_at_once() {
-        let capacity = |result: Result<&[u8], &str>| {
-            let response = |body: &[u8]| Response { body: body.to_vec(), ..empty() };
-            let response = result.map(response);
-            let result = response.as_ref().map_err(|error| *error);
-            line(7, 2, ELAPSED, Some(BEHIND), result).unwrap().capacity()
-        };
+        let capacity = |result: Result<&[u8], &str>| line_of(result).capacity();
         for (character, most) in
             [("a", 1), (" ", 1), ("\x1f", 6), ("\"", 6), ("\\", 6), ("\u{2028}", 8)]
         {

@@ -366,9 +366,8 @@ mod tests {
         let (sender, goes) = mpsc::channel();
         let refuse = |frame| {
             report(frame, &refused(Some("1")));
-            let (gate, sender) = (Arc::clone(&gate), sender.clone());
+            let (waiter, sender) = (Arc::clone(&gate), sender.clone());
             let before = gate.lock().waiting.len();
-            let waiter = Arc::clone(&gate);
             thread::spawn(move || {
                 let started = waiter.wait(frame, None, false).unwrap();
                 waiter.report(frame, &started, &mut Tries::default(), &accepted());

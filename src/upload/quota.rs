@@ -20,8 +20,10 @@ pub const TELLING: u16 = 16;
 /// Periods with numbers of accepts that differ by no more than this share have the same.
 const SAME: f64 = 0.1;
 
-/// As many refusals at once are those of a quota that has come to its end under many jobs.
+/// As many refusals at once are those of a quota that has come to its end under many jobs; and fewer than one for so
+/// many accepts cost less than a pace that may be wrong.
 const HEAP: u64 = 4;
+const ACCEPTS_TO_ONE: u64 = 20;
 
 #[derive(Default)]
 pub struct Quota {
@@ -30,7 +32,7 @@ pub struct Quota {
     since: Option<Instant>,
     /// Accepts of the period before.
     before: u64,
-    /// Refusals since then.
+    /// Refusals of this period.
     refusals: u64,
     /// When the server last said how long to wait.
     told_at: Option<Instant>,
@@ -94,7 +96,7 @@ impl Period {
     /// costs less.
     pub fn is_of_quota(&self) -> bool {
         let most = self.accepts.max(self.before);
-        self.refusals >= HEAP.max(self.accepts / 20)
+        self.refusals >= HEAP.max(self.accepts / ACCEPTS_TO_ONE)
             && self.accepts.min(self.before) >= u64::from(TELLING)
             && self.accepts.abs_diff(self.before) as f64 <= SAME * most as f64
     }

@@ -7,6 +7,10 @@ use crate::support::posted::post;
 fn images_with_headers_are_not_posted_as_headerless_frames() {
     let jpeg = "a JPEG does, which is not read; 'djpeg' turns it into PPM, and \
                 'ffmpeg -f mjpeg -i - -f image2pipe -c:v ppm -' a stream of them";
+    let raw = "does, which is not read; ffmpeg writes headerless frames with '-f rawvideo -pix_fmt rgb24'";
+    let converted = "does, which is not read; 'convert - png:-' turns it into PNG";
+    let (y4m, avi) = (format!("Y4M {raw}"), format!("an AVI {raw}"));
+    let [webp, gif, bmp] = ["a WebP", "a GIF", "a BMP"].map(|kind| format!("{kind} {converted}"));
     let cases: [(&[u8], &str); 20] = [
         (b"P5 8 8 255\n", "a PGM does; leave --size out"),
         (b"P6\n8 8\n255\n", "a PPM does; leave --size out"),
@@ -30,26 +34,11 @@ fn images_with_headers_are_not_posted_as_headerless_frames() {
         (b"\xff\xd8\xff\xfe\0\x10Lavc59.37.100\0\xff\xdb", jpeg),
         (b"\xff\xd8\xff\xdb\0\x05abc\xff\xc0", jpeg),
         (b"\xff\xd8\xff\xed\0\x02\xff\xdb\0\x43", jpeg),
-        (
-            b"YUV4MPEG2 W8 H8 F25:1\n",
-            "Y4M does, which is not read; ffmpeg writes headerless frames with '-f rawvideo -pix_fmt rgb24'",
-        ),
-        (
-            b"RIFF\x9a\x01\0\0AVI LIST",
-            "an AVI does, which is not read; ffmpeg writes headerless frames with '-f rawvideo -pix_fmt rgb24'",
-        ),
-        (
-            b"RIFF\x9a\x01\0\0WEBPVP8 ",
-            "a WebP does, which is not read; 'convert - png:-' turns it into PNG",
-        ),
-        (
-            b"GIF89a\x08\0\x08\0",
-            "a GIF does, which is not read; 'convert - png:-' turns it into PNG",
-        ),
-        (
-            b"BM\x9a\x01\0\0\0\0\0\0\x36\0\0\0\x28\0\0\0\x08\0\0\0",
-            "a BMP does, which is not read; 'convert - png:-' turns it into PNG",
-        ),
+        (b"YUV4MPEG2 W8 H8 F25:1\n", &y4m),
+        (b"RIFF\x9a\x01\0\0AVI LIST", &avi),
+        (b"RIFF\x9a\x01\0\0WEBPVP8 ", &webp),
+        (b"GIF89a\x08\0\x08\0", &gif),
+        (b"BM\x9a\x01\0\0\0\0\0\0\x36\0\0\0\x28\0\0\0\x08\0\0\0", &bmp),
     ];
     for (header, message) in cases {
         // A whole frame and more, and less than a frame.
