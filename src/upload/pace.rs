@@ -140,14 +140,15 @@ impl Pace {
         self.feedback = (now - started.at).as_secs_f64().max(SLOWEST_FADES * self.feedback);
         self.row.last = Some(now);
         self.quota.refused();
-        if wait.is_some() && self.quota.is_unknown() {
-            // The time is told, and no pace is known.
-            return;
-        }
-        let keeps_quota = wait.is_some_and(|wait| {
-            self.quota.is_told_anew(started.at, now) && self.keep_quota(now + wait, now)
+        // Before the first accept the time is told, and no pace is known.
+        let tells_no_pace = wait.is_some_and(|wait| {
+            self.quota.is_unknown()
+                || self.quota.is_told_anew(started.at, now) && self.keep_quota(now + wait, now)
         });
-        if !keeps_quota {
+        if tells_no_pace {
+            // Left waiting for its end, it would count as accepted.
+            self.recent.forget(started);
+        } else {
             self.end(started, true, now);
         }
     }
@@ -318,5 +319,20 @@ impl Pace {
     /// We have no descriptor or port for more than `under_way` uploads.
     pub fn hold_room(&mut self, under_way: u32) {
         self.room.hold(under_way);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_refusal_that_tells_no_pace_does_not_count_as_accepted_later() {
+        let (mut pace, now, second) = (Pace::new(), Instant::now(), Duration::from_secs(1));
+        let started = pace.start(now, 1, false);
+        pace.refused(&started, now, Some(second));
+        let started = pace.start(now + 2 * second, 1, false);
+        pace.refused(&started, now + 2 * second, None);
+        assert_eq!((pace.fit.accepted(), pace.fit.refused()), (0.0, 1.0));
     }
 }
