@@ -24,6 +24,7 @@ mod frame;
 mod headers;
 mod http;
 mod input;
+mod lock;
 mod memory;
 mod messages;
 mod output;

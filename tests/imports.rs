@@ -9,7 +9,7 @@ use std::path::Path;
 
 /// Each folder and file, and its imports. A row names only rows below it. main.rs stands above all, and has
 /// no row.
-const IMPORTS: [(&str, &[&str]); 19] = [
+const IMPORTS: [(&str, &[&str]); 20] = [
     (
         "setup",
         &[
@@ -36,13 +36,13 @@ const IMPORTS: [(&str, &[&str]); 19] = [
         ],
     ),
     ("stop", &["pipeline", "ending", "memory", "messages"]),
-    ("pipeline", &["upload", "request", "encode", "input", "frame", "memory"]),
+    ("pipeline", &["upload", "request", "encode", "input", "frame", "lock", "memory"]),
     ("upload", &["http", "headers", "request", "progress", "messages"]),
     (
         "rehearsal",
         &["http", "headers", "request", "encode", "input", "frame", "ending", "messages"],
     ),
-    ("http", &["request", "memory", "messages"]),
+    ("http", &["request", "lock", "memory", "messages"]),
     ("headers", &["request", "files", "secrets"]),
     ("args", &["request", "encode", "frame", "messages"]),
     ("request", &["memory"]),
@@ -55,6 +55,7 @@ const IMPORTS: [(&str, &[&str]); 19] = [
     ("memory", &[]),
     ("messages", &[]),
     ("secrets", &[]),
+    ("lock", &[]),
 ];
 
 /// A file's name without `.rs`, and the code in it, without comments.

@@ -3,8 +3,10 @@
 //! A connection is here or with the job that has taken it, so at most one for each job is open. What a
 //! connection is does not matter here: tests/models puts one in its place that counts.
 
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Mutex, MutexGuard};
 use std::time::{Duration, Instant};
+
+use crate::lock::lock;
 
 /// A connection that has been idle for longer is not used again. Servers close idle connections without
 /// notice, the commonest after 2 s (gunicorn) or 5 s (uvicorn, Node.js, Apache). If a request crosses that
@@ -43,7 +45,7 @@ impl<C> Pool<C> {
     }
 
     fn lock(&self) -> MutexGuard<'_, Vec<Idle<C>>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.0)
     }
 }
 

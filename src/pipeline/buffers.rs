@@ -3,7 +3,9 @@
 //!
 //! Keeps at most `limit` buffers. Their contents are garbage.
 
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Mutex, MutexGuard};
+
+use crate::lock::lock;
 
 pub struct Buffers {
     limit: usize,
@@ -28,6 +30,6 @@ impl Buffers {
     }
 
     fn lock(&self) -> MutexGuard<'_, Vec<Vec<u8>>> {
-        self.kept.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.kept)
     }
 }

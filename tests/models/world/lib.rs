@@ -32,6 +32,8 @@ pub use neighbours::{encode, frame, headers, http, input, memory, messages, prog
 
 #[path = "../../../src/ending.rs"]
 pub mod ending;
+#[path = "../../../src/lock.rs"]
+pub mod lock;
 #[path = "../../../src/pipeline/mod.rs"]
 pub mod pipeline;
 #[path = "../../../src/upload/mod.rs"]
