@@ -28,19 +28,21 @@ pub struct Request {
     pub url: Url,
     /// The URL's path and query.
     pub path: Template,
+    /// A form's is without boundary. `None` if the user left the header out.
+    pub content_type: Option<String>,
     pub shape: Shape,
 }
 
-/// The place of the PNG in a body. `content_type` is `None` if the user left the header out.
+/// The place of the PNG in a body.
 pub enum Shape {
-    /// The parts in their order, exactly one of them the frame. `content_type` is without boundary.
-    Multipart { parts: Vec<Part>, content_type: String },
+    /// The parts in their order, exactly one of them the frame.
+    Form(Vec<Part>),
     /// The body is the PNG itself.
-    Raw { content_type: Option<String> },
+    Raw,
     /// The body is JSON with the PNG in it.
-    Json { json: Json, content_type: Option<String> },
+    Json(Json),
     /// The body is the PNG in base64.
-    Base64 { content_type: Option<String> },
+    Base64,
 }
 
 /// One part of a multipart body.
@@ -120,24 +122,22 @@ impl Request {
         room: usize,
     ) -> Result<BegunBody<'_>, NoMemory> {
         bytes.clear();
-        let (content_type, rest) = match &self.shape {
-            Shape::Multipart { parts, content_type } => {
-                let form = Form::begin(parts, frame, room, &mut bytes)?;
-                (Some(content_type.as_str()), Rest::Parts(form))
-            }
-            Shape::Raw { content_type } => {
+        let rest = match &self.shape {
+            Shape::Form(parts) => Rest::Parts(Form::begin(parts, frame, room, &mut bytes)?),
+            Shape::Raw => {
                 memory::reserve(&mut bytes, room)?;
-                (content_type.as_deref(), Rest::Nothing)
+                Rest::Nothing
             }
-            Shape::Json { json, content_type } => {
+            Shape::Json(json) => {
                 json.begin(frame, room, &mut bytes)?;
-                (content_type.as_deref(), Rest::Json(json))
+                Rest::Json(json)
             }
-            Shape::Base64 { content_type } => {
+            Shape::Base64 => {
                 memory::reserve(&mut bytes, json::base64_bytes(room))?;
-                (content_type.as_deref(), Rest::Base64)
+                Rest::Base64
             }
         };
+        let content_type = self.content_type.as_deref();
         Ok(BegunBody { frame, content_type, start: bytes.len(), bytes, rest })
     }
 }
@@ -192,14 +192,12 @@ mod tests {
         ];
         let image = "\"{{png:b64}}\",".repeat(3);
         let json = Json::parse(format!("[{image}{{{{n}}}},{}]", "1".repeat(200)).as_bytes());
-        let multipart =
-            |parts| Shape::Multipart { parts, content_type: "multipart/form-data".to_owned() };
         [
-            multipart(vec![Part::Image(ImagePart::default())]),
-            multipart(parts),
-            Shape::Raw { content_type: None },
-            Shape::Json { json: json.unwrap(), content_type: None },
-            Shape::Base64 { content_type: None },
+            Shape::Form(vec![Part::Image(ImagePart::default())]),
+            Shape::Form(parts),
+            Shape::Raw,
+            Shape::Json(json.unwrap()),
+            Shape::Base64,
         ]
     }
 
@@ -208,7 +206,8 @@ mod tests {
         let (url, _) = Url::parse("http://h/").unwrap();
         for (index, shape) in shapes().into_iter().enumerate() {
             let (method, path) = ("POST".to_owned(), Template::literal("/"));
-            let request = Request { method, url: url.clone(), path, shape };
+            let content_type = Some("multipart/form-data".to_owned());
+            let request = Request { method, url: url.clone(), path, content_type, shape };
             let mut begun = request.begin(u64::MAX, Vec::new(), ROOM).unwrap();
             let room = begun.bytes().capacity();
             begun.bytes().extend_from_slice(&[0; ROOM]);

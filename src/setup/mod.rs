@@ -127,22 +127,23 @@ fn minreq(args: &Args, request: &Arc<Request>) -> Result<Minreq> {
 
 /// `rules`: the header lines of the user, which may say the body's type.
 fn request(args: &Args, rules: &[HeaderRule], secrets: &Secrets) -> Result<Request> {
-    let shape = shape(&args.body, rules)?;
+    let shape = shape(&args.body)?;
+    let content_type = content_type(&shape, rules)?;
     add_secrets(&shape, secrets);
     let path = Template::with_number(args.url.target.as_bytes());
     let path = path.map_err(|why| anyhow!("URL: {why}; '{{{{' itself is %7B%7B"))?;
     let (method, url) = (args.method.clone(), args.url.clone());
-    Ok(Request { method, url, path, shape })
+    Ok(Request { method, url, path, content_type, shape })
 }
 
 fn add_secrets(shape: &Shape, secrets: &Secrets) {
     match shape {
-        Shape::Multipart { parts, .. } => {
+        Shape::Form(parts) => {
             let texts = parts.iter().filter_map(Part::value).flat_map(Template::texts);
             texts.for_each(|text| secrets.add(text));
         }
-        Shape::Json { json, .. } => json.strings().iter().for_each(|s| secrets.add(s.as_bytes())),
-        Shape::Raw { .. } | Shape::Base64 { .. } => {}
+        Shape::Json(json) => json.strings().iter().for_each(|s| secrets.add(s.as_bytes())),
+        Shape::Raw | Shape::Base64 => {}
     }
 }
 
@@ -168,31 +169,37 @@ fn headers(args: &Args, secrets: &Arc<Secrets>) -> Result<Headers> {
     Headers::read(Sources { own, rules: rules.collect(), user }, Arc::clone(secrets))
 }
 
-fn shape(body: &BodyArg, rules: &[HeaderRule]) -> Result<Shape> {
+fn shape(body: &BodyArg) -> Result<Shape> {
+    Ok(match body {
+        BodyArg::Form(form) => Shape::Form(parts(form)?),
+        BodyArg::Raw => Shape::Raw,
+        BodyArg::Json(text) => Shape::Json(json(text)?),
+        BodyArg::Base64 => Shape::Base64,
+    })
+}
+
+/// The body's type: the user's, or else our own. `None` if the user leaves it out.
+fn content_type(shape: &Shape, rules: &[HeaderRule]) -> Result<Option<String>> {
     let mut given = rules.iter().filter(|rule| rule.name().eq_ignore_ascii_case("Content-Type"));
     let rule = given.next();
     ensure!(given.next().is_none(), "--header: Content-Type is given twice");
-    let content_type = |own: &str| match rule {
+    let own = match shape {
+        Shape::Form(_) => "multipart/form-data",
+        Shape::Raw => "image/png",
+        Shape::Json(_) => "application/json",
+        // curl -d sends this type: the documents of servers with such a body say so, and some servers insist.
+        Shape::Base64 => "application/x-www-form-urlencoded",
+    };
+    let content_type = match rule {
         None => Some(own.to_owned()),
         Some(HeaderRule::Send(header)) => Some(header.fill(0)),
         Some(HeaderRule::Omit(_)) => None,
     };
-    Ok(match body {
-        BodyArg::Form(form) => {
-            let content_type = content_type("multipart/form-data").filter(|it| is_multipart(it));
-            let bad = "--header: the Content-Type of a form is multipart/…, without a boundary";
-            let content_type = content_type.ok_or_else(|| anyhow!(bad))?;
-            Shape::Multipart { parts: parts(form)?, content_type }
-        }
-        BodyArg::Raw => Shape::Raw { content_type: content_type("image/png") },
-        BodyArg::Json(text) => {
-            Shape::Json { json: json(text)?, content_type: content_type("application/json") }
-        }
-        // curl -d sends this type: the documents of servers with such a body say so, and some servers insist.
-        BodyArg::Base64 => {
-            Shape::Base64 { content_type: content_type("application/x-www-form-urlencoded") }
-        }
-    })
+    ensure!(
+        !matches!(shape, Shape::Form(_)) || content_type.as_deref().is_some_and(is_multipart),
+        "--header: the Content-Type of a form is multipart/…, without a boundary"
+    );
+    Ok(content_type)
 }
 
 fn json(argument: &JsonArg) -> Result<Json> {
