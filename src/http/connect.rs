@@ -65,8 +65,6 @@ struct Secured {
 pub struct Unreached {
     pub place: String,
     pub error: io::Error,
-    /// Whether it was there, and failed in the handshake of TLS.
-    pub is_in_handshake: bool,
 }
 
 /// An http request to a proxy.
@@ -99,10 +97,7 @@ impl Connector {
     /// A new connection, with TLS if the URL says so.
     pub fn connect(&self, deadline: Deadline) -> Result<Connection, Unreached> {
         let deadline = deadline.sooner(Deadline::after(self.timeout, CONNECT_TIMEOUT));
-        let at = |place: &str, error| {
-            let (place, is_in_handshake) = (place.to_owned(), false);
-            Unreached { place, error, is_in_handshake }
-        };
+        let at = |place: &str, error| Unreached { place: place.to_owned(), error };
         let memory = memory::pledge(CONNECTION_BYTES).map_err(io::Error::from);
         let _memory = memory.map_err(|error| at(&self.server, error))?;
         let wire = match &self.hop {
@@ -118,8 +113,7 @@ impl Connector {
                 proxy.wire(target, deadline).map_err(|error| at(&proxy.name, error))?
             }
         };
-        let wire = secured(wire, self.tls.as_ref())
-            .map_err(|error| Unreached { is_in_handshake: true, ..at(&self.server, error) })?;
+        let wire = secured(wire, self.tls.as_ref()).map_err(|error| at(&self.server, error))?;
         Ok(Connection::over(wire))
     }
 
@@ -149,18 +143,6 @@ impl Connector {
                 Some(AbsoluteForm { proxy: &proxy.name, authorization })
             }
             _ => None,
-        }
-    }
-
-    /// Whether the server has asked for a client's certificate, there was none to show, and that may be why it fails.
-    pub fn lacks_certificate(&self) -> bool {
-        self.tls.as_ref().is_some_and(|secured| secured.tls.lacks_certificate())
-    }
-
-    /// The server has taken a frame.
-    pub fn waive_certificate(&self) {
-        if let Some(secured) = &self.tls {
-            secured.tls.waive_certificate();
         }
     }
 }

@@ -16,7 +16,7 @@ use crate::request::{Body, Header, Request};
 use super::connect::{Connector, Unreached};
 use super::connection::Connection;
 use super::exchange::{self, Exchanged, PROXY_AUTHENTICATION_REQUIRED, exchange};
-use super::outcome::{self, Failure, LACKS_CERTIFICATE, Outcome, Reach};
+use super::outcome::{self, Failure, Outcome, Reach};
 use super::pool::Pool;
 use super::reply::Response;
 use super::route::Route;
@@ -87,11 +87,7 @@ impl Kept {
         if exchanged.is_reusable && is_kept {
             self.idle.put(connection, exchanged.keeps_idle);
         }
-        if exchanged.response.is_success() {
-            self.connector.waive_certificate();
-        }
-        let lacks_certificate = self.connector.lacks_certificate();
-        let response = Response { lacks_certificate, ..exchanged.response };
+        let response = exchanged.response;
         match self.connector.absolute_form() {
             // No server says this (RFC 9110, 15.5.8): it is no answer to the frame.
             Some(form) if response.status == PROXY_AUTHENTICATION_REQUIRED => {
@@ -103,23 +99,12 @@ impl Kept {
     }
 
     fn unreached(&self, unreached: &Unreached) -> Failure {
-        let Unreached { place, error, is_in_handshake } = unreached;
-        let cause = format!("{place}: {}", outcome::text(error));
-        let cause = if *is_in_handshake { self.with_certificate(cause) } else { cause };
-        self.failure(error, false, cause)
+        let Unreached { place, error } = unreached;
+        self.failure(error, false, format!("{place}: {}", outcome::text(error)))
     }
 
     fn failed(&self, error: &io::Error, has_sent: bool) -> Failure {
-        let cause = outcome::text_at(self.connector.peer(), error);
-        self.failure(error, has_sent, self.with_certificate(cause))
-    }
-
-    /// A server that wants a certificate may just hang up.
-    fn with_certificate(&self, cause: String) -> String {
-        match self.connector.lacks_certificate() {
-            true => format!("{cause}; {LACKS_CERTIFICATE}"),
-            false => cause,
-        }
+        self.failure(error, has_sent, outcome::text_at(self.connector.peer(), error))
     }
 
     fn failure(&self, error: &io::Error, has_sent: bool, cause: String) -> Failure {

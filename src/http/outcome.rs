@@ -64,10 +64,6 @@ impl Failure {
     }
 }
 
-/// Stands behind a failure if TLS says so.
-pub const LACKS_CERTIFICATE: &str =
-    "the server asks for a client certificate and gets none (--cert)";
-
 /// How std begins the text of a look-up's error. The resolver's own text follows.
 const LOOK_UP: &str = "failed to lookup address information";
 
@@ -262,8 +258,14 @@ fn is_final_for_tls(error: &rustls::Error) -> bool {
 
 /// A TLS error in words: rustls describes certificates by the names of its types.
 fn tls_cause(error: &rustls::Error) -> String {
-    use rustls::CertificateError as Bad;
-    let rustls::Error::InvalidCertificate(bad) = error else { return format!("TLS: {error}") };
+    use rustls::{AlertDescription as Alert, CertificateError as Bad};
+    let bad = match error {
+        rustls::Error::InvalidCertificate(bad) => bad,
+        rustls::Error::AlertReceived(Alert::CertificateRequired) => {
+            return "the server wants a client certificate (--cert)".to_owned();
+        }
+        error => return format!("TLS: {error}"),
+    };
     let cause = match bad {
         Bad::Expired | Bad::ExpiredContext { .. } => "has expired".to_owned(),
         Bad::NotValidYet | Bad::NotValidYetContext { .. } => "is not valid yet".to_owned(),

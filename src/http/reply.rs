@@ -7,7 +7,7 @@ use std::io::{self, ErrorKind, Read};
 use crate::memory;
 use crate::messages::count_of;
 
-use super::outcome::{self, Coded, LACKS_CERTIFICATE, Outcome};
+use super::outcome::{self, Coded, Outcome};
 
 /// The longest response body that we take.
 pub const MAX_RESPONSE_BYTES: usize = 64 << 20;
@@ -25,8 +25,6 @@ pub struct Response {
     pub location: Option<String>,
     /// When to try again, as the server wrote it.
     pub retry_after: Option<String>,
-    /// Whether the server has asked for a client certificate and got none.
-    pub lacks_certificate: bool,
     pub body: Vec<u8>,
 }
 
@@ -38,13 +36,7 @@ impl Response {
 
     /// The error of a response, for a message.
     pub fn cause(&self) -> String {
-        // 495 and 496 are nginx's.
-        match self.status {
-            400 | 401 | 403 | 495 | 496 if self.lacks_certificate => {
-                format!("status {}; {LACKS_CERTIFICATE}", self.status)
-            }
-            status => format!("status {status}"),
-        }
+        format!("status {}", self.status)
     }
 
     pub fn is_success(&self) -> bool {
@@ -143,7 +135,7 @@ impl Head {
             let coded = Coded { status, codings: codings.join(", "), retry_after };
             return Err(io::Error::new(ErrorKind::InvalidData, coded));
         }
-        Ok(Response { status, location, retry_after, lacks_certificate: false, body })
+        Ok(Response { status, location, retry_after, body })
     }
 }
 
@@ -254,21 +246,16 @@ mod tests {
 
     #[test]
     fn a_status_of_2xx_is_success_and_another_says_why_it_is_none() {
-        let response = |status, lacks_certificate| Response {
-            lacks_certificate,
-            ..head(status, &[]).unwrap().into_response(Vec::new()).unwrap()
-        };
+        let response = |status| head(status, &[]).unwrap().into_response(Vec::new()).unwrap();
         for status in [200, 204, 299] {
-            assert!(response(status, false).is_success());
-            assert_eq!(response(status, false).outcome(), None);
+            assert!(response(status).is_success());
+            assert_eq!(response(status).outcome(), None);
         }
         for status in [300, 404, 599] {
-            assert!(!response(status, true).is_success());
-            assert_eq!(response(status, true).outcome(), Some(Outcome::Refused));
-            assert_eq!(response(status, true).cause(), format!("status {status}"));
+            assert!(!response(status).is_success());
+            assert_eq!(response(status).outcome(), Some(Outcome::Refused));
+            assert_eq!(response(status).cause(), format!("status {status}"));
         }
-        assert_eq!(response(400, false).cause(), "status 400");
-        assert_eq!(response(400, true).cause(), format!("status 400; {LACKS_CERTIFICATE}"));
         for (status, cause) in [
             (100, "interim response 100 in place of a final one"),
             (199, "interim response 199 in place of a final one"),

@@ -1,16 +1,13 @@
 //! TLS as the user wants it: whom to trust, and which certificate to show.
 
-use std::fmt;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 
 use anyhow::{Result, anyhow, bail, ensure};
-use rustls::client::ResolvesClientCert;
 use rustls::crypto::{CryptoProvider, aws_lc_rs};
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
-use rustls::sign::CertifiedKey;
-use rustls::{ClientConfig, ClientConnection, InconsistentKeys, SignatureScheme};
+use rustls::sign::{CertifiedKey, SingleCertAndKey};
+use rustls::{ClientConfig, ClientConnection};
 
 use super::certificates::Trust;
 
@@ -18,16 +15,6 @@ use super::certificates::Trust;
 #[derive(Clone)]
 pub struct Tls {
     config: Arc<ClientConfig>,
-    demand: Arc<Demand>,
-}
-
-/// A server's demand for a certificate of the client.
-#[derive(Default)]
-struct Demand {
-    /// Whether it has asked for one and there was none to show.
-    was_in_vain: AtomicBool,
-    /// Whether it has taken a frame all the same.
-    is_waived: AtomicBool,
 }
 
 /// A certificate of the client, with those of its issuers, and its key.
@@ -38,30 +25,21 @@ impl Tls {
     pub fn new(trust: Trust, identity: Option<Identity>) -> Result<Self> {
         let provider = provider();
         let verifier = trust.verifier(&provider)?;
-        let demand = Arc::<Demand>::default();
-        let identity = identity.map(|identity| Arc::new(identity.0));
-        let shown = Shown { identity, demand: Arc::clone(&demand) };
         let config = ClientConfig::builder_with_provider(provider)
             .with_safe_default_protocol_versions()?
             .dangerous()
-            .with_custom_certificate_verifier(verifier)
-            .with_client_cert_resolver(Arc::new(shown));
-        Ok(Tls { config: Arc::new(config), demand })
+            .with_custom_certificate_verifier(verifier);
+        let config = match identity {
+            Some(Identity(shown)) => {
+                config.with_client_cert_resolver(Arc::new(SingleCertAndKey::from(shown)))
+            }
+            None => config.with_no_client_auth(),
+        };
+        Ok(Tls { config: Arc::new(config) })
     }
 
     pub fn session(&self, name: ServerName<'static>) -> Result<ClientConnection, rustls::Error> {
         ClientConnection::new(Arc::clone(&self.config), name)
-    }
-
-    /// Whether the server has asked for a certificate, there was none to show, and that may be why it fails.
-    pub fn lacks_certificate(&self) -> bool {
-        self.demand.was_in_vain.load(Ordering::Relaxed)
-            && !self.demand.is_waived.load(Ordering::Relaxed)
-    }
-
-    /// The server has taken a frame: if it has asked for a certificate, it can do without.
-    pub fn waive_certificate(&self) {
-        self.demand.is_waived.store(true, Ordering::Relaxed);
     }
 }
 
@@ -99,45 +77,12 @@ impl Identity {
     ) -> Result<Self> {
         let unknown = "is a key of a kind that is not known";
         let key = provider().key_provider.load_private_key(key).map_err(|_| anyhow!(unknown))?;
-        let certified = CertifiedKey::new(certificates, key);
-        match certified.keys_match() {
-            Ok(()) | Err(rustls::Error::InconsistentKeys(InconsistentKeys::Unknown)) => {}
-            // rustls does not look into X.509 version 1, which `openssl x509 -req` makes.
-            Err(rustls::Error::InvalidCertificate(_)) if holds_key(&certified) => {}
-            Err(_) => bail!("is not the key of the certificate"),
+        // rustls' own check does not look into X.509 version 1, which `openssl x509 -req` makes. But the public
+        // key stands in a certificate of any version.
+        if let (Some(certificate), Some(public)) = (certificates.first(), key.public_key()) {
+            let is_of_key = memchr::memmem::find(certificate, &public).is_some();
+            ensure!(is_of_key, "is not the key of the certificate");
         }
-        Ok(Identity(certified))
-    }
-}
-
-/// Whether the public key stands in the certificate.
-fn holds_key(certified: &CertifiedKey) -> bool {
-    let certificate = certified.cert.first();
-    let public = certified.key.public_key();
-    certificate.zip(public).is_some_and(|(it, key)| memchr::memmem::find(it, &key).is_some())
-}
-
-/// The certificate that a server gets to see, if it asks for one.
-struct Shown {
-    identity: Option<Arc<CertifiedKey>>,
-    demand: Arc<Demand>,
-}
-
-impl ResolvesClientCert for Shown {
-    fn resolve(&self, _: &[&[u8]], _: &[SignatureScheme]) -> Option<Arc<CertifiedKey>> {
-        if self.identity.is_none() {
-            self.demand.was_in_vain.store(true, Ordering::Relaxed);
-        }
-        self.identity.clone()
-    }
-
-    fn has_certs(&self) -> bool {
-        self.identity.is_some()
-    }
-}
-
-impl fmt::Debug for Shown {
-    fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
-        f.debug_struct("Shown").finish_non_exhaustive()
+        Ok(Identity(CertifiedKey::new(certificates, key)))
     }
 }

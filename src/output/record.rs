@@ -87,7 +87,7 @@ mod tests {
 
     fn empty() -> Response {
         let (location, retry_after, body) = (None, None, Vec::new());
-        Response { status: 404, location, retry_after, lacks_certificate: false, body }
+        Response { status: 404, location, retry_after, body }
     }
 
     fn line_of(result: Result<&[u8], &str>) -> Vec<u8> {

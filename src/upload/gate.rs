@@ -251,23 +251,11 @@ mod tests {
 
     fn refused(retry_after: Option<&str>) -> Result<Response, Failure> {
         let retry_after = retry_after.map(str::to_owned);
-        Ok(Response {
-            status: 503,
-            location: None,
-            retry_after,
-            lacks_certificate: false,
-            body: Vec::new(),
-        })
+        Ok(Response { status: 503, location: None, retry_after, body: Vec::new() })
     }
 
     fn accepted() -> Result<Response, Failure> {
-        Ok(Response {
-            status: 200,
-            location: None,
-            retry_after: None,
-            lacks_certificate: false,
-            body: Vec::new(),
-        })
+        Ok(Response { status: 200, location: None, retry_after: None, body: Vec::new() })
     }
 
     #[test]
