@@ -31,8 +31,8 @@ pub fn read(option: &str, place: &str, path: &Path) -> Result<Vec<u8>> {
     let bytes = read().map_err(|error| anyhow!("{name}: {}", plain(&error.to_string())))?;
     let is_in_limit = bytes.len() as u64 <= MAX_FILE_BYTES;
     ensure!(is_in_limit, "{name}: over the limit of {MAX_FILE_BYTES} bytes");
-    // It is parsed into pieces of its own, and kept as a secret.
-    memory::room_for(3 * bytes.len()).map_err(|error| anyhow!("{name}: {error}"))?;
+    // It is parsed into pieces of its own.
+    memory::room_for(2 * bytes.len()).map_err(|error| anyhow!("{name}: {error}"))?;
     Ok(bytes)
 }
 

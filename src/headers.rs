@@ -1,8 +1,7 @@
 //! The headers of the requests, and the files that some of them come from.
 //!
 //! A server that answers 401 has not taken the frame. If a file has changed since it was read, because a script
-//! has put a new token there, it is read again, and the frame is sent once more. All jobs share the headers, and
-//! the new values are secrets as the old ones were.
+//! has put a new token there, it is read again, and the frame is sent once more. All jobs share the headers.
 
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
@@ -11,7 +10,6 @@ use anyhow::{Context, Result, anyhow, ensure};
 
 use crate::files;
 use crate::request::{Header, HeaderRule, UserInfo};
-use crate::secrets::Secrets;
 
 /// Header lines of the user.
 pub enum Source {
@@ -39,7 +37,6 @@ pub struct Headers {
     current: RwLock<Arc<Current>>,
     /// Held by the job that reads the files again.
     renewing: Mutex<()>,
-    secrets: Arc<Secrets>,
 }
 
 /// The headers as the files gave them.
@@ -59,14 +56,14 @@ struct Texts {
 
 impl Headers {
     /// The error is bad usage: a file can't be read, or holds something else.
-    pub fn read(sources: Sources, secrets: Arc<Secrets>) -> Result<Self> {
+    pub fn read(sources: Sources) -> Result<Self> {
         let texts = Texts {
             rules: sources.files().map(read_rules).collect::<Result<_>>()?,
             user: sources.user_file().map(read_user).transpose()?,
         };
-        let current = Current::new(&sources, texts, &secrets)?;
+        let current = Current::new(&sources, texts)?;
         let current = RwLock::new(Arc::new(current));
-        Ok(Headers { sources, current, renewing: Mutex::default(), secrets })
+        Ok(Headers { sources, current, renewing: Mutex::default() })
     }
 
     pub fn current(&self) -> Arc<Current> {
@@ -99,7 +96,7 @@ impl Headers {
         if texts == used.texts {
             return Ok(false);
         }
-        let current = Arc::new(Current::new(&self.sources, texts, &self.secrets)?);
+        let current = Arc::new(Current::new(&self.sources, texts)?);
         *self.current.write().unwrap_or_else(PoisonError::into_inner) = current;
         Ok(true)
     }
@@ -147,12 +144,11 @@ impl Sources {
 }
 
 impl Current {
-    fn new(sources: &Sources, texts: Texts, secrets: &Secrets) -> Result<Self> {
+    fn new(sources: &Sources, texts: Texts) -> Result<Self> {
         let rules = sources.rules(&texts.rules)?;
-        rules.iter().flat_map(HeaderRule::texts).for_each(|text| secrets.add(text));
         let mut list = sources.own.clone();
         if let Some(user) = sources.user(texts.user.as_ref())? {
-            list.push(authorization(&user, secrets));
+            list.push(Header::new("Authorization", user.basic()));
         }
         list.retain(|own| !rules.iter().any(|rule| own.is(rule.name())));
         list.extend(rules.iter().filter_map(|rule| match rule {
@@ -161,13 +157,6 @@ impl Current {
         }));
         Ok(Current { list, rules, texts })
     }
-}
-
-fn authorization(user: &UserInfo, secrets: &Secrets) -> Header {
-    let value = user.basic();
-    user.as_bytes().splitn(2, |&byte| byte == b':').for_each(|secret| secrets.add(secret));
-    value.split(' ').skip(1).for_each(|secret| secrets.add(secret.as_bytes()));
-    Header::new("Authorization", value)
 }
 
 fn read_rules(file: &Path) -> Result<Vec<u8>> {

@@ -6,8 +6,8 @@
 //! A frame's road: `pipeline::start`, `Input::read`, `Encoder::append_png`, `Request::begin` and `finish`,
 //! `Uploader::upload`, `Client::attempt`, `Lines::write`. Beside it, `args` is the command line, `setup`
 //! makes the machines of the road from it, `rehearsal` goes the road without sending, `stop` ends the run
-//! early, `memory` is where all that may be large is allocated, `headers` and `files` are what options name, `secrets`
-//! are what no message may hold, and `messages`, `progress` and `ending` are for people and scripts. Imports point down:
+//! early, `memory` is where all that may be large is allocated, `headers` and `files` are what options name,
+//! and `messages`, `progress` and `ending` are for people and scripts. Imports point down:
 //! output, stop, pipeline, upload, http, request, then encode and input, then frame.
 
 // A number of frames or bytes keeps its value, with 32 bits, too: where a cast may change one, the code says why.
@@ -32,7 +32,6 @@ mod pipeline;
 mod progress;
 mod rehearsal;
 mod request;
-mod secrets;
 mod setup;
 mod stop;
 mod upload;

@@ -9,7 +9,7 @@ use std::path::Path;
 
 /// Each folder and file, and its imports. A row names only rows below it. main.rs stands above all, and has
 /// no row.
-const IMPORTS: [(&str, &[&str]); 20] = [
+const IMPORTS: [(&str, &[&str]); 19] = [
     (
         "setup",
         &[
@@ -25,14 +25,13 @@ const IMPORTS: [(&str, &[&str]); 20] = [
             "progress",
             "files",
             "messages",
-            "secrets",
         ],
     ),
     (
         "output",
         &[
             "pipeline", "upload", "http", "request", "input", "progress", "stop", "ending",
-            "memory", "messages", "secrets",
+            "memory", "messages",
         ],
     ),
     ("stop", &["pipeline", "ending", "memory", "messages"]),
@@ -43,7 +42,7 @@ const IMPORTS: [(&str, &[&str]); 20] = [
         &["http", "headers", "request", "encode", "input", "frame", "ending", "messages"],
     ),
     ("http", &["request", "lock", "memory", "messages"]),
-    ("headers", &["request", "files", "secrets"]),
+    ("headers", &["request", "files"]),
     ("args", &["request", "encode", "frame", "messages"]),
     ("request", &["memory"]),
     ("encode", &["frame", "memory"]),
@@ -54,7 +53,6 @@ const IMPORTS: [(&str, &[&str]); 20] = [
     ("files", &["memory", "messages"]),
     ("memory", &[]),
     ("messages", &[]),
-    ("secrets", &[]),
     ("lock", &[]),
 ];
 

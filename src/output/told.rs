@@ -8,7 +8,6 @@ use super::redirect;
 use crate::http::Response;
 use crate::pipeline::Uploaded;
 use crate::request::Request;
-use crate::secrets::Secrets;
 use crate::upload::Upload;
 
 /// The error of a frame in whose place a newer one was taken.
@@ -34,7 +33,6 @@ pub struct Told {
 pub struct Telling {
     pub keep_going: bool,
     pub request: Arc<Request>,
-    pub secrets: Arc<Secrets>,
     /// Whether --retry-all-errors has been spoken of.
     pub has_advised: Cell<bool>,
 }
@@ -81,12 +79,7 @@ impl Telling {
         let cause = response.cause();
         let Some(location) = &response.location else { return cause };
         let own = self.request.url(frame);
-        let place = redirect::place(location, &own, &self.secrets);
-        // Only these say that the same request is wanted there (RFC 9110, 15.4.8 and 15.4.9).
-        let is_same = matches!(response.status, 307 | 308);
-        let advice = redirect::advice(location, &own).filter(|_| is_same);
-        let advice = advice.map_or_else(String::new, |advice| format!("; {advice}"));
-        format!("{cause}, redirect to {place} not followed{advice}")
+        format!("{cause}, {}", redirect::told(response.status, location, &own))
     }
 }
 

@@ -90,15 +90,6 @@ impl HeaderRule {
         }
         Ok(HeaderRule::Send(Header { name, value }))
     }
-
-    /// The texts of the value.
-    pub fn texts(&self) -> impl Iterator<Item = &[u8]> {
-        let header = match self {
-            HeaderRule::Send(header) => Some(header),
-            HeaderRule::Omit(_) => None,
-        };
-        header.into_iter().flat_map(|header| header.value.texts())
-    }
 }
 
 /// Only a token is shown: text before a colon may be part of a secret.

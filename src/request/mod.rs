@@ -51,16 +51,6 @@ pub enum Part {
     Image(ImagePart),
 }
 
-impl Part {
-    /// A field's value.
-    pub fn value(&self) -> Option<&Template> {
-        match self {
-            Part::Field { value, .. } => Some(value),
-            Part::Image(_) => None,
-        }
-    }
-}
-
 /// The part that is the frame.
 #[derive(Clone)]
 pub struct ImagePart {

@@ -40,7 +40,7 @@ mod tests {
         match Proxy::parse(text) {
             Err(error) => error,
             Ok(proxy) => {
-                let user = proxy.user.map(|user| user.as_bytes().escape_ascii().to_string());
+                let user = proxy.user.map(|user| user.0.escape_ascii().to_string());
                 format!(
                     "{} {} {} {}",
                     proxy.https,

@@ -24,7 +24,7 @@ pub struct Url {
 
 /// `USER:PASSWORD`, percent-decoded.
 #[derive(Clone, PartialEq, Eq)]
-pub struct UserInfo(Vec<u8>);
+pub struct UserInfo(pub(super) Vec<u8>);
 
 impl UserInfo {
     /// `USER:PASSWORD` as it is, for basic authentication (RFC 7617).
@@ -36,10 +36,6 @@ impl UserInfo {
             return Err("takes USER:PASSWORD; there is a control character in it".into());
         }
         Ok(UserInfo(text.to_vec()))
-    }
-
-    pub fn as_bytes(&self) -> &[u8] {
-        &self.0
     }
 
     /// The value of an Authorization header.

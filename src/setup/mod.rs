@@ -22,7 +22,6 @@ use crate::progress::Counts;
 use crate::rehearsal::Rehearsal;
 use crate::request::template::Template;
 use crate::request::{Header, HeaderRule, ImagePart, Json, Part, Request, Shape};
-use crate::secrets::Secrets;
 use crate::upload::{Policy, Uploader};
 
 use way::{Way, way};
@@ -38,11 +37,10 @@ pub struct Run {
 }
 
 pub fn run(args: &Args) -> Result<Run> {
-    let secrets = Arc::new(Secrets::default());
-    let headers = headers(args, &secrets)?;
-    let request = Arc::new(request(args, &headers.current().rules, &secrets)?);
+    let headers = headers(args)?;
+    let request = Arc::new(request(args, &headers.current().rules)?);
     let client = match args.keeps_connections {
-        true => Client::Kept(kept(args, &request, &headers, &secrets)?),
+        true => Client::Kept(kept(args, &request, &headers)?),
         false => Client::Minreq(minreq(args, &request)?),
     };
     let policy = Policy {
@@ -64,7 +62,6 @@ pub fn run(args: &Args) -> Result<Run> {
             telling: Telling {
                 keep_going: args.keep_going,
                 request: Arc::clone(&request),
-                secrets,
                 has_advised: Cell::default(),
             },
             skip: args.skip,
@@ -87,26 +84,20 @@ fn input(args: &Args) -> Result<Input<Stdin>> {
 
 /// The machines of a run that sends nothing.
 pub fn rehearsal(args: &Args) -> Result<Rehearsal> {
-    let secrets = Arc::new(Secrets::default());
-    let headers = headers(args, &secrets)?;
-    let request = Arc::new(request(args, &headers.current().rules, &secrets)?);
+    let headers = headers(args)?;
+    let request = Arc::new(request(args, &headers.current().rules)?);
     Ok(Rehearsal {
         input: input(args)?,
         encoder: Encoder { level: args.level, range: args.range },
-        client: kept(args, &request, &headers, &secrets)?,
+        client: kept(args, &request, &headers)?,
         headers: headers.current(),
         request,
         keep_going: args.keep_going,
     })
 }
 
-fn kept(
-    args: &Args,
-    request: &Arc<Request>,
-    headers: &Headers,
-    secrets: &Secrets,
-) -> Result<Box<Kept>> {
-    let Way { route, tls, proxy_tls } = way(args, secrets)?;
+fn kept(args: &Args, request: &Arc<Request>, headers: &Headers) -> Result<Box<Kept>> {
+    let Way { route, tls, proxy_tls } = way(args)?;
     let limits = Limits { max_time: args.max_time, connect_timeout: args.connect_timeout() };
     let kept = Kept::new(Arc::clone(request), route, tls, proxy_tls, &limits)?;
     kept.check(&headers.current().list)?;
@@ -126,28 +117,16 @@ fn minreq(args: &Args, request: &Arc<Request>) -> Result<Minreq> {
 }
 
 /// `rules`: the header lines of the user, which may say the body's type.
-fn request(args: &Args, rules: &[HeaderRule], secrets: &Secrets) -> Result<Request> {
+fn request(args: &Args, rules: &[HeaderRule]) -> Result<Request> {
     let shape = shape(&args.body)?;
     let content_type = content_type(&shape, rules)?;
-    add_secrets(&shape, secrets);
     let path = Template::with_number(args.url.target.as_bytes());
     let path = path.map_err(|why| anyhow!("URL: {why}; '{{{{' itself is %7B%7B"))?;
     let (method, url) = (args.method.clone(), args.url.clone());
     Ok(Request { method, url, path, content_type, shape })
 }
 
-fn add_secrets(shape: &Shape, secrets: &Secrets) {
-    match shape {
-        Shape::Form(parts) => {
-            let texts = parts.iter().filter_map(Part::value).flat_map(Template::texts);
-            texts.for_each(|text| secrets.add(text));
-        }
-        Shape::Json(json) => json.strings().iter().for_each(|s| secrets.add(s.as_bytes())),
-        Shape::Raw | Shape::Base64 => {}
-    }
-}
-
-fn headers(args: &Args, secrets: &Arc<Secrets>) -> Result<Headers> {
+fn headers(args: &Args) -> Result<Headers> {
     let accept = match args.body {
         BodyArg::Json(_) => "application/json",
         BodyArg::Form(_) | BodyArg::Raw | BodyArg::Base64 => "*/*",
@@ -166,7 +145,7 @@ fn headers(args: &Args, secrets: &Arc<Secrets>) -> Result<Headers> {
         Some(UserArg::File(file)) => Some(User::File(file.clone())),
         None => args.url_user.clone().map(User::Known),
     };
-    Headers::read(Sources { own, rules: rules.collect(), user }, Arc::clone(secrets))
+    Headers::read(Sources { own, rules: rules.collect(), user })
 }
 
 fn shape(body: &BodyArg) -> Result<Shape> {

@@ -9,7 +9,6 @@ use crate::files;
 use crate::http::{self, Identity, Route, Tls, Trust};
 use crate::messages::say;
 use crate::request::Proxy;
-use crate::secrets::Secrets;
 
 use super::environment;
 
@@ -22,12 +21,8 @@ pub struct Way {
     pub proxy_tls: Option<Tls>,
 }
 
-pub fn way(args: &Args, secrets: &Secrets) -> Result<Way> {
+pub fn way(args: &Args) -> Result<Way> {
     let route = route(args)?;
-    if let Route::Proxy(Proxy { user: Some(user), .. }) = &route {
-        user.as_bytes().splitn(2, |&byte| byte == b':').for_each(|secret| secrets.add(secret));
-        secrets.add(user.basic().as_bytes());
-    }
     let is_secured = |route: &Route| matches!(route, Route::Proxy(Proxy { https: true, .. }));
     let proxy_tls = is_secured(&route).then(|| system_tls(None)).transpose()?;
     let tls = args.url.https.then(|| tls(args)).transpose()?;

@@ -4,7 +4,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
 use crate::support::program::run;
-use crate::support::server::{Request, Server, ok, response, response_with};
+use crate::support::server::{Request, Server, ok, response};
 use crate::support::{decode, file, noise, tiny_frames, tiny_number};
 
 /// The requests that are sent for these 1x1 frames, in their order.
@@ -135,18 +135,6 @@ fn a_retry_sends_the_same_request_again() {
         for again in &requests[1..] {
             assert_eq!((&again.head, &again.body), (&requests[0].head, &requests[0].body));
         }
-    }
-}
-
-#[test]
-fn a_redirect_that_repeats_a_string_of_the_json_is_withheld() {
-    // As it is, and as a server that makes a URL of it writes it.
-    for location in ["Location: /x/hunter%202\r\n", "Location: /x/hunter 2\r\n"] {
-        let server = Server::answering(move |_, _| response_with("302 Found", location, ""));
-        let json = "{\"key\":\"hunter 2\",\"n\":\"frame{{n}}\",\"image\":\"{{png:b64}}\"}";
-        let run = run(&["-s", "1x1", "--json", json, &server.url()], &[0; 3]);
-        let message = "frame 0: upload: status 302, redirect to /(withheld) not followed; 1 line is out, go on with --skip 1";
-        run.fails(1, message);
     }
 }
 
