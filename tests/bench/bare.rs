@@ -1,41 +1,24 @@
 //! bare: the simplest filter over an HTTP crate: a frame in, its form posted, the answer out as a line.
 //!
-//!     bare kept|minreq URL [FRAMES]
+//!     bare URL [FRAMES]
 //!
-//! Reads 64x64 rgb24 frames and posts the bodies that pngpost sends, one after the other, on one thread.
-//! With FRAMES, a file of such frames, the bodies are made of those before the first one is read, so that
-//! there is nothing left to encode. So what pngpost adds to a request can be told from the request. With
-//! `minreq`, pngpost's own crate makes a connection for each; with `kept`, ureq keeps one, as pngpost's code does.
+//! Reads 64x64 rgb24 frames and posts the bodies that pngpost sends, one after the other, on one thread and one
+//! connection of ureq's. With FRAMES, a file of such frames, the bodies are made of those before the first one is read,
+//! so that there is nothing left to encode. So what pngpost adds to a request can be told from the request.
 
 use std::io::{ErrorKind, Read, Write};
 
-use anyhow::{Context, Result, bail, ensure};
+use anyhow::{Context, Result};
 
 const BOUNDARY: &str = "pngpost-0123456789abcdef0123456789abcdef";
 const SIDE: u32 = 64;
 const FRAME_BYTES: usize = (SIDE * SIDE * 3) as usize;
 
 fn main() -> Result<()> {
-    let arguments: Vec<String> = std::env::args().skip(1).collect();
-    let (engine, url, path) = match &arguments[..] {
-        [engine, url] => (engine, url, None),
-        [engine, url, path] => (engine, url, Some(path)),
-        _ => bail!("takes kept|minreq URL [FRAMES]"),
-    };
-    let ready = path.map(|path| bodies(path)).transpose()?.unwrap_or_default();
-    let content_type = format!("multipart/form-data; boundary={BOUNDARY}");
-    match engine.as_str() {
-        "minreq" => filter(&ready, |body| minreq(url, &content_type, body)),
-        "kept" => {
-            let agent = ureq::Agent::new_with_defaults();
-            filter(&ready, |body| ureq(&agent, url, &content_type, body))
-        }
-        _ => bail!("takes kept or minreq"),
-    }
-}
-
-/// Posts a body for each frame on stdin: those that are ready in turn, or that of the frame.
-fn filter(ready: &[Vec<u8>], post: impl Fn(&[u8]) -> Result<Vec<u8>>) -> Result<()> {
+    let mut arguments = std::env::args().skip(1);
+    let url = arguments.next().context("takes URL [FRAMES]")?;
+    let ready = arguments.next().map(|path| bodies(&path)).transpose()?.unwrap_or_default();
+    let agent = ureq::Agent::new_with_defaults();
     let (mut stdin, mut stdout) = (std::io::stdin().lock(), std::io::stdout().lock());
     let mut frame = vec![0; FRAME_BYTES];
     let mut next = ready.iter().cycle();
@@ -45,8 +28,8 @@ fn filter(ready: &[Vec<u8>], post: impl Fn(&[u8]) -> Result<Vec<u8>>) -> Result<
             result => result?,
         }
         let mut line = match next.next() {
-            Some(body) => post(body)?,
-            None => post(&body(&frame)?)?,
+            Some(body) => post(&agent, &url, body)?,
+            None => post(&agent, &url, &body(&frame)?)?,
         };
         line.push(b'\n');
         stdout.write_all(&line)?;
@@ -59,19 +42,8 @@ fn bodies(path: &str) -> Result<Vec<Vec<u8>>> {
     pixels.chunks_exact(FRAME_BYTES).map(body).collect()
 }
 
-/// A connection for each request, as minreq has it.
-fn minreq(url: &str, content_type: &str, body: &[u8]) -> Result<Vec<u8>> {
-    let answer = minreq::post(url)
-        .with_header("Content-Type", content_type)
-        .with_header("Connection", "close")
-        .with_body(body)
-        .send()?;
-    ensure!(answer.status_code == 200, "status {}", answer.status_code);
-    Ok(answer.into_bytes())
-}
-
-/// On the agent's one connection.
-fn ureq(agent: &ureq::Agent, url: &str, content_type: &str, body: &[u8]) -> Result<Vec<u8>> {
+fn post(agent: &ureq::Agent, url: &str, body: &[u8]) -> Result<Vec<u8>> {
+    let content_type = format!("multipart/form-data; boundary={BOUNDARY}");
     let answer = agent.post(url).header("Content-Type", content_type).send(body)?;
     let mut text = Vec::new();
     answer.into_body().into_reader().read_to_end(&mut text)?;

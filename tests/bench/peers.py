@@ -42,10 +42,10 @@ class Contestant:
     own_count: callable = None  # it runs for a time, not for a count: of its output, requests and those a second
 
 
-def python(name):
+def python(script, *words):
     def command(job):
-        script = os.path.join(HERE, "clients", f"{name}.py")
-        return [sys.executable, script, job.url, job.size, str(job.count), job.frames]
+        path = os.path.join(HERE, "clients", script)
+        return [sys.executable, path, *words, job.url, job.size, str(job.count), job.frames]
     return command
 
 
@@ -100,11 +100,11 @@ def listed(job):
 
 CURL = ("curl", "curl")
 PEERS = [
-    Contestant("seed", "requests, Pillow, tmp.png", python("seed"), own_clock=True),
-    Contestant("bytesio", "requests, Pillow, BytesIO", python("bytesio"), own_clock=True),
-    Contestant("session", "requests with a Session, Pillow", python("session"), own_clock=True),
-    Contestant("opencv", "requests with a Session, OpenCV", python("session_opencv"), own_clock=True),
-    Contestant("aiohttp", "aiohttp, 8 in flight, OpenCV", python("aiohttp_opencv"), own_clock=True),
+    Contestant("seed", "requests, Pillow, tmp.png", python("loops.py", "seed"), own_clock=True),
+    Contestant("bytesio", "requests, Pillow, BytesIO", python("loops.py", "bytesio"), own_clock=True),
+    Contestant("session", "requests with a Session, Pillow", python("loops.py", "session"), own_clock=True),
+    Contestant("opencv", "requests with a Session, OpenCV", python("loops.py", "opencv"), own_clock=True),
+    Contestant("aiohttp", "aiohttp, 8 in flight, OpenCV", python("aiohttp_opencv.py"), own_clock=True),
     Contestant("ffmpeg", "ffmpeg -f image2 over HTTP", ffmpeg, (("ffmpeg", "ffmpeg"),), answers=False, longer=2),
     Contestant("curl", "one curl, keep-alive, ready PNGs", one_curl, (CURL,), ready=True, connections=1),
     Contestant("curl-each", "a curl for each, ready PNGs", curl_each, (CURL,), ready=True),

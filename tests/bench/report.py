@@ -1,4 +1,4 @@
-"""Results in words: tables of the terminal and of the README, and what was aimed at."""
+"""Results in words: tables of the terminal and of the README."""
 import re
 
 BEGIN, END = "<!-- begin of tests/bench/run.py --readme -->", "<!-- end of tests/bench/run.py --readme -->"
@@ -42,46 +42,6 @@ def columns(results):
 def options(race, shown):
     """What stands below a column's heading."""
     return ("https, " if race["network"].endswith("https") else "") + shown
-
-
-def targets(results):
-    """What was aimed at, and what came of it."""
-    lines = []
-
-    def target(what, value, least=None, most=None):
-        met = value >= least if least is not None else value <= most
-        aim = f"at least {least}" if least is not None else f"at most {most}"
-        lines.append(f"{'met   ' if met else 'missed'}  {what}: {value:.3g} ({aim})")
-
-    races = {(race["network"], race["size"]): race for race in results.get("races", [])}
-    small, large = races.get(("http", "64x64")), races.get(("http", "1920x1080"))
-    far = races.get(("rtt-https", "64x64"))
-    if small:
-        for way in ("-j 1", "--no-http-keep-alive -j 1"):
-            for peer, least in (("seed", 20), ("opencv", 8), ("curl", 1)):
-                if peer in small["ratios"][way]:
-                    target(f"64x64, {way}, over {small['names'][peer]}", small["ratios"][way][peer], least)
-    if large and "opencv" in large["peers"]:
-        for way in ("-j 2", "-j 2 -z fastest"):
-            target(f"1920x1080, {way}, over {large['names']['opencv']}", large["ratios"][way]["opencv"], 6)
-    if far:
-        one, eight = (far["frames_per_second"][f"-j {jobs}"] for jobs in (1, 8))
-        target("20 ms, https, -j 1, frames a round trip", one * far["round_trip_ms"] / 1000, 0.9)
-        target("20 ms, https, -j 8 over -j 1", eight / one, 7.5)
-    for engine, result in results.get("dialogue", {}).items():
-        target(f"dialogue over the bare filter, {engine}", result["ratio"], most=1.3)
-        target(f"dialogue over the bare filter that encodes, {engine}", result["ratio_encoding"], most=1.3)
-    if "start" in results:
-        target("start, ms", results["start"]["pngpost"], most=5)
-    for result in results.get("memory", []):
-        what = f"memory, {result['size']}, {result['options']}, {result['frames']} frames, MB"
-        target(what, result["peak_mb"], most=12 if result["size"] == "64x64" else round(result["bound_mb"]))
-    if "pipeline" in results:
-        target("1920x1080, -j 2, over encoding alone", results["pipeline"]["ratio"], 0.85)
-    if "million" in results:
-        late, early = results["million"]["late_mb"], results["million"]["early_mb"]
-        target("a million frames, late over early memory", late / early, most=1.05)
-    return "\n".join(["", *lines])
 
 
 def markdown(results):

@@ -16,10 +16,9 @@ VENV = os.path.join(TARGET, "bench-venv")
 PACKAGES = ["numpy", "pillow", "requests", "opencv-python-headless", "aiohttp"]
 TOOLS = {"nginx": "nginx", "openssl": "openssl", "curl": "curl", "ffmpeg": "ffmpeg", "parallel": "parallel",
          "ip": "iproute2", "wrk": "wrk"}
-NETWORKS = {"http": "loopback, http", "https": "loopback, https", "rtt-http": "20 ms round trip, http",
-            "rtt-https": "20 ms round trip, https"}
+NETWORKS = {"http": "loopback, http", "rtt-https": "20 ms round trip, https"}
 SIZES = ["64x64", "640x480", "1920x1080"]
-PARTS = ["race", "dialogue", "start", "memory", "pipeline", "overlap", "encoding"]
+PARTS = ["race", "dialogue", "start", "memory"]
 ROUND_TRIP = 20
 
 
@@ -50,9 +49,7 @@ def options():
     parser.add_argument("--sizes", nargs="+", choices=SIZES, help="these sizes, on each network")
     parser.add_argument("--networks", nargs="+", choices=list(NETWORKS), help="these networks, with each size")
     parser.add_argument("--parts", nargs="+", choices=PARTS, default=PARTS, help="these parts of it")
-    parser.add_argument("--million", action="store_true", help="a million frames, too, watching the memory")
     parser.add_argument("--json", metavar="PATH", help="write the results to a file")
-    parser.add_argument("--svg", metavar="PATH", help="draw the ratios")
     parser.add_argument("--readme", action="store_true", help="write the table of the README, and its picture")
     parser.add_argument("--from-json", metavar="PATH", help="measure nothing: take the results of --json")
     given = parser.parse_args()
@@ -62,13 +59,13 @@ def options():
 
 
 def built():
-    """pngpost, or the one that PNGPOST names, and the folder of the two examples."""
-    command = ["cargo", "build", "--release", "--quiet", "--example", "bare", "--example", "encode"]
+    """pngpost, or the one that PNGPOST names, and the simplest filter beside it."""
+    command = ["cargo", "build", "--release", "--quiet", "--example", "bare"]
     if "PNGPOST" not in os.environ:
         command += ["--bin", "pngpost"]
     subprocess.run(command, cwd=ROOT, check=True)
     return (os.path.abspath(os.environ.get("PNGPOST", os.path.join(TARGET, "release/pngpost"))),
-            os.path.join(TARGET, "release/examples"))
+            os.path.join(TARGET, "release/examples/bare"))
 
 
 def memory():
@@ -87,10 +84,10 @@ def machine():
 
 
 def cases(given):
-    """Networks and sizes. Unless told otherwise, all sizes on plain loopback, the smallest on the others."""
+    """Networks and sizes. Unless told otherwise, all sizes on plain loopback, the smallest far away."""
     if given.sizes or given.networks:
         return [(network, size) for network in given.networks or ["http"] for size in given.sizes or SIZES]
-    return [("http", size) for size in SIZES] + [(network, "64x64") for network in list(NETWORKS)[1:]]
+    return [("http", size) for size in SIZES] + [("rtt-https", "64x64")]
 
 
 @contextlib.contextmanager
@@ -150,8 +147,6 @@ def shown(network, size):
     """The options of pngpost that fit the case, and whose ratios the README shows."""
     if network.startswith("rtt"):
         return ["-j 8"]
-    if network == "https":
-        return ["-j 1"]
     return ["-j 1", "--no-http-keep-alive -j 1"] if size == "64x64" else ["-j 2"]
 
 
@@ -166,10 +161,10 @@ def name_missing(log):
 
 
 def measure(given, log):
-    import alone, encoders, peers
+    import alone
     from server import Nginx
     name_missing(log)
-    binary, examples = built()
+    binary, bare = built()
     results = {"machine": machine(), "pngpost": subprocess.check_output([binary, "--version"], text=True).strip()}
     log("{}, {cores} cores, {cpu}, {date}".format(results["pngpost"], **results["machine"]))
     os.makedirs(TARGET, exist_ok=True)
@@ -179,16 +174,12 @@ def measure(given, log):
             results["races"], results["failed"] = races(given, binary, fast, work, log)
         server = Nginx()
         try:
-            at = alone.Place(binary, examples, server, work, fast, given, log)
-            for part in ("dialogue", "start", "memory", "pipeline", "overlap"):
+            at = alone.Place(binary, bare, server, fast, given, log)
+            for part in PARTS[1:]:
                 if part in given.parts:
                     results[part] = getattr(alone, part)(at)
-            if given.million:
-                results["million"] = alone.million(at)
         finally:
             server.close()
-        if "encoding" in given.parts:
-            results["encoding"] = encoders.compare(examples, fast, given, log)
     return results
 
 
@@ -203,13 +194,10 @@ def main():
             results = json.load(f)
     else:
         results = measure(given, log)
-        log(report.targets(results))
     if given.json:
         with open(given.json, "w") as f:
             json.dump(results, f, indent=1)
             f.write("\n")
-    if given.svg:
-        chart.draw(results, given.svg)
     if given.readme:
         chart.draw(results, os.path.join(HERE, "ratios.svg"))
         report.write_readme(results, os.path.join(ROOT, "README.md"))
