@@ -20,8 +20,15 @@ use crate::request::template::Template;
 use crate::request::{Body, Request};
 
 /// Headers whose values are shown, unless the user has given them.
-const SHOWN: [&str; 6] =
-    ["Host", "User-Agent", "Accept", "Accept-Encoding", "Content-Type", "Content-Length"];
+const SHOWN: [&str; 7] = [
+    "Host",
+    "User-Agent",
+    "Accept",
+    "Accept-Encoding",
+    "Connection",
+    "Content-Type",
+    "Content-Length",
+];
 
 /// The most sizes that are told apart.
 const MAX_SIZES: usize = 8;

@@ -30,6 +30,7 @@ complete -c pngpost -l retry-delay -x -d 'First pause before a retry, in seconds
 complete -c pngpost -l retry-max-time -x -d 'How long an outage may last, in seconds'
 complete -c pngpost -l retry-all-errors -d 'Also repeat what may have arrived'
 complete -c pngpost -l no-http-keep-alive -d 'Make a connection for each upload'
+complete -c pngpost -l minreq -d 'Upload with the minreq crate'
 complete -c pngpost -s x -l proxy -x -d 'Proxy, in the place of those of the environment'
 complete -c pngpost -l noproxy -x -d 'Hosts that need no proxy'
 complete -c pngpost -l cacert -x -d 'Trust these certificates, not those of the system' -a '(__fish_complete_path)'

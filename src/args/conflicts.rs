@@ -57,8 +57,8 @@ pub fn body(form: Vec<FormArg>, raw: bool, json: Option<JsonArg>, base64: bool) 
     })
 }
 
-/// The options about the way to the server: which need another, and none goes with `--no-http-keep-alive`.
-pub fn reach(reach: &ReachArgs, is_dry: bool, no_keep_alive: bool) -> Result<()> {
+/// The options about the way to the server: which need another, and none goes with `--minreq`.
+pub fn reach(reach: &ReachArgs, is_dry: bool, minreq: bool) -> Result<()> {
     let given = [
         ("proxy", reach.proxy.is_some()),
         ("noproxy", reach.noproxy.is_some()),
@@ -70,8 +70,8 @@ pub fn reach(reach: &ReachArgs, is_dry: bool, no_keep_alive: bool) -> Result<()>
         ("connect-timeout", reach.connect_timeout.is_some()),
         ("dry-run", is_dry),
     ];
-    if let Some((long, _)) = given.iter().find(|(_, is_given)| *is_given && no_keep_alive) {
-        bail!("--{long}: cannot go with --no-http-keep-alive");
+    if let Some((long, _)) = given.iter().find(|(_, is_given)| *is_given && minreq) {
+        bail!("--{long}: cannot go with --minreq");
     }
     ensure!(
         reach.key.is_none() || reach.cert.is_some(),

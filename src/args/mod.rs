@@ -70,6 +70,8 @@ pub struct Args {
     pub keep_going: bool,
     /// Whether connections are kept between uploads.
     pub keeps_connections: bool,
+    /// Whether the minreq crate sends.
+    pub minreq: bool,
     pub reach: ReachArgs,
     pub ndjson: bool,
     /// Whether nothing is sent.
@@ -151,6 +153,7 @@ struct Typed {
     spacing: Option<Duration>,
     keep_going: bool,
     no_keep_alive: bool,
+    minreq: bool,
     reach: ReachArgs,
     ndjson: bool,
     dry_run: bool,
@@ -248,7 +251,7 @@ impl Typed {
             "--skip: cannot go with --latest; which frames are dropped there is chance"
         );
         ensure!(!(self.verbose && self.quiet), "--verbose: cannot go with --quiet");
-        conflicts::reach(&self.reach, self.dry_run, self.no_keep_alive)?;
+        conflicts::reach(&self.reach, self.dry_run, self.minreq)?;
         let body = conflicts::body(self.form, self.raw, self.json, self.base64)?;
         Ok(Args {
             headerless,
@@ -271,6 +274,7 @@ impl Typed {
             spacing: self.spacing.unwrap_or_default(),
             keep_going: self.keep_going,
             keeps_connections: !self.no_keep_alive,
+            minreq: self.minreq,
             reach: self.reach,
             ndjson: self.ndjson,
             is_dry: self.dry_run,

@@ -97,6 +97,7 @@ pub const OPTIONS: &[Opt] = &[
     }),
     flag(None, "latest", |typed| typed.latest = true),
     flag(None, "no-http-keep-alive", |typed| typed.no_keep_alive = true),
+    flag(None, "minreq", |typed| typed.minreq = true),
     valued(Some('x'), "proxy", |typed, _, value| put(&mut typed.reach.proxy, parse_proxy(value))),
     valued(None, "noproxy", |typed, long, value| {
         put(&mut typed.reach.noproxy, parse_text(long, value))

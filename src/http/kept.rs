@@ -63,11 +63,14 @@ impl Kept {
 
     pub fn attempt(&self, body: &Body, headers: &[Header]) -> Result<Response, Failure> {
         let deadline = Deadline::after(self.max_time, MAX_TIME);
+        // The user or --no-http-keep-alive says so: a connection for each request.
+        let closes = headers.iter().any(|header| header.is("Connection"));
         loop {
             let request = self.request(body, headers).map_err(|error| {
                 Failure::not_begun(Outcome::Refused, format!("not sent: {error}"))
             })?;
-            let (mut connection, is_new) = match self.idle.take(Connection::is_idle) {
+            let idle = if closes { None } else { self.idle.take(Connection::is_idle) };
+            let (mut connection, is_new) = match idle {
                 Some(connection) => (connection, false),
                 None => (self.connector.connect(deadline).map_err(|e| self.unreached(&e))?, true),
             };

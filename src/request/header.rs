@@ -6,7 +6,7 @@ use std::fmt;
 use super::template::Template;
 
 /// Headers that frame the message or the connection. pngpost alone sets them.
-const OWN: [&str; 3] = ["Connection", "Content-Length", "Host"];
+const OWN: [&str; 2] = ["Content-Length", "Host"];
 
 /// Headers of the connection that pngpost never sends, so a user may leave them out.
 const NEVER_SENT: [&str; 7] =
@@ -62,6 +62,10 @@ impl HeaderRule {
             (None, None) => return Err("takes 'Name: value'; there is no colon".to_owned()),
         };
         check_name(name, value == Some(""))?;
+        let closes = value.is_some_and(|value| value.eq_ignore_ascii_case("close"));
+        if name.eq_ignore_ascii_case("Connection") && !closes {
+            return Err(format!("{name} takes 'close' alone, for a connection for each upload"));
+        }
         match value {
             Some("") => Ok(HeaderRule::Omit(name.to_owned())),
             Some(value) if value.chars().any(|c| c.is_control() && c != '\t') => {

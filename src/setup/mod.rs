@@ -39,9 +39,9 @@ pub struct Run {
 pub fn run(args: &Args) -> Result<Run> {
     let headers = headers(args)?;
     let request = Arc::new(request(args, &headers.current().rules)?);
-    let client = match args.keeps_connections {
-        true => Client::Kept(kept(args, &request, &headers)?),
-        false => Client::Minreq(minreq(args, &request)?),
+    let client = match args.minreq {
+        true => Client::Minreq(minreq(args, &request)?),
+        false => Client::Kept(kept(args, &request, &headers)?),
     };
     let policy = Policy {
         retries: args.retries,
@@ -109,10 +109,7 @@ fn minreq(args: &Args, request: &Arc<Request>) -> Result<Minreq> {
     if args.url.https {
         environment::certificates()?;
     }
-    ensure!(
-        !request.url.is_ipv6(),
-        "URL: --no-http-keep-alive takes no IPv6 address; use a host name"
-    );
+    ensure!(!request.url.is_ipv6(), "URL: --minreq takes no IPv6 address; use a host name");
     Ok(Minreq::new(Arc::clone(request), args.max_time))
 }
 
@@ -131,11 +128,14 @@ fn headers(args: &Args) -> Result<Headers> {
         BodyArg::Json(_) => "application/json",
         BodyArg::Form(_) | BodyArg::Raw | BodyArg::Base64 => "*/*",
     };
-    let own = vec![
+    let mut own = vec![
         Header::new("User-Agent", USER_AGENT),
         Header::new("Accept", accept),
         Header::new("Accept-Encoding", "identity"),
     ];
+    if !args.keeps_connections {
+        own.push(Header::new("Connection", "close"));
+    }
     let rules = args.headers.iter().map(|header| match header {
         HeaderArg::Rule(rule) => Source::Rule(rule.clone()),
         HeaderArg::File(file) => Source::File(file.clone()),

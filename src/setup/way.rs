@@ -52,7 +52,7 @@ pub fn refuse_proxy(args: &Args) -> Result<()> {
     let found = environment::proxy(&args.url)?;
     if let Some(found) = found.filter(|_| !environment::needs_no_proxy(&args.url, None)) {
         let name = found.name;
-        bail!("{name}: --no-http-keep-alive uses no proxy; unset it, or set no_proxy='*'");
+        bail!("{name}: --minreq uses no proxy; unset it, or set no_proxy='*'");
     }
     Ok(())
 }

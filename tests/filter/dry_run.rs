@@ -16,7 +16,17 @@ fn rehearse(options: &[&str], url: &str, frames: &[u8]) -> Run {
 fn the_first_request_is_shown_as_it_would_go_out_and_none_does() {
     let server = Server::answering(|_, _| ok("taken"));
     let options = ["-s", "1x1", "-F", "key=secret-1", "-F", "image=@-;filename={{n:03}}.png"];
-    let more = ["-F", "note=n{{n}}", "-H", "X-Key: secret-2", "-u", "me:secret-3", "-X", "PUT"];
+    let more = [
+        "-F",
+        "note=n{{n}}",
+        "-H",
+        "X-Key: secret-2",
+        "-u",
+        "me:secret-3",
+        "-X",
+        "PUT",
+        "--no-http-keep-alive",
+    ];
     let options = [&options[..], &more, &["--skip", "7"]].concat();
     let url = format!("{}a/{{{{n}}}}?key=secret-4&frame={{{{n}}}}&secret-5", server.url());
     let run = rehearse(&options, &url, &tiny_frames(10)).said();

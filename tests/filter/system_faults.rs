@@ -50,7 +50,7 @@ impl Files {
     }
 }
 
-const MINREQ: &str = "--no-http-keep-alive";
+const MINREQ: &str = "--minreq";
 
 #[test]
 fn a_read_that_is_interrupted_is_done_again() {

@@ -160,6 +160,10 @@ const BAD: &[(&str, &str)] = &[
     ),
     ("SIZE URL -H host:x", "--header: host is set by pngpost and cannot be replaced"),
     (
+        "SIZE URL -H connection:keep-alive",
+        "--header: connection takes 'close' alone, for a connection for each upload",
+    ),
+    (
         "SIZE URL -H Transfer-Encoding:x",
         "--header: Transfer-Encoding belongs to the connection and is never sent",
     ),
@@ -218,10 +222,7 @@ const BAD: &[(&str, &str)] = &[
     ("SIZE ftp://h/x", "URL: takes http://… or https://…, no other scheme"),
     ("SIZE http://h:83635/", "URL: port 83635: takes 1 to 65535"),
     ("SIZE http:///x", "URL: there is no host"),
-    (
-        "SIZE --no-http-keep-alive http://[::1]/",
-        "URL: --no-http-keep-alive takes no IPv6 address; use a host name",
-    ),
+    ("SIZE --minreq http://[::1]/", "URL: --minreq takes no IPv6 address; use a host name"),
 ];
 
 #[test]

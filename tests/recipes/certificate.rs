@@ -19,7 +19,7 @@ pub fn trusted(block: &Block) {
     make(&trial, &block.text);
     let port = tls_server(&trial).port();
     let pictures = Picture::all(64, 64, &trial.read("frames.rgb"));
-    for options in ["", "--no-http-keep-alive"] {
+    for options in ["", "--minreq"] {
         for host in ["localhost", "127.0.0.1"] {
             let run = post(&trial, options, &format!("https://{host}:{port}/"));
             assert_lines(&run.ok().lines(), &pictures);
@@ -31,7 +31,7 @@ pub fn trusted(block: &Block) {
     let port = tls_server(&trial).port();
     let url = format!("https://localhost:{port}/");
     assert_lines(&post(&trial, "", &url).ok().lines(), &pictures);
-    let run = post(&trial, "--no-http-keep-alive", &url);
+    let run = post(&trial, "--minreq", &url);
     let is_told = run.stderr.contains("calls itself a CA, and is not trusted as it is (--cacert)");
     assert!(run.status == Some(1) && is_told, "{}", run.stderr);
 }

@@ -10,6 +10,7 @@ use socket2::SockRef;
 
 use crate::support::echo::{answers, echo, echoing};
 use crate::support::engine::Engine::Kept;
+use crate::support::folder::Folder;
 use crate::support::program::{Running, run_command};
 use crate::support::server::{Request, Server, response_with};
 use crate::support::tls::{Authority, answering};
@@ -71,6 +72,23 @@ fn a_connection_that_has_been_idle_for_long_is_not_used_again() {
         assert_eq!(server.connections(), connections);
     }
     program.finish().ok();
+}
+
+#[test]
+fn each_upload_has_a_connection_of_its_own_if_the_user_says_so() {
+    let folder = Folder::new("close");
+    let file = format!("@{}", folder.file("headers", "connection: Close\n"));
+    for option in [&["--no-http-keep-alive"][..], &["-H", "Connection: close"], &["-H", &file]] {
+        let server = echoing();
+        let url = server.url();
+        let arguments = [&["-s", "1x1", "--raw", "-j", "2"], option, &[&url]].concat();
+        assert_eq!(Kept.run(&arguments, &tiny_frames(9)).ok().lines(), answers(9));
+        assert_eq!(server.connections(), 9);
+        for request in server.requests() {
+            let values = request.header("Connection");
+            assert!(values.len() == 1 && values[0].eq_ignore_ascii_case("close"), "{values:?}");
+        }
+    }
 }
 
 /// How many connections two frames take, a pause after the first, from a server whose responses have this
@@ -151,6 +169,10 @@ fn an_ipv6_address_will_do() {
     };
     let server = Server::answering_on(listener, |_, request| echo(request));
     let url = format!("http://{}/", server.address);
-    assert_eq!(Kept.run(&["-s", "1x1", "--raw", &url], &tiny_frames(2)).ok().lines(), answers(2));
+    for option in ["--raw", "--no-http-keep-alive"] {
+        let arguments = ["-s", "1x1", "--raw", option, &url];
+        assert_eq!(Kept.run(&arguments, &tiny_frames(2)).ok().lines(), answers(2));
+    }
+    assert_eq!(server.connections(), 3);
     assert_eq!(server.requests()[0].header("Host"), [server.address.to_string()]);
 }

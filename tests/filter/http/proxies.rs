@@ -97,7 +97,11 @@ fn an_https_request_goes_through_a_tunnel_on_connections_that_stay() {
     let via = format!("{USER_INFO}@127.0.0.1:{}", proxy.port);
     let run = post(&authority, &["-x", &via, "-j", "2"], &server.https_url(), 30).ok();
     assert_eq!(run.lines(), answers(30));
-    assert!(server.connections() <= 2, "{}", server.connections());
+    let kept = server.connections();
+    assert!(kept <= 2, "{kept}");
+    let each = ["-x", &via, "--no-http-keep-alive"];
+    assert_eq!(post(&authority, &each, &server.https_url(), 3).ok().lines(), answers(3));
+    assert_eq!(server.connections() - kept, 3);
     // Larger than all buffers on the way.
     let command = Kept.command(&[&BIG[..], &["--raw", "-x", &via, &server.https_url()]].concat());
     let run = run_command(authority.trusted_by(command), &noise(1, BIG_BYTES));
@@ -299,26 +303,14 @@ fn socks_and_other_schemes_are_refused() {
             "-x p --unix-socket s http://h/",
             "--proxy: cannot go with --unix-socket; a proxy connects to hosts",
         ),
-        ("-x p --no-http-keep-alive http://h/", "--proxy: cannot go with --no-http-keep-alive"),
-        (
-            "--noproxy * --no-http-keep-alive http://h/",
-            "--noproxy: cannot go with --no-http-keep-alive",
-        ),
-        (
-            "--cacert f --no-http-keep-alive http://h/",
-            "--cacert: cannot go with --no-http-keep-alive",
-        ),
-        ("-k --no-http-keep-alive http://h/", "--insecure: cannot go with --no-http-keep-alive"),
-        ("--cert f --no-http-keep-alive http://h/", "--cert: cannot go with --no-http-keep-alive"),
-        (
-            "--unix-socket f --no-http-keep-alive http://h/",
-            "--unix-socket: cannot go with --no-http-keep-alive",
-        ),
-        (
-            "--connect-timeout 1 --no-http-keep-alive http://h/",
-            "--connect-timeout: cannot go with --no-http-keep-alive",
-        ),
-        ("-n --no-http-keep-alive http://h/", "--dry-run: cannot go with --no-http-keep-alive"),
+        ("-x p --minreq http://h/", "--proxy: cannot go with --minreq"),
+        ("--noproxy * --minreq http://h/", "--noproxy: cannot go with --minreq"),
+        ("--cacert f --minreq http://h/", "--cacert: cannot go with --minreq"),
+        ("-k --minreq http://h/", "--insecure: cannot go with --minreq"),
+        ("--cert f --minreq http://h/", "--cert: cannot go with --minreq"),
+        ("--unix-socket f --minreq http://h/", "--unix-socket: cannot go with --minreq"),
+        ("--connect-timeout 1 --minreq http://h/", "--connect-timeout: cannot go with --minreq"),
+        ("-n --minreq http://h/", "--dry-run: cannot go with --minreq"),
     ] {
         let arguments: Vec<_> = arguments.split(' ').collect();
         Kept.run(&[&["-s", "1x1"], &arguments[..]].concat(), &[0; 3]).fails(2, message);

@@ -176,7 +176,7 @@ fn without_kept_connections_a_proxy_of_the_environment_is_bad_usage() {
         command.env("http_proxy", "http://u:secret@p:1").env("no_proxy", no_proxy);
         run_command(command, &[0; 3])
     };
-    let why = "--no-http-keep-alive uses no proxy; unset it, or set no_proxy='*'";
+    let why = "--minreq uses no proxy; unset it, or set no_proxy='*'";
     run("x").fails(2, &format!("http_proxy: {why}"));
     assert_eq!(run("127.0.0.1").status, Some(1));
     let mut command = Kept.command(&["-s", "1x1", "http://127.0.0.1:1/"]);

@@ -65,7 +65,7 @@ fn no_status_line_is_no_response(engine: Engine) {
         (b"\r\n\r\n", closed),
     ] {
         match engine {
-            Engine::Kept => refused(engine, bytes, on_kept),
+            Engine::Kept | Engine::Each => refused(engine, bytes, on_kept),
             Engine::Minreq => refused(engine, bytes, "no response: closed, or no HTTP status line"),
         }
     }
@@ -88,7 +88,7 @@ fn an_interim_response_is_no_answer(engine: Engine) {
                 let cause = format!("interim response {status} in place of a final one");
                 refused(engine, bytes, &cause);
             }
-            Engine::Kept => {
+            Engine::Kept | Engine::Each => {
                 assert_eq!(engine.run_answered_with(bytes).ok().stdout, b"good\n");
                 refused(engine, interim, "no response: closed before there was one");
             }
@@ -100,7 +100,7 @@ fn an_interim_response_is_no_answer(engine: Engine) {
 
 fn a_body_shorter_than_its_length_is_cut(engine: Engine) {
     let (cut, no_head) = match engine {
-        Engine::Kept => (
+        Engine::Kept | Engine::Each => (
             "response cut short: closed before its end",
             "no response: closed before there was one",
         ),
@@ -115,7 +115,7 @@ fn a_length_that_contradicts_itself_is_refused(engine: Engine) {
     let length = |value: &str| format!("HTTP/1.1 200 OK\r\nContent-Length: {value}\r\n\r\ngood");
     let malformed = |why| format!("malformed response: {why}");
     let (two, none) = match engine {
-        Engine::Kept => {
+        Engine::Kept | Engine::Each => {
             ("conflicting content-length headers", "content-length header not a number")
         }
         Engine::Minreq => ("two Content-Lengths", "Content-Length"),

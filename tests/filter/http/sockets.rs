@@ -20,6 +20,8 @@ fn a_server_behind_a_unix_socket_gets_host_and_path_of_the_url_as_from_curl() {
     let arguments = ["-s", "1x1", "--raw", "--unix-socket", &socket, url];
     let answer = "http model.example:8080 /classify?a";
     assert_eq!(Kept.run(&arguments, &tiny_frames(3)).ok().lines(), [answer; 3]);
+    let each = [&["--no-http-keep-alive"], &arguments[..]].concat();
+    assert_eq!(Kept.run(&each, &tiny_frames(3)).ok().lines(), [answer; 3]);
     let Some(of_curl) = curl(&["--unix-socket", &socket, url], &[], folder.path()) else { return };
     assert_eq!(of_curl, (true, answer.to_owned()));
     // curl uses no proxy there either.

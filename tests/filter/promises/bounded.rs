@@ -149,7 +149,7 @@ impl Needs {
 
     fn with_encoders(&self, e: usize, engine: Engine) -> usize {
         let c = match engine {
-            Engine::Kept => 2,
+            Engine::Kept | Engine::Each => 2,
             Engine::Minreq => 6,
         };
         let Needs { f, w, p, r, jobs } = *self;

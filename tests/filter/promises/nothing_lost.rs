@@ -21,7 +21,7 @@ test_each_engine! {
 /// The cause that is given if the connection is closed in place of a response.
 fn no_response(engine: Engine) -> &'static str {
     match engine {
-        Engine::Kept => "no response: closed before there was one",
+        Engine::Kept | Engine::Each => "no response: closed before there was one",
         Engine::Minreq => "no response: closed, or no HTTP status line",
     }
 }

@@ -140,7 +140,7 @@ fn the_head_is_complete_and_says_nothing_twice(engine: Engine) {
     }
     let (connection, lines): (&[&str], _) = match engine {
         Engine::Kept => (&[], 10),
-        Engine::Minreq => (&["close"], 11),
+        Engine::Each | Engine::Minreq => (&["close"], 11),
     };
     assert_eq!((request.header("Connection").as_slice(), request.head.len()), (connection, lines));
     let content_type = request.header("Content-Type");

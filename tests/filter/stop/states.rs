@@ -252,7 +252,7 @@ fn an_attempt_that_has_not_left_is_dropped(engine: Engine) {
         wait_until("all jobs shake hands", || stalled.connections() >= case.jobs as usize);
         case.stop(&program);
         let lines = match case.engine {
-            Engine::Kept => case.ends(program, Vec::new(), 0),
+            Engine::Kept | Engine::Each => case.ends(program, Vec::new(), 0),
             // minreq can't tell that nothing has left: then the frame has failed.
             Engine::Minreq => {
                 let later = if jobs == "1" { "" } else { ", 7 later frames will be posted again" };

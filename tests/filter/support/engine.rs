@@ -11,6 +11,8 @@ pub enum Engine {
     /// Connections that stay, the default.
     Kept,
     /// `--no-http-keep-alive`.
+    Each,
+    /// `--minreq`.
     Minreq,
 }
 
@@ -18,8 +20,10 @@ impl Engine {
     /// The program with these arguments, connecting this way.
     pub fn command<S: AsRef<OsStr>>(self, arguments: &[S]) -> Command {
         let mut command = program::command(arguments);
-        if self == Engine::Minreq {
-            command.arg("--no-http-keep-alive");
+        match self {
+            Engine::Kept => {}
+            Engine::Each => drop(command.arg("--no-http-keep-alive")),
+            Engine::Minreq => drop(command.arg("--minreq")),
         }
         command
     }
@@ -45,6 +49,13 @@ macro_rules! test_each_engine {
             $(#[test]
             fn $test() {
                 super::$test(crate::support::engine::Engine::Kept);
+            })*
+        }
+
+        mod each {
+            $(#[test]
+            fn $test() {
+                super::$test(crate::support::engine::Engine::Each);
             })*
         }
 

@@ -189,7 +189,7 @@ impl Ground {
             false => add(&["-s", &format!("{side}x{side}")]),
         }
         if road.minreq {
-            add(&["--no-http-keep-alive"]);
+            add(&["--minreq"]);
         }
         if skip > 0 {
             add(&["--skip", &skip.to_string()]);
