@@ -1,24 +1,22 @@
 //! The ordered parallel map: items from a source, in order, into results, in the same order.
 //!
-//! The worker that has the turn takes the next item and its ticket, passes the turn on, and works. So items
-//! are taken one after the other, and the window gives the results out in the order of the tickets. The
-//! window is bounded: if results are not fetched, no items are taken.
+//! The lock of the source is the turn: a worker that holds it reserves the next place in the window, takes the item,
+//! lets go, works, and fills the place. So items are taken one after the other, and results come out in their order.
+//! The window is bounded: if results are not fetched, no items are taken.
 
 use std::cell::Cell;
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::thread::Builder;
 
-use crate::memory;
-
-use super::window::{self, Lost, Results, Ticket, Window};
+use super::window::{self, Lost, Results, Window};
 
 struct Stage<T, U> {
     name: &'static str,
     workers: usize,
     started: AtomicUsize,
-    /// Only the worker that has the turn locks it.
     source: Mutex<Source<T>>,
     window: Arc<Window<U>>,
     work: Box<Work<T, U>>,
@@ -95,7 +93,7 @@ impl<T: Send + 'static, U: Send + 'static> Stage<T, U> {
             return Ok(());
         }
         let stage = Arc::clone(self);
-        let spawned = memory::spawn(self.name, move || stage.run());
+        let spawned = Builder::new().name(self.name.to_owned()).spawn(move || stage.run());
         if spawned.is_err() {
             self.started.fetch_sub(1, Ordering::AcqRel);
         }
@@ -103,33 +101,27 @@ impl<T: Send + 'static, U: Send + 'static> Stage<T, U> {
     }
 
     fn run(self: Arc<Self>) {
-        while let Some((item, ticket)) = self.take() {
+        while let Some((item, place)) = self.take() {
             // Each worker starts the next one when items come. If the system has no thread for it, those that
             // run are enough.
             let _ = self.start_worker();
-            if let Ok(result) = guard(|| (self.work)(item)) {
-                ticket.fill(result);
-            }
+            self.window.fill(place, guard(|| (self.work)(item)));
         }
     }
 
-    /// The next item and its ticket. If the source panics, there are no further items, and this result is
+    /// The next item and the place of its result. If the source panics, there are no further items, and this result is
     /// lost.
-    fn take(&self) -> Option<(T, Ticket<U>)> {
-        let mut ticket = self.window.turn()?;
+    fn take(&self) -> Option<(T, u64)> {
         let mut source = self.source.lock().unwrap_or_else(PoisonError::into_inner);
-        let item = guard(&mut *source);
-        drop(source);
-        match item {
-            Ok(Some(item)) => {
-                ticket.pass_turn();
-                Some((item, ticket))
-            }
+        let place = self.window.reserve()?;
+        match guard(&mut *source) {
+            Ok(Some(item)) => Some((item, place)),
             Ok(None) => {
-                ticket.give_back();
+                self.window.give_back();
                 None
             }
             Err(Lost) => {
+                self.window.fill(place, Err(Lost));
                 self.window.close();
                 None
             }

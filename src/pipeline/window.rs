@@ -1,105 +1,101 @@
-//! The window of a stage: places for results. They are given out in input order, filled in any order, and
-//! emptied in input order.
+//! The window of a stage: a line of places for results, in the order of the items, filled in any order.
 //!
-//! The worker that has the turn holds the next place, takes the item for it, and passes the turn on. There
-//! are never more places than the limit: while all are taken, nobody has the turn. A ticket fills its place
-//! once. If it is dropped unused, its place is lost, so nobody waits for it for ever. We wake a thread only
-//! if it can go on: for small frames, wake-ups cost more than everything else here.
+//! A worker that takes items holds the lock of their source, so one at a time asks for a place, and places have the
+//! order of the items. There are never more places than the limit. Every place is filled: by a panic with `Lost`, so
+//! nobody waits for it for ever. We wake a thread only if it can go on: for small frames, wake-ups cost more than
+//! everything else here.
 
 use std::collections::VecDeque;
 use std::mem;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 
+/// The worker panicked, so there is no result.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Lost;
+
 /// The way in.
 pub struct Window<T> {
     limit: usize,
     state: Mutex<State<T>>,
-    turn_is_free: Condvar,
-    first_is_done: Condvar,
+    has_room: Condvar,
+    first_is_filled: Condvar,
 }
 
-/// The way out. Once it is dropped there are no more turns.
+/// The way out: the results in the order of the items. Once it is dropped, no more places are given out.
 pub struct Results<T>(Arc<Window<T>>);
 
-/// The right to fill one place.
-pub struct Ticket<T> {
-    /// `None` once it is used.
-    place: Option<u64>,
-    has_turn: bool,
-    window: Arc<Window<T>>,
-}
-
-/// The ticket was dropped, so there is no result.
-#[derive(Debug, PartialEq, Eq)]
-pub struct Lost;
-
 struct State<T> {
-    /// The places from the first result that has not been fetched.
-    places: VecDeque<Place<T>>,
+    /// The places from the first result that has not been fetched. `None`: a worker is busy with it.
+    places: VecDeque<Option<Result<T, Lost>>>,
     /// The number of the first place.
     first: u64,
-    turn_is_taken: bool,
-    /// How many workers wait for the turn, and whether one of them has been woken for it.
-    waiting: usize,
-    one_is_woken: bool,
+    taker_waits: bool,
     fetcher_waits: bool,
-    /// There are no more turns.
+    /// No more places are given out.
     is_closed: bool,
-    /// There are no more results either, though some were to come.
+    /// No more results are given out either, though some were to come.
     is_cut_off: bool,
 }
 
-enum Place<T> {
-    Open,
-    Done(Result<T, Lost>),
-}
-
-/// A window of `limit` places.
+/// A window of at most `limit` places.
 pub fn open<T>(limit: usize) -> (Arc<Window<T>>, Results<T>) {
-    let window = Arc::new(Window {
-        limit,
-        state: Mutex::new(State {
-            places: VecDeque::new(),
-            first: 0,
-            turn_is_taken: false,
-            waiting: 0,
-            one_is_woken: false,
-            fetcher_waits: false,
-            is_closed: false,
-            is_cut_off: false,
-        }),
-        turn_is_free: Condvar::new(),
-        first_is_done: Condvar::new(),
-    });
+    let state = State {
+        places: VecDeque::new(),
+        first: 0,
+        taker_waits: false,
+        fetcher_waits: false,
+        is_closed: false,
+        is_cut_off: false,
+    };
+    let (has_room, first_is_filled) = (Condvar::new(), Condvar::new());
+    let window = Arc::new(Window { limit, state: Mutex::new(state), has_room, first_is_filled });
     (Arc::clone(&window), Results(window))
 }
 
 impl<T> Window<T> {
-    /// Waits for the turn; `None` if there are no more. The ticket holds the turn until it is passed on.
-    pub fn turn(self: &Arc<Self>) -> Option<Ticket<T>> {
+    /// Waits for a place, and returns its number; `None` if there are no more. The caller holds the source's lock.
+    pub fn reserve(&self) -> Option<u64> {
         let mut state = self.lock();
-        while !state.is_closed && (state.turn_is_taken || state.places.len() >= self.limit) {
-            state.waiting += 1;
-            state = self.turn_is_free.wait(state).unwrap_or_else(PoisonError::into_inner);
-            state.waiting -= 1;
+        while state.places.len() >= self.limit && !state.is_closed {
+            state.taker_waits = true;
+            state = self.has_room.wait(state).unwrap_or_else(PoisonError::into_inner);
         }
         if state.is_closed {
             return None;
         }
-        (state.turn_is_taken, state.one_is_woken) = (true, false);
-        let place = state.first + state.places.len() as u64;
-        state.places.push_back(Place::Open);
-        Some(Ticket { place: Some(place), has_turn: true, window: Arc::clone(self) })
+        state.places.push_back(None);
+        Some(state.first + state.places.len() as u64 - 1)
     }
 
-    /// There are no more turns.
+    /// There is no item for the place that was reserved last, so there are none later. The caller still holds the
+    /// source's lock.
+    pub fn give_back(&self) {
+        self.lock().places.pop_back();
+        self.close();
+    }
+
+    /// Fills a place that was reserved, once.
+    pub fn fill(&self, place: u64, result: Result<T, Lost>) {
+        let mut state = self.lock();
+        // It is still empty, so it has not been fetched.
+        #[expect(clippy::cast_possible_truncation, reason = "less than the places there are")]
+        let index = (place - state.first) as usize;
+        state.places[index] = Some(result);
+        let wakes = index == 0 && mem::take(&mut state.fetcher_waits);
+        drop(state);
+        if wakes {
+            self.first_is_filled.notify_one();
+        }
+    }
+
+    /// No more places are given out.
     pub fn close(&self) {
         self.lock().is_closed = true;
-        self.turn_is_free.notify_all();
-        self.first_is_done.notify_one();
+        self.has_room.notify_one();
+        self.first_is_filled.notify_one();
     }
 
-    /// There are no more turns, and nobody waits for results any more. Those that have not been fetched are
+    /// No more places are given out, and nobody waits for results any more. Those that have not been fetched are
     /// dropped.
     pub fn cut_off(&self) {
         let mut state = self.lock();
@@ -108,66 +104,8 @@ impl<T> Window<T> {
         self.close();
     }
 
-    /// Unlocks. If the turn is free, wakes one worker that waits for it.
-    fn offer_turn(&self, mut state: MutexGuard<'_, State<T>>) {
-        let is_free = !state.turn_is_taken && state.places.len() < self.limit;
-        let wakes = is_free && state.waiting > 0 && !mem::replace(&mut state.one_is_woken, true);
-        drop(state);
-        if wakes {
-            self.turn_is_free.notify_one();
-        }
-    }
-
-    fn put(&self, place: u64, result: Result<T, Lost>) {
-        let mut state = self.lock();
-        // It is still open, so it has not been fetched.
-        #[expect(clippy::cast_possible_truncation, reason = "less than the places there are")]
-        let index = (place - state.first) as usize;
-        state.places[index] = Place::Done(result);
-        let wakes = index == 0 && mem::take(&mut state.fetcher_waits);
-        drop(state);
-        if wakes {
-            self.first_is_done.notify_one();
-        }
-    }
-
     fn lock(&self) -> MutexGuard<'_, State<T>> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-impl<T> Ticket<T> {
-    /// Its item has been taken: passes the turn on.
-    pub fn pass_turn(&mut self) {
-        if mem::take(&mut self.has_turn) {
-            let mut state = self.window.lock();
-            state.turn_is_taken = false;
-            self.window.offer_turn(state);
-        }
-    }
-
-    /// There is no item for it, so there are none later.
-    pub fn give_back(mut self) {
-        // This ticket has the turn, so its place is the last one.
-        if self.has_turn && self.place.take().is_some() {
-            self.window.lock().places.pop_back();
-        }
-        self.window.close();
-    }
-
-    pub fn fill(mut self, result: T) {
-        if let Some(place) = self.place.take() {
-            self.window.put(place, Ok(result));
-        }
-    }
-}
-
-impl<T> Drop for Ticket<T> {
-    fn drop(&mut self) {
-        if let Some(place) = self.place {
-            self.window.put(place, Err(Lost));
-        }
-        self.pass_turn();
     }
 }
 
@@ -190,18 +128,21 @@ impl<T> Iterator for Results<T> {
         let window = &self.0;
         let mut state = window.lock();
         while !state.is_cut_off {
-            match state.places.pop_front() {
-                Some(Place::Done(result)) => {
-                    state.first += 1;
-                    window.offer_turn(state);
-                    return Some(result);
+            if let Some(result) = state.places.front_mut().and_then(Option::take) {
+                state.places.pop_front();
+                state.first += 1;
+                let wakes = mem::take(&mut state.taker_waits);
+                drop(state);
+                if wakes {
+                    window.has_room.notify_one();
                 }
-                Some(Place::Open) => state.places.push_front(Place::Open),
-                None if state.is_closed => return None,
-                None => {}
+                return Some(result);
+            }
+            if state.is_closed && state.places.is_empty() {
+                return None;
             }
             state.fetcher_waits = true;
-            state = window.first_is_done.wait(state).unwrap_or_else(PoisonError::into_inner);
+            state = window.first_is_filled.wait(state).unwrap_or_else(PoisonError::into_inner);
         }
         None
     }
@@ -216,45 +157,28 @@ impl<T> Drop for Results<T> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::iter;
     use std::thread;
 
-    fn ticket<T>(window: &Arc<Window<T>>) -> Option<Ticket<T>> {
-        let mut ticket = window.turn()?;
-        ticket.pass_turn();
-        Some(ticket)
-    }
-
     #[test]
-    fn results_come_out_in_the_order_of_their_tickets() {
+    fn results_come_out_in_the_order_of_their_places() {
         let (window, results) = open(3);
-        let tickets: Vec<_> = iter::from_fn(|| ticket(&window)).take(3).collect();
-        for (result, ticket) in tickets.into_iter().enumerate().rev() {
-            ticket.fill(result);
+        let places = [(); 3].map(|()| window.reserve().unwrap());
+        for place in places.into_iter().rev() {
+            window.fill(place, Ok(place));
         }
         window.close();
-        let fetched: Vec<_> = results.collect();
-        assert_eq!(fetched, [Ok(0), Ok(1), Ok(2)]);
+        assert!(results.eq([Ok(0), Ok(1), Ok(2)]));
     }
 
     #[test]
-    fn an_unused_ticket_is_a_lost_result_and_passes_the_turn_on() {
+    fn a_place_without_an_item_leaves_no_result() {
         let (window, mut results) = open(2);
-        drop(window.turn());
-        ticket(&window).unwrap().fill(2);
-        assert_eq!(results.next(), Some(Err(Lost)));
-        assert_eq!(results.next(), Some(Ok(2)));
-    }
-
-    #[test]
-    fn a_ticket_without_an_item_leaves_no_result() {
-        let (window, mut results) = open(2);
-        let first = ticket(&window).unwrap();
-        window.turn().unwrap().give_back();
-        assert!(window.turn().is_none());
-        first.fill(1);
-        assert_eq!(results.next(), Some(Ok(1)));
-        assert_eq!(results.next(), None);
+        let first = window.reserve().unwrap();
+        window.reserve().unwrap();
+        window.give_back();
+        assert_eq!(window.reserve(), None);
+        window.fill(first, Ok(1));
+        assert_eq!((results.next(), results.next()), (Some(Ok(1)), None));
     }
 
     /// Many threads for few places: a wake-up that is missing would show as a test that hangs.
@@ -262,30 +186,29 @@ mod tests {
     fn there_are_never_more_places_than_the_limit_and_nobody_is_forgotten() {
         let (window, results) = open(2);
         let items = Arc::new(Mutex::new(0..20_000));
-        let worker = || {
+        let worker = |_| {
             let (window, items) = (Arc::clone(&window), Arc::clone(&items));
             thread::spawn(move || {
-                while let Some(mut ticket) = window.turn() {
-                    let Some(item) = items.lock().unwrap().next() else {
-                        return ticket.give_back();
-                    };
-                    ticket.pass_turn();
+                loop {
+                    let mut items = items.lock().unwrap();
+                    let Some(place) = window.reserve() else { return };
+                    let Some(item) = items.next() else { return window.give_back() };
+                    drop(items);
                     assert!(window.lock().places.len() <= 2);
-                    ticket.fill(item);
+                    window.fill(place, Ok(item));
                 }
             })
         };
-        let workers: Vec<_> = iter::repeat_with(worker).take(8).collect();
-        let fetched = results.map(|result| result.unwrap());
-        assert!(fetched.eq(0..20_000));
+        let workers: Vec<_> = (0..8).map(worker).collect();
+        assert!(results.eq((0..20_000).map(Ok)));
         workers.into_iter().for_each(|worker| worker.join().unwrap());
     }
 
     #[test]
     fn a_window_that_is_cut_off_gives_no_result_and_says_so() {
         let (window, mut results) = open(3);
-        let (first, second) = (ticket(&window).unwrap(), ticket(&window).unwrap());
-        second.fill(2);
+        let (first, second) = (window.reserve().unwrap(), window.reserve().unwrap());
+        window.fill(second, Ok(2));
         let cut = Arc::clone(&window);
         let cutter = thread::spawn(move || {
             while !cut.lock().fetcher_waits {
@@ -295,31 +218,30 @@ mod tests {
         });
         assert_eq!((results.next(), results.is_cut_off()), (None, true));
         cutter.join().unwrap();
-        assert!(window.turn().is_none());
-        first.fill(1);
+        assert_eq!(window.reserve(), None);
+        window.fill(first, Ok(1));
         assert_eq!(results.next(), None);
     }
 
     #[test]
     fn a_window_whose_last_result_was_fetched_cannot_be_cut_off() {
         let (window, mut results) = open(2);
-        ticket(&window).unwrap().fill(1);
-        window.turn().unwrap().give_back();
+        let place = window.reserve().unwrap();
+        window.fill(place, Ok(1));
+        window.reserve();
+        window.give_back();
         assert_eq!(results.next(), Some(Ok(1)));
         window.cut_off();
         assert_eq!((results.next(), results.is_cut_off()), (None, false));
     }
 
     #[test]
-    fn nobody_waits_for_a_turn_once_nobody_fetches() {
+    fn nobody_waits_for_a_place_once_nobody_fetches() {
         let (window, results) = open::<()>(1);
-        let ticket = ticket(&window);
-        let waiting = {
-            let window = Arc::clone(&window);
-            thread::spawn(move || window.turn().is_none())
-        };
+        window.reserve();
+        let own = Arc::clone(&window);
+        let waiting = thread::spawn(move || own.reserve());
         drop(results);
-        assert!(waiting.join().unwrap());
-        drop(ticket);
+        assert_eq!(waiting.join().unwrap(), None);
     }
 }

@@ -6,11 +6,9 @@
 //! are. Every atomic counts as sequentially consistent: what a weaker ordering may do is not seen here.
 
 mod newest;
-mod ordered;
 mod pool;
 mod run;
 mod upload;
-mod window;
 
 use world::thread::{self, JoinHandle};
 

@@ -188,6 +188,16 @@ fn many_jobs_answer_every_frame_in_order() {
     check(|| undisturbed(3));
 }
 
+#[test]
+fn the_workers_that_the_system_has_threads_for_are_enough() {
+    check(|| {
+        // Two of five: which stage gets the third is for the schedule to say.
+        thread::allow(3);
+        let mut run = Run::start(3, Last::End, always);
+        assert_eq!(run.lines(), (FRAMES, 0));
+    });
+}
+
 /// What is under way is waited for, nothing is lost, and nothing else begins.
 fn stopped_by_a_signal(jobs: usize, last: Last) {
     let mut run = Run::start(jobs, last, always);

@@ -42,11 +42,7 @@ pub mod upload;
 // What these keep to themselves.
 #[path = "../../../src/pipeline/newest.rs"]
 pub mod newest;
-#[path = "../../../src/pipeline/ordered.rs"]
-pub mod ordered;
 #[path = "../../../src/pipeline/places.rs"]
 pub mod places;
 #[path = "../../../src/http/pool.rs"]
 pub mod pool;
-#[path = "../../../src/pipeline/window.rs"]
-pub mod window;
