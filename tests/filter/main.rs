@@ -34,7 +34,6 @@ mod input {
     mod ffmpeg;
     mod floats;
     mod frames;
-    mod image_magick;
     mod mixed;
     mod netpbm;
     mod npy;

@@ -1,9 +1,8 @@
-"""Says what numpy reads in each of many streams of .npy arrays, or of headerless frames.
+"""Says what numpy reads in each of many streams of .npy arrays.
 
 almost_right.py < STREAMS > LINES
 
-Each stream comes behind its length, 4 bytes in little-endian order. One of headerless frames begins with a line,
-`raw WIDTH HEIGHT LAYOUT`. Its images are lines `image WIDTH HEIGHT CHANNELS
+Each stream comes behind its length, 4 bytes in little-endian order. Its images are lines `image WIDTH HEIGHT CHANNELS
 DEPTH SAMPLES`, samples as PNG has them, in hexadecimal digits; an array that is no image to pngpost, such as one of
 complex numbers, is `other`. `free` stands before the images of an array whose header is a Python literal, but not in the
 way that numpy writes it. Then comes `error TEXT`, if reading has failed, and `end`.
@@ -24,18 +23,6 @@ PAIR = rb"\s*" + STRING + rb"\s*:\s*(?:" + STRING + rb"|True|False|" + SHAPE + r
 PLAIN = re.compile(rb"\s*\{" + PAIR + rb"," + PAIR + rb"," + PAIR + rb",?\s*\}\s*")
 
 KINDS = {"u1": 8, "u2": 16, "f4": 8, "f8": 8}
-
-
-# Type and channels in PNG's order: places in a pixel.
-LAYOUTS = {
-    "rgb24": ("u1", [0, 1, 2]), "bgr24": ("u1", [2, 1, 0]), "rgba": ("u1", [0, 1, 2, 3]),
-    "bgra": ("u1", [2, 1, 0, 3]), "argb": ("u1", [1, 2, 3, 0]), "abgr": ("u1", [3, 2, 1, 0]),
-    "gray": ("u1", [0]), "ya8": ("u1", [0, 1]), "gbrp": ("u1", [2, 0, 1]),
-    "rgb48le": ("<u2", [0, 1, 2]), "rgb48be": (">u2", [0, 1, 2]),
-    "rgba64le": ("<u2", [0, 1, 2, 3]), "rgba64be": (">u2", [0, 1, 2, 3]),
-    "gray16le": ("<u2", [0]), "gray16be": (">u2", [0]), "ya16le": ("<u2", [0, 1]), "ya16be": (">u2", [0, 1]),
-    "grayf32le": ("<f4", [0]), "rgbf32le": ("<f4", [0, 1, 2]), "rgbf64le": ("<f8", [0, 1, 2]),
-}
 
 
 def levels(array):
@@ -59,22 +46,6 @@ def images(array):
     return [f"image {width} {height} {channels} {KINDS[kind]} {levels(one).tobytes().hex()}" for one in array]
 
 
-def frames(width, height, layout, stream):
-    dtype, places = LAYOUTS[layout]
-    shape = (int(height), int(width), len(places))
-    size = np.dtype(dtype).itemsize * shape[0] * shape[1] * shape[2]
-    for begin in range(0, len(stream), size):
-        try:
-            frame = np.frombuffer(stream[begin:begin + size], dtype)
-            if layout == "gbrp":
-                frame = frame.reshape(shape[2:] + shape[:2]).transpose(1, 2, 0)
-            frame = frame.reshape(shape)[..., places]
-        except ValueError as error:
-            yield f"error {error}"
-            return
-        yield from images(frame)
-
-
 def is_plain(array):
     # Behind the magic number and the version is the header's length.
     begin = 10 if array[6] == 1 else 12
@@ -83,10 +54,6 @@ def is_plain(array):
 
 
 def lines(stream):
-    if stream.startswith(b"raw "):
-        line, stream = stream.split(b"\n", 1)
-        yield from frames(*line.decode().split()[1:], stream)
-        return
     size, stream, whole = len(stream), io.BytesIO(stream), stream
     while (begin := stream.tell()) < size:
         try:

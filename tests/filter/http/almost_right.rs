@@ -5,13 +5,12 @@ use std::io::Write;
 use std::net::Shutdown;
 use std::path::Path;
 use std::process::Command;
-use std::sync::Arc;
 
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
 
 use crate::installed::needed;
-use crate::support::almost_right::{Dice, Differences, Differing, Seen, judge_each};
+use crate::support::almost_right::{Dice, Differences, Seen, judge_each};
 use crate::support::folder::Folder;
 use crate::support::program::run;
 use crate::support::server::{Request, Server, wait_for_hang_up};
@@ -63,7 +62,8 @@ fn response(number: u64) -> Vec<u8> {
 type Read = Seen<(u64, Vec<u8>)>;
 
 /// Answers a request for /N with the response of this place, and closes.
-fn server(responses: Arc<Vec<Vec<u8>>>) -> Server {
+fn server(responses: &[Vec<u8>]) -> Server {
+    let responses = responses.to_vec();
     Server::scripted(move |_, mut connection| {
         let Some(request) = Request::read(&mut connection) else { return };
         let path = request.head[0].split(' ').nth(1).expect("a path");
@@ -92,7 +92,8 @@ fn ours(url: &str) -> Read {
 }
 
 /// One curl for many: each response has a host of its own, so that no connection is used for two.
-fn curl(server: &Server, count: usize, first: u64) -> Vec<Read> {
+fn curl(responses: &[Vec<u8>], first: u64) -> Vec<Read> {
+    let (server, count) = (server(responses), responses.len());
     let folder = Folder::new(&format!("almost-right-responses-{first}"));
     let to = format!("::127.0.0.1:{}", server.address.port());
     // A message repeats what the server has sent, line ends, too.
@@ -193,20 +194,14 @@ fn curl_reads_the_same_of_responses_that_are_almost_right() {
         they_refuse: &["chunk", "transfer closed with outstanding read data remaining"],
         ..differences
     };
-    judge_each(|numbers| {
-        let responses: Arc<Vec<_>> = Arc::new(numbers.clone().map(response).collect());
-        let server = server(Arc::clone(&responses));
-        let theirs = curl(&server, responses.len(), numbers.start);
-        let judge = |(place, (number, theirs)): (usize, (u64, Read))| {
-            let ours = ours(&format!("{}{place}", server.url()));
-            let differences = match &responses[place] {
-                response if has_line_ends_before_head(response) => &differences_with_line_ends,
-                response if has_line_end_in_extension(response) => &differences_with_extensions,
-                _ => &differences,
-            };
-            let how = differences.judge(&ours, &theirs).err()?;
-            Some(Differing { number, stream: responses[place].clone(), how })
+    judge_each(response, curl, |response, theirs| {
+        let server = server(&[response.to_vec()]);
+        let ours = ours(&format!("{}0", server.url()));
+        let differences = match response {
+            response if has_line_ends_before_head(response) => &differences_with_line_ends,
+            response if has_line_end_in_extension(response) => &differences_with_extensions,
+            _ => &differences,
         };
-        numbers.zip(theirs).enumerate().filter_map(judge).collect()
+        differences.judge(&ours, &theirs)
     });
 }

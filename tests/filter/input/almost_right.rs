@@ -5,43 +5,30 @@ use std::path::Path;
 use std::process::Command;
 
 use crate::installed::needed;
-use crate::support::almost_right::{Dice, Differences, Differing, Seen, judge_each};
+use crate::support::almost_right::{Dice, Differences, Seen, judge_each};
 use crate::support::folder::Folder;
 use crate::support::foreign::{output_of, script};
 use crate::support::images::{image_8, image_16, npy_of, png_of};
-use crate::support::posted::{judged, zune_image};
-use crate::support::program::run;
-use crate::support::server::{Server, ok};
+use crate::support::posted::{Posted, judged, post, zune_image};
 use crate::support::{Image, noise};
 
-/// A server that takes everything, and the program that posts to it.
-struct Ours(Server);
+/// The PNGs that the stream becomes, and the message without its frame.
+fn ours(stream: &[u8]) -> Seen<Vec<u8>> {
+    let Posted { run, pngs } = post(&[], stream);
+    let error = match run.status {
+        Some(0) => None,
+        // 1: samples that no PNG has.
+        Some(1 | 3) => Some(run.stderr.clone()),
+        other => panic!("{other:?}: {}", run.stderr),
+    };
+    let lines = usize::from(error.is_some());
+    assert_eq!(run.stderr.lines().count(), lines, "{}", run.stderr);
+    Seen { items: pngs, error }
+}
 
-impl Ours {
-    fn new() -> Self {
-        Ours(Server::answering(|_, _| ok("taken")))
-    }
-
-    /// The PNGs that the stream becomes, and the message without its frame.
-    fn read(&self, options: &[&str], stream: &[u8]) -> Seen<Vec<u8>> {
-        let run = run(&[&["--raw", "-z", "fastest"], options, &[&self.0.url()]].concat(), stream);
-        let posted =
-            self.0.requests.lock().unwrap().drain(..).map(|request| request.body).collect();
-        let error = match run.status {
-            Some(0) => None,
-            // 1: samples that no PNG has.
-            Some(1 | 3) => Some(run.stderr.clone()),
-            other => panic!("{other:?}: {}", run.stderr),
-        };
-        let lines = usize::from(error.is_some());
-        assert_eq!(run.stderr.lines().count(), lines, "{}", run.stderr);
-        Seen { items: posted, error }
-    }
-
-    fn images(&self, options: &[&str], stream: &[u8]) -> Seen<Image> {
-        let seen = self.read(options, stream);
-        Seen { items: seen.items.iter().map(|png| judged(png)).collect(), error: seen.error }
-    }
+fn our_images(stream: &[u8]) -> Seen<Image> {
+    let Seen { items, error } = ours(stream);
+    Seen { items: items.iter().map(|png| judged(png)).collect(), error }
 }
 
 const PNM_WORDS: [&str; 16] = [
@@ -181,15 +168,8 @@ fn netpbm_reads_the_same_images_of_almost_right_pnm() {
             "Unrecognized header line type: '#",
         ],
     };
-    judge_each(|numbers| {
-        let ours = Ours::new();
-        let streams: Vec<_> = numbers.clone().map(pnm_stream).collect();
-        let theirs = netpbm(&streams, numbers.start);
-        let judge = |((number, stream), theirs): ((u64, Vec<u8>), _)| {
-            let how = differences.judge(&ours.images(&[], &stream), &theirs).err()?;
-            Some(Differing { number, stream, how })
-        };
-        numbers.zip(streams).zip(theirs).filter_map(judge).collect()
+    judge_each(pnm_stream, netpbm, |stream, theirs| {
+        differences.judge(&our_images(stream), &theirs)
     });
 }
 
@@ -275,7 +255,6 @@ struct Numpy {
     plain: Option<usize>,
 }
 
-/// `streams`: those of headerless frames begin with a line, `raw WIDTH HEIGHT LAYOUT`.
 fn numpy(python: &Path, streams: &[Vec<u8>]) -> Vec<Numpy> {
     let framed = |stream: &Vec<u8>| [&(stream.len() as u32).to_le_bytes()[..], stream].concat();
     let framed: Vec<u8> = streams.iter().flat_map(framed).collect();
@@ -326,93 +305,13 @@ fn numpy_reads_the_same_images_of_almost_right_npy() {
             && ours.items == theirs.seen.items[..ours.items.len()]
             && ours.error.as_ref().is_some_and(refuses)
     };
-    judge_each(|numbers| {
-        let ours = Ours::new();
-        let streams: Vec<_> = numbers.clone().map(npy_stream).collect();
-        let theirs = numpy(&python, &streams);
-        let judge = |((number, stream), theirs): ((u64, Vec<u8>), Numpy)| {
-            let ours = ours.images(&[], &stream);
-            let judged = match is_of_its_own(&ours, &theirs) {
-                true => Ok(()),
-                false => differences.judge(&ours, &theirs.seen),
-            };
-            Some(Differing { number, stream, how: judged.err()? })
-        };
-        numbers.zip(streams).zip(theirs).filter_map(judge).collect()
-    });
-}
-
-/// Layouts with the bytes of a sample and the samples of a pixel.
-const LAYOUTS: [(&str, usize, usize); 20] = [
-    ("rgb24", 1, 3),
-    ("bgr24", 1, 3),
-    ("rgba", 1, 4),
-    ("bgra", 1, 4),
-    ("argb", 1, 4),
-    ("abgr", 1, 4),
-    ("gray", 1, 1),
-    ("ya8", 1, 2),
-    ("rgb48le", 2, 3),
-    ("rgb48be", 2, 3),
-    ("rgba64le", 2, 4),
-    ("rgba64be", 2, 4),
-    ("gray16le", 2, 1),
-    ("gray16be", 2, 1),
-    ("ya16le", 2, 2),
-    ("ya16be", 2, 2),
-    ("gbrp", 1, 3),
-    ("grayf32le", 4, 1),
-    ("rgbf32le", 4, 3),
-    ("rgbf64le", 8, 3),
-];
-
-const RAW_WORDS: [&str; 5] = ["P5 1 1 255\n", "\0\0\0\0", "\0\0\u{c0}\x7f", "\n", "farbfeld"];
-
-/// The size and the layout, and one to three frames of them, and what mutations make of them.
-fn raw_stream(number: u64) -> (String, &'static str, Vec<u8>) {
-    let mut dice = Dice::new(number);
-    let (width, height) = (1 + dice.below(5), 1 + dice.below(5));
-    let (layout, bytes, channels) = dice.one_of(&LAYOUTS);
-    let samples = (1 + dice.below(3)) * width * height * channels;
-    let mut stream = Vec::new();
-    for _ in 0..samples {
-        match bytes {
-            4 => stream.extend((dice.below(300) as f32 - 20.5).to_le_bytes()),
-            8 => stream.extend((dice.below(300) as f64 - 20.5).to_le_bytes()),
-            _ => stream.extend(&dice.below(65536).to_le_bytes()[..bytes]),
+    let theirs = |streams: &[Vec<u8>], _| numpy(&python, streams);
+    judge_each(npy_stream, theirs, |stream, theirs| {
+        let ours = our_images(stream);
+        if is_of_its_own(&ours, &theirs) {
+            return Ok(());
         }
-    }
-    dice.mutate(&mut stream, &RAW_WORDS);
-    (format!("{width}x{height}"), layout, stream)
-}
-
-#[test]
-fn numpy_reads_the_same_images_of_headerless_frames() {
-    let Some(python) = needed("python numpy") else { return };
-    let differences = Differences {
-        we_refuse: &[
-            // numpy reads whatever comes.
-            "begins as a PGM does; leave --size out",
-            "begins as farbfeld does",
-            "sample is NaN",
-        ],
-        they_refuse: &[],
-    };
-    judge_each(|numbers| {
-        let ours = Ours::new();
-        let of_numpy = |number| {
-            let (size, layout, stream) = raw_stream(number);
-            let line = format!("raw {} {layout}\n", size.replace('x', " "));
-            [line.as_bytes(), &stream].concat()
-        };
-        let theirs = numpy(&python, &numbers.clone().map(of_numpy).collect::<Vec<_>>());
-        let judge = |(number, theirs): (u64, Numpy)| {
-            let (size, layout, stream) = raw_stream(number);
-            let ours = ours.images(&["-s", &size, "-p", layout], &stream);
-            let how = differences.judge(&ours, &theirs.seen).err()?;
-            Some(Differing { number, stream, how: format!("{size} {layout}: {how}") })
-        };
-        numbers.zip(theirs).filter_map(judge).collect()
+        differences.judge(&ours, &theirs.seen)
     });
 }
 
@@ -476,27 +375,17 @@ fn zune_png_reads_the_same_images_of_almost_right_png() {
             "larger than maximum configured",
         ],
     };
-    judge_each(|numbers| {
-        let ours = Ours::new();
-        let judge = |number| {
-            let stream = png_stream(number);
-            let posted = ours.read(&[], &stream);
-            assert!(posted.items.iter().all(|png| stream.starts_with(png)), "passed on as it is");
-            // Where a PNG is passed on, its pixels are read from what was posted.
-            let items: Vec<_> = posted.items.iter().flat_map(|png| zune(png).items).collect();
-            let refused = posted.items.iter().find_map(|png| zune(png).error);
-            let theirs = zune(&stream);
-            let ours = Seen { items, error: posted.error.or(refused.clone()) };
-            let is_named = refused.as_ref().is_some_and(|error| {
-                differences.they_refuse.iter().any(|part| error.contains(part))
-            });
-            let judged = match refused {
-                Some(error) if !is_named => Err(format!("passed on, and zune says {error}")),
-                Some(_) => Ok(()),
-                None => differences.judge(&ours, &theirs),
-            };
-            Some(Differing { number, stream, how: judged.err()? })
+    let theirs = |streams: &[Vec<u8>], _| streams.iter().map(|stream| zune(stream)).collect();
+    judge_each(png_stream, theirs, |stream, theirs| {
+        let posted = ours(stream);
+        assert!(posted.items.iter().all(|png| stream.starts_with(png)), "passed on as it is");
+        // Where a PNG is passed on, its pixels are read from what was posted.
+        let items: Vec<_> = posted.items.iter().flat_map(|png| zune(png).items).collect();
+        let refused = posted.items.iter().find_map(|png| zune(png).error);
+        let Some(error) = refused else {
+            return differences.judge(&Seen { items, error: posted.error }, &theirs);
         };
-        numbers.filter_map(judge).collect()
+        let is_named = differences.they_refuse.iter().any(|part| error.contains(part));
+        is_named.then_some(()).ok_or_else(|| format!("passed on, and zune says {error}"))
     });
 }

@@ -33,34 +33,30 @@ const NUMBERS: [&str; 16] = [
     "99999999999999999999",
 ];
 
-/// A stream that two readers read differently.
-pub struct Differing {
-    pub number: u64,
-    pub stream: Vec<u8>,
-    pub how: String,
-}
-
-/// Judges the streams of this run by their numbers, a batch at a time. Fails with all that differ.
-pub fn judge_each(judge: impl Fn(Range<u64>) -> Vec<Differing> + Sync) {
-    let judged = pool::each(&batches(), |numbers| {
-        let differing = judge(numbers.clone());
-        // Before the end, which may take an hour.
-        for one in &differing {
-            eprintln!("{}", one.text());
-        }
-        differing
+/// Judges the streams of this run by what another reader makes of them, a batch at a time, from its first number on.
+/// Fails with all that differ.
+pub fn judge_each<T>(
+    stream: impl Fn(u64) -> Vec<u8> + Sync,
+    theirs: impl Fn(&[Vec<u8>], u64) -> Vec<T> + Sync,
+    judge: impl Fn(&[u8], T) -> Result<(), String> + Sync,
+) {
+    let differing = pool::each(&batches(), |numbers| {
+        let streams: Vec<_> = numbers.clone().map(&stream).collect();
+        let theirs = theirs(&streams, numbers.start);
+        let judged = numbers.clone().zip(&streams).zip(theirs);
+        let differing = judged.filter_map(|((number, stream), theirs)| {
+            let how = judge(stream, theirs).err()?;
+            let begin = stream[..stream.len().min(300)].escape_ascii();
+            let text = format!("stream {number}: {how}\n    {begin}");
+            // Before the end, which may take an hour.
+            eprintln!("{text}");
+            Some(text)
+        });
+        differing.collect::<Vec<_>>()
     });
-    let differing: Vec<_> = judged.into_iter().flatten().collect();
-    let texts: Vec<_> = differing.iter().take(20).map(Differing::text).collect();
-    assert!(differing.is_empty(), "{} streams differ:\n{}", differing.len(), texts.join("\n"));
-}
-
-impl Differing {
-    fn text(&self) -> String {
-        let Differing { number, stream, how } = self;
-        let begin = &stream[..stream.len().min(300)];
-        format!("stream {number}: {how}\n    {}", begin.escape_ascii())
-    }
+    let differing = differing.concat();
+    let texts = differing[..differing.len().min(20)].join("\n");
+    assert!(differing.is_empty(), "{} streams differ:\n{texts}", differing.len());
 }
 
 /// The numbers of the streams of this run.

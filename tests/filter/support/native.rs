@@ -48,8 +48,3 @@ pub fn assert_native(images: &[Image], name: &str, frames: &[u8], what: &str) {
         assert_eq!((image.color_type, image.bit_depth), (color_type, bit_depth), "{what}");
     }
 }
-
-/// A frame of rgb24 or rgb48be as a PPM.
-pub fn ppm(maxval: u32, samples: &[u8]) -> Vec<u8> {
-    [format!("P6\n{WIDTH} {HEIGHT}\n{maxval}\n").as_bytes(), samples].concat()
-}
