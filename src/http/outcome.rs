@@ -6,9 +6,11 @@ use std::error::Error;
 use std::fmt;
 use std::io::{self, ErrorKind};
 
+use rustls::pki_types::ServerName;
+
 use crate::messages;
 
-use super::certificates::is_ca_in_place_of_server;
+use super::certificates::{is_ca_in_place_of_server, is_of_version_1};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Outcome {
@@ -270,8 +272,17 @@ fn tls_cause(error: &rustls::Error) -> String {
         Bad::Expired | Bad::ExpiredContext { .. } => "has expired".to_owned(),
         Bad::NotValidYet | Bad::NotValidYetContext { .. } => "is not valid yet".to_owned(),
         Bad::UnknownIssuer => "is signed by nobody who is trusted".to_owned(),
+        Bad::NotValidForNameContext { presented, expected } if presented.is_empty() => {
+            let kind = if let ServerName::IpAddress(_) = expected { "IP" } else { "DNS" };
+            let name = format!("{kind}:{}", expected.to_str());
+            format!("has no alternative name; openssl's -addext subjectAltName={name} gives it one")
+        }
         Bad::NotValidForName | Bad::NotValidForNameContext { .. } => {
             "is not for this host name".to_owned()
+        }
+        other if is_of_version_1(other) => {
+            "is of X.509 version 1; openssl's -addext subjectAltName=DNS:host makes a newer one"
+                .to_owned()
         }
         other if is_ca_in_place_of_server(other) => {
             "calls itself a CA, and is not trusted as it is (--cacert)".to_owned()

@@ -24,11 +24,11 @@ impl Tls {
     /// The error: there are no certificates to trust, or one of them is malformed.
     pub fn new(trust: Trust, identity: Option<Identity>) -> Result<Self> {
         let provider = provider();
-        let verifier = trust.verifier(&provider)?;
+        let judge = trust.judge(Arc::clone(&provider))?;
         let config = ClientConfig::builder_with_provider(provider)
             .with_safe_default_protocol_versions()?
             .dangerous()
-            .with_custom_certificate_verifier(verifier);
+            .with_custom_certificate_verifier(Arc::new(judge));
         let config = match identity {
             Some(Identity(shown)) => {
                 config.with_client_cert_resolver(Arc::new(SingleCertAndKey::from(shown)))

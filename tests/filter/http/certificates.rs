@@ -5,29 +5,30 @@ use crate::support::engine::Engine::{Kept, Minreq};
 use crate::support::folder::Folder;
 use crate::support::program::{Run, run_command};
 
-/// An authority, a server's certificate by it, and servers' own: a CA with a common name, as the plainest command
-/// makes it, one with a name of its own, one that is no CA, one for another host, one that has expired; and two of
-/// version 1, as old commands make them.
+/// An authority, a server's certificate by it, and servers' own: a CA with a common name alone, as the plainest
+/// command makes it, one with names of its own, one for another host, one that is no CA, one that has expired and a
+/// CA that has; and one of version 1, as old commands make it.
 const MADE: &str = "
     req -x509 -newkey rsa:2048 -nodes -keyout ca.key -out ca.pem -days 9 -subj /CN=authority
     req -newkey rsa:2048 -nodes -keyout key.pem -out leaf.csr -subj /CN=localhost
     x509 -req -in leaf.csr -CA ca.pem -CAkey ca.key -out leaf.pem -days 9 -extfile localhost.txt
-    req -x509 -key key.pem -out plain.pem -days 9 -subj /C=XX/O=Lab/CN=localhost
+    req -x509 -key key.pem -out plain.pem -days 9 -subj /CN=localhost
     req -x509 -key key.pem -out named.pem -days 9 -subj /CN=x -addext subjectAltName=DNS:localhost,IP:127.0.0.1
     req -x509 -key key.pem -out other.pem -days 9 -subj /CN=localhost -addext subjectAltName=DNS:other.example
-    req -x509 -key key.pem -out elsewhere.pem -days 9 -subj /CN=elsewhere.example
-    req -x509 -key key.pem -out server.pem -days 9 -subj /CN=localhost -addext basicConstraints=critical,CA:FALSE
+    req -x509 -key key.pem -out server.pem -days 9 -subj /CN=x -addext subjectAltName=DNS:localhost -addext basicConstraints=critical,CA:FALSE
     x509 -req -in leaf.csr -signkey key.pem -out expired.pem -days -1 -extfile localhost.txt
+    x509 -req -in leaf.csr -signkey key.pem -out expired-ca.pem -days -1 -extfile ca.txt
     x509 -req -in leaf.csr -CA ca.pem -CAkey ca.key -out old.pem -days 9";
 
 fn made(name: &str) -> Option<Folder> {
     let folder = Folder::new(name);
     folder.file("localhost.txt", "subjectAltName=DNS:localhost,IP:127.0.0.1");
+    folder.file("ca.txt", "subjectAltName=DNS:localhost\nbasicConstraints=critical,CA:TRUE");
     openssl(&folder, MADE)?;
     let read = |name: &str| folder.read(name);
     folder.file(
         "several.pem",
-        [read("ca.pem"), b"text between\n".to_vec(), read("plain.pem")].concat(),
+        [read("ca.pem"), b"text between\n".to_vec(), read("named.pem")].concat(),
     );
     Some(folder)
 }
@@ -53,25 +54,24 @@ fn a_server_is_trusted_as_curl_trusts_it() {
     let name = "certificate is not for this host name";
     let nobody = "certificate is signed by nobody who is trusted";
     let authority = "certificate calls itself a CA, and is not trusted as it is (--cacert)";
+    let expired = "certificate has expired";
     for (shown, given, host, cause) in [
         ("leaf.pem", "ca.pem", "localhost", ""),
         ("leaf.pem", "ca.pem", "127.0.0.1", ""),
         ("leaf.pem", "several.pem", "localhost", ""),
-        ("leaf.pem", "plain.pem", "localhost", nobody),
+        ("leaf.pem", "named.pem", "localhost", nobody),
         // Exactly this one, whoever has signed it.
         ("leaf.pem", "leaf.pem", "localhost", ""),
-        ("plain.pem", "plain.pem", "localhost", ""),
-        ("plain.pem", "several.pem", "localhost", ""),
-        ("plain.pem", "plain.pem", "127.0.0.1", name),
-        ("plain.pem", "ca.pem", "localhost", authority),
         ("named.pem", "named.pem", "localhost", ""),
         ("named.pem", "named.pem", "127.0.0.1", ""),
-        // With an alternative name, the common one does not count.
-        ("other.pem", "other.pem", "localhost", name),
-        ("elsewhere.pem", "elsewhere.pem", "localhost", name),
+        ("named.pem", "several.pem", "localhost", ""),
+        ("named.pem", "ca.pem", "localhost", authority),
         ("server.pem", "server.pem", "localhost", ""),
         ("server.pem", "server.pem", "127.0.0.1", name),
-        ("expired.pem", "expired.pem", "localhost", "certificate has expired"),
+        // With an alternative name, the common one does not count.
+        ("other.pem", "other.pem", "localhost", name),
+        ("expired.pem", "expired.pem", "localhost", expired),
+        ("expired-ca.pem", "expired-ca.pem", "localhost", expired),
     ] {
         let Some(nginx) = showing(&folder, shown) else { return };
         let place = format!("{host}:{}", nginx.port);
@@ -88,10 +88,32 @@ fn a_server_is_trusted_as_curl_trusts_it() {
     }
 }
 
+/// curl takes the common name.
+#[test]
+fn a_certificate_without_alternative_names_is_refused_with_the_option_that_makes_a_better_one() {
+    let Some(folder) = made("nameless") else { return };
+    let gives = |name| {
+        format!("has no alternative name; openssl's -addext subjectAltName={name} gives it one")
+    };
+    let newer =
+        "is of X.509 version 1; openssl's -addext subjectAltName=DNS:host makes a newer one";
+    for (shown, given, host, cause) in [
+        ("plain.pem", "plain.pem", "localhost", gives("DNS:localhost")),
+        ("plain.pem", "plain.pem", "127.0.0.1", gives("IP:127.0.0.1")),
+        ("old.pem", "old.pem", "localhost", newer.to_owned()),
+        ("old.pem", "ca.pem", "localhost", newer.to_owned()),
+    ] {
+        let Some(nginx) = showing(&folder, shown) else { return };
+        let place = format!("{host}:{}", nginx.port);
+        let run = post(&folder, &["--cacert", given], &format!("https://{place}/"));
+        run.fails_at_once(&format!("{place}: certificate {cause}"));
+    }
+}
+
 #[test]
 fn ssl_cert_file_trusts_exactly_these_too_and_cacert_takes_its_place() {
     let Some(folder) = made("environment") else { return };
-    let Some(nginx) = showing(&folder, "plain.pem") else { return };
+    let Some(nginx) = showing(&folder, "named.pem") else { return };
     let url = format!("https://localhost:{}/", nginx.port);
     let with = |file: &str, options: &[&str]| {
         let mut command =
@@ -99,20 +121,20 @@ fn ssl_cert_file_trusts_exactly_these_too_and_cacert_takes_its_place() {
         command.current_dir(folder.path()).env("SSL_CERT_FILE", folder.path().join(file));
         run_command(command, &[0; 3])
     };
-    with("plain.pem", &[]).ok();
-    with("ca.pem", &["--cacert", "plain.pem"]).ok();
+    with("named.pem", &[]).ok();
+    with("ca.pem", &["--cacert", "named.pem"]).ok();
     assert_eq!(with("ca.pem", &[]).status, Some(1));
-    assert_eq!(with("plain.pem", &["--cacert", "ca.pem"]).status, Some(1));
+    assert_eq!(with("named.pem", &["--cacert", "ca.pem"]).status, Some(1));
     // minreq looks at certificates in its own way.
     let mut command = Minreq.command(&["-s", "1x1", &url]);
-    command.env("SSL_CERT_FILE", folder.path().join("plain.pem"));
+    command.env("SSL_CERT_FILE", folder.path().join("named.pem"));
     assert_eq!(run_command(command, &[0; 3]).status, Some(1));
 }
 
 #[test]
 fn insecure_takes_any_certificate_and_says_so_once() {
     let Some(folder) = made("insecure") else { return };
-    for shown in ["expired.pem", "elsewhere.pem", "old.pem", "plain.pem"] {
+    for shown in ["expired.pem", "other.pem", "old.pem", "plain.pem"] {
         let Some(nginx) = showing(&folder, shown) else { return };
         let url = format!("https://localhost:{}/", nginx.port);
         let said = "pngpost: --insecure: any certificate is trusted; this may be another server\n";

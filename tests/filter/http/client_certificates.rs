@@ -7,7 +7,7 @@ use crate::support::program::{Run, run_command};
 
 /// A server that is an authority, clients' certificates by it, and their keys in every form.
 const MADE: &str = "
-    req -x509 -newkey rsa:2048 -nodes -keyout server.key -out server.pem -days 9 -subj /CN=localhost
+    req -x509 -newkey rsa:2048 -nodes -keyout server.key -out server.pem -days 9 -subj /CN=x -addext subjectAltName=DNS:localhost
     genrsa -traditional -out rsa.pkcs1.key 2048
     pkcs8 -topk8 -nocrypt -in rsa.pkcs1.key -out rsa.pkcs8.key
     rsa -traditional -in rsa.pkcs1.key -out rsa.old-encrypted.key -aes128 -passout pass:secret

@@ -39,7 +39,7 @@ fn over_tls_the_certificate_is_that_of_the_url() {
     let folder = Folder::new("socket-tls");
     let made = openssl(
         &folder,
-        "req -x509 -newkey rsa:2048 -nodes -keyout key.pem -out cert.pem -days 2 -subj /CN=model.example",
+        "req -x509 -newkey rsa:2048 -nodes -keyout key.pem -out cert.pem -days 2 -subj /CN=x -addext subjectAltName=DNS:model.example",
     );
     let at = folder.path().display();
     let settings = format!(
