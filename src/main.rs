@@ -17,6 +17,7 @@
 )]
 
 mod args;
+mod counts;
 mod encode;
 mod ending;
 mod files;

@@ -11,11 +11,13 @@ use std::fmt::Display;
 use std::io::Write;
 use std::mem::take;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Mutex, MutexGuard, PoisonError, TryLockError};
+use std::sync::{Mutex, TryLockError};
 use std::thread;
 use std::time::{Duration, Instant};
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
+
+use crate::lock::lock;
 
 /// The longest piece of foreign text that is shown.
 const MAX_SHOWN: usize = 120;
@@ -29,8 +31,15 @@ const WIPE: &str = "\r\x1b[K";
 static QUIET: AtomicBool = AtomicBool::new(false);
 static VERBOSE: AtomicBool = AtomicBool::new(false);
 
-/// Whether a progress line is on the screen. Locked while we write to stderr.
-static PROGRESS_STANDS: Mutex<bool> = Mutex::new(false);
+/// Locked while we write to stderr.
+static STDERR: Mutex<Stderr> = Mutex::new(Stderr { has_progress: false, is_closed: false });
+
+struct Stderr {
+    /// Whether a progress line is on the screen.
+    has_progress: bool,
+    /// Whether nothing is written any more.
+    is_closed: bool,
+}
 
 /// Sets how much is said.
 pub fn set(quiet: bool, verbose: bool) {
@@ -59,22 +68,23 @@ pub fn say_more(message: impl Display) {
 /// Says a message even if --quiet: a mistake in the command line, or in this program.
 pub fn say_anyway(message: impl Display) {
     let message = one_line(&message.to_string());
-    let mut stands = progress_stands();
-    let wipe = if take(&mut *stands) { WIPE } else { "" };
-    write(&format!("{wipe}pngpost: {message}\n"));
+    let mut stderr = lock(&STDERR);
+    let wipe = if take(&mut stderr.has_progress) { WIPE } else { "" };
+    stderr.write(&format!("{wipe}pngpost: {message}\n"));
 }
 
 /// Draws the progress line over the one before. The cursor stays at its beginning, so that another program's text
 /// overwrites it.
 pub fn draw_progress(text: &str) {
-    let mut stands = progress_stands();
-    write(&format!("\r{text}\x1b[K\r"));
-    *stands = true;
+    let mut stderr = lock(&STDERR);
+    stderr.write(&format!("\r{text}\x1b[K\r"));
+    stderr.has_progress = true;
 }
 
 pub fn clear_progress() {
-    if take(&mut *progress_stands()) {
-        write(WIPE);
+    let mut stderr = lock(&STDERR);
+    if take(&mut stderr.has_progress) {
+        stderr.write(WIPE);
     }
 }
 
@@ -82,18 +92,18 @@ pub fn clear_progress() {
 /// write to stderr blocks, the line stays.
 pub fn wipe_for_good() {
     let begin = Instant::now();
-    let mut stands = loop {
-        match PROGRESS_STANDS.try_lock() {
-            Ok(stands) => break stands,
+    let mut stderr = loop {
+        match STDERR.try_lock() {
+            Ok(stderr) => break stderr,
             Err(TryLockError::Poisoned(poisoned)) => break poisoned.into_inner(),
             Err(TryLockError::WouldBlock) if begin.elapsed() > MAX_WAIT => return,
             Err(TryLockError::WouldBlock) => thread::sleep(Duration::from_millis(1)),
         }
     };
-    if take(&mut *stands) && has_room() {
-        write(WIPE);
+    if take(&mut stderr.has_progress) && has_room() {
+        stderr.write(WIPE);
     }
-    std::mem::forget(stands);
+    stderr.is_closed = true;
 }
 
 /// Whether stderr takes text without blocking: a terminal that is paused (Ctrl-S) does not.
@@ -104,12 +114,12 @@ fn has_room() -> bool {
     poll(&mut room, Some(&at_once)).is_ok() && room[0].revents().contains(PollFlags::OUT)
 }
 
-fn progress_stands() -> MutexGuard<'static, bool> {
-    PROGRESS_STANDS.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
-fn write(text: &str) {
-    let _ = std::io::stderr().lock().write_all(text.as_bytes());
+impl Stderr {
+    fn write(&self, text: &str) {
+        if !self.is_closed {
+            let _ = std::io::stderr().write_all(text.as_bytes());
+        }
+    }
 }
 
 /// An operating system's error text in the style of the other messages: no errno, no capital.

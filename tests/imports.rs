@@ -11,7 +11,7 @@ use std::path::Path;
 #[rustfmt::skip]
 const ORDER: &[&str] = &[
     "setup", "output", "stop", "pipeline", "upload", "rehearsal", "http", "headers", "args", "request", "encode", "input",
-    "frame", "progress", "ending", "files", "memory", "messages", "lock",
+    "frame", "progress", "counts", "ending", "files", "memory", "messages", "lock",
 ];
 
 /// A file's name without `.rs`, and the code in it, without comments.

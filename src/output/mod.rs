@@ -7,43 +7,32 @@
 mod line;
 mod record;
 mod redirect;
+mod report;
 mod stdout;
-mod told;
 
 use std::io;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
+use crate::counts::Counts;
 use crate::ending::Ending;
 use crate::input::{Cause, InputError};
 use crate::messages::{causes, count_of, plain, say};
 use crate::pipeline::{Answer, Answers, Halt, Unsent};
-use crate::progress::Counts;
+use crate::request::Request;
 use crate::stop::Asked;
-use stdout::Torn;
-use told::Told;
+use report::{Report, Reporter};
+use stdout::{Stdout, Torn};
 
-pub use stdout::{Stdout, print};
-pub use told::Telling;
+pub use stdout::print;
 
 /// Writes the lines of a run.
 pub struct Lines {
-    pub out: Stdout,
-    pub so_far: SoFar,
-    /// Whether a line is a record (--ndjson).
-    pub records: bool,
-    pub telling: Telling,
-    /// The number of the first frame.
-    pub skip: u64,
-    /// Whether another run can go on where this one stops.
-    pub can_go_on: bool,
-    pub counts: Arc<Counts>,
-}
-
-/// The answers up to here.
-#[derive(Default)]
-pub struct SoFar {
-    /// Frames with a place before the gap that the server may have got.
+    out: Stdout,
+    rules: Rules,
+    reporter: Reporter,
+    counts: Arc<Counts>,
+    /// Frames before the gap that the server may have got.
     posted: u64,
     /// Frames from the gap on: the first frame that the stopped run has not sent, and those after it.
     beyond: u64,
@@ -51,7 +40,25 @@ pub struct SoFar {
     has_failed_beyond: bool,
 }
 
+/// What the user wants of the lines.
+pub struct Rules {
+    /// Whether a line is a record (--ndjson).
+    pub records: bool,
+    pub keep_going: bool,
+    /// The number of the first frame.
+    pub skip: u64,
+    /// Whether another run can go on where this one stops.
+    pub can_go_on: bool,
+}
+
 impl Lines {
+    /// The error: there is no standard output.
+    pub fn new(rules: Rules, request: Arc<Request>, counts: Arc<Counts>) -> io::Result<Self> {
+        let (out, reporter) = (Stdout::new()?, Reporter::new(request, rules.keep_going));
+        let (posted, beyond, has_failed_beyond) = (0, 0, false);
+        Ok(Lines { out, rules, reporter, counts, posted, beyond, has_failed_beyond })
+    }
+
     /// Writes the line of every answer, in order, until the run ends.
     pub fn write(mut self, answers: Answers, halt: &Halt, asked: &Asked) -> Ending {
         for answer in answers {
@@ -63,25 +70,25 @@ impl Lines {
     }
 
     fn write_one(&mut self, answer: Answer, halt: &Halt, asked: &Asked) -> Result<(), Ending> {
-        let with_line = [&self.counts.frames, &self.counts.dropped];
+        let with_line = [&self.counts.figures.frames, &self.counts.figures.dropped];
         let with_line: u64 = with_line.map(|count| count.load(Ordering::Relaxed)).iter().sum();
-        let frame = self.skip + with_line + self.so_far.beyond;
-        if self.so_far.beyond > 0 {
+        let frame = self.rules.skip + with_line + self.beyond;
+        if self.beyond > 0 {
             self.pass_over(frame, answer);
             return Ok(());
         }
-        let told = match answer {
+        let report = match answer {
             Answer::Uploaded(uploaded) => {
-                self.so_far.posted += u64::from(uploaded.upload.is_posted);
-                self.telling.of_upload(frame, uploaded)
+                self.posted += u64::from(uploaded.upload.is_posted);
+                self.reporter.uploaded(frame, uploaded)
             }
             Answer::Dropped(count) => return self.put_dropped(frame, count, halt),
             Answer::Unsent(Unsent::NotEncoded { error, read_at, .. }) => {
-                self.telling.of_untried(causes(&error), read_at)
+                self.reporter.not_encoded(causes(&error), read_at)
             }
             Answer::Unsent(Unsent::Lost) => return self.lose(frame, halt),
-            Answer::Unsent(Unsent::BadSample { bad, read_at, .. }) if self.telling.keep_going => {
-                self.telling.of_untried(bad.to_string(), read_at)
+            Answer::Unsent(Unsent::BadSample { bad, read_at, .. }) if self.rules.keep_going => {
+                self.reporter.not_encoded(bad.to_string(), read_at)
             }
             Answer::Unsent(Unsent::BadSample { frame, bad, .. }) => {
                 let cause = Cause::Malformed(bad.to_string());
@@ -91,17 +98,17 @@ impl Lines {
                 return Err(self.not_read(&error));
             }
             Answer::Unsent(Unsent::NotWanted | Unsent::NotRead(_)) => {
-                self.so_far.beyond = 1;
+                self.beyond = 1;
                 return Ok(());
             }
         };
-        self.counts.frames.fetch_add(1, Ordering::Relaxed);
-        self.counts.answered.fetch_add(told.response.is_some().into(), Ordering::Relaxed);
-        let (failure, ends_run) = (told.failure.clone(), told.ends_run);
-        let advice = self.telling.advice_once(&told);
+        self.counts.figures.frames.fetch_add(1, Ordering::Relaxed);
+        self.counts.figures.answered.fetch_add(report.response.is_some().into(), Ordering::Relaxed);
+        let (failure, ends_run) = (report.failure.clone(), report.ends_run);
+        let advice = self.reporter.advice_once(&report);
         // Each response is a line. Under --keep-going, so is each failure.
-        if told.response.is_some() || !ends_run {
-            self.put(frame, told, halt)?;
+        if report.response.is_some() || !ends_run {
+            self.put(frame, report, halt)?;
         }
         match failure {
             Some(cause) => self.fail(frame, &format!("{cause}{advice}"), ends_run, halt),
@@ -111,17 +118,17 @@ impl Lines {
 
     /// A frame beyond the gap has no line: going on begins at the gap. If it has failed, that is said.
     fn pass_over(&mut self, frame: u64, answer: Answer) {
-        self.so_far.beyond += if let Answer::Dropped(count) = answer { count } else { 1 };
+        self.beyond += if let Answer::Dropped(count) = answer { count } else { 1 };
         if let Answer::Uploaded(uploaded) = answer {
-            let told = self.telling.of_upload(frame, uploaded);
-            self.so_far.has_failed_beyond |= told.failure.is_some() && told.ends_run;
-            told.failure.iter().for_each(|cause| say(format!("frame {frame}: {cause}")));
+            let report = self.reporter.uploaded(frame, uploaded);
+            self.has_failed_beyond |= report.failure.is_some() && report.ends_run;
+            report.failure.iter().for_each(|cause| say(format!("frame {frame}: {cause}")));
         }
     }
 
     /// The ending after the last answer.
     fn end(&self, asked: &Asked) -> Ending {
-        if self.so_far.beyond > 0 && asked.reader_is_gone() {
+        if self.beyond > 0 && asked.reader_is_gone() {
             return Ending::ReaderGone;
         }
         match asked.signal() {
@@ -129,7 +136,7 @@ impl Lines {
                 let how = self.how_to_go_on(None, "frame", "frames");
                 say(format!("stopped by {}; {how}", signal.name()));
                 // A frame that has failed, and so has ended the run, is more than the signal.
-                match self.so_far.has_failed_beyond {
+                match self.has_failed_beyond {
                     true => Ending::Failed,
                     false => Ending::Stopped(signal),
                 }
@@ -141,25 +148,25 @@ impl Lines {
 
     /// A frame whose answer is lost ends the run.
     fn lose(&self, frame: u64, halt: &Halt) -> Result<(), Ending> {
-        self.counts.frames.fetch_add(1, Ordering::Relaxed);
+        self.counts.figures.frames.fetch_add(1, Ordering::Relaxed);
         self.fail(frame, "its worker ended without an answer", true, halt)
     }
 
     /// Writes the lines of so many frames that were dropped, from this one on.
     fn put_dropped(&mut self, frame: u64, count: u64, halt: &Halt) -> Result<(), Ending> {
         for frame in frame..frame.saturating_add(count) {
-            self.put(frame, self.telling.of_dropped(), halt)?;
-            self.counts.dropped.fetch_add(1, Ordering::Relaxed);
+            self.put(frame, self.reporter.dropped(), halt)?;
+            self.counts.figures.dropped.fetch_add(1, Ordering::Relaxed);
         }
         Ok(())
     }
 
     /// Writes the frame's line.
-    fn put(&mut self, frame: u64, told: Told, halt: &Halt) -> Result<(), Ending> {
-        let Told { attempts, elapsed, read_at, response, failure, .. } = told;
+    fn put(&mut self, frame: u64, report: Report, halt: &Halt) -> Result<(), Ending> {
+        let Report { attempts, elapsed, read_at, response, failure, .. } = report;
         let behind = read_at.map(|read_at| read_at.elapsed());
-        behind.iter().for_each(|&behind| self.counts.behind.note(behind));
-        let line = if self.records {
+        behind.iter().for_each(|&behind| self.counts.figures.behind.note(behind));
+        let line = if self.rules.records {
             let result = response.as_ref().ok_or(failure.as_deref().unwrap_or_default());
             record::line(frame, attempts, elapsed, behind, result)
         } else {
@@ -206,16 +213,16 @@ impl Lines {
         let lines = self.counts.lines.load(Ordering::Relaxed);
         let out = count_of(lines, "line is", "lines are");
         let cut = torn.as_ref().map_or_else(String::new, Torn::told);
-        if !self.can_go_on {
+        if !self.rules.can_go_on {
             return format!("{out} out{cut}");
         }
         let advice = torn.as_ref().map_or("".into(), Torn::advice);
         let posted = self.counts.posted.load(Ordering::Relaxed);
-        let again = match posted.saturating_sub(self.so_far.posted) {
+        let again = match posted.saturating_sub(self.posted) {
             0 => String::new(),
             again => format!(", {} will be posted again", count_of(again, one, many)),
         };
-        format!("{out} out{cut}{advice}{again}, go on with --skip {}", self.skip + lines)
+        format!("{out} out{cut}{advice}{again}, go on with --skip {}", self.rules.skip + lines)
     }
 
     fn not_read(&self, error: &InputError) -> Ending {

@@ -5,20 +5,19 @@ mod environment;
 mod no_proxy;
 mod way;
 
-use std::cell::Cell;
 use std::sync::Arc;
 
 use anyhow::{Context, Result, anyhow, ensure};
 
 use crate::args::{Args, BodyArg, FormArg, HeaderArg, JsonArg, UserArg};
+use crate::counts::Counts;
 use crate::encode::Encoder;
 use crate::files;
 use crate::headers::{Headers, Source, Sources, User};
 use crate::http::{Client, Kept, Limits, Minreq, USER_AGENT};
 use crate::input::{Input, Stdin};
 use crate::messages::foreign;
-use crate::output::{Lines, SoFar, Stdout, Telling};
-use crate::progress::Counts;
+use crate::output::{Lines, Rules};
 use crate::rehearsal::Rehearsal;
 use crate::request::template::Template;
 use crate::request::{Header, HeaderRule, ImagePart, Json, Part, Request, Shape};
@@ -50,24 +49,18 @@ pub fn run(args: &Args) -> Result<Run> {
         all_errors: args.retry_all_errors,
         spacing: args.spacing,
     };
+    let rules = Rules {
+        records: args.ndjson,
+        keep_going: args.keep_going,
+        skip: args.skip,
+        can_go_on: !args.latest,
+    };
     let counts = Arc::new(Counts::default());
     Ok(Run {
         input: input(args)?,
         encoder: Encoder { level: args.level, range: args.range },
         uploader: Uploader::new(client, headers, policy, args.keep_going, Arc::clone(&counts)),
-        lines: Lines {
-            out: Stdout::new().context("stdout")?,
-            so_far: SoFar::default(),
-            records: args.ndjson,
-            telling: Telling {
-                keep_going: args.keep_going,
-                request: Arc::clone(&request),
-                has_advised: Cell::default(),
-            },
-            skip: args.skip,
-            can_go_on: !args.latest,
-            counts: Arc::clone(&counts),
-        },
+        lines: Lines::new(rules, Arc::clone(&request), Arc::clone(&counts)).context("stdout")?,
         request,
         counts,
     })

@@ -14,7 +14,7 @@ use std::time::{Duration, Instant, SystemTime};
 
 use crate::http::{Failure, Outcome, Response};
 
-use crate::progress::Counts;
+use crate::counts::Counts;
 
 use super::outcome;
 use super::recent::Started;
@@ -164,7 +164,7 @@ impl Gate {
         let now = Instant::now();
         let next = shared.schedule.end(frame, started, tries, &ended, now);
         let pace = shared.schedule.pace();
-        self.counts.limit.set(pace.rate(), pace.room());
+        self.counts.figures.allowed.set(pace.rate(), pace.room());
         self.wake_first(shared, now);
         next
     }

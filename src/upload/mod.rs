@@ -29,10 +29,10 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
+use crate::counts::Counts;
 use crate::headers::{Current, Headers};
 use crate::http::{Client, Failure, Outcome, Reach, Response};
 use crate::messages::{causes, say, say_more};
-use crate::progress::Counts;
 use crate::request::Body;
 
 use gate::Gate;
@@ -160,7 +160,7 @@ impl Uploader {
         let renewed = self.headers.renew(used);
         match &renewed {
             Ok(true) => {
-                self.counts.retries.fetch_add(1, Ordering::Relaxed);
+                self.counts.figures.retries.fetch_add(1, Ordering::Relaxed);
                 say_more(format!("frame {frame}: upload: status 401; a file has new headers"));
             }
             Ok(false) => {}
@@ -181,14 +181,14 @@ impl Uploader {
         *under_way.is_posted |= may_have_arrived(&result);
         drop(under_way);
         if reach(&result) == Reach::Sent {
-            self.counts.bytes_sent.fetch_add(body.bytes.len() as u64, Ordering::Relaxed);
+            self.counts.figures.bytes_sent.fetch_add(body.bytes.len() as u64, Ordering::Relaxed);
         }
         result
     }
 
     fn count_refusal(&self, result: &Result<Response, Failure>) {
         if outcome(result) == Some(Outcome::RefusedForNow) {
-            self.counts.refused.fetch_add(1, Ordering::Relaxed);
+            self.counts.figures.refused.fetch_add(1, Ordering::Relaxed);
         }
     }
 
@@ -199,7 +199,7 @@ impl Uploader {
         attempts: u32,
         again: &Again,
     ) {
-        self.counts.retries.fetch_add(1, Ordering::Relaxed);
+        self.counts.figures.retries.fetch_add(1, Ordering::Relaxed);
         let cause = match result {
             Ok(response) => &response.cause(),
             Err(failure) => &failure.cause,

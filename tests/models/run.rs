@@ -5,12 +5,12 @@ use std::panic::resume_unwind;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 
+use world::counts::Counts;
 use world::encode::Encoder;
 use world::ending::{Ending, Signal};
 use world::http::Outcome;
 use world::input::{Input, InputError};
 use world::pipeline::{self, Answer, Answers, Halt, Unsent};
-use world::progress::Counts;
 use world::request::Request;
 use world::stop::{Asked, Event, Stopping, set_signal};
 use world::sync::atomic::Ordering::SeqCst;

@@ -4,9 +4,9 @@
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering::Relaxed};
 use std::sync::{Arc, Mutex};
 
+use world::counts::Counts;
 use world::headers::Headers;
 use world::http::{Client, Failure, Outcome, Reach, Response};
-use world::progress::Counts;
 use world::request::Body;
 use world::time::{Duration, Instant};
 use world::upload::{Policy, Upload, Uploader};

@@ -28,7 +28,7 @@ mod neighbours;
 pub mod stop;
 
 pub use check::{check, check_all, choose};
-pub use neighbours::{encode, frame, headers, http, input, memory, messages, progress, request};
+pub use neighbours::{counts, encode, frame, headers, http, input, memory, messages, request};
 
 #[path = "../../../src/ending.rs"]
 pub mod ending;

@@ -174,29 +174,34 @@ pub mod messages {
     }
 }
 
-pub mod progress {
+pub mod counts {
     use std::sync::atomic::AtomicU64;
 
-    /// Of the counts, `in_flight` alone decides anything. The others are figures, and no place to switch threads.
+    /// Of the counts, `in_flight` alone decides anything here. The others are no place to switch threads.
     #[derive(Default)]
     pub struct Counts {
-        pub bytes_sent: real::sync::atomic::AtomicU64,
-        pub retries: real::sync::atomic::AtomicU64,
-        pub refused: real::sync::atomic::AtomicU64,
-        pub limit: Limit,
         pub in_flight: AtomicU64,
         pub is_stopping: real::sync::atomic::AtomicBool,
         pub posted: real::sync::atomic::AtomicU64,
+        pub figures: Figures,
     }
 
     #[derive(Default)]
-    pub struct Limit;
+    pub struct Figures {
+        pub bytes_sent: real::sync::atomic::AtomicU64,
+        pub retries: real::sync::atomic::AtomicU64,
+        pub refused: real::sync::atomic::AtomicU64,
+        pub allowed: Allowed,
+    }
+
+    #[derive(Default)]
+    pub struct Allowed;
 
     impl Counts {
         pub fn add_read(&self, _: usize) {}
     }
 
-    impl Limit {
+    impl Allowed {
         pub fn set(&self, _: Option<f64>, _: Option<u32>) {}
     }
 }

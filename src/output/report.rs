@@ -1,6 +1,6 @@
 //! An upload into the report on its frame: the line's response, and the cause of a failure in words.
 
-use std::cell::Cell;
+use std::mem::replace;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -14,7 +14,7 @@ use crate::upload::Upload;
 const DROPPED: &str = "dropped: a newer frame came";
 
 /// The report on one frame.
-pub struct Told {
+pub struct Report {
     pub attempts: u32,
     /// The duration of the last attempt.
     pub elapsed: Duration,
@@ -30,15 +30,19 @@ pub struct Told {
 }
 
 /// Makes the reports of a run.
-pub struct Telling {
+pub struct Reporter {
     pub keep_going: bool,
-    pub request: Arc<Request>,
+    request: Arc<Request>,
     /// Whether --retry-all-errors has been spoken of.
-    pub has_advised: Cell<bool>,
+    has_advised: bool,
 }
 
-impl Telling {
-    pub fn of_upload(&self, frame: u64, uploaded: Uploaded) -> Told {
+impl Reporter {
+    pub fn new(request: Arc<Request>, keep_going: bool) -> Self {
+        Reporter { keep_going, request, has_advised: false }
+    }
+
+    pub fn uploaded(&self, frame: u64, uploaded: Uploaded) -> Report {
         let Uploaded { upload, read_at } = uploaded;
         let tried = tried(&upload);
         let Upload { attempts, elapsed, result, ends_run, may_have_arrived, .. } = upload;
@@ -53,22 +57,22 @@ impl Telling {
         let ends_run = cause.is_some() && (ends_run || !self.keep_going);
         let failure = cause.map(|cause| format!("upload: {cause}{tried}"));
         let read_at = Some(read_at);
-        Told { attempts, elapsed, read_at, response, failure, may_have_arrived, ends_run }
+        Report { attempts, elapsed, read_at, response, failure, may_have_arrived, ends_run }
     }
 
-    /// A frame that was never tried.
-    pub fn of_untried(&self, cause: String, read_at: Instant) -> Told {
-        Told { read_at: Some(read_at), ends_run: !self.keep_going, ..without_attempt(cause) }
+    /// A frame that became no body.
+    pub fn not_encoded(&self, cause: String, read_at: Instant) -> Report {
+        Report { read_at: Some(read_at), ends_run: !self.keep_going, ..without_attempt(cause) }
     }
 
     /// A frame that was dropped. That is no failure.
-    pub fn of_dropped(&self) -> Told {
+    pub fn dropped(&self) -> Report {
         without_attempt(DROPPED.to_owned())
     }
 
     /// What is said of the first frame that was not sent again because it may have arrived.
-    pub fn advice_once(&self, told: &Told) -> &'static str {
-        match told.may_have_arrived && !self.has_advised.replace(true) {
+    pub fn advice_once(&mut self, report: &Report) -> &'static str {
+        match report.may_have_arrived && !replace(&mut self.has_advised, true) {
             true => "; it may have arrived: --retry-all-errors would send it again",
             false => "",
         }
@@ -83,8 +87,8 @@ impl Telling {
     }
 }
 
-fn without_attempt(cause: String) -> Told {
-    Told {
+fn without_attempt(cause: String) -> Report {
+    Report {
         attempts: 0,
         elapsed: Duration::ZERO,
         read_at: None,
@@ -95,7 +99,7 @@ fn without_attempt(cause: String) -> Told {
     }
 }
 
-/// The number of attempts, and the reason why there was no other; empty if one attempt was all.
+/// The number of attempts, and the reason why there was no other. Empty if one attempt was all.
 fn tried(upload: &Upload) -> String {
     match (upload.attempts, &upload.given_up) {
         (0 | 1, None) => String::new(),
