@@ -212,17 +212,16 @@ impl Lines {
     fn how_to_go_on(&self, torn: Option<Torn>, one: &str, many: &str) -> String {
         let lines = self.counts.lines.load(Ordering::Relaxed);
         let out = count_of(lines, "line is", "lines are");
-        let cut = torn.as_ref().map_or_else(String::new, Torn::told);
+        let torn = torn.map_or_else(String::new, |torn| torn.text(self.rules.can_go_on));
         if !self.rules.can_go_on {
-            return format!("{out} out{cut}");
+            return format!("{out} out{torn}");
         }
-        let advice = torn.as_ref().map_or("".into(), Torn::advice);
         let posted = self.counts.posted.load(Ordering::Relaxed);
         let again = match posted.saturating_sub(self.posted) {
             0 => String::new(),
             again => format!(", {} will be posted again", count_of(again, one, many)),
         };
-        format!("{out} out{cut}{advice}{again}, go on with --skip {}", self.rules.skip + lines)
+        format!("{out} out{torn}{again}, go on with --skip {}", self.rules.skip + lines)
     }
 
     fn not_read(&self, error: &InputError) -> Ending {

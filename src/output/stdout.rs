@@ -1,10 +1,11 @@
 //! Standard output: a line goes out whole and at once, or its failure tells how much of it is out.
 //!
 //! There is no buffer: a line that is written has left. A stdout that does not block (another process may have
-//! made it so) is waited for. If the disk fills up inside a line, a file is cut back to the line before.
+//! made it so) is waited for. The beginning of a line that could not be finished, because the disk is full, stays
+//! where it is: another process may write to the same file, and cutting it back could cut off what is not ours.
 
 use std::fs::File;
-use std::io::{self, ErrorKind, Seek, SeekFrom, Write};
+use std::io::{self, ErrorKind, Seek, Write};
 use std::os::fd::AsFd;
 
 use rustix::event::{PollFd, PollFlags, poll};
@@ -24,9 +25,9 @@ pub struct Unwritten {
 /// The beginning of a line that is out without its end.
 #[derive(Debug)]
 pub struct Torn {
-    pub bytes: u64,
-    /// The offset in the file behind these bytes, if others follow them.
-    pub end: Option<u64>,
+    bytes: u64,
+    /// The offset of these bytes in the file, if others follow them.
+    offset: Option<u64>,
 }
 
 impl Stdout {
@@ -56,44 +57,30 @@ impl Stdout {
 
     fn unwritten(&mut self, error: io::Error, line: &[u8], left: &[u8]) -> Unwritten {
         let bytes = (line.len() - left.len()) as u64;
-        let torn = if bytes == 0 { None } else { self.cut_back(bytes) };
+        let torn = (bytes > 0).then(|| Torn { bytes, offset: self.offset_inside(bytes) });
         Unwritten { error, torn }
     }
 
-    /// Takes the last `bytes` off, if they end a file.
-    fn cut_back(&mut self, bytes: u64) -> Option<Torn> {
-        match self.place() {
-            Some((offset, end)) if offset != end => Some(Torn { bytes, end: Some(offset) }),
-            Some((_, end)) if self.0.set_len(end - bytes).is_ok() => {
-                // The shell's next command writes to this open file, too.
-                let _ = self.0.seek(SeekFrom::Start(end - bytes));
-                None
-            }
-            _ => Some(Torn { bytes, end: None }),
-        }
-    }
-
-    /// The offset in the file and the file's end, if it is a file.
-    fn place(&mut self) -> Option<(u64, u64)> {
+    /// The offset of the last `bytes` written, if stdout is a file and they do not end it.
+    fn offset_inside(&mut self, bytes: u64) -> Option<u64> {
         let file = self.0.metadata().ok().filter(|file| file.is_file())?;
-        Some((self.0.stream_position().ok()?, file.len()))
+        let end = self.0.stream_position().ok()?;
+        (end != file.len()).then(|| end.saturating_sub(bytes))
     }
 }
 
 impl Torn {
-    /// That it is there, as a part of a message.
-    pub fn told(&self) -> String {
+    /// A part of a message, behind the number of lines: these bytes are there, and how to remove them.
+    pub fn text(&self, can_go_on: bool) -> String {
         let bytes = count_of(self.bytes, "byte", "bytes");
-        let place = self.end.map(|end| format!(", at offset {}", end - self.bytes));
-        format!(", and {bytes} of another{}", place.unwrap_or_default())
-    }
-
-    /// How to remove it, behind that.
-    pub fn advice(&self) -> String {
-        match self.end {
-            None => format!(" (take these off first: truncate -s -{} FILE)", self.bytes),
-            Some(_) => " (take these out first)".to_owned(),
-        }
+        let (place, advice) = match self.offset {
+            None => {
+                (String::new(), format!("take these off first: truncate -s -{} FILE", self.bytes))
+            }
+            Some(offset) => (format!(", at offset {offset}"), "take these out first".to_owned()),
+        };
+        let advice = if can_go_on { format!(" ({advice})") } else { String::new() };
+        format!(", and {bytes} of another{place}{advice}")
     }
 }
 

@@ -39,7 +39,7 @@ fn in_shell(line: &str, arguments: &[&str]) -> Run {
 }
 
 #[test]
-fn on_a_disk_that_fills_up_the_last_line_is_whole_and_going_on_glues_none_together() {
+fn on_a_disk_that_fills_up_the_torn_line_is_told_and_going_on_without_it_glues_none_together() {
     let may =
         Command::new("unshare").args(["-m", "mount", "-t", "tmpfs", "tmpfs", "/mnt"]).output();
     if !may.is_ok_and(|output| output.status.success()) {
@@ -55,17 +55,18 @@ fn on_a_disk_that_fills_up_the_last_line_is_whole_and_going_on_glues_none_togeth
         );
         let run = in_shell(&line, &["-s", "1x1", "--raw", &server.url()]);
         let message = "frame 16: stdout: no space left on device; \
-                       16 lines are out, go on with --skip 16";
+                       16 lines are out, and 384 bytes of another \
+                       (take these off first: truncate -s -384 FILE), go on with --skip 16";
         run.fails(1, message);
-        assert!(fs::read_to_string(&copy).unwrap() == lines(0..16));
-        let line = format!("exec \"$@\" >> {copy}");
+        assert!(fs::read_to_string(&copy).unwrap() == lines(0..16) + &self::line(16)[..384]);
+        let line = format!("truncate -s -384 {copy}; exec \"$@\" >> {copy}");
         in_shell(&line, &["-s", "1x1", "--raw", "--skip", "16", &server.url()]).ok();
         assert!(fs::read_to_string(&copy).unwrap() == lines(0..FRAMES));
     }
 }
 
 #[test]
-fn over_the_limit_of_a_files_size_the_last_line_is_whole_and_the_next_command_writes_behind_it() {
+fn over_the_limit_of_a_files_size_nothing_of_what_is_out_is_cut_off() {
     let server = server();
     let path = file("limited", "");
     // 8 blocks of 512 bytes, and the shell's own echo below them.
@@ -76,8 +77,13 @@ fn over_the_limit_of_a_files_size_the_last_line_is_whole_and_the_next_command_wr
     assert_eq!(run.status, Some(1), "{}", run.stderr);
     let message = "pngpost: frame 4: stdout: file too large; 4 lines are out, ";
     assert!(run.stderr.starts_with(message), "{}", run.stderr);
+    // The limit is at byte 4096, and "first" takes 6 of these.
+    let torn =
+        " 4 lines are out, and 90 bytes of another (take these off first: truncate -s -90 FILE), ";
+    assert!(run.stderr.contains(torn), "{}", run.stderr);
     assert!(run.stderr.ends_with(", go on with --skip 4\n"), "{}", run.stderr);
-    assert!(fs::read_to_string(&path).unwrap() == format!("first\n{}last\n", lines(0..4)));
+    let (whole, part) = (lines(0..4), &self::line(4)[..90]);
+    assert!(fs::read_to_string(&path).unwrap() == format!("first\n{whole}{part}last\n"));
 }
 
 #[test]

@@ -12,7 +12,7 @@ use crate::support::pool;
 const PAGE: usize = 4096;
 
 /// Mounts a file system of one page at $2, fills $1 bytes of it, and runs the rest of the words with its lines
-/// appended. The lines then go to stdout.
+/// appended. The lines that are whole then go to stdout.
 const SCRIPT: &str = r#"
 set -e
 mount -t tmpfs -o size=4096 none "$2"
@@ -21,7 +21,7 @@ filled=$1 folder=$2
 shift 2
 status=0
 "$@" >>"$folder/lines" || status=$?
-tail -c "+$((filled + 1))" "$folder/lines"
+tail -c "+$((filled + 1))" "$folder/lines" | head -n "$(wc -l <"$folder/lines")"
 exit "$status"
 "#;
 
@@ -36,7 +36,7 @@ fn may_mount() -> bool {
 }
 
 #[test]
-fn a_disk_that_is_full_at_any_byte_of_a_line_keeps_the_lines_before_it_whole() {
+fn a_disk_that_is_full_at_any_byte_of_a_line_keeps_the_lines_before_it_and_its_beginning_is_told() {
     if !may_mount() {
         return;
     }
@@ -56,9 +56,16 @@ fn a_disk_that_is_full_at_any_byte_of_a_line_keeps_the_lines_before_it_whole() {
         let ended = ground.run(road, &words.map(str::to_owned), 0, || false);
         let outcome = check(&ground, road, &ended, &Disturbance::default());
         assert_eq!(outcome, Ok(Outcome::Continued), "{road}, room for {room} bytes: {ended:?}");
-        let frame = if room > lines[2].len() { 3 } else { 2 };
+        let (frame, torn) = if room > lines[2].len() { (3, 0) } else { (2, room) };
+        let bytes = if torn == 1 { "byte" } else { "bytes" };
+        let torn = match torn {
+            0 => String::new(),
+            torn => format!(
+                " and {torn} {bytes} of another (take these off first: truncate -s -{torn} FILE),"
+            ),
+        };
         let message = format!(
-            "pngpost: frame {frame}: stdout: no space left on device; {frame} lines are out"
+            "pngpost: frame {frame}: stdout: no space left on device; {frame} lines are out,{torn}"
         );
         assert!(ended.stderr.starts_with(&message), "{road}, room for {room} bytes: {ended:?}");
     });
