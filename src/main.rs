@@ -6,8 +6,8 @@
 //! A frame's road: `pipeline::start`, `Input::read`, `Encoder::append_png`, `Request::begin` and `finish`,
 //! `Uploader::upload`, `Client::attempt`, `Lines::write`. Beside it, `args` is the command line, `setup`
 //! makes the machines of the road from it, `rehearsal` goes the road without sending, `stop` ends the run
-//! early, `memory` is where all that may be large is allocated, `headers` and `files` are what options name,
-//! and `messages`, `progress` and `ending` are for people and scripts. Imports point down:
+//! early, `memory` is asked for what the input or the server makes large, `headers` and `files` are what options
+//! name, and `messages`, `progress` and `ending` are for people and scripts. Imports point down:
 //! output, stop, pipeline, upload, http, request, then encode and input, then frame.
 
 // A number of frames or bytes keeps its value, with 32 bits, too: where a cast may change one, the code says why.
@@ -54,11 +54,7 @@ const NO_THREAD: &str = "cannot start a thread";
 
 fn main() {
     silence_worker_panics();
-    let ending = match memory::enough_to_start() {
-        Ok(()) => obey(args::parse(std::env::args_os().skip(1))),
-        Err(error) => bad_usage(format!("{error}: a run takes that and more")),
-    };
-    ending.leave()
+    obey(args::parse(std::env::args_os().skip(1))).leave()
 }
 
 fn obey(command: anyhow::Result<Command>) -> Ending {

@@ -180,7 +180,7 @@ fn size_of(frame: &Frame) -> String {
 fn not_read(error: &InputError, ending: Ending) -> Ending {
     say(error);
     match error.cause {
-        Cause::Read(_) | Cause::NoMemory(_) => Ending::Failed,
+        Cause::Read(_) => Ending::Failed,
         // An earlier frame has failed already.
         _ if ending == Ending::Failed => ending,
         _ => Ending::BadInput,

@@ -8,10 +8,9 @@ mod samples;
 
 use std::fmt;
 
-use anyhow::{Context, Result, anyhow};
+use anyhow::{Context, Result};
 
 use crate::frame::{Color, Content, Frame, FrameSize, Layout, SampleRange};
-use crate::memory;
 
 use samples::Bad;
 
@@ -75,9 +74,6 @@ pub fn max_png_bytes(frame: &Frame) -> usize {
     stored + stored / 1000 + 1024
 }
 
-/// The tables and windows of the png crate's coders: miniz_oxide's take the most.
-const CODER_BYTES: usize = 512 << 10;
-
 /// Makes PNGs.
 #[derive(Clone, Copy)]
 pub struct Encoder {
@@ -94,25 +90,13 @@ impl Encoder {
             out.extend_from_slice(&frame.bytes);
             return Ok(());
         };
-        let _memory = memory::pledge(self.most_memory(max_png_bytes(frame))).context("encode")?;
         let samples = samples::for_png(layout, self.range, &mut frame.bytes);
-        let samples = samples.map_err(|bad| match bad {
-            Bad::Sample { at, what } => {
-                let pixel = at / layout.color.channels();
-                let width = size.width() as usize;
-                anyhow!(BadSample { row: pixel / width, column: pixel % width, what })
-            }
-            Bad::NoMemory(error) => anyhow!(error).context("encode"),
+        let samples = samples.map_err(|Bad { at, what }| {
+            let pixel = at / layout.color.channels();
+            let width = size.width() as usize;
+            BadSample { row: pixel / width, column: pixel % width, what }
         })?;
         self.write(size, layout, samples, out).context("encode")
-    }
-
-    /// An upper bound of the bytes that the png crate allocates for an image, whose PNG takes at most this many.
-    /// It compresses all of it into a Vec, which doubles as it grows. `fastest` makes up to 12 bits of a byte,
-    /// and then begins anew without compression.
-    fn most_memory(&self, max_png_bytes: usize) -> usize {
-        let times = if self.level == Level::Fastest { 5 } else { 2 };
-        max_png_bytes.saturating_mul(times).saturating_add(CODER_BYTES)
     }
 
     fn write(

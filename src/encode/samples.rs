@@ -6,25 +6,18 @@
 use byteorder::{BE, ByteOrder as _, LE};
 
 use crate::frame::{ByteOrder, ChannelOrder, Layout, SampleRange, Samples};
-use crate::memory::{self, NoMemory};
 
-/// The reason why there are no samples.
-pub enum Bad {
-    /// The first sample that no PNG can hold. Its index is that in the frame's bytes, row by row. (No planar layout
-    /// has bad samples.)
-    Sample {
-        at: usize,
-        what: String,
-    },
-    NoMemory(NoMemory),
+/// The first sample that no PNG can hold. Its index is that in the frame's bytes, row by row. (No planar layout
+/// has bad samples.)
+pub struct Bad {
+    pub at: usize,
+    pub what: String,
 }
 
 /// Puts PNG's samples somewhere into `bytes` and says where. `bytes` may grow, and never shrinks.
 pub fn for_png(layout: Layout, range: SampleRange, bytes: &mut Vec<u8>) -> Result<&[u8], Bad> {
     match layout.samples {
-        Samples::U8 if layout.order == ChannelOrder::PlanarGbr => {
-            return interleaved(bytes).map_err(Bad::NoMemory);
-        }
+        Samples::U8 if layout.order == ChannelOrder::PlanarGbr => return Ok(interleaved(bytes)),
         Samples::U8 => order_channels(layout, bytes),
         Samples::U16(ByteOrder::Big) => {}
         Samples::U16(ByteOrder::Little) => {
@@ -67,10 +60,10 @@ fn order_channels(layout: Layout, bytes: &mut [u8]) {
 }
 
 /// Three planes into pixels, which are appended: interleaving needs a second buffer.
-fn interleaved(bytes: &mut Vec<u8>) -> Result<&[u8], NoMemory> {
+fn interleaved(bytes: &mut Vec<u8>) -> &[u8] {
     let planes = bytes.len();
     let plane = planes / 3;
-    memory::reserve(bytes, planes)?;
+    bytes.reserve_exact(planes);
     let mut pixels = [[0; 3]; 1024];
     for start in (0..plane).step_by(pixels.len()) {
         let end = plane.min(start + pixels.len());
@@ -82,7 +75,7 @@ fn interleaved(bytes: &mut Vec<u8>) -> Result<&[u8], NoMemory> {
         }
         bytes.extend_from_slice(pixels.as_flattened());
     }
-    Ok(&bytes[planes..])
+    &bytes[planes..]
 }
 
 /// PNM samples of one byte: 0 to `maxval` becomes 0 to 255.
@@ -122,7 +115,7 @@ fn scaled(maxval: u16, full: u32) -> impl Iterator<Item = u32> {
 }
 
 fn over_maxval(at: usize, sample: u16, maxval: u16) -> Bad {
-    Bad::Sample { at, what: format!("sample {sample} is over maxval {maxval}") }
+    Bad { at, what: format!("sample {sample} is over maxval {maxval}") }
 }
 
 /// Floats are quantized in blocks of this many.
@@ -167,7 +160,7 @@ fn quantized<const N: usize>(
         }
         if has_nan {
             let first = samples.iter().take_while(|&sample| level(sample).is_some()).count();
-            return Err(Bad::Sample { at: start + first, what: "sample is NaN".to_owned() });
+            return Err(Bad { at: start + first, what: "sample is NaN".to_owned() });
         }
         bytes[start..end].copy_from_slice(&levels[..end - start]);
     }

@@ -118,10 +118,7 @@ fn every_sample_of_every_maxval_becomes_the_nearest() {
 
 fn for_png(layout: Layout, bytes: &mut Vec<u8>) -> Result<Vec<u8>, String> {
     let samples = samples::for_png(layout, SampleRange::default(), bytes);
-    samples.map(<[u8]>::to_vec).map_err(|bad| match bad {
-        Bad::Sample { at, what } => format!("{at}: {what}"),
-        Bad::NoMemory(error) => error.to_string(),
-    })
+    samples.map(<[u8]>::to_vec).map_err(|Bad { at, what }| format!("{at}: {what}"))
 }
 
 #[test]

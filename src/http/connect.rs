@@ -14,7 +14,6 @@ use rustix::net::sockopt::{Timeout, set_socket_timeout};
 use rustix::net::{self, AddressFamily, SocketAddrUnix, SocketType};
 use rustls::pki_types::ServerName;
 
-use crate::memory;
 use crate::request::{Proxy, Url, UserInfo};
 
 use super::connection::Connection;
@@ -27,9 +26,6 @@ use super::time_limit::{CONNECT_TIMEOUT, Deadline};
 use super::tls::Tls;
 use super::tunnel;
 use super::wire::Wire;
-
-/// The bytes of a new connection: its buffer, and TLS with certificates and handshake.
-pub const CONNECTION_BYTES: usize = 512 << 10;
 
 /// Makes connections to one server.
 pub struct Connector {
@@ -98,8 +94,6 @@ impl Connector {
     pub fn connect(&self, deadline: Deadline) -> Result<Connection, Unreached> {
         let deadline = deadline.sooner(Deadline::after(self.timeout, CONNECT_TIMEOUT));
         let at = |place: &str, error| Unreached { place: place.to_owned(), error };
-        let memory = memory::pledge(CONNECTION_BYTES).map_err(io::Error::from);
-        let _memory = memory.map_err(|error| at(&self.server, error))?;
         let wire = match &self.hop {
             Hop::Server(look_up) => {
                 wire_to(look_up, deadline).map_err(|error| at(&self.server, error))?

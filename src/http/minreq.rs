@@ -17,10 +17,9 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::sync::{Arc, LazyLock, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use crate::memory::{self, NoMemory, Pledge};
+use crate::memory;
 use crate::request::{Body, Header, Request};
 
-use super::connect::CONNECTION_BYTES;
 use super::outcome::{self, Failure, Outcome, Reach};
 use super::reply::{self, Head, MAX_HEADER_BYTES, Response};
 use super::route::place;
@@ -49,11 +48,8 @@ impl Minreq {
     }
 
     pub fn attempt(&self, body: &Body, headers: &[Header]) -> Result<Response, Failure> {
-        let (_memory, bytes) = copy(&body.bytes).map_err(|error| {
-            Failure::not_begun(Outcome::NeverSent, format!("not sent: {error}"))
-        })?;
         let caller = self.caller()?;
-        let request = self.request(body, headers).with_body(bytes);
+        let request = self.request(body, headers).with_body(body.bytes.as_slice());
         let result = caller.call(request, self.max_time);
         match result {
             Some(result) => {
@@ -103,14 +99,6 @@ impl Minreq {
     fn lock(&self) -> std::sync::MutexGuard<'_, Vec<Caller>> {
         self.idle.lock().unwrap_or_else(PoisonError::into_inner)
     }
-}
-
-/// The bytes for minreq, and memory for its own copy of them, behind a head.
-fn copy(body: &[u8]) -> Result<(Pledge, Vec<u8>), NoMemory> {
-    let mut bytes = Vec::new();
-    memory::reserve(&mut bytes, body.len())?;
-    bytes.extend_from_slice(body);
-    Ok((memory::pledge(body.len() + CONNECTION_BYTES)?, bytes))
 }
 
 /// A thread that calls minreq. It can be left behind.

@@ -20,7 +20,6 @@ use std::io::{self, Read};
 use std::time::Instant;
 
 use crate::frame::{Content, Frame, FrameSize, Layout, MAX_FRAME_BYTES, MAX_SIDE, PixelFormat};
-use crate::memory::NoMemory;
 use crate::messages::{count_of, plain};
 
 use raw::RawFrames;
@@ -44,10 +43,8 @@ pub enum Cause {
     Malformed(String),
     /// There are fewer frames than --skip drops.
     TooFew { skip: u64 },
-    /// Reading itself failed.
+    /// Reading itself failed, or there is no memory for the frame.
     Read(io::Error),
-    /// There is no memory for the frame.
-    NoMemory(NoMemory),
 }
 
 impl fmt::Display for InputError {
@@ -75,7 +72,6 @@ impl fmt::Display for InputError {
             Cause::Read(error) => {
                 write!(f, "frame {frame}: stdin: {}", plain(&error.to_string()))
             }
-            Cause::NoMemory(error) => write!(f, "frame {frame}: {error}"),
         }
     }
 }

@@ -107,7 +107,7 @@ pub(super) fn grow(bytes: &mut Vec<u8>, end: usize, most: usize) -> Result<(), C
     if bytes.capacity() < filled + step {
         // The Vec's own growth would double its room beyond the limit.
         let room = (2 * filled).min(most).max(filled + step);
-        memory::reserve(bytes, room - filled).map_err(Cause::NoMemory)?;
+        memory::reserve(bytes, room - filled).map_err(|error| Cause::Read(error.into()))?;
     }
     bytes.resize(filled + step, 0);
     Ok(())

@@ -226,7 +226,7 @@ impl Lines {
 
     fn not_read(&self, error: &InputError) -> Ending {
         // The input itself may be fine, so another run may go on.
-        if let Cause::Read(_) | Cause::NoMemory(_) = error.cause {
+        if let Cause::Read(_) = error.cause {
             let how = self.how_to_go_on(None, "later frame", "later frames");
             say(format!("{error}; {how}"));
             return Ending::Failed;

@@ -105,7 +105,6 @@ mod torture {
     mod disk;
     mod errnos;
     mod invariants;
-    mod memory;
     mod scene;
     mod strace;
     mod tally;

@@ -1,6 +1,7 @@
 //! Promise 3: memory has a bound, and a stall reaches back to standard input.
 
 use std::io::Write;
+use std::process::{Command, Stdio};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
@@ -8,8 +9,8 @@ use std::time::{Duration, Instant};
 
 use crate::support::echo::{answers, echo};
 use crate::support::engine::{Engine, test_each_engine};
-use crate::support::program::Running;
-use crate::support::server::{Server, ok};
+use crate::support::program::{Run, Running, run_command};
+use crate::support::server::{Request, Server, ok};
 use crate::support::turnstile::Turnstile;
 use crate::support::{noise, tiny_frames, wait_until};
 
@@ -234,4 +235,41 @@ fn memory_stays_below_the_bound_of_a_live_source(engine: Engine) {
     assert!(peak < bound, "{peak} bytes are over the bound of {bound}");
     drop(program);
     reader.join().unwrap().unwrap();
+}
+
+/// Under a limit of the address space, which fits some threads and no frame or response of 60 MB.
+fn with_little_memory(arguments: &[&str], frames: &[u8]) -> Run {
+    let mut shell = Command::new("sh");
+    let line = "ulimit -v 60000; exec \"$@\"";
+    shell.args(["-c", line, "sh", env!("CARGO_BIN_EXE_pngpost")]).args(arguments);
+    // Each arena of glibc would reserve more than that.
+    shell.env("MALLOC_ARENA_MAX", "1");
+    shell.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    run_command(shell, frames)
+}
+
+#[test]
+fn a_frame_that_memory_can_not_hold_is_refused_with_its_size_and_lines_before_it_are_whole() {
+    let server = Server::answering(|_, _| ok("first"));
+    let frames = [&b"P5 1 1 255 xP5 10000 6000 255 "[..], &vec![0; 60_000_000]].concat();
+    let run = with_little_memory(&[&server.url()], &frames);
+    assert_eq!((run.status, run.lines()), (Some(1), vec!["first".to_owned()]), "{}", run.stderr);
+    assert!(run.stderr.starts_with("pngpost: frame 1: stdin: no memory for "), "{}", run.stderr);
+    assert!(run.stderr.ends_with("; 1 line is out, go on with --skip 1\n"), "{}", run.stderr);
+}
+
+#[test]
+fn a_response_that_memory_can_not_hold_is_refused_with_its_size_and_lines_before_it_are_whole() {
+    let server = Server::scripted(|_, mut connection| {
+        let large = b"HTTP/1.1 200 OK\r\nContent-Length: 60000000\r\n\r\n".to_vec();
+        for answer in [ok("first"), large] {
+            if Request::read(&mut connection).is_some() {
+                connection.write_all(&answer).unwrap();
+            }
+        }
+    });
+    let run = with_little_memory(&["-s", "1x1", &server.url()], &tiny_frames(2));
+    assert_eq!((run.status, run.lines()), (Some(1), vec!["first".to_owned()]), "{}", run.stderr);
+    let refused = "frame 1: upload: response: no memory for 60000001 bytes; ";
+    assert!(run.stderr.contains(refused), "{}", run.stderr);
 }

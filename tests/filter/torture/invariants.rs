@@ -193,7 +193,7 @@ fn excuse(ended: &Ended, by: &Disturbance) -> Option<&'static str> {
     }
     if has(Struck::ThreadStart) && aborts {
         // std installs an alternative signal stack, 12 KB, in each new thread, and libc registers rseq. Our own
-        // code begins later. Under a limit, `memory` starts no thread without room for them.
+        // code begins later.
         return Some("EXCUSED: std or libc aborts inside the start of a thread");
     }
     if has(Struck::Assertion) && aborts && stderr.contains("IO Safety violation") {
