@@ -2,7 +2,7 @@
 //! frames.
 
 use std::fs::File;
-use std::io::{self, Read};
+use std::io::{self, IsTerminal, Read};
 use std::os::fd::AsFd;
 use std::os::unix::fs::{FileTypeExt, MetadataExt};
 use std::path::Path;
@@ -16,16 +16,16 @@ const MAX_FILE_BYTES: u64 = 16 << 20;
 
 /// `place`: the place of the name in the option, such as `@FILE`. It stands in the message for a name without a
 /// file, which may be a secret in the place of a file.
-pub fn read(option: &str, place: &str, path: &Path) -> Result<Vec<u8>> {
+pub fn read(place: &str, path: &Path) -> Result<Vec<u8>> {
     let name = match path.symlink_metadata() {
-        Ok(_) => format!("{option}: {}", path.display()),
-        Err(_) => format!("{option}: {place}"),
+        Ok(_) => path.display().to_string(),
+        Err(_) => place.to_owned(),
     };
     ensure!(!is_stdin(path), "{name}: takes another file; standard input is for the frames");
     let read = || {
         let mut bytes = Vec::new();
         File::open(path)?.take(MAX_FILE_BYTES + 1).read_to_end(&mut bytes)?;
-        Ok::<_, std::io::Error>(bytes)
+        Ok::<_, io::Error>(bytes)
     };
     let bytes = read().map_err(|error| anyhow!("{name}: {}", plain(&error.to_string())))?;
     let is_in_limit = bytes.len() as u64 <= MAX_FILE_BYTES;
@@ -34,11 +34,12 @@ pub fn read(option: &str, place: &str, path: &Path) -> Result<Vec<u8>> {
 }
 
 /// Whether this file is the stream of frames, such as /dev/stdin: reading it here would take frames away, or
-/// send them as a value. A device is fine: /dev/null has nothing to lose.
+/// send them as a value. /dev/null is fine: it has nothing to lose.
 fn is_stdin(path: &Path) -> bool {
     let stdin = io::stdin().as_fd().try_clone_to_owned().and_then(|fd| File::from(fd).metadata());
     let (Ok(stdin), Ok(file)) = (stdin, path.metadata()) else { return false };
-    (stdin.dev(), stdin.ino()) == (file.dev(), file.ino()) && !file.file_type().is_char_device()
+    let is_safe = file.file_type().is_char_device() && !io::stdin().is_terminal();
+    (stdin.dev(), stdin.ino()) == (file.dev(), file.ino()) && !is_safe
 }
 
 pub fn without_line_end(mut text: Vec<u8>) -> Vec<u8> {

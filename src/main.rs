@@ -59,14 +59,14 @@ fn main() {
 
 fn obey(command: anyhow::Result<Command>) -> Ending {
     match command {
-        Ok(Command::Post(args)) => post(&args),
+        Ok(Command::Post(args)) => post(*args),
         Ok(Command::Help) => output::print(args::HELP),
         Ok(Command::Version) => output::print(concat!("pngpost ", env!("CARGO_PKG_VERSION"), "\n")),
         Err(error) => bad_usage(causes(&error)),
     }
 }
 
-fn post(args: &Args) -> Ending {
+fn post(args: Args) -> Ending {
     let begin = Instant::now();
     if io::stdin().is_terminal() {
         return bad_usage("standard input is a terminal: pipe frames into it");
@@ -82,7 +82,7 @@ fn post(args: &Args) -> Ending {
         Ok(run) => run,
         Err(error) => return bad_usage(causes(&error)),
     };
-    match start(run, args, begin) {
+    match start(run, begin) {
         Ok(ending) => ending,
         Err(error) => {
             messages::say(causes(&error));
@@ -92,17 +92,16 @@ fn post(args: &Args) -> Ending {
 }
 
 /// The error: the system lacks what every run needs.
-fn start(run: Run, args: &Args, begin: Instant) -> anyhow::Result<Ending> {
+fn start(run: Run, begin: Instant) -> anyhow::Result<Ending> {
     let watcher = Watcher::new().context("cannot wait for signals")?;
     if watcher.reader_is_gone() {
         return Ok(Ending::ReaderGone);
     }
     let asked = watcher.asked();
-    let Run { input, encoder, request, uploader, lines, counts } = run;
+    let Run { input, encoder, request, uploader, lines, counts, jobs, latest } = run;
     let watching = watcher.start().context(NO_THREAD)?;
     let (answers, halt) =
-        pipeline::start(input, encoder, request, uploader, args.jobs, args.latest)
-            .context(NO_THREAD)?;
+        pipeline::start(input, encoder, request, uploader, jobs, latest).context(NO_THREAD)?;
     // It waits for this.
     let _ = watching.set(halt.clone());
     let progress = Progress::start(counts, begin);

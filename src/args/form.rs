@@ -6,14 +6,14 @@
 
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
-use std::path::PathBuf;
+use std::path::Path;
 
 use anyhow::{Result, anyhow, bail, ensure};
 
-use super::FormArg;
+use crate::files;
 use crate::messages::foreign;
 use crate::request::template::Template;
-use crate::request::{ImagePart, is_token};
+use crate::request::{ImagePart, Part, is_token};
 
 /// The ends of file names that are certainly no secrets.
 const IMAGE_ENDS: [&str; 9] =
@@ -22,34 +22,42 @@ const IMAGE_ENDS: [&str; 9] =
 /// The settings of a part in curl: those that begin so are no parameters of a media type.
 const SETTINGS: [&str; 4] = ["filename", "type", "headers", "encoder"];
 
-pub fn split_field(long: &str, field: &OsStr) -> Result<(Vec<u8>, Vec<u8>)> {
+/// `NAME=VALUE`, `NAME=<FILE` or `NAME=@-…`.
+pub fn parse_form(field: &OsStr) -> Result<Part> {
+    let (name, value) = split_field(field)?;
+    let value = match value.split_first() {
+        Some((b'<', file)) => text_of(&name, &whole_value(file)?)?,
+        Some((b'@', after)) => return parse_image_part(name, after).map(Part::Image),
+        _ => Template::with_number(&whole_value(&value)?)
+            .map_err(|why| anyhow!("the value {why}; --form-string takes text as it is"))?,
+    };
+    Ok(Part::Field { name, value })
+}
+
+/// `NAME=VALUE`, taken literally.
+pub fn parse_form_string(field: &OsStr) -> Result<Part> {
+    let (name, value) = split_field(field)?;
+    Ok(Part::Field { name, value: Template::literal(value) })
+}
+
+fn split_field(field: &OsStr) -> Result<(Vec<u8>, Vec<u8>)> {
     let field = field.as_bytes();
     match field.iter().position(|&byte| byte == b'=') {
-        Some(0) => bail!("--{long}: takes NAME=VALUE; the name is empty"),
+        Some(0) => bail!("takes NAME=VALUE; the name is empty"),
         Some(end) => Ok((field[..end].to_vec(), field[end + 1..].to_vec())),
-        None => bail!("--{long}: takes NAME=VALUE; there is no '='"),
+        None => bail!("takes NAME=VALUE; there is no '='"),
     }
 }
 
-pub fn parse_form(field: &OsStr) -> Result<FormArg> {
-    let (name, value) = split_field("form", field)?;
-    match value.split_first() {
-        Some((b'<', file)) => {
-            let file = whole_value(file)?;
-            ensure!(
-                !matches!(file.as_slice(), b"" | b"-"),
-                "--form: NAME=<FILE takes a file's name; standard input is for the frames"
-            );
-            Ok(FormArg::FieldFile { name, file: PathBuf::from(OsStr::from_bytes(&file)) })
-        }
-        Some((b'@', after)) => parse_image_part(name, after).map(FormArg::Image),
-        _ => {
-            let value = Template::with_number(&whole_value(&value)?).map_err(|why| {
-                anyhow!("--form: the value {why}; --form-string takes text as it is")
-            })?;
-            Ok(FormArg::Field { name, value })
-        }
-    }
+/// The text of a file. It is no template: its author may not know of templates, and a secret may look like one.
+fn text_of(name: &[u8], file: &[u8]) -> Result<Template> {
+    ensure!(
+        !matches!(file, b"" | b"-"),
+        "NAME=<FILE takes a file's name; standard input is for the frames"
+    );
+    let place = format!("{}=<FILE", foreign(&String::from_utf8_lossy(name)));
+    let text = files::read(&place, Path::new(OsStr::from_bytes(file)))?;
+    Ok(Template::literal(files::without_line_end(text)))
 }
 
 /// A value that is all of the text.
@@ -58,7 +66,7 @@ fn whole_value(text: &[u8]) -> Result<Vec<u8>> {
     let Some((value, rest)) = quoted(text) else { return Ok(without_blanks_behind(text).to_vec()) };
     ensure!(
         without_blanks_before(rest).is_empty(),
-        "--form: NAME=\"VALUE\" has text behind the closing quote; \
+        "NAME=\"VALUE\" has text behind the closing quote; \
          --form-string takes a value with its quotes"
     );
     Ok(value)
@@ -68,25 +76,22 @@ fn whole_value(text: &[u8]) -> Result<Vec<u8>> {
 fn parse_image_part(name: Vec<u8>, text: &[u8]) -> Result<ImagePart> {
     let (file, mut rest) = value(text)?;
     if file != b"-" {
-        bail!("--form: {}", no_file(&name, &file));
+        bail!(no_file(&name, &file));
     }
     let mut image = ImagePart { name, ..ImagePart::default() };
     while let Some(setting) = rest.strip_prefix(b";").map(without_blanks_before) {
         if let Some(text) = setting_of("filename", setting) {
             let file_name;
             (file_name, rest) = value(text)?;
-            ensure!(!file_name.is_empty(), "--form: NAME=@-: the file name is empty");
+            ensure!(!file_name.is_empty(), "NAME=@-: the file name is empty");
             image.file_name = Template::with_number(&file_name)
-                .map_err(|why| anyhow!("--form: NAME=@-;filename= {why}"))?;
+                .map_err(|why| anyhow!("NAME=@-;filename= {why}"))?;
         } else if let Some(text) = setting_of("type", setting) {
             let media_type;
             (media_type, rest) = value_with_parameters(text)?;
             image.content_type = parse_media_type(media_type)?;
         } else {
-            ensure!(
-                setting.is_empty(),
-                "--form: NAME=@- takes ;filename=F and ;type=T, nothing else"
-            );
+            ensure!(setting.is_empty(), "NAME=@- takes ;filename=F and ;type=T, nothing else");
             rest = setting;
         }
     }
@@ -116,15 +121,12 @@ fn setting_of<'a>(name: &str, setting: &'a [u8]) -> Option<&'a [u8]> {
 fn value(text: &[u8]) -> Result<(Vec<u8>, &[u8])> {
     let text = without_blanks_before(text);
     let Some((value, rest)) = quoted(text) else {
-        ensure!(text.first() != Some(&b'"'), "--form: NAME=@-: a quote is not closed");
+        ensure!(text.first() != Some(&b'"'), "NAME=@-: a quote is not closed");
         let (value, rest) = text.split_at(end_of_setting(text));
         return Ok((without_blanks_behind(value).to_vec(), rest));
     };
     let rest = without_blanks_before(rest);
-    ensure!(
-        matches!(rest.first(), None | Some(b';')),
-        "--form: NAME=@-: text after a closing quote"
-    );
+    ensure!(matches!(rest.first(), None | Some(b';')), "NAME=@-: text after a closing quote");
     Ok((value, rest))
 }
 
@@ -184,7 +186,7 @@ fn is_blank(byte: u8) -> bool {
 }
 
 fn parse_media_type(value: Vec<u8>) -> Result<String> {
-    let bad = || anyhow!("--form: NAME=@-;type= takes a media type, such as image/png");
+    let bad = || anyhow!("NAME=@-;type= takes a media type, such as image/png");
     let text = String::from_utf8(value).map_err(|_| bad())?;
     let (kind, subtype) = text.split(';').next().and_then(|t| t.split_once('/')).ok_or_else(bad)?;
     let visible = text.bytes().all(|byte| (0x20..=0x7e).contains(&byte));

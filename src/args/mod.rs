@@ -1,14 +1,14 @@
-//! The command line into checked values. Opens nothing, sends nothing.
+//! The command line into the parts of a run. Opens the files that give a value, and sends nothing.
 //!
 //! Every error is bad usage: it names the option by its long form and says which values it takes. No error
 //! repeats a text that may be a secret: values of fields, headers and user-info, the URL, stray operands.
 
-#[cfg(test)]
-mod completions;
 mod conflicts;
 mod form;
 mod habits;
 mod options;
+#[cfg(test)]
+mod tests;
 mod values;
 
 use std::ffi::{OsStr, OsString};
@@ -17,25 +17,24 @@ use std::time::Duration;
 
 use anyhow::{Result, anyhow, bail, ensure};
 
-use crate::encode::Level;
+use crate::encode::{Encoder, Level};
 use crate::frame::{FrameSize, PixelFormat, SampleRange};
+use crate::headers::Given;
 use crate::request::template::Template;
-use crate::request::{HeaderRule, ImagePart, Proxy, Url, UserInfo};
-pub use conflicts::BodyArg;
+use crate::request::{HeaderRule, ImagePart, Part, Proxy, Request, Shape, Url, UserInfo};
+use crate::upload::Policy;
 pub use options::HELP;
 use options::{Action, OPTIONS, Opt};
 
 /// The most uploads in flight: each has a thread and a connection.
-const MAX_JOBS: u64 = 1000;
-
-/// The default of --retry-max-time.
-const RETRY_MAX_TIME: Duration = Duration::from_secs(600);
-
-/// The default of --connect-timeout.
-const CONNECT_TIMEOUT: Duration = Duration::from_secs(30);
+const MAX_JOBS: usize = 1000;
 
 /// The most retries of a frame.
-const MAX_RETRIES: u64 = 1_000_000;
+const MAX_RETRIES: u32 = 1_000_000;
+
+/// The default of --connect-timeout. In curl's own 300 s, a server that drops packets would cost five minutes an
+/// attempt.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// The user's command.
 pub enum Command {
@@ -44,55 +43,26 @@ pub enum Command {
     Post(Box<Args>),
 }
 
+/// The values of the options, and the defaults of those that are not given.
 pub struct Args {
-    /// Size and layout of headerless frames; `None`: each image brings its own header.
-    pub headerless: Option<(FrameSize, PixelFormat)>,
-    pub range: SampleRange,
+    /// The size of headerless frames; `None`: each image brings its own header.
+    pub size: Option<FrameSize>,
+    /// The layout of headerless frames.
+    pub format: PixelFormat,
     pub skip: u64,
-    pub level: Level,
-    pub body: BodyArg,
-    pub headers: Vec<HeaderArg>,
-    pub user: Option<UserArg>,
-    pub method: String,
+    pub encoder: Encoder,
+    /// The body's type is left to `setup`: a file of headers may name it.
+    pub request: Request,
+    pub headers: Vec<Given<HeaderRule>>,
+    /// From --user or the URL.
+    pub user: Option<Given<UserInfo>>,
     pub jobs: usize,
     /// Whether a newer frame takes the place of one that waits.
     pub latest: bool,
-    pub max_time: Duration,
-    /// `None`: each cause has its own number.
-    pub retries: Option<u32>,
-    /// `None`: each cause has its own pause.
-    pub retry_delay: Option<Duration>,
-    /// `None`: without limit.
-    pub retry_max_time: Option<Duration>,
-    pub retry_all_errors: bool,
-    /// The least time between the starts of two attempts.
-    pub spacing: Duration,
-    pub keep_going: bool,
     /// Whether connections are kept between uploads.
     pub keeps_connections: bool,
     /// Whether the minreq crate sends.
     pub minreq: bool,
-    pub reach: ReachArgs,
-    pub ndjson: bool,
-    /// Whether nothing is sent.
-    pub is_dry: bool,
-    pub verbose: bool,
-    pub quiet: bool,
-    pub url: Url,
-    pub url_user: Option<UserInfo>,
-}
-
-impl Args {
-    /// As in curl, 0 means the default; in curl's own 300 s, a server that drops packets would cost five
-    /// minutes an attempt.
-    pub fn connect_timeout(&self) -> Duration {
-        self.reach.connect_timeout.filter(|it| !it.is_zero()).unwrap_or(CONNECT_TIMEOUT)
-    }
-}
-
-/// How to reach the server.
-#[derive(Default)]
-pub struct ReachArgs {
     /// `Some(None)`: no proxy, whatever the environment says.
     pub proxy: Option<Option<Proxy>>,
     /// Hosts that need no proxy, in the place of the environment's.
@@ -103,88 +73,38 @@ pub struct ReachArgs {
     /// `None`: the key is in the file of the certificate.
     pub key: Option<PathBuf>,
     pub unix_socket: Option<PathBuf>,
-    pub connect_timeout: Option<Duration>,
-}
-
-pub enum JsonArg {
-    Text(Vec<u8>),
-    File(PathBuf),
-}
-
-/// A part of the form: `NAME=VALUE`, `NAME=<FILE`, `NAME=@-…`.
-pub enum FormArg {
-    Field { name: Vec<u8>, value: Template },
-    FieldFile { name: Vec<u8>, file: PathBuf },
-    Image(ImagePart),
-}
-
-pub enum HeaderArg {
-    Rule(HeaderRule),
-    File(PathBuf),
-}
-
-pub enum UserArg {
-    UserInfo(UserInfo),
-    File(PathBuf),
-}
-
-/// The options so far. The last value of an option counts.
-#[derive(Default)]
-struct Typed {
-    size: Option<FrameSize>,
-    format: Option<PixelFormat>,
-    range: Option<SampleRange>,
-    skip: Option<u64>,
-    level: Option<Level>,
-    raw: bool,
-    json: Option<JsonArg>,
-    base64: bool,
-    form: Vec<FormArg>,
-    headers: Vec<HeaderArg>,
-    user: Option<UserArg>,
-    method: Option<String>,
-    jobs: Option<u64>,
-    latest: bool,
-    max_time: Option<Duration>,
-    retries: Option<u64>,
-    retry_delay: Option<Duration>,
-    retry_max_time: Option<Duration>,
-    retry_all_errors: bool,
-    spacing: Option<Duration>,
-    keep_going: bool,
-    no_keep_alive: bool,
-    minreq: bool,
-    reach: ReachArgs,
-    ndjson: bool,
-    dry_run: bool,
-    verbose: bool,
-    quiet: bool,
-    operands: Vec<OsString>,
+    pub connect_timeout: Duration,
+    pub max_time: Duration,
+    pub policy: Policy,
+    pub keep_going: bool,
+    pub ndjson: bool,
+    /// Whether nothing is sent.
+    pub is_dry: bool,
+    pub verbose: bool,
+    pub quiet: bool,
 }
 
 /// Parses the arguments after the program's name.
 pub fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Command> {
     let mut parser = lexopt::Parser::from_args(arguments);
-    let mut typed = Typed::default();
-    while let Some(option) = next_option(&mut parser, &mut typed.operands)? {
+    let (mut operands, mut given) = (Vec::new(), Vec::new());
+    while let Some(option) = next_option(&mut parser, &mut operands)? {
         let long = option.long;
-        match option.action {
+        let value = match option.action {
             // `-height` parses as `-h` with the value "eight". We refuse it instead of printing the help.
             Action::Help | Action::Version
                 if parser.optional_value().is_some_and(|rest| !are_flags(&rest)) =>
             {
-                return Err(anyhow!("--{long}: takes no value"));
+                bail!("--{long}: takes no value");
             }
             Action::Help => return Ok(Command::Help),
             Action::Version => return Ok(Command::Version),
-            Action::Flag(set) => set(&mut typed),
-            Action::Value(set) => {
-                let value = parser.value().map_err(|_| anyhow!("--{long}: no value given"))?;
-                set(&mut typed, long, &value)?;
-            }
-        }
+            Action::Flag(_) => OsString::new(),
+            Action::Value(_) => parser.value().map_err(|_| anyhow!("--{long}: no value given"))?,
+        };
+        given.push((option, value));
     }
-    typed.check().map(|args| Command::Post(Box::new(args)))
+    Args::new(operands, &given).map(|args| Command::Post(Box::new(args)))
 }
 
 /// The next option. Operands before it are collected.
@@ -228,85 +148,101 @@ fn are_flags(letters: &OsStr) -> bool {
     letters.to_str().is_some_and(|letters| letters.chars().all(is_flag))
 }
 
-impl Typed {
-    /// Checks the options together.
-    fn check(self) -> Result<Args> {
-        let [operand] =
-            <[OsString; 1]>::try_from(self.operands).map_err(|operands| match operands.len() {
-                0 => anyhow!(
-                    "no URL given; usage: pngpost [-s WxH] [OPTION]... URL; \
-                     'pngpost --help' lists the options"
-                ),
-                count => anyhow!(
-                    "takes one URL, but {count} operands are given; \
-                     frames come on standard input: < FILE"
-                ),
-            })?;
-        let url = operand.to_str().ok_or_else(|| anyhow!("URL: is not UTF-8"))?;
-        let (url, url_user) = Url::parse(url).map_err(|why| anyhow!("URL: {why}"))?;
-        let headerless = conflicts::headerless(self.size, self.format, self.range.is_some())?;
-        ensure!(url_user.is_none() || self.user.is_none(), "--user: the URL names a user already");
-        ensure!(
-            self.skip.is_none() || !self.latest,
-            "--skip: cannot go with --latest; which frames are dropped there is chance"
-        );
-        ensure!(!(self.verbose && self.quiet), "--verbose: cannot go with --quiet");
-        conflicts::reach(&self.reach, self.dry_run, self.minreq)?;
-        let body = conflicts::body(self.form, self.raw, self.json, self.base64)?;
+impl Args {
+    /// Sets the options in their order: the last value of an option counts.
+    fn new(operands: Vec<OsString>, given: &[(&Opt, OsString)]) -> Result<Args> {
+        let is_given = |long: &str| given.iter().any(|(option, _)| option.long == long);
+        conflicts::check_names(is_given)?;
+        let (url, user) = url(operands)?;
+        ensure!(user.is_none() || !is_given("user"), "--user: the URL names a user already");
+        let mut args = Args::defaults(url, user)?;
+        for (option, value) in given {
+            match option.action {
+                Action::Help | Action::Version => {}
+                Action::Flag(set) => set(&mut args),
+                Action::Value(set) => {
+                    set(&mut args, value)
+                        .map_err(|error| anyhow!("--{}: {error:#}", option.long))?;
+                }
+            }
+        }
+        conflicts::check_values(&args, is_given("range"))?;
+        args.add_image_part()?;
+        Ok(args)
+    }
+
+    fn defaults(url: Url, user: Option<UserInfo>) -> Result<Args> {
+        let path = Template::with_number(url.target.as_bytes());
+        let path = path.map_err(|why| anyhow!("URL: {why}; '{{{{' itself is %7B%7B"))?;
+        let (method, shape) = ("POST".to_owned(), Shape::Form(Vec::new()));
         Ok(Args {
-            headerless,
-            range: self.range.unwrap_or_default(),
-            skip: self.skip.unwrap_or(0),
-            level: self.level.unwrap_or(Level::Fast),
-            body,
-            headers: self.headers,
-            user: self.user,
-            method: self.method.unwrap_or_else(|| "POST".to_owned()),
-            jobs: usize::try_from(self.jobs.unwrap_or(1))?,
-            latest: self.latest,
-            max_time: self.max_time.unwrap_or(Duration::from_secs(300)),
-            retries: self.retries.map(u32::try_from).transpose()?,
-            // As in curl, 0 means the default pause, and no limit.
-            retry_delay: self.retry_delay.filter(|it| !it.is_zero()),
-            retry_max_time: Some(self.retry_max_time.unwrap_or(RETRY_MAX_TIME))
-                .filter(|it| !it.is_zero()),
-            retry_all_errors: self.retry_all_errors,
-            spacing: self.spacing.unwrap_or_default(),
-            keep_going: self.keep_going,
-            keeps_connections: !self.no_keep_alive,
-            minreq: self.minreq,
-            reach: self.reach,
-            ndjson: self.ndjson,
-            is_dry: self.dry_run,
-            verbose: self.verbose,
-            quiet: self.quiet,
-            url,
-            url_user,
+            size: None,
+            format: PixelFormat::RGB24,
+            skip: 0,
+            encoder: Encoder { level: Level::Fast, range: SampleRange::default() },
+            request: Request { method, url, path, content_type: None, shape },
+            headers: Vec::new(),
+            user: user.map(Given::Typed),
+            jobs: 1,
+            latest: false,
+            keeps_connections: true,
+            minreq: false,
+            proxy: None,
+            noproxy: None,
+            cacert: None,
+            insecure: false,
+            cert: None,
+            key: None,
+            unix_socket: None,
+            connect_timeout: CONNECT_TIMEOUT,
+            max_time: Duration::from_secs(300),
+            policy: Policy {
+                retries: None,
+                delay: None,
+                max_time: Some(Duration::from_secs(600)),
+                all_errors: false,
+                spacing: Duration::ZERO,
+            },
+            keep_going: false,
+            ndjson: false,
+            is_dry: false,
+            verbose: false,
+            quiet: false,
         })
     }
-}
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn args(options: &[&str]) -> Args {
-        match parse([&["http://h/"], options].concat().into_iter().map(OsString::from)) {
-            Ok(Command::Post(args)) => *args,
-            _ => panic!("{options:?}"),
+    /// Appends a part. A body of another shape takes none: `conflicts` has refused that.
+    fn add_part(&mut self, part: Part) {
+        if let Shape::Form(parts) = &mut self.request.shape {
+            parts.push(part);
         }
     }
 
-    #[test]
-    fn zero_is_what_it_is_in_curl() {
-        let parsed = |seconds: &str| {
-            let options = ["--retry-delay", "--retry-max-time", "--connect-timeout"];
-            let args = args(&options.map(|option| [option, seconds]).concat());
-            (args.retry_delay, args.retry_max_time, args.connect_timeout())
-        };
-        let ms = Duration::from_millis;
-        assert_eq!(parsed("0.5"), (Some(ms(500)), Some(ms(500)), ms(500)));
-        assert_eq!(parsed("0"), (None, None, CONNECT_TIMEOUT));
-        assert_eq!(parsed("0.0"), (None, None, CONNECT_TIMEOUT));
+    /// A form that does not name the place of the frame has it at the end.
+    fn add_image_part(&mut self) -> Result<()> {
+        let Shape::Form(parts) = &mut self.request.shape else { return Ok(()) };
+        let images = parts.iter().filter(|part| matches!(part, Part::Image(_))).count();
+        ensure!(images <= 1, "--form: @- is given {images} times; the frame is one part");
+        if images == 0 {
+            parts.push(Part::Image(ImagePart::default()));
+        }
+        Ok(())
     }
+}
+
+/// The only operand.
+fn url(operands: Vec<OsString>) -> Result<(Url, Option<UserInfo>)> {
+    let [operand] =
+        <[OsString; 1]>::try_from(operands).map_err(|operands| match operands.len() {
+            0 => anyhow!(
+                "no URL given; usage: pngpost [-s WxH] [OPTION]... URL; \
+                 'pngpost --help' lists the options"
+            ),
+            count => anyhow!(
+                "takes one URL, but {count} operands are given; \
+                 frames come on standard input: < FILE"
+            ),
+        })?;
+    let url = operand.to_str().ok_or_else(|| anyhow!("URL: is not UTF-8"))?;
+    Url::parse(url).map_err(|why| anyhow!("URL: {why}"))
 }

@@ -1,26 +1,30 @@
-//! One option's text into a checked value. Each error says what the option takes.
+//! One option's text into a checked value. Each error says what the option takes; the caller names the option.
 
 use std::ffi::OsStr;
+use std::fmt::Display;
+use std::ops::RangeInclusive;
 use std::os::unix::ffi::OsStrExt;
 use std::path::PathBuf;
+use std::str::FromStr;
 use std::time::Duration;
 
-use anyhow::{Result, anyhow, bail, ensure};
+use anyhow::{Context, Error, Result, anyhow, bail, ensure};
 
-use super::{HeaderArg, JsonArg, UserArg};
+use crate::files;
 use crate::frame::{FrameSize, MAX_SIDE, SampleRange};
+use crate::headers::Given;
 use crate::messages::shown;
-use crate::request::{HeaderRule, Proxy, UserInfo, is_token};
+use crate::request::{Json, Proxy, Shape, is_token};
 
-/// The longest limit of one attempt, in seconds: a year.
+/// The longest time of an option, in seconds: a year.
 const MAX_SECONDS: f64 = 31_536_000.0;
 
 /// The highest N of a rate.
-const MAX_RATE: u64 = 1_000_000;
+const MAX_RATE: u32 = 1_000_000;
 
 /// `MIN:MAX`, toimage's cmin and cmax.
 pub fn parse_range(value: &OsStr) -> Result<SampleRange> {
-    let bad = |what| anyhow!("--range: {}: {what}", shown(value));
+    let bad = |what| anyhow!("{}: {what}", shown(value));
     let takes = "takes MIN:MAX, such as 0:1, finite and MIN below MAX";
     let ends = value.to_str().and_then(|text| text.split_once(':'));
     let ends = ends.and_then(|(min, max)| min.parse::<f64>().ok().zip(max.parse::<f64>().ok()));
@@ -31,51 +35,52 @@ pub fn parse_range(value: &OsStr) -> Result<SampleRange> {
 }
 
 pub fn parse_size(value: &OsStr) -> Result<FrameSize> {
-    let bad = || {
-        anyhow!(
-            "--size: {}: takes WxH in pixels, such as 64x64, each from 1 to {MAX_SIDE}",
-            shown(value)
-        )
-    };
-    let text = value.to_str().ok_or_else(bad)?;
-    let (width, height) = text.split_once('x').ok_or_else(bad)?;
-    let side = |text: &str| digits(text).and_then(|side| u32::try_from(side).ok());
-    let size = side(width).zip(side(height));
-    size.and_then(|(width, height)| FrameSize::new(width, height)).ok_or_else(bad)
+    let sides = value.to_str().and_then(|text| text.split_once('x'));
+    let sides = sides.and_then(|(width, height)| digits(width).zip(digits(height)));
+    let size = sides.and_then(|(width, height)| FrameSize::new(width, height));
+    size.ok_or_else(|| {
+        let shown = shown(value);
+        anyhow!("{shown}: takes WxH in pixels, such as 64x64, each from 1 to {MAX_SIDE}")
+    })
 }
 
-pub fn one_of<T: Copy>(
-    long: &str,
-    value: &OsStr,
-    all: &[T],
-    name: fn(T) -> &'static str,
-) -> Result<T> {
+pub fn one_of<T: Copy>(value: &OsStr, all: &[T], name: fn(T) -> &'static str) -> Result<T> {
     let found = all.iter().copied().find(|&item| value == name(item));
     found.ok_or_else(|| {
         let names: Vec<_> = all.iter().copied().map(name).collect();
-        anyhow!("--{long}: {}: takes one of {}", shown(value), names.join(" "))
+        anyhow!("{}: takes one of {}", shown(value), names.join(" "))
     })
 }
 
-fn digits(text: &str) -> Option<u64> {
-    let all_digits = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
+/// A number without a sign.
+fn digits<T: FromStr>(text: &str) -> Option<T> {
+    let all_digits = text.bytes().all(|byte| byte.is_ascii_digit());
     text.parse().ok().filter(|_| all_digits)
 }
 
-pub fn parse_whole(long: &str, value: &OsStr, min: u64, max: u64) -> Result<u64> {
-    let number = value.to_str().and_then(digits).filter(|number| (min..=max).contains(number));
+pub fn parse_whole<T>(value: &OsStr, range: RangeInclusive<T>) -> Result<T>
+where
+    T: FromStr + PartialOrd + Display,
+{
+    let number = value.to_str().and_then(digits).filter(|number| range.contains(number));
     number.ok_or_else(|| {
-        anyhow!("--{long}: {}: takes a whole number from {min} to {max}", shown(value))
+        let (min, max) = range.into_inner();
+        anyhow!("{}: takes a whole number from {min} to {max}", shown(value))
     })
 }
 
-pub fn parse_seconds(long: &str, value: &OsStr, min: f64) -> Result<Duration> {
+pub fn parse_seconds(value: &OsStr, min: f64) -> Result<Duration> {
     let plain = |text: &&str| text.bytes().all(|byte| byte.is_ascii_digit() || byte == b'.');
     let seconds = value.to_str().filter(plain).and_then(|text| text.parse::<f64>().ok());
     let seconds = seconds.filter(|seconds| (min..=MAX_SECONDS).contains(seconds));
-    seconds.map(Duration::from_secs_f64).ok_or_else(|| {
-        anyhow!("--{long}: {}: takes seconds from {min} to {MAX_SECONDS}", shown(value))
-    })
+    seconds
+        .map(Duration::from_secs_f64)
+        .ok_or_else(|| anyhow!("{}: takes seconds from {min} to {MAX_SECONDS}", shown(value)))
+}
+
+/// As in curl, a time of 0 is none.
+pub fn unless_zero(time: Duration) -> Option<Duration> {
+    Some(time).filter(|time| !time.is_zero())
 }
 
 /// `N/UNIT` as the time between two starts.
@@ -87,73 +92,67 @@ pub fn parse_rate(value: &OsStr) -> Result<Duration> {
             "h" => 3600.0,
             _ => return None,
         };
-        let count = digits(count).filter(|count| (1..=MAX_RATE).contains(count))?;
-        Some(Duration::from_secs_f64(seconds / count as f64))
+        let count: u32 = digits(count).filter(|count| (1..=MAX_RATE).contains(count))?;
+        Some(Duration::from_secs_f64(seconds / f64::from(count)))
     });
     rate.ok_or_else(|| {
-        anyhow!("--rate: {}: takes N/UNIT, N from 1 to {MAX_RATE}, UNIT s, m or h", shown(value))
+        anyhow!("{}: takes N/UNIT, N from 1 to {MAX_RATE}, UNIT s, m or h", shown(value))
     })
 }
 
-pub fn parse_json(value: &OsStr) -> Result<JsonArg> {
-    Ok(match file_named("json", value)? {
-        Some(file) => JsonArg::File(file),
-        None => JsonArg::Text(value.as_bytes().to_vec()),
-    })
+pub fn parse_json(value: &OsStr) -> Result<Shape> {
+    let json = match file_named(value)? {
+        Some(file) => {
+            let json = Json::parse(&files::read("@FILE", &file)?).map_err(Error::msg);
+            json.with_context(|| file.display().to_string())?
+        }
+        None => Json::parse(value.as_bytes()).map_err(Error::msg)?,
+    };
+    Ok(Shape::Json(json))
 }
 
-pub fn parse_header(value: &OsStr) -> Result<HeaderArg> {
-    if let Some(file) = file_named("header", value)? {
-        return Ok(HeaderArg::File(file));
+/// A value, or with `@FILE` the file that holds it.
+pub fn parse_given<T>(value: &OsStr, parse: fn(&[u8]) -> Result<T, String>) -> Result<Given<T>> {
+    match file_named(value)? {
+        Some(file) => Ok(Given::InFile(file)),
+        None => parse(value.as_bytes()).map(Given::Typed).map_err(Error::msg),
     }
-    let rule = HeaderRule::parse_template(value.as_bytes());
-    Ok(HeaderArg::Rule(rule.map_err(|why| anyhow!("--header: {why}"))?))
-}
-
-pub fn parse_user(value: &OsStr) -> Result<UserArg> {
-    if let Some(file) = file_named("user", value)? {
-        return Ok(UserArg::File(file));
-    }
-    let user = UserInfo::parse(value.as_bytes()).map_err(|why| anyhow!("--user: {why}"))?;
-    Ok(UserArg::UserInfo(user))
 }
 
 /// The file of `@FILE`; `None` for another value.
-fn file_named(long: &str, value: &OsStr) -> Result<Option<PathBuf>> {
+fn file_named(value: &OsStr) -> Result<Option<PathBuf>> {
     let Some(name) = value.as_bytes().strip_prefix(b"@") else { return Ok(None) };
     if matches!(name, b"" | b"-") {
-        bail!("--{long}: @FILE takes a file's name; standard input is for the frames");
+        bail!("@FILE takes a file's name; standard input is for the frames");
     }
     Ok(Some(PathBuf::from(OsStr::from_bytes(name))))
 }
 
-pub fn parse_method(long: &str, value: &OsStr) -> Result<String> {
+pub fn parse_method(value: &OsStr) -> Result<String> {
     let token = value.to_str().filter(|text| is_token(text) && !text.starts_with('-'));
     match token {
         // With these methods a request carries no body, or its response has none (RFC 9110, 9.3).
-        Some("CONNECT" | "HEAD" | "TRACE") => {
-            bail!("--{long}: {}: carries no upload", shown(value))
-        }
+        Some("CONNECT" | "HEAD" | "TRACE") => bail!("{}: carries no upload", shown(value)),
         Some(method) => Ok(method.to_owned()),
-        None => bail!("--{long}: {}: takes an HTTP method, such as PUT", shown(value)),
+        None => bail!("{}: takes an HTTP method, such as PUT", shown(value)),
     }
 }
 
 /// Nothing at all means no proxy.
 pub fn parse_proxy(value: &OsStr) -> Result<Option<Proxy>> {
-    let text = value.to_str().ok_or_else(|| anyhow!("--proxy: is not UTF-8"))?;
+    let text = parse_text(value)?;
     if text.is_empty() {
         return Ok(None);
     }
-    Proxy::parse(text).map(Some).map_err(|why| anyhow!("--proxy: {why}"))
+    Proxy::parse(&text).map(Some).map_err(Error::msg)
 }
 
-pub fn parse_text(long: &str, value: &OsStr) -> Result<String> {
-    value.to_str().map(str::to_owned).ok_or_else(|| anyhow!("--{long}: is not UTF-8"))
+pub fn parse_text(value: &OsStr) -> Result<String> {
+    value.to_str().map(str::to_owned).context("is not UTF-8")
 }
 
-pub fn parse_file(long: &str, value: &OsStr) -> Result<PathBuf> {
-    ensure!(!value.is_empty(), "--{long}: takes the name of a file; it is empty");
+pub fn parse_file(value: &OsStr) -> Result<PathBuf> {
+    ensure!(!value.is_empty(), "takes the name of a file; it is empty");
     Ok(PathBuf::from(value))
 }
 
@@ -167,9 +166,9 @@ mod tests {
         assert_eq!(size("1x1"), FrameSize::new(1, 1));
         assert_eq!(size("2147483647x640"), FrameSize::new(2_147_483_647, 640));
         assert_eq!(size("0640x0480"), FrameSize::new(640, 480));
-        let whole = |text: &str| parse_whole("n", text.as_ref(), 3, 30).ok();
+        let whole = |text: &str| parse_whole(text.as_ref(), 3..=30).ok();
         assert_eq!(["2", "3", "30", "31"].map(whole), [None, Some(3), Some(30), None]);
-        let seconds = |text: &str| parse_seconds("n", text.as_ref(), 0.001).ok();
+        let seconds = |text: &str| parse_seconds(text.as_ref(), 0.001).ok();
         assert_eq!(seconds("0.001"), Some(Duration::from_millis(1)));
         assert_eq!(seconds(".5"), Some(Duration::from_millis(500)));
         assert_eq!(seconds("31536000"), Some(Duration::from_secs(31_536_000)));

@@ -52,7 +52,6 @@ pub enum Part {
 }
 
 /// The part that is the frame.
-#[derive(Clone)]
 pub struct ImagePart {
     pub name: Vec<u8>,
     pub file_name: Template,

@@ -5,23 +5,21 @@ mod environment;
 mod no_proxy;
 mod way;
 
+use std::mem::take;
 use std::sync::Arc;
 
 use anyhow::{Context, Result, anyhow, ensure};
 
-use crate::args::{Args, BodyArg, FormArg, HeaderArg, JsonArg, UserArg};
+use crate::args::Args;
 use crate::counts::Counts;
 use crate::encode::Encoder;
-use crate::files;
-use crate::headers::{Headers, Source, Sources, User};
+use crate::headers::{Headers, Sources};
 use crate::http::{Client, Kept, Limits, Minreq, USER_AGENT};
 use crate::input::{Input, Stdin};
-use crate::messages::foreign;
 use crate::output::{Lines, Rules};
 use crate::rehearsal::Rehearsal;
-use crate::request::template::Template;
-use crate::request::{Header, HeaderRule, ImagePart, Json, Part, Request, Shape};
-use crate::upload::{Policy, Uploader};
+use crate::request::{Header, HeaderRule, Request, Shape};
+use crate::upload::Uploader;
 
 use way::{Way, way};
 
@@ -33,21 +31,23 @@ pub struct Run {
     pub uploader: Uploader,
     pub lines: Lines,
     pub counts: Arc<Counts>,
+    pub jobs: usize,
+    pub latest: bool,
 }
 
-pub fn run(args: &Args) -> Result<Run> {
-    let headers = headers(args)?;
-    let request = Arc::new(request(args, &headers.current().rules)?);
-    let client = match args.minreq {
-        true => Client::Minreq(minreq(args, &request)?),
-        false => Client::Kept(kept(args, &request, &headers)?),
+pub fn run(mut args: Args) -> Result<Run> {
+    let headers = headers(&mut args)?;
+    args.request.content_type = content_type(&args.request.shape, &headers.current().rules)?;
+    let input = input(&args)?;
+    let way = match args.minreq {
+        true => way::check_minreq(&args).map(|()| None)?,
+        false => Some(way(&args)?),
     };
-    let policy = Policy {
-        retries: args.retries,
-        delay: args.retry_delay,
-        max_time: args.retry_max_time,
-        all_errors: args.retry_all_errors,
-        spacing: args.spacing,
+    let request = Arc::new(args.request);
+    let limits = Limits { max_time: args.max_time, connect_timeout: args.connect_timeout };
+    let client = match way {
+        Some(way) => Client::Kept(kept(&request, &headers, way, &limits)?),
+        None => Client::Minreq(Minreq::new(Arc::clone(&request), args.max_time)),
     };
     let rules = Rules {
         records: args.ndjson,
@@ -57,69 +57,54 @@ pub fn run(args: &Args) -> Result<Run> {
     };
     let counts = Arc::new(Counts::default());
     Ok(Run {
-        input: input(args)?,
-        encoder: Encoder { level: args.level, range: args.range },
-        uploader: Uploader::new(client, headers, policy, args.keep_going, Arc::clone(&counts)),
+        input,
+        encoder: args.encoder,
+        uploader: Uploader::new(client, headers, args.policy, args.keep_going, Arc::clone(&counts)),
         lines: Lines::new(rules, Arc::clone(&request), Arc::clone(&counts)).context("stdout")?,
         request,
         counts,
+        jobs: args.jobs,
+        latest: args.latest,
     })
 }
 
-fn input(args: &Args) -> Result<Input<Stdin>> {
-    let stdin = Stdin::new().context("stdin")?;
-    match args.headerless {
-        Some((size, format)) => Input::headerless(stdin, size, format, args.skip)
-            .map_err(|why| anyhow!("--size: {why}")),
-        None => Ok(Input::self_describing(stdin, args.skip)),
-    }
-}
-
 /// The machines of a run that sends nothing.
-pub fn rehearsal(args: &Args) -> Result<Rehearsal> {
-    let headers = headers(args)?;
-    let request = Arc::new(request(args, &headers.current().rules)?);
+pub fn rehearsal(mut args: Args) -> Result<Rehearsal> {
+    let headers = headers(&mut args)?;
+    args.request.content_type = content_type(&args.request.shape, &headers.current().rules)?;
+    let (input, way) = (input(&args)?, way(&args)?);
+    let request = Arc::new(args.request);
+    let limits = Limits { max_time: args.max_time, connect_timeout: args.connect_timeout };
     Ok(Rehearsal {
-        input: input(args)?,
-        encoder: Encoder { level: args.level, range: args.range },
-        client: kept(args, &request, &headers)?,
+        input,
+        encoder: args.encoder,
+        client: kept(&request, &headers, way, &limits)?,
         headers: headers.current(),
         request,
         keep_going: args.keep_going,
     })
 }
 
-fn kept(args: &Args, request: &Arc<Request>, headers: &Headers) -> Result<Box<Kept>> {
-    let Way { route, tls, proxy_tls } = way(args)?;
-    let limits = Limits { max_time: args.max_time, connect_timeout: args.connect_timeout() };
-    let kept = Kept::new(Arc::clone(request), route, tls, proxy_tls, &limits)?;
+fn input(args: &Args) -> Result<Input<Stdin>> {
+    let stdin = Stdin::new().context("stdin")?;
+    match args.size {
+        Some(size) => Input::headerless(stdin, size, args.format, args.skip)
+            .map_err(|why| anyhow!("--size: {why}")),
+        None => Ok(Input::self_describing(stdin, args.skip)),
+    }
+}
+
+fn kept(request: &Arc<Request>, headers: &Headers, way: Way, limits: &Limits) -> Result<Box<Kept>> {
+    let Way { route, tls, proxy_tls } = way;
+    let kept = Kept::new(Arc::clone(request), route, tls, proxy_tls, limits)?;
     kept.check(&headers.current().list)?;
     Ok(Box::new(kept))
 }
 
-fn minreq(args: &Args, request: &Arc<Request>) -> Result<Minreq> {
-    way::refuse_proxy(args)?;
-    if args.url.https {
-        environment::certificates()?;
-    }
-    ensure!(!request.url.is_ipv6(), "URL: --minreq takes no IPv6 address; use a host name");
-    Ok(Minreq::new(Arc::clone(request), args.max_time))
-}
-
-/// `rules`: the header lines of the user, which may say the body's type.
-fn request(args: &Args, rules: &[HeaderRule]) -> Result<Request> {
-    let shape = shape(&args.body)?;
-    let content_type = content_type(&shape, rules)?;
-    let path = Template::with_number(args.url.target.as_bytes());
-    let path = path.map_err(|why| anyhow!("URL: {why}; '{{{{' itself is %7B%7B"))?;
-    let (method, url) = (args.method.clone(), args.url.clone());
-    Ok(Request { method, url, path, content_type, shape })
-}
-
-fn headers(args: &Args) -> Result<Headers> {
-    let accept = match args.body {
-        BodyArg::Json(_) => "application/json",
-        BodyArg::Form(_) | BodyArg::Raw | BodyArg::Base64 => "*/*",
+fn headers(args: &mut Args) -> Result<Headers> {
+    let accept = match args.request.shape {
+        Shape::Json(_) => "application/json",
+        Shape::Form(_) | Shape::Raw | Shape::Base64 => "*/*",
     };
     let mut own = vec![
         Header::new("User-Agent", USER_AGENT),
@@ -129,25 +114,7 @@ fn headers(args: &Args) -> Result<Headers> {
     if !args.keeps_connections {
         own.push(Header::new("Connection", "close"));
     }
-    let rules = args.headers.iter().map(|header| match header {
-        HeaderArg::Rule(rule) => Source::Rule(rule.clone()),
-        HeaderArg::File(file) => Source::File(file.clone()),
-    });
-    let user = match &args.user {
-        Some(UserArg::UserInfo(user)) => Some(User::Known(user.clone())),
-        Some(UserArg::File(file)) => Some(User::File(file.clone())),
-        None => args.url_user.clone().map(User::Known),
-    };
-    Headers::read(Sources { own, rules: rules.collect(), user })
-}
-
-fn shape(body: &BodyArg) -> Result<Shape> {
-    Ok(match body {
-        BodyArg::Form(form) => Shape::Form(parts(form)?),
-        BodyArg::Raw => Shape::Raw,
-        BodyArg::Json(text) => Shape::Json(json(text)?),
-        BodyArg::Base64 => Shape::Base64,
-    })
+    Headers::read(Sources { own, rules: take(&mut args.headers), user: args.user.take() })
 }
 
 /// The body's type: the user's, or else our own. `None` if the user leaves it out.
@@ -174,39 +141,7 @@ fn content_type(shape: &Shape, rules: &[HeaderRule]) -> Result<Option<String>> {
     Ok(content_type)
 }
 
-fn json(argument: &JsonArg) -> Result<Json> {
-    match argument {
-        JsonArg::Text(text) => Json::parse(text).map_err(|why| anyhow!("--json: {why}")),
-        JsonArg::File(file) => {
-            let json = Json::parse(&files::read("--json", "@FILE", file)?);
-            json.map_err(|why| anyhow!("--json: {}: {why}", file.display()))
-        }
-    }
-}
-
 fn is_multipart(value: &str) -> bool {
     let value = value.to_ascii_lowercase();
     value.starts_with("multipart/") && !value.contains("boundary")
-}
-
-fn parts(form: &[FormArg]) -> Result<Vec<Part>> {
-    let part = |argument: &FormArg| {
-        Ok(match argument {
-            FormArg::Field { name, value } => {
-                Part::Field { name: name.clone(), value: value.clone() }
-            }
-            FormArg::FieldFile { name, file } => {
-                let place = format!("{}=<FILE", foreign(&String::from_utf8_lossy(name)));
-                let text = files::without_line_end(files::read("--form", &place, file)?);
-                // Not a template: its author may not know of templates, and a secret may look like one.
-                Part::Field { name: name.clone(), value: Template::literal(text) }
-            }
-            FormArg::Image(image) => Part::Image(image.clone()),
-        })
-    };
-    let mut parts = form.iter().map(part).collect::<Result<Vec<_>>>()?;
-    if !parts.iter().any(|part| matches!(part, Part::Image(_))) {
-        parts.push(Part::Image(ImagePart::default()));
-    }
-    Ok(parts)
 }

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use anyhow::{Context, Result, anyhow, bail};
+use anyhow::{Context, Result, anyhow, bail, ensure};
 
 use crate::args::Args;
 use crate::files;
@@ -10,7 +10,7 @@ use crate::http::{self, Identity, Route, Tls, Trust};
 use crate::messages::say;
 use crate::request::Proxy;
 
-use super::environment;
+use super::environment::{self, Found};
 
 /// The way to the server, and the TLS of its legs.
 pub struct Way {
@@ -25,8 +25,8 @@ pub fn way(args: &Args) -> Result<Way> {
     let route = route(args)?;
     let is_secured = |route: &Route| matches!(route, Route::Proxy(Proxy { https: true, .. }));
     let proxy_tls = is_secured(&route).then(|| system_tls(None)).transpose()?;
-    let tls = args.url.https.then(|| tls(args)).transpose()?;
-    if args.reach.insecure && args.url.https {
+    let tls = args.request.url.https.then(|| tls(args)).transpose()?;
+    if args.insecure && args.request.url.https {
         say("--insecure: any certificate is trusted; this may be another server");
     }
     Ok(Way { route, tls, proxy_tls })
@@ -34,44 +34,43 @@ pub fn way(args: &Args) -> Result<Way> {
 
 /// The proxy of this run, whether the user or the environment asks for it.
 pub fn route(args: &Args) -> Result<Route> {
-    if let Some(path) = &args.reach.unix_socket {
+    if let Some(path) = &args.unix_socket {
         return Ok(Route::Unix(path.clone()));
     }
-    if environment::needs_no_proxy(&args.url, args.reach.noproxy.as_deref()) {
+    if environment::needs_no_proxy(&args.request.url, args.noproxy.as_deref()) {
         return Ok(Route::Direct);
     }
-    let proxy = match &args.reach.proxy {
+    let proxy = match &args.proxy {
         Some(given) => given.clone(),
-        None => environment::proxy(&args.url)?.map(|found| found.proxy),
+        None => environment::proxy(&args.request.url)?.map(|found| found.proxy),
     };
     Ok(proxy.map_or(Route::Direct, Route::Proxy))
 }
 
-/// minreq is built without proxies.
-pub fn refuse_proxy(args: &Args) -> Result<()> {
-    let found = environment::proxy(&args.url)?;
-    if let Some(found) = found.filter(|_| !environment::needs_no_proxy(&args.url, None)) {
-        let name = found.name;
+/// minreq is built without proxies, and takes no IPv6 address.
+pub fn check_minreq(args: &Args) -> Result<()> {
+    let url = &args.request.url;
+    let found = environment::proxy(url)?;
+    if let Some(Found { name, .. }) = found.filter(|_| !environment::needs_no_proxy(url, None)) {
         bail!("{name}: --minreq uses no proxy; unset it, or set no_proxy='*'");
     }
+    if url.https {
+        environment::certificates()?;
+    }
+    ensure!(!url.is_ipv6(), "URL: --minreq takes no IPv6 address; use a host name");
     Ok(())
 }
 
 fn tls(args: &Args) -> Result<Tls> {
     let identity = identity(args)?;
-    if args.reach.insecure {
+    if args.insecure {
         return Tls::new(Trust::Anyone, identity);
     }
-    match &args.reach.cacert {
-        None => system_tls(identity),
-        Some(file) => {
-            let named = || format!("--cacert: {}", file.display());
-            let pem = files::read("--cacert", "FILE", file)?;
-            let given = http::certificates(&pem).with_context(named)?;
-            let bad = |_| anyhow!("holds a certificate that is malformed");
-            Tls::new(Trust::Only(given), identity).map_err(bad).with_context(named)
-        }
-    }
+    let Some(file) = &args.cacert else { return system_tls(identity) };
+    let named = || format!("--cacert: {}", file.display());
+    let given = http::certificates(&pem("--cacert", file)?).with_context(named)?;
+    let bad = |_| anyhow!("holds a certificate that is malformed");
+    Tls::new(Trust::Only(given), identity).map_err(bad).with_context(named)
 }
 
 fn system_tls(identity: Option<Identity>) -> Result<Tls> {
@@ -80,15 +79,18 @@ fn system_tls(identity: Option<Identity>) -> Result<Tls> {
 }
 
 fn identity(args: &Args) -> Result<Option<Identity>> {
-    let Some(file) = &args.reach.cert else { return Ok(None) };
-    let pem = files::read("--cert", "FILE", file)?;
+    let Some(file) = &args.cert else { return Ok(None) };
+    let text = pem("--cert", file)?;
     let named = |option: &str, file: &Path| format!("{option}: {}", file.display());
-    let certificates = http::certificates(&pem).with_context(|| named("--cert", file))?;
-    let (option, file, pem) = match &args.reach.key {
-        None => ("--cert", file, pem),
-        Some(file) => ("--key", file, files::read("--key", "FILE", file)?),
+    let certificates = http::certificates(&text).with_context(|| named("--cert", file))?;
+    let (option, file, text) = match &args.key {
+        None => ("--cert", file, text),
+        Some(file) => ("--key", file, pem("--key", file)?),
     };
-    let key = http::private_key(&pem).with_context(|| named(option, file))?;
-    let identity = Identity::new(certificates, key).with_context(|| named(option, file))?;
-    Ok(Some(identity))
+    let identity = http::private_key(&text).and_then(|key| Identity::new(certificates, key));
+    identity.map(Some).with_context(|| named(option, file))
+}
+
+fn pem(option: &str, file: &Path) -> Result<Vec<u8>> {
+    files::read("FILE", file).map_err(|error| anyhow!("{option}: {error}"))
 }
