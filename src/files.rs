@@ -42,12 +42,8 @@ fn is_stdin(path: &Path) -> bool {
     (stdin.dev(), stdin.ino()) == (file.dev(), file.ino()) && !is_safe
 }
 
-pub fn without_line_end(mut text: Vec<u8>) -> Vec<u8> {
-    if text.last() == Some(&b'\n') {
-        text.pop();
-        if text.last() == Some(&b'\r') {
-            text.pop();
-        }
+pub fn without_line_end(text: &[u8]) -> &[u8] {
+    match text {
+        [text @ .., b'\r', b'\n'] | [text @ .., b'\n'] | text => text,
     }
-    text
 }

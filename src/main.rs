@@ -60,8 +60,7 @@ fn main() {
 fn obey(command: anyhow::Result<Command>) -> Ending {
     match command {
         Ok(Command::Post(args)) => post(*args),
-        Ok(Command::Help) => output::print(args::HELP),
-        Ok(Command::Version) => output::print(concat!("pngpost ", env!("CARGO_PKG_VERSION"), "\n")),
+        Ok(Command::Print(text)) => output::print(text),
         Err(error) => bad_usage(causes(&error)),
     }
 }

@@ -6,29 +6,15 @@ use super::Args;
 use crate::frame::MAX_FRAME_BYTES;
 
 /// None of the first options goes with any of the second. The message is that of the first.
-pub const EXCLUDED: &[(&[&str], &[&str], &str)] = &[
-    (&["skip"], &["latest"], "cannot go with --latest; which frames are dropped there is chance"),
-    (&["verbose"], &["quiet"], "cannot go with --quiet"),
+pub const EXCLUDED: &[(&str, &str, &str)] = &[
+    ("skip", "latest", "cannot go with --latest; which frames are dropped there is chance"),
+    ("verbose", "quiet", "cannot go with --quiet"),
+    ("raw json body-b64", "form form-string", "the body is no form; --form cannot go with it"),
+    ("json body-b64", "raw", "cannot go with --raw; there is one body"),
+    ("body-b64", "json", "cannot go with --json; there is one body"),
     (
-        &["raw", "json", "body-b64"],
-        &["form", "form-string"],
-        "the body is no form; --form cannot go with it",
-    ),
-    (&["json", "body-b64"], &["raw"], "cannot go with --raw; there is one body"),
-    (&["body-b64"], &["json"], "cannot go with --json; there is one body"),
-    (
-        &[
-            "proxy",
-            "noproxy",
-            "cacert",
-            "insecure",
-            "cert",
-            "key",
-            "unix-socket",
-            "connect-timeout",
-            "dry-run",
-        ],
-        &["minreq"],
+        "proxy noproxy cacert insecure cert key unix-socket connect-timeout dry-run",
+        "minreq",
         "cannot go with --minreq",
     ),
 ];
@@ -40,7 +26,7 @@ pub const NEEDED: &[(&str, &str, &str)] = &[
 ];
 
 pub fn check_names(is_given: impl Fn(&str) -> bool) -> Result<()> {
-    let first_of = |options: &[&'static str]| options.iter().copied().find(|long| is_given(long));
+    let first_of = |options: &'static str| options.split(' ').find(|long| is_given(long));
     for (options, others, why) in EXCLUDED {
         if let (Some(long), Some(_)) = (first_of(options), first_of(others)) {
             bail!("--{long}: {why}");

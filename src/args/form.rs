@@ -57,7 +57,7 @@ fn text_of(name: &[u8], file: &[u8]) -> Result<Template> {
     );
     let place = format!("{}=<FILE", foreign(&String::from_utf8_lossy(name)));
     let text = files::read(&place, Path::new(OsStr::from_bytes(file)))?;
-    Ok(Template::literal(files::without_line_end(text)))
+    Ok(Template::literal(files::without_line_end(&text)))
 }
 
 /// A value that is all of the text.

@@ -11,7 +11,10 @@ use crate::messages::foreign;
 
 /// Options of other programs, each with its meaning here.
 const HABITS: &[(&[&str], &str)] = &[
-    (&["-size", "-video_size", "--width", "--height"], "the size of a frame is --size, -s"),
+    (
+        &["-size", "-video_size", "-height", "--height", "-width", "--width"],
+        "the size of a frame is --size, -s",
+    ),
     (&["-pix_fmt", "-pixel_format", "--format"], "the layout of a frame is --pix-fmt, -p"),
     (&["-i", "--input", "--file"], "frames come on standard input: < FILE"),
     (&["-r", "-framerate"], "--rate limits how many are sent"),

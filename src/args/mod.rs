@@ -11,19 +11,19 @@ mod options;
 mod tests;
 mod values;
 
-use std::ffi::{OsStr, OsString};
+use std::ffi::OsString;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use anyhow::{Result, anyhow, bail, ensure};
+use anyhow::{Error, Result, anyhow, bail, ensure};
+use lexopt::Arg;
 
 use crate::encode::{Encoder, Level};
 use crate::frame::{FrameSize, PixelFormat, SampleRange};
-use crate::headers::Given;
+use crate::headers::{Source, authorization};
 use crate::request::template::Template;
-use crate::request::{HeaderRule, ImagePart, Part, Proxy, Request, Shape, Url, UserInfo};
+use crate::request::{ImagePart, Part, Proxy, Request, Shape, Url, UserInfo};
 use crate::upload::Policy;
-pub use options::HELP;
 use options::{Action, OPTIONS, Opt};
 
 /// The most uploads in flight: each has a thread and a connection.
@@ -38,8 +38,7 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// The user's command.
 pub enum Command {
-    Help,
-    Version,
+    Print(&'static str),
     Post(Box<Args>),
 }
 
@@ -53,9 +52,9 @@ pub struct Args {
     pub encoder: Encoder,
     /// The body's type is left to `setup`: a file of headers may name it.
     pub request: Request,
-    pub headers: Vec<Given<HeaderRule>>,
+    pub headers: Vec<Source>,
     /// From --user or the URL.
-    pub user: Option<Given<UserInfo>>,
+    pub user: Option<Source>,
     pub jobs: usize,
     /// Whether a newer frame takes the place of one that waits.
     pub latest: bool,
@@ -91,14 +90,7 @@ pub fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Command> {
     while let Some(option) = next_option(&mut parser, &mut operands)? {
         let long = option.long;
         let value = match option.action {
-            // `-height` parses as `-h` with the value "eight". We refuse it instead of printing the help.
-            Action::Help | Action::Version
-                if parser.optional_value().is_some_and(|rest| !are_flags(&rest)) =>
-            {
-                bail!("--{long}: takes no value");
-            }
-            Action::Help => return Ok(Command::Help),
-            Action::Version => return Ok(Command::Version),
+            Action::Print(text) => return Ok(Command::Print(text)),
             Action::Flag(_) => OsString::new(),
             Action::Value(_) => parser.value().map_err(|_| anyhow!("--{long}: no value given"))?,
         };
@@ -123,29 +115,21 @@ fn next_option(
             error => anyhow!("{error}"),
         })?;
         let mut options = OPTIONS.iter();
-        return Ok(match argument {
-            None => None,
-            Some(lexopt::Arg::Value(operand)) => {
+        let option = match argument {
+            None => return Ok(None),
+            Some(Arg::Value(operand)) => {
                 operands.push(operand);
                 continue;
             }
-            Some(lexopt::Arg::Short(short)) => {
-                let option = options.find(|option| option.short == Some(short));
-                Some(option.ok_or_else(|| anyhow!(habits::of_short(short)))?)
+            Some(Arg::Short(short)) => {
+                options.find(|it| it.short == Some(short)).ok_or_else(|| habits::of_short(short))
             }
-            Some(lexopt::Arg::Long(long)) => {
-                let option = options.find(|option| option.long == long);
-                Some(option.ok_or_else(|| anyhow!(habits::of_long(long)))?)
+            Some(Arg::Long(long)) => {
+                options.find(|it| it.long == long).ok_or_else(|| habits::of_long(long))
             }
-        });
+        };
+        return option.map(Some).map_err(Error::msg);
     }
-}
-
-/// Whether each letter is a short option without a value, as in `-hv`.
-fn are_flags(letters: &OsStr) -> bool {
-    let is_flag =
-        |letter| OPTIONS.iter().any(|option| option.short == Some(letter) && !option.takes_value());
-    letters.to_str().is_some_and(|letters| letters.chars().all(is_flag))
 }
 
 impl Args {
@@ -158,7 +142,7 @@ impl Args {
         let mut args = Args::defaults(url, user)?;
         for (option, value) in given {
             match option.action {
-                Action::Help | Action::Version => {}
+                Action::Print(_) => {}
                 Action::Flag(set) => set(&mut args),
                 Action::Value(set) => {
                     set(&mut args, value)
@@ -182,7 +166,7 @@ impl Args {
             encoder: Encoder { level: Level::Fast, range: SampleRange::default() },
             request: Request { method, url, path, content_type: None, shape },
             headers: Vec::new(),
-            user: user.map(Given::Typed),
+            user: user.map(|user| Source::Typed(authorization(&user))),
             jobs: 1,
             latest: false,
             keeps_connections: true,

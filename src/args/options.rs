@@ -7,15 +7,13 @@ use anyhow::Result;
 
 use super::form::{parse_form, parse_form_string};
 use super::values::{
-    one_of, parse_file, parse_given, parse_json, parse_method, parse_proxy, parse_range,
-    parse_rate, parse_seconds, parse_size, parse_text, parse_whole, unless_zero,
+    one_of, parse_file, parse_header, parse_json, parse_method, parse_proxy, parse_range,
+    parse_rate, parse_seconds, parse_size, parse_text, parse_user, parse_whole, unless_zero,
 };
 use super::{Args, CONNECT_TIMEOUT, MAX_JOBS, MAX_RETRIES};
 use crate::encode::Level;
 use crate::frame::PixelFormat;
-use crate::request::{HeaderRule, Shape, UserInfo};
-
-pub const HELP: &str = include_str!("help.txt");
+use crate::request::Shape;
 
 /// An option's names and its effect.
 pub struct Opt {
@@ -25,10 +23,8 @@ pub struct Opt {
 }
 
 pub enum Action {
-    /// Prints the help; there is no run.
-    Help,
-    /// Prints the version; there is no run.
-    Version,
+    /// Prints this text; there is no run.
+    Print(&'static str),
     /// Takes no value.
     Flag(fn(&mut Args)),
     /// Takes the value that follows.
@@ -51,6 +47,10 @@ const fn valued(
     set: fn(&mut Args, &OsStr) -> Result<()>,
 ) -> Opt {
     Opt { short, long, action: Action::Value(set) }
+}
+
+const fn print(short: Option<char>, long: &'static str, text: &'static str) -> Opt {
+    Opt { short, long, action: Action::Print(text) }
 }
 
 /// Sets a value.
@@ -84,11 +84,9 @@ pub const OPTIONS: &[Opt] = &[
     valued(None, "json", |args, value| put(&mut args.request.shape, parse_json(value))),
     flag(None, "body-b64", |args| args.request.shape = Shape::Base64),
     valued(Some('H'), "header", |args, value| {
-        parse_given(value, HeaderRule::parse_template).map(|header| args.headers.push(header))
+        parse_header(value).map(|header| args.headers.push(header))
     }),
-    valued(Some('u'), "user", |args, value| {
-        put_some(&mut args.user, parse_given(value, UserInfo::parse))
-    }),
+    valued(Some('u'), "user", |args, value| put_some(&mut args.user, parse_user(value))),
     valued(Some('X'), "request", |args, value| put(&mut args.request.method, parse_method(value))),
     valued(Some('j'), "jobs", |args, value| put(&mut args.jobs, parse_whole(value, 1..=MAX_JOBS))),
     flag(None, "latest", |args| args.latest = true),
@@ -124,6 +122,6 @@ pub const OPTIONS: &[Opt] = &[
     flag(Some('n'), "dry-run", |args| args.is_dry = true),
     flag(Some('v'), "verbose", |args| args.verbose = true),
     flag(Some('q'), "quiet", |args| args.quiet = true),
-    Opt { short: Some('h'), long: "help", action: Action::Help },
-    Opt { short: Some('V'), long: "version", action: Action::Version },
+    print(Some('h'), "help", include_str!("help.txt")),
+    print(Some('V'), "version", concat!("pngpost ", env!("CARGO_PKG_VERSION"), "\n")),
 ];

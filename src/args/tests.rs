@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use super::conflicts::{EXCLUDED, NEEDED};
 use super::*;
 
+const HELP: &str = include_str!("help.txt");
 const BASH: &str = include_str!("../../man/completions/pngpost.bash");
 const ZSH: &str = include_str!("../../man/completions/_pngpost");
 const FISH: &str = include_str!("../../man/completions/pngpost.fish");
@@ -31,9 +32,8 @@ fn zero_is_what_it_is_in_curl() {
 
 #[test]
 fn options_that_exclude_or_need_each_other_are_there() {
-    let excluded = EXCLUDED.iter().flat_map(|(options, others, _)| [*options, *others].concat());
-    let needed = NEEDED.iter().flat_map(|&(option, needed, _)| [option, needed]);
-    for long in excluded.chain(needed) {
+    let rows = EXCLUDED.iter().chain(NEEDED);
+    for long in rows.flat_map(|(options, others, _)| options.split(' ').chain(others.split(' '))) {
         assert!(OPTIONS.iter().any(|option| option.long == long), "{long}");
     }
 }

@@ -12,9 +12,9 @@ use anyhow::{Context, Error, Result, anyhow, bail, ensure};
 
 use crate::files;
 use crate::frame::{FrameSize, MAX_SIDE, SampleRange};
-use crate::headers::Given;
+use crate::headers::{self, Source};
 use crate::messages::shown;
-use crate::request::{Json, Proxy, Shape, is_token};
+use crate::request::{HeaderRule, Json, Proxy, Shape, UserInfo, is_token};
 
 /// The longest time of an option, in seconds: a year.
 const MAX_SECONDS: f64 = 31_536_000.0;
@@ -102,21 +102,27 @@ pub fn parse_rate(value: &OsStr) -> Result<Duration> {
 
 pub fn parse_json(value: &OsStr) -> Result<Shape> {
     let json = match file_named(value)? {
-        Some(file) => {
-            let json = Json::parse(&files::read("@FILE", &file)?).map_err(Error::msg);
-            json.with_context(|| file.display().to_string())?
-        }
-        None => Json::parse(value.as_bytes()).map_err(Error::msg)?,
+        None => Json::parse(value.as_bytes()).map_err(Error::msg),
+        Some(file) => Json::parse(&files::read("@FILE", &file)?)
+            .map_err(|why| anyhow!("{}: {why}", file.display())),
     };
-    Ok(Shape::Json(json))
+    json.map(Shape::Json)
 }
 
-/// A value, or with `@FILE` the file that holds it.
-pub fn parse_given<T>(value: &OsStr, parse: fn(&[u8]) -> Result<T, String>) -> Result<Given<T>> {
-    match file_named(value)? {
-        Some(file) => Ok(Given::InFile(file)),
-        None => parse(value.as_bytes()).map(Given::Typed).map_err(Error::msg),
+/// A header line, or with `@FILE` a file of them.
+pub fn parse_header(value: &OsStr) -> Result<Source> {
+    if let Some(path) = file_named(value)? {
+        return Ok(Source::File { option: "--header", path, parse: headers::lines });
     }
+    HeaderRule::parse_template(value.as_bytes()).map(Source::Typed).map_err(Error::msg)
+}
+
+pub fn parse_user(value: &OsStr) -> Result<Source> {
+    if let Some(path) = file_named(value)? {
+        return Ok(Source::File { option: "--user", path, parse: headers::user });
+    }
+    let user = UserInfo::parse(value.as_bytes()).map_err(Error::msg)?;
+    Ok(Source::Typed(headers::authorization(&user)))
 }
 
 /// The file of `@FILE`; `None` for another value.

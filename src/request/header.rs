@@ -82,6 +82,10 @@ impl HeaderRule {
         }
     }
 
+    pub fn is(&self, name: &str) -> bool {
+        self.name().eq_ignore_ascii_case(name)
+    }
+
     /// A line in which `{{n}}` stands for the frame's number.
     pub fn parse_template(line: &[u8]) -> Result<Self, String> {
         let rule = HeaderRule::parse(line)?;

@@ -13,7 +13,7 @@ use anyhow::{Context, Result, anyhow, ensure};
 use crate::args::Args;
 use crate::counts::Counts;
 use crate::encode::Encoder;
-use crate::headers::{Headers, Sources};
+use crate::headers::{Headers, Source};
 use crate::http::{Client, Kept, Limits, Minreq, USER_AGENT};
 use crate::input::{Input, Stdin};
 use crate::output::{Lines, Rules};
@@ -106,20 +106,22 @@ fn headers(args: &mut Args) -> Result<Headers> {
         Shape::Json(_) => "application/json",
         Shape::Form(_) | Shape::Raw | Shape::Base64 => "*/*",
     };
+    let header = |name, value| Source::Typed(HeaderRule::Send(Header::new(name, value)));
     let mut own = vec![
-        Header::new("User-Agent", USER_AGENT),
-        Header::new("Accept", accept),
-        Header::new("Accept-Encoding", "identity"),
+        header("User-Agent", USER_AGENT),
+        header("Accept", accept),
+        header("Accept-Encoding", "identity"),
     ];
     if !args.keeps_connections {
-        own.push(Header::new("Connection", "close"));
+        own.push(header("Connection", "close"));
     }
-    Headers::read(Sources { own, rules: take(&mut args.headers), user: args.user.take() })
+    own.extend(args.user.take());
+    Headers::read(own, take(&mut args.headers))
 }
 
 /// The body's type: the user's, or else our own. `None` if the user leaves it out.
 fn content_type(shape: &Shape, rules: &[HeaderRule]) -> Result<Option<String>> {
-    let mut given = rules.iter().filter(|rule| rule.name().eq_ignore_ascii_case("Content-Type"));
+    let mut given = rules.iter().filter(|rule| rule.is("Content-Type"));
     let rule = given.next();
     ensure!(given.next().is_none(), "--header: Content-Type is given twice");
     let own = match shape {

@@ -217,7 +217,7 @@ const BAD: &[(&str, &str)] = &[
         "an option: no such option; --user takes its value as --user VALUE",
     ),
     ("SIZE URL --SECRET1234", "an option: no such option; 'pngpost --help' lists them"),
-    ("SIZE -height URL", "--help: takes no value"),
+    ("SIZE -height URL", "-height: no such option; the size of a frame is --size, -s"),
     ("SIZE h/x", "URL: takes http://… or https://…"),
     ("SIZE ftp://h/x", "URL: takes http://… or https://…, no other scheme"),
     ("SIZE http://h:83635/", "URL: port 83635: takes 1 to 65535"),
