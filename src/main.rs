@@ -5,7 +5,7 @@
 //!
 //! A frame's road: `pipeline::start`, `Input::read`, `Encoder::append_png`, `Request::begin` and `finish`,
 //! `Uploader::upload`, `Client::attempt`, `Lines::write`. Beside it, `args` is the command line, `setup`
-//! makes the machines of the road from it, `rehearsal` goes the road without sending, `stop` ends the run
+//! makes the machines of the road from it, `dry` is its end without sending, `stop` ends the run
 //! early, `memory` is asked for what the input or the server makes large, `headers` and `files` are what options
 //! name, and `messages`, `progress` and `ending` are for people and scripts. Imports point down:
 //! output, stop, pipeline, upload, http, request, then encode and input, then frame.
@@ -18,6 +18,7 @@
 
 mod args;
 mod counts;
+mod dry;
 mod encode;
 mod ending;
 mod files;
@@ -31,7 +32,6 @@ mod messages;
 mod output;
 mod pipeline;
 mod progress;
-mod rehearsal;
 mod request;
 mod setup;
 mod stop;
@@ -71,12 +71,6 @@ fn post(args: Args) -> Ending {
         return bad_usage("standard input is a terminal: pipe frames into it");
     }
     messages::set(args.quiet, args.verbose);
-    if args.is_dry {
-        return match setup::rehearsal(args) {
-            Ok(rehearsal) => rehearsal.run(),
-            Err(error) => bad_usage(causes(&error)),
-        };
-    }
     let run = match setup::run(args) {
         Ok(run) => run,
         Err(error) => return bad_usage(causes(&error)),
@@ -97,12 +91,17 @@ fn start(run: Run, begin: Instant) -> anyhow::Result<Ending> {
         return Ok(Ending::ReaderGone);
     }
     let asked = watcher.asked();
-    let Run { input, encoder, request, uploader, lines, counts, jobs, latest } = run;
+    let Run { input, encoder, request, uploader, lines, counts, jobs, latest, dry } = run;
     let watching = watcher.start().context(NO_THREAD)?;
     let (answers, halt) =
         pipeline::start(input, encoder, request, uploader, jobs, latest).context(NO_THREAD)?;
     // It waits for this.
     let _ = watching.set(halt.clone());
+    if let Some(dry) = dry {
+        let ending = lines.write(answers, &halt, &asked);
+        dry.end(&counts);
+        return Ok(ending);
+    }
     let progress = Progress::start(counts, begin);
     let ending = lines.write(answers, &halt, &asked);
     progress.end(ending);

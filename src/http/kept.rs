@@ -11,6 +11,7 @@ use anyhow::{Context, Result, anyhow};
 use ureq_proto::client::header_raw;
 use ureq_proto::http::{self, Method, Uri};
 
+use crate::dry::Dry;
 use crate::request::{Body, Header, Request};
 
 use super::connect::{Connector, Unreached};
@@ -66,9 +67,7 @@ impl Kept {
         // The user or --no-http-keep-alive says so: a connection for each request.
         let closes = headers.iter().any(|header| header.is("Connection"));
         loop {
-            let request = self.request(body, headers).map_err(|error| {
-                Failure::not_begun(Outcome::Refused, format!("not sent: {error}"))
-            })?;
+            let request = self.request(body, headers).map_err(|error| not_sent(&error))?;
             let idle = if closes { None } else { self.idle.take(Connection::is_idle) };
             let (mut connection, is_new) = match idle {
                 Some(connection) => (connection, false),
@@ -124,15 +123,22 @@ impl Kept {
         self.request_for(0, headers, Some(""), 0).map(drop)
     }
 
-    /// The head of this body's request, as it goes out.
-    pub fn head(&self, body: &Body, headers: &[Header]) -> Result<Vec<u8>> {
-        let request = self.request(body, headers)?;
-        Ok(exchange::head(request, self.origin.as_deref(), body.bytes.len())?)
+    /// Shows what would be sent, and takes it for answered.
+    pub fn rehearse(
+        &self,
+        dry: &Dry,
+        body: &Body,
+        headers: &[Header],
+    ) -> Result<Response, Failure> {
+        let head = self.head(body, headers).map_err(|error| not_sent(&error))?;
+        dry.take(&self.request, &head, self.connector.detour(), body);
+        Ok(Response { status: 200, location: None, retry_after: None, body: Vec::new() })
     }
 
-    /// The name of the proxy or the path of the socket that requests go through.
-    pub fn detour(&self) -> Option<&str> {
-        self.connector.detour()
+    /// The head of this body's request, as it goes out.
+    fn head(&self, body: &Body, headers: &[Header]) -> Result<Vec<u8>> {
+        let request = self.request(body, headers)?;
+        Ok(exchange::head(request, self.origin.as_deref(), body.bytes.len())?)
     }
 
     fn request(&self, body: &Body, headers: &[Header]) -> Result<http::Request<()>> {
@@ -169,6 +175,10 @@ impl Kept {
         add("Content-Length", body_bytes.to_string().as_bytes());
         request.body(()).context("--header")
     }
+}
+
+fn not_sent(error: &anyhow::Error) -> Failure {
+    Failure::not_begun(Outcome::Refused, format!("not sent: {error}"))
 }
 
 fn uri(request: &Request, frame: u64) -> Result<Uri> {

@@ -22,6 +22,9 @@ mod tls;
 mod tunnel;
 mod wire;
 
+use std::sync::Arc;
+
+use crate::dry::Dry;
 use crate::request::{Body, Header};
 
 pub use certificates::Trust;
@@ -41,6 +44,8 @@ pub enum Client {
     Kept(Box<Kept>),
     /// On a connection for each request.
     Minreq(Minreq),
+    /// Not at all: they are shown as they would go out.
+    Dry(Box<Kept>, Arc<Dry>),
 }
 
 impl Client {
@@ -49,6 +54,7 @@ impl Client {
         match self {
             Client::Kept(kept) => kept.attempt(body, headers),
             Client::Minreq(minreq) => minreq.attempt(body, headers),
+            Client::Dry(kept, dry) => kept.rehearse(dry, body, headers),
         }
     }
 }

@@ -49,6 +49,8 @@ pub struct Rules {
     pub skip: u64,
     /// Whether another run can go on where this one stops.
     pub can_go_on: bool,
+    /// Whether nothing is sent (--dry-run), so that there are no lines.
+    pub is_dry: bool,
 }
 
 impl Lines {
@@ -134,7 +136,7 @@ impl Lines {
         match asked.signal() {
             Some(signal) => {
                 let how = self.how_to_go_on(None, "frame", "frames");
-                say(format!("stopped by {}; {how}", signal.name()));
+                say(format!("stopped by {}{how}", signal.name()));
                 // A frame that has failed, and so has ended the run, is more than the signal.
                 match self.has_failed_beyond {
                     true => Ending::Failed,
@@ -166,6 +168,9 @@ impl Lines {
         let Report { attempts, elapsed, read_at, response, failure, .. } = report;
         let behind = read_at.map(|read_at| read_at.elapsed());
         behind.iter().for_each(|&behind| self.counts.figures.behind.note(behind));
+        if self.rules.is_dry {
+            return Ok(());
+        }
         let line = if self.rules.records {
             let result = response.as_ref().ok_or(failure.as_deref().unwrap_or_default());
             record::line(frame, attempts, elapsed, behind, result)
@@ -203,32 +208,35 @@ impl Lines {
     fn stop(&self, frame: u64, cause: &str, torn: Option<Torn>, halt: &Halt) -> Ending {
         halt.start_nothing();
         let how = self.how_to_go_on(torn, "later frame", "later frames");
-        say(format!("frame {frame}: {cause}; {how}"));
+        say(format!("frame {frame}: {cause}{how}"));
         Ending::Failed
     }
 
-    /// The number of lines that are out, and the frame to go on with. Frames that the server may have got and
-    /// that have no line are posted again: they are called `one` or `many`.
+    /// The end of a message: the number of lines that are out, and the frame to go on with. Frames that the server
+    /// may have got and that have no line are posted again: they are called `one` or `many`.
     fn how_to_go_on(&self, torn: Option<Torn>, one: &str, many: &str) -> String {
+        if self.rules.is_dry {
+            return String::new();
+        }
         let lines = self.counts.lines.load(Ordering::Relaxed);
         let out = count_of(lines, "line is", "lines are");
         let torn = torn.map_or_else(String::new, |torn| torn.text(self.rules.can_go_on));
         if !self.rules.can_go_on {
-            return format!("{out} out{torn}");
+            return format!("; {out} out{torn}");
         }
         let posted = self.counts.posted.load(Ordering::Relaxed);
         let again = match posted.saturating_sub(self.posted) {
             0 => String::new(),
             again => format!(", {} will be posted again", count_of(again, one, many)),
         };
-        format!("{out} out{torn}{again}, go on with --skip {}", self.rules.skip + lines)
+        format!("; {out} out{torn}{again}, go on with --skip {}", self.rules.skip + lines)
     }
 
     fn not_read(&self, error: &InputError) -> Ending {
         // The input itself may be fine, so another run may go on.
         if let Cause::Read(_) = error.cause {
             let how = self.how_to_go_on(None, "later frame", "later frames");
-            say(format!("{error}; {how}"));
+            say(format!("{error}{how}"));
             return Ending::Failed;
         }
         say(error);

@@ -11,6 +11,7 @@ pub mod template;
 mod url;
 
 use anyhow::Result;
+use byteorder::{BigEndian, ByteOrder};
 
 use crate::memory::{self, NoMemory};
 
@@ -75,6 +76,8 @@ pub struct Body {
     pub frame: u64,
     /// `None` if the user left the header out.
     pub content_type: Option<String>,
+    /// Width and height of the image.
+    pub size: (u32, u32),
     pub bytes: Vec<u8>,
 }
 
@@ -141,6 +144,7 @@ impl BegunBody<'_> {
     pub fn finish(self) -> Result<Body> {
         let BegunBody { frame, content_type, mut bytes, start, rest } = self;
         let mut content_type = content_type.map(str::to_owned);
+        let size = png_size(&bytes[start..]);
         match rest {
             Rest::Nothing => {}
             Rest::Base64 => json::into_base64(start, &mut bytes)?,
@@ -150,8 +154,14 @@ impl BegunBody<'_> {
                 content_type = content_type.map(|it| format!("{it}; boundary={boundary}"));
             }
         }
-        Ok(Body { frame, content_type, bytes })
+        Ok(Body { frame, content_type, size, bytes })
     }
+}
+
+/// They begin a PNG's first chunk, IHDR.
+fn png_size(png: &[u8]) -> (u32, u32) {
+    let side = |at: usize| png.get(at..at + 4).map_or(0, BigEndian::read_u32);
+    (side(16), side(20))
 }
 
 #[cfg(test)]

@@ -7,17 +7,18 @@ mod way;
 
 use std::mem::take;
 use std::sync::Arc;
+use std::time::Duration;
 
 use anyhow::{Context, Result, anyhow, ensure};
 
 use crate::args::Args;
 use crate::counts::Counts;
+use crate::dry::Dry;
 use crate::encode::Encoder;
 use crate::headers::{Headers, Source};
 use crate::http::{Client, Kept, Limits, Minreq, USER_AGENT};
 use crate::input::{Input, Stdin};
 use crate::output::{Lines, Rules};
-use crate::rehearsal::Rehearsal;
 use crate::request::{Header, HeaderRule, Request, Shape};
 use crate::upload::Uploader;
 
@@ -33,9 +34,14 @@ pub struct Run {
     pub counts: Arc<Counts>,
     pub jobs: usize,
     pub latest: bool,
+    pub dry: Option<Arc<Dry>>,
 }
 
 pub fn run(mut args: Args) -> Result<Run> {
+    // No frame waits or is dropped, and the first is the first.
+    if args.is_dry {
+        (args.policy.spacing, args.jobs, args.latest) = (Duration::ZERO, 1, false);
+    }
     let headers = headers(&mut args)?;
     args.request.content_type = content_type(&args.request.shape, &headers.current().rules)?;
     let input = input(&args)?;
@@ -45,15 +51,20 @@ pub fn run(mut args: Args) -> Result<Run> {
     };
     let request = Arc::new(args.request);
     let limits = Limits { max_time: args.max_time, connect_timeout: args.connect_timeout };
-    let client = match way {
-        Some(way) => Client::Kept(kept(&request, &headers, way, &limits)?),
-        None => Client::Minreq(Minreq::new(Arc::clone(&request), args.max_time)),
+    let dry = args.is_dry.then(|| Arc::new(Dry::new(&headers.current().rules)));
+    let client = match (way, &dry) {
+        (Some(way), None) => Client::Kept(kept(&request, &headers, way, &limits)?),
+        (Some(way), Some(dry)) => {
+            Client::Dry(kept(&request, &headers, way, &limits)?, Arc::clone(dry))
+        }
+        (None, _) => Client::Minreq(Minreq::new(Arc::clone(&request), args.max_time)),
     };
     let rules = Rules {
         records: args.ndjson,
         keep_going: args.keep_going,
         skip: args.skip,
         can_go_on: !args.latest,
+        is_dry: args.is_dry,
     };
     let counts = Arc::new(Counts::default());
     Ok(Run {
@@ -65,23 +76,7 @@ pub fn run(mut args: Args) -> Result<Run> {
         counts,
         jobs: args.jobs,
         latest: args.latest,
-    })
-}
-
-/// The machines of a run that sends nothing.
-pub fn rehearsal(mut args: Args) -> Result<Rehearsal> {
-    let headers = headers(&mut args)?;
-    args.request.content_type = content_type(&args.request.shape, &headers.current().rules)?;
-    let (input, way) = (input(&args)?, way(&args)?);
-    let request = Arc::new(args.request);
-    let limits = Limits { max_time: args.max_time, connect_timeout: args.connect_timeout };
-    Ok(Rehearsal {
-        input,
-        encoder: args.encoder,
-        client: kept(&request, &headers, way, &limits)?,
-        headers: headers.current(),
-        request,
-        keep_going: args.keep_going,
+        dry,
     })
 }
 

@@ -4,8 +4,9 @@ use crate::support::echo::echoing;
 use crate::support::engine::Engine::Kept;
 use crate::support::file;
 use crate::support::images::pgm;
-use crate::support::program::Run;
+use crate::support::program::{Run, Running};
 use crate::support::server::{Server, ok};
+use crate::support::signals::stop;
 use crate::support::tiny_frames;
 
 fn rehearse(options: &[&str], url: &str, frames: &[u8]) -> Run {
@@ -128,4 +129,35 @@ fn what_would_be_bad_usage_is() {
     assert_eq!(run.status, Some(2));
     let run = rehearse(&["-s", "1x1", "--cacert", "/no/such"], "https://h/", &[0; 3]);
     run.fails(2, "--cacert: FILE: no such file or directory");
+}
+
+#[test]
+fn a_frame_that_can_not_be_encoded_ends_it_or_is_passed_over_as_in_any_run() {
+    let stream = [0.0, f32::NAN, 1.0].map(f32::to_le_bytes).concat();
+    let options = ["-s", "1x1", "-p", "grayf32le", "--raw"];
+    let nan = "pngpost: frame 1: row 0, column 0: sample is NaN";
+    for (more, status, frames) in
+        [(&[][..], 3, "1 frame (1 of"), (&["--keep-going"], 1, "2 frames (2 of")]
+    {
+        let run = rehearse(&[&options[..], more].concat(), "http://h/", &stream);
+        assert_eq!((run.status, run.stdout.as_slice()), (Some(status), &b""[..]));
+        let told: Vec<_> = run.stderr.lines().filter(|line| !line.contains("> ")).collect();
+        assert_eq!((told.len(), told[0]), (2, nan), "{}", run.stderr);
+        assert!(told[1].starts_with(&format!("pngpost: dry run: {frames} 1x1), ")), "{}", told[1]);
+    }
+}
+
+#[test]
+fn ctrl_c_ends_it_with_its_summary() {
+    let mut program = Running::start(Kept.command(&["-n", "-s", "1x1", "http://h/"]));
+    let mut stderr = program.stderr_lines();
+    program.write(&tiny_frames(1));
+    assert!(stderr.any(|line| line.contains("> part: ")));
+    stop(program.pid(), "SIGINT");
+    let run = program.end();
+    assert_eq!((run.signal, run.stdout.as_slice()), (Some(2), &b""[..]));
+    let told: Vec<_> = stderr.collect();
+    let [stopped, end] = &told[..] else { panic!("{told:?}") };
+    assert_eq!(stopped, "pngpost: stopped by SIGINT");
+    assert!(end.starts_with("pngpost: dry run: 1 frame (1 of 1x1), 3 bytes read, "), "{end}");
 }
