@@ -107,7 +107,7 @@ fn headers(args: &mut Args) -> Result<Headers> {
         header("Accept", accept),
         header("Accept-Encoding", "identity"),
     ];
-    if !args.keeps_connections {
+    if args.minreq || !args.keeps_connections {
         own.push(header("Connection", "close"));
     }
     own.extend(args.user.take());

@@ -1,16 +1,15 @@
 //! --dry-run: everything is read and encoded, nothing is sent, and no secret is shown.
 
 use crate::support::echo::echoing;
-use crate::support::engine::Engine::Kept;
 use crate::support::file;
 use crate::support::images::pgm;
-use crate::support::program::{Run, Running};
+use crate::support::program::{Run, Running, command, run};
 use crate::support::server::{Server, ok};
 use crate::support::signals::stop;
 use crate::support::tiny_frames;
 
 fn rehearse(options: &[&str], url: &str, frames: &[u8]) -> Run {
-    Kept.run(&[&["-n"], options, &[url]].concat(), frames)
+    run(&[&["-n"], options, &[url]].concat(), frames)
 }
 
 #[test]
@@ -30,9 +29,9 @@ fn the_first_request_is_shown_as_it_would_go_out_and_none_does() {
     ];
     let options = [&options[..], &more, &["--skip", "7"]].concat();
     let url = format!("{}a/{{{{n}}}}?key=secret-4&frame={{{{n}}}}&secret-5", server.url());
-    let run = rehearse(&options, &url, &tiny_frames(10)).said();
+    let told = rehearse(&options, &url, &tiny_frames(10)).said();
     let place = server.address;
-    let sent = Kept.run(&[&options[..], &[&url]].concat(), &tiny_frames(8)).ok();
+    let sent = run(&[&options[..], &[&url]].concat(), &tiny_frames(8)).ok();
     assert_eq!(sent.lines(), ["taken"]);
     let [request] = &server.requests()[..] else { panic!("one request") };
     let length = request.body.len();
@@ -57,10 +56,10 @@ fn the_first_request_is_shown_as_it_would_go_out_and_none_does() {
         "dry run: 3 frames (3 of 1x1), 9 bytes read, {} bytes to send; nothing was sent",
         3 * length
     ));
-    let told: Vec<_> = run.iter().map(|line| without_boundary(line)).collect();
-    assert_eq!(told, expected);
+    let without: Vec<_> = told.iter().map(|line| without_boundary(line)).collect();
+    assert_eq!(without, expected);
     assert_eq!(server.connections(), 1);
-    assert!(run.iter().all(|line| !line.contains("secret")), "{run:?}");
+    assert!(told.iter().all(|line| !line.contains("secret")), "{told:?}");
 }
 
 fn without_boundary(line: &str) -> String {
@@ -149,7 +148,7 @@ fn a_frame_that_can_not_be_encoded_ends_it_or_is_passed_over_as_in_any_run() {
 
 #[test]
 fn ctrl_c_ends_it_with_its_summary() {
-    let mut program = Running::start(Kept.command(&["-n", "-s", "1x1", "http://h/"]));
+    let mut program = Running::start(command(&["-n", "-s", "1x1", "http://h/"]));
     let mut stderr = program.stderr_lines();
     program.write(&tiny_frames(1));
     assert!(stderr.any(|line| line.contains("> part: ")));

@@ -77,6 +77,7 @@ mod http {
     mod heads;
     mod limits;
     mod max_time;
+    mod minreq;
     mod namespaces;
     mod proxies;
     mod proxy_rules;

@@ -50,8 +50,6 @@ impl Files {
     }
 }
 
-const MINREQ: &str = "--minreq";
-
 #[test]
 fn a_read_that_is_interrupted_is_done_again() {
     if !tracer::works() {
@@ -85,7 +83,9 @@ fn no_file_descriptor_for_a_connection_was_never_sent_and_is_tried_again() {
         return;
     }
     // The first socket that cannot be had, and the frame that is told of.
-    for (more, first, frame, connections) in [(&[][..], 1, 0, 1), (&[MINREQ], 2, 1, 5)] {
+    for (more, first, frame, connections) in
+        [(&[][..], 1, 0, 1), (&["--no-http-keep-alive"], 2, 1, 5)]
+    {
         let (server, files) = (echoing(), Files::new("emfile", &tiny_frames(5)));
         let url = server.url();
         let own = ["-v", "-s", "1x1", "--raw", "--retry-delay", "0.001", &url];

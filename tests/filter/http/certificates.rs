@@ -1,9 +1,8 @@
 //! Certificates of servers, made by openssl and shown by nginx: pngpost trusts those that curl trusts.
 
 use crate::support::daemon::{Nginx, curl, openssl};
-use crate::support::engine::Engine::{Kept, Minreq};
 use crate::support::folder::Folder;
-use crate::support::program::{Run, run_command};
+use crate::support::program::{Run, command, run, run_command};
 
 /// An authority, a server's certificate by it, and servers' own: a CA with a common name alone, as the plainest
 /// command makes it, one with names of its own, one for another host, one that is no CA, one that has expired and a
@@ -42,7 +41,7 @@ fn showing(folder: &Folder, certificate: &str) -> Option<Nginx> {
 }
 
 fn post(folder: &Folder, options: &[&str], url: &str) -> Run {
-    let mut command = Kept.command(&[&["-s", "1x1", "--retry", "0"], options, &[url]].concat());
+    let mut command = command(&[&["-s", "1x1", "--retry", "0"], options, &[url]].concat());
     command.current_dir(folder.path());
     run_command(command, &[0; 3])
 }
@@ -116,8 +115,7 @@ fn ssl_cert_file_trusts_exactly_these_too_and_cacert_takes_its_place() {
     let Some(nginx) = showing(&folder, "named.pem") else { return };
     let url = format!("https://localhost:{}/", nginx.port);
     let with = |file: &str, options: &[&str]| {
-        let mut command =
-            Kept.command(&[&["-s", "1x1", "--retry", "0"], options, &[&url]].concat());
+        let mut command = command(&[&["-s", "1x1", "--retry", "0"], options, &[&url]].concat());
         command.current_dir(folder.path()).env("SSL_CERT_FILE", folder.path().join(file));
         run_command(command, &[0; 3])
     };
@@ -125,10 +123,6 @@ fn ssl_cert_file_trusts_exactly_these_too_and_cacert_takes_its_place() {
     with("ca.pem", &["--cacert", "named.pem"]).ok();
     assert_eq!(with("ca.pem", &[]).status, Some(1));
     assert_eq!(with("named.pem", &["--cacert", "ca.pem"]).status, Some(1));
-    // minreq looks at certificates in its own way.
-    let mut command = Minreq.command(&["-s", "1x1", &url]);
-    command.env("SSL_CERT_FILE", folder.path().join("named.pem"));
-    assert_eq!(run_command(command, &[0; 3]).status, Some(1));
 }
 
 #[test]
@@ -140,7 +134,7 @@ fn insecure_takes_any_certificate_and_says_so_once() {
         let said = "pngpost: --insecure: any certificate is trusted; this may be another server\n";
         for (options, said) in [(&["-k"][..], said), (&["--insecure", "-q"], "")] {
             let arguments = [&["-s", "1x1", "-j", "2"], options, &[&url]].concat();
-            let run = Kept.run(&arguments, &[0; 9]);
+            let run = run(&arguments, &[0; 9]);
             assert_eq!((run.status, run.stderr.as_str(), run.lines().len()), (Some(0), said, 3));
         }
         let Some((of_curl, _)) = curl(&["-k", &url], &[], folder.path()) else { return };

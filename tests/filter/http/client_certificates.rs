@@ -1,9 +1,8 @@
 //! --cert and --key: keys of every form that openssl writes, shown to an nginx that wants one.
 
 use crate::support::daemon::{Nginx, curl, openssl};
-use crate::support::engine::Engine::Kept;
 use crate::support::folder::Folder;
-use crate::support::program::{Run, run_command};
+use crate::support::program::{Run, command, run_command};
 
 /// A server that is an authority, clients' certificates by it, and their keys in every form.
 const MADE: &str = "
@@ -45,7 +44,7 @@ fn nginx(folder: &Folder, verify: &str) -> Option<Nginx> {
 
 fn post(folder: &Folder, options: &[&str], url: &str) -> Run {
     let common = ["-s", "1x1", "--retry-delay", "0.001", "--cacert", "server.pem"];
-    let mut command = Kept.command(&[&common[..], options, &[url]].concat());
+    let mut command = command(&[&common[..], options, &[url]].concat());
     command.current_dir(folder.path());
     run_command(command, &[0; 3])
 }

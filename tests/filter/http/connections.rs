@@ -9,9 +9,8 @@ use std::time::{Duration, Instant};
 use socket2::SockRef;
 
 use crate::support::echo::{answers, echo, echoing};
-use crate::support::engine::Engine::Kept;
 use crate::support::folder::Folder;
-use crate::support::program::{Running, run_command};
+use crate::support::program::{Running, command, run, run_command};
 use crate::support::server::{Request, Server, response_with};
 use crate::support::tls::{Authority, answering};
 use crate::support::{tiny, tiny_frames, tiny_number, wait_until};
@@ -21,7 +20,7 @@ fn there_are_no_more_connections_than_jobs() {
     for jobs in [1, 4] {
         let server = echoing();
         let arguments = ["-s", "1x1", "--raw", "-j", &jobs.to_string(), &server.url()];
-        assert_eq!(Kept.run(&arguments, &tiny_frames(200)).ok().lines(), answers(200));
+        assert_eq!(run(&arguments, &tiny_frames(200)).ok().lines(), answers(200));
         assert!((1..=jobs).contains(&server.connections()), "{}", server.connections());
     }
 }
@@ -30,7 +29,7 @@ fn there_are_no_more_connections_than_jobs() {
 fn over_tls_too() {
     let authority = Authority::new("kept");
     let server = answering(authority.server("localhost", false), echo);
-    let command = Kept.command(&["-s", "1x1", "--raw", &server.https_url()]);
+    let command = command(&["-s", "1x1", "--raw", &server.https_url()]);
     let command = authority.trusted_by(command);
     assert_eq!(run_command(command, &tiny_frames(50)).ok().lines(), answers(50));
     assert_eq!(server.connections(), 1);
@@ -48,7 +47,7 @@ fn a_connection_that_the_server_has_closed_while_it_was_idle_loses_nothing() {
         drop(connection);
         count.fetch_add(1, Ordering::AcqRel);
     });
-    let mut program = Running::start(Kept.command(&["-s", "1x1", "--raw", &server.url()]));
+    let mut program = Running::start(command(&["-s", "1x1", "--raw", &server.url()]));
     for number in 0..4 {
         program.write(&tiny(number));
         assert_eq!(program.line(), format!("answer {number}"));
@@ -62,7 +61,7 @@ fn a_connection_that_the_server_has_closed_while_it_was_idle_loses_nothing() {
 #[test]
 fn a_connection_that_has_been_idle_for_long_is_not_used_again() {
     let server = echoing();
-    let mut program = Running::start(Kept.command(&["-s", "1x1", "--raw", &server.url()]));
+    let mut program = Running::start(command(&["-s", "1x1", "--raw", &server.url()]));
     for (number, connections) in [(0, 1), (1, 1), (2, 2)] {
         let begin = Instant::now();
         // Shorter than any server's limit that we know of, and longer than the program's.
@@ -82,7 +81,7 @@ fn each_upload_has_a_connection_of_its_own_if_the_user_says_so() {
         let server = echoing();
         let url = server.url();
         let arguments = [&["-s", "1x1", "--raw", "-j", "2"], option, &[&url]].concat();
-        assert_eq!(Kept.run(&arguments, &tiny_frames(9)).ok().lines(), answers(9));
+        assert_eq!(run(&arguments, &tiny_frames(9)).ok().lines(), answers(9));
         assert_eq!(server.connections(), 9);
         for request in server.requests() {
             let values = request.header("Connection");
@@ -97,7 +96,7 @@ fn connections_of_two(header: &'static str, pause: Duration) -> usize {
     let server = Server::answering(move |_, request| {
         response_with("200 OK", header, format!("answer {}", tiny_number(&request.body)))
     });
-    let mut program = Running::start(Kept.command(&["-s", "1x1", "--raw", &server.url()]));
+    let mut program = Running::start(command(&["-s", "1x1", "--raw", &server.url()]));
     for number in 0..2 {
         let begin = Instant::now();
         wait_until("a pause", || number == 0 || begin.elapsed() >= pause);
@@ -137,7 +136,7 @@ fn a_response_that_comes_unasked_is_no_answer_to_the_next_frame() {
             connection.write_all(&[echo(&request), late.to_vec()].concat()).unwrap();
         }
     });
-    let run = Kept.run(&["-s", "1x1", "--raw", &server.url()], &tiny_frames(5)).ok();
+    let run = run(&["-s", "1x1", "--raw", &server.url()], &tiny_frames(5)).ok();
     assert_eq!((run.lines(), server.connections()), (answers(5), 5));
 }
 
@@ -155,7 +154,7 @@ fn a_frame_that_has_left_on_a_connection_that_then_dies_is_not_sent_again() {
                 connection.write_all(&echo(&request)).unwrap();
             }
         });
-        let run = Kept.run(&["-s", "1x1", "--raw", &server.url()], &tiny_frames(9));
+        let run = run(&["-s", "1x1", "--raw", &server.url()], &tiny_frames(9));
         assert_eq!((run.status, run.lines()), (Some(1), answers(3)), "{}", run.stderr);
         assert_eq!((requests.load(Ordering::Acquire), server.connections()), (4, 1));
     }
@@ -171,7 +170,7 @@ fn an_ipv6_address_will_do() {
     let url = format!("http://{}/", server.address);
     for option in ["--raw", "--no-http-keep-alive"] {
         let arguments = ["-s", "1x1", "--raw", option, &url];
-        assert_eq!(Kept.run(&arguments, &tiny_frames(2)).ok().lines(), answers(2));
+        assert_eq!(run(&arguments, &tiny_frames(2)).ok().lines(), answers(2));
     }
     assert_eq!(server.connections(), 3);
     assert_eq!(server.requests()[0].header("Host"), [server.address.to_string()]);

@@ -1,6 +1,5 @@
 //! Cut at every byte: a good response of which the server sends only the first k bytes, for every k, and
-//! then closes, or resets. No k may give a wrong line and no failure, except over minreq those that are named
-//! here: minreq can't tell them from a whole response, as the manual says. On kept connections we always can.
+//! then closes, or resets. No k may give a wrong line and no failure.
 
 use std::io::{self, Read, Write};
 use std::net::TcpStream;
@@ -11,19 +10,10 @@ use std::time::Duration;
 
 use socket2::SockRef;
 
-use crate::support::engine::{Engine, test_each_engine};
-use crate::support::program::{Run, run_command};
+use crate::support::program::{Run, command, run_command};
 use crate::support::server::{Request, Server};
 use crate::support::tiny_frames;
 use crate::support::tls::{Authority, accept, close};
-
-test_each_engine! {
-    a_response_with_a_length_is_whole_or_a_failure
-    a_chunked_response_is_whole_or_a_failure_where_the_connection_is_reset
-    over_tls_a_response_with_a_length_is_whole_or_a_failure
-    over_tls_a_chunked_response_is_whole_or_a_failure
-    over_tls_a_response_without_length_is_whole_only_if_the_stream_ends_properly
-}
 
 const LINE: &str = "{\"label\": \"cat\", \"score\": 0.98}";
 const SIZED: &str = "HTTP/1.1 200 OK\r\nServer: x\r\nContent-Length: 31\r\nDate: today\r\n\r\n\
@@ -45,7 +35,7 @@ fn end(connection: &TcpStream, end: End) {
 }
 
 /// A run in which the k-th frame's response is cut after k bytes.
-fn run_cut(engine: Engine, response: &'static str, how: End) -> Run {
+fn run_cut(response: &'static str, how: End) -> Run {
     let server = Server::scripted(move |k, mut connection| {
         if Request::read(&mut connection).is_some() {
             connection.write_all(&response.as_bytes()[..k]).unwrap();
@@ -53,7 +43,7 @@ fn run_cut(engine: Engine, response: &'static str, how: End) -> Run {
         }
     });
     let arguments = ["-s", "1x1", "--retry", "0", "--keep-going", &server.url()];
-    run_command(engine.command(&arguments), &tiny_frames(response.len() as u32 + 1))
+    run_command(command(&arguments), &tiny_frames(response.len() as u32 + 1))
 }
 
 /// Looks at each cut: `wrong` gets k and the line of every frame that has not failed and whose line
@@ -72,36 +62,18 @@ fn judge(run: &Run, cuts: usize, mut wrong: impl FnMut(usize, &str)) {
     assert_eq!(run.status, Some(1));
 }
 
-fn a_response_with_a_length_is_whole_or_a_failure(engine: Engine) {
-    let run = run_cut(engine, SIZED, End::Close);
-    // minreq takes the end of the stream for that of the headers. If the line that has the length is cut
-    // off, and another is there, that is a response without a body.
-    let undetectable: Range<usize> = match engine {
-        Engine::Kept | Engine::Each => 0..0,
-        Engine::Minreq => {
-            SIZED.find(": x").unwrap() + 1..SIZED.find("Length:").unwrap() + "Length:".len()
-        }
-    };
-    let mut undetected = Vec::new();
-    judge(&run, SIZED.len() + 1, |k, line| {
-        assert_eq!(line, "");
-        undetected.push(k);
-    });
-    assert_eq!(undetected, undetectable.collect::<Vec<_>>());
-    judge(&run_cut(engine, SIZED, End::Reset), SIZED.len() + 1, |k, line| {
-        panic!("{k} bytes: {line}")
-    });
+#[test]
+fn a_response_with_a_length_is_whole_or_a_failure() {
+    let run = run_cut(SIZED, End::Close);
+    judge(&run, SIZED.len() + 1, |k, line| panic!("{k} bytes: {line}"));
+    judge(&run_cut(SIZED, End::Reset), SIZED.len() + 1, |k, line| panic!("{k} bytes: {line}"));
 }
 
-fn a_chunked_response_is_whole_or_a_failure_where_the_connection_is_reset(engine: Engine) {
+#[test]
+fn a_chunked_response_is_whole_or_a_failure() {
     let cuts = CHUNKED.len() + 1;
-    judge(&run_cut(engine, CHUNKED, End::Reset), cuts, |k, line| panic!("{k} bytes: {line}"));
-    // If the connection is closed, minreq sees a cut in the headers only, and in a chunk's length or end.
-    let first_header = CHUNKED.find(": x").unwrap() + 1;
-    judge(&run_cut(engine, CHUNKED, End::Close), cuts, |k, line| {
-        assert_eq!(engine, Engine::Minreq, "{k} bytes: {line}");
-        assert!(k >= first_header && (LINE.starts_with(line) || CHUNKED[..k].contains(line)));
-    });
+    judge(&run_cut(CHUNKED, End::Reset), cuts, |k, line| panic!("{k} bytes: {line}"));
+    judge(&run_cut(CHUNKED, End::Close), cuts, |k, line| panic!("{k} bytes: {line}"));
 }
 
 /// Lets `left` bytes through to the client, then fails.
@@ -134,12 +106,7 @@ impl Write for Cut<'_> {
 /// A run over TLS in which each connection, as they come, is cut one byte later than the one before, from
 /// `cuts.start` to `cuts.end` bytes of all that the server sends, handshake and all. Gives the run, and
 /// how many bytes the last connection was sent.
-fn run_cut_over_tls(
-    engine: Engine,
-    response: &'static str,
-    how: End,
-    cuts: Range<usize>,
-) -> (Run, usize) {
+fn run_cut_over_tls(response: &'static str, how: End, cuts: Range<usize>) -> (Run, usize) {
     let authority = Authority::new("cuts");
     let mut config = Arc::unwrap_or_clone(authority.server("localhost", false));
     // The same handshake each time: no session is resumed.
@@ -160,33 +127,36 @@ fn run_cut_over_tls(
     });
     let url = server.https_url();
     let arguments = ["-s", "1x1", "-j", "4", "--retry", "0", "--keep-going", &url];
-    let command = authority.trusted_by(engine.command(&arguments));
+    let command = authority.trusted_by(command(&arguments));
     let run = run_command(command, &tiny_frames(cuts.len() as u32));
     (run, sent.load(Ordering::Acquire))
 }
 
-fn cut_over_tls(engine: Engine, response: &'static str) {
+fn cut_over_tls(response: &'static str) {
     const UNCUT: usize = 100_000;
-    let (run, whole) = run_cut_over_tls(engine, response, End::Close, UNCUT..UNCUT + 1);
+    let (run, whole) = run_cut_over_tls(response, End::Close, UNCUT..UNCUT + 1);
     assert_eq!(run.ok().lines(), [LINE]);
     for how in [End::Close, End::Reset] {
         // Signatures differ in length by a few bytes.
-        let (run, _) = run_cut_over_tls(engine, response, how, 0..whole + 10);
+        let (run, _) = run_cut_over_tls(response, how, 0..whole + 10);
         judge(&run, whole + 10, |frame, line| panic!("frame {frame}: {line}"));
         let good = run.lines().iter().filter(|&line| line == LINE).count();
         assert!(good < 50, "{good} whole responses");
     }
 }
 
-fn over_tls_a_response_with_a_length_is_whole_or_a_failure(engine: Engine) {
-    cut_over_tls(engine, SIZED);
+#[test]
+fn over_tls_a_response_with_a_length_is_whole_or_a_failure() {
+    cut_over_tls(SIZED);
 }
 
-fn over_tls_a_chunked_response_is_whole_or_a_failure(engine: Engine) {
-    cut_over_tls(engine, CHUNKED);
+#[test]
+fn over_tls_a_chunked_response_is_whole_or_a_failure() {
+    cut_over_tls(CHUNKED);
 }
 
-fn over_tls_a_response_without_length_is_whole_only_if_the_stream_ends_properly(engine: Engine) {
+#[test]
+fn over_tls_a_response_without_length_is_whole_only_if_the_stream_ends_properly() {
     let authority = Authority::new("unsized");
     let config = authority.server("localhost", false);
     let server = Server::scripted(move |number, connection| {
@@ -201,15 +171,10 @@ fn over_tls_a_response_without_length_is_whole_only_if_the_stream_ends_properly(
         }
     });
     let url = server.https_url();
-    let command = authority.trusted_by(engine.command(&["-s", "1x1", "--keep-going", &url]));
+    let command = authority.trusted_by(command(&["-s", "1x1", "--keep-going", &url]));
     let run = run_command(command, &tiny_frames(2));
     assert_eq!((run.status, run.lines()), (Some(1), vec![LINE.to_owned(), String::new()]));
-    let cause = match engine {
-        Engine::Kept | Engine::Each => {
-            "response cut short: closed before its end, and without ending TLS"
-        }
-        Engine::Minreq => "the server closed the connection without ending TLS",
-    };
+    let cause = "response cut short: closed before its end, and without ending TLS";
     let message = format!("pngpost: frame 1: upload: {cause}");
     assert!(run.stderr.starts_with(&message), "{}", run.stderr);
 }

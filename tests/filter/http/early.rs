@@ -7,16 +7,10 @@ use std::time::{Duration, Instant};
 
 use socket2::SockRef;
 
-use crate::support::engine::Engine::Kept;
-use crate::support::engine::{Engine, test_each_engine};
-use crate::support::program::{Run, run_command};
+use crate::support::program::{Run, command, run, run_command};
 use crate::support::server::{Request, Server, ok, response, response_with};
 use crate::support::tls::{Authority, accept, close};
 use crate::support::{BIG, BIG_BYTES, noise, tiny_frames};
-
-test_each_engine! {
-    an_early_413_is_a_line_unless_the_connection_is_reset
-}
 
 /// The server's next step, once it has answered before it has read the body.
 #[derive(Clone, Copy, Debug)]
@@ -56,28 +50,7 @@ fn early(then: Then, answer: impl Fn(usize) -> Vec<u8> + Send + Sync + 'static) 
 
 fn run_big(options: &[&str], url: &str, frames: usize) -> Run {
     let frame = noise(1, BIG_BYTES).repeat(frames);
-    Kept.run(&[&BIG[..], options, &[url]].concat(), &frame)
-}
-
-fn an_early_413_is_a_line_unless_the_connection_is_reset(engine: Engine) {
-    const BYTES: usize = 2000 * 1000;
-    let early = |reset: bool| {
-        let server = Server::scripted(move |_, mut connection| {
-            // The answer comes before the body has been read.
-            let _ = connection.peek(&mut [0]);
-            let _ = connection.write_all(&response("413 Too Large", "too large"));
-            if !reset {
-                std::io::copy(&mut connection, &mut std::io::sink()).unwrap();
-            }
-        });
-        engine.run(&["-s", "2000x1000", "-p", "gray", "-z", "none", &server.url()], &[9; BYTES])
-    };
-    let message = "frame 0: upload: status 413; 1 line is out, go on with --skip 1";
-    assert_eq!(early(false).fails(1, message).stdout, b"too large\n");
-    // If the reset overtakes the answer, minreq loses it: a failure without a line.
-    let run = early(true);
-    assert_eq!(run.status, Some(1), "{}", run.stderr);
-    assert_eq!(run.stdout.is_empty(), !run.stderr.contains("status 413"), "{}", run.stderr);
+    run(&[&BIG[..], options, &[url]].concat(), &frame)
 }
 
 #[test]
@@ -108,7 +81,7 @@ fn over_tls_too() {
             }
         });
         let url = server.https_url();
-        let command = authority.trusted_by(Kept.command(&[&BIG[..], &[&url]].concat()));
+        let command = authority.trusted_by(command(&[&BIG[..], &[&url]].concat()));
         let run = run_command(command, &noise(1, BIG_BYTES));
         let message = "frame 0: upload: status 413; 1 line is out, go on with --skip 1";
         assert_eq!(run.fails(1, message).stdout, b"too large\n", "{then:?}");
@@ -197,7 +170,7 @@ fn interim_responses_are_passed_over_with_headers_and_without() {
                 connection.write_all(&ok("final")).unwrap();
             }
         });
-        let run = Kept.run(&["-s", "1x1", &server.url()], &tiny_frames(3)).ok();
+        let run = run(&["-s", "1x1", &server.url()], &tiny_frames(3)).ok();
         assert_eq!((run.lines(), server.connections()), (vec!["final".to_owned(); 3], 1));
     }
 }

@@ -3,35 +3,26 @@
 
 use std::io::Write;
 
-use crate::support::engine::Engine::{Each, Kept, Minreq};
-use crate::support::engine::{Engine, test_each_engine};
-use crate::support::server::{Request, Server, response_with};
+use crate::support::program::run;
+use crate::support::server::{Request, Server, response_with, run_answered_with};
 use crate::support::{noise, tiny_frames};
-
-test_each_engine! {
-    a_whole_response_may_have_no_header
-    a_mangled_response_is_a_line_or_a_failure_and_never_breaks_the_program
-}
 
 /// The most headers that a response may have on a kept connection, Content-Length among them.
 const MAX_HEADERS: usize = 128;
 const MAX_HEADER_BYTES: usize = 64 << 10;
 
-fn a_whole_response_may_have_no_header(engine: Engine) {
+#[test]
+fn a_whole_response_may_have_no_header() {
     for version in ["HTTP/1.0", "HTTP/1.1"] {
-        let run = engine.run_answered_with(format!("{version} 200 OK\r\n\r\ngood"));
-        match engine {
-            Kept | Each => assert_eq!(run.ok().lines(), ["good"]),
-            // It can't tell this from a head that is cut.
-            Minreq => drop(run.fails_in_doubt("response cut short: no header")),
-        }
+        let run = run_answered_with(format!("{version} 200 OK\r\n\r\ngood"));
+        assert_eq!(run.ok().lines(), ["good"]);
     }
 }
 
 #[test]
 fn headers_are_counted() {
     let headers = |count: usize| (1..count).map(|number| format!("X-{number}: y\r\n")).collect();
-    let with = |headers: String| Kept.run_answered_with(response_with("200 OK", &headers, "good"));
+    let with = |headers: String| run_answered_with(response_with("200 OK", &headers, "good"));
     assert_eq!(with(headers(MAX_HEADERS)).ok().lines(), ["good"]);
     let run = with(headers(MAX_HEADERS + 1));
     run.fails_in_doubt("response of more than 128 headers");
@@ -42,7 +33,7 @@ fn the_bytes_of_headers_are_counted() {
     let with = |bytes: usize| {
         let empty = response_with("200 OK", "X: \r\n", "good").len() - "good".len();
         let headers = format!("X: {}\r\n", "y".repeat(bytes - empty));
-        Kept.run_answered_with(response_with("200 OK", &headers, "good"))
+        run_answered_with(response_with("200 OK", &headers, "good"))
     };
     assert_eq!(with(MAX_HEADER_BYTES).ok().lines(), ["good"]);
     let run = with(MAX_HEADER_BYTES + 1);
@@ -79,7 +70,8 @@ fn mangled(number: usize) -> Vec<u8> {
     bytes
 }
 
-fn a_mangled_response_is_a_line_or_a_failure_and_never_breaks_the_program(engine: Engine) {
+#[test]
+fn a_mangled_response_is_a_line_or_a_failure_and_never_breaks_the_program() {
     const COUNT: usize = 1200;
     let server = Server::scripted(|number, mut connection| {
         if Request::read(&mut connection).is_some() {
@@ -87,7 +79,7 @@ fn a_mangled_response_is_a_line_or_a_failure_and_never_breaks_the_program(engine
         }
     });
     let options = ["-s", "1x1", "-j", "8", "--keep-going", "--retry", "0", "-m", "20"];
-    let run = engine.run(&[&options[..], &[&server.url()]].concat(), &tiny_frames(COUNT as u32));
+    let run = run(&[&options[..], &[&server.url()]].concat(), &tiny_frames(COUNT as u32));
     assert_eq!((run.status, run.lines().len()), (Some(1), COUNT), "{}", run.stderr);
     let (mut frames, mut good) = (0, run.lines());
     good.retain(|line| line == "good");

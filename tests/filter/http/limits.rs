@@ -2,16 +2,13 @@
 
 use std::io::Write;
 
-use crate::support::engine::{Engine, test_each_engine};
+use crate::support::program::run;
 use crate::support::server::{Request, Server};
-
-test_each_engine! {
-    a_response_of_exactly_the_limit_is_a_line
-}
 
 const MAX_RESPONSE_BYTES: usize = 64 << 20;
 
-fn a_response_of_exactly_the_limit_is_a_line(engine: Engine) {
+#[test]
+fn a_response_of_exactly_the_limit_is_a_line() {
     for header in [&format!("Content-Length: {MAX_RESPONSE_BYTES}"), "Connection: close"] {
         let head = format!("HTTP/1.1 200 OK\r\n{header}\r\n\r\n");
         let server = Server::scripted(move |_, mut connection| {
@@ -20,7 +17,7 @@ fn a_response_of_exactly_the_limit_is_a_line(engine: Engine) {
                 connection.write_all(&vec![b'x'; MAX_RESPONSE_BYTES]).unwrap();
             }
         });
-        let run = engine.run(&["-s", "1x1", &server.url()], &[0; 3]).ok();
+        let run = run(&["-s", "1x1", &server.url()], &[0; 3]).ok();
         assert_eq!(run.stdout.len(), MAX_RESPONSE_BYTES + 1, "{header}");
     }
 }

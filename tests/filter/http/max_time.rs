@@ -9,52 +9,45 @@ use std::time::{Duration, Instant};
 
 use socket2::SockRef;
 
-use crate::support::engine::Engine::Kept;
-use crate::support::engine::{Engine, test_each_engine};
 use crate::support::ports::FullPort;
-use crate::support::program::{ADVICE, Running};
+use crate::support::program::{ADVICE, Running, command, run};
 use crate::support::server::{Request, Server, closing, ok, wait_for_hang_up};
 use crate::support::{tiny_frames, wait_until};
 
-test_each_engine! {
-    a_connect_that_stalls_ends_at_max_time
-    a_tls_peer_that_stalls_ends_at_max_time
-    a_send_that_stalls_ends_at_max_time
-    an_upload_ends_at_max_time_wherever_it_hangs
-    a_hanging_upload_does_not_stop_a_run_that_keeps_going
-    uploads_that_hang_are_bounded_and_no_frame_is_lost
-}
-
-fn a_connect_that_stalls_ends_at_max_time(engine: Engine) {
+#[test]
+fn a_connect_that_stalls_ends_at_max_time() {
     let port = FullPort::new();
-    let run = engine.run(&["-s", "1x1", "--retry", "0", "-m", "0.5", &port.url()], &[0; 3]);
+    let run = run(&["-s", "1x1", "--retry", "0", "-m", "0.5", &port.url()], &[0; 3]);
     run.fails_at_once(&format!("{}: timed out after 0.5 s (--max-time)", port.address()));
 }
 
-fn a_tls_peer_that_stalls_ends_at_max_time(engine: Engine) {
+#[test]
+fn a_tls_peer_that_stalls_ends_at_max_time() {
     let server = Server::scripted(|_, connection| {
         let mut hello = [0; 1024];
         wait_until("it hangs up", || (&mut &connection).read(&mut hello).map_or(true, |n| n == 0));
     });
     let url = server.https_url();
     // On a kept connection it was never sent: the handshake is not done.
-    let run = engine.run(&["-s", "1x1", "--retry", "0", "-m", "0.5", &url], &[0; 3]);
+    let run = run(&["-s", "1x1", "--retry", "0", "-m", "0.5", &url], &[0; 3]);
     let place = url.trim_start_matches("https://").trim_end_matches('/');
     run.fails_at_once(&format!("{place}: timed out after 0.5 s (--max-time)"));
 }
 
-fn a_send_that_stalls_ends_at_max_time(engine: Engine) {
+#[test]
+fn a_send_that_stalls_ends_at_max_time() {
     let server = Server::scripted(|_, connection| {
         // Not a byte of the body is read until the program is gone.
         wait_until("it hangs up", || connection.take_error().is_ok_and(|error| error.is_some()));
     });
     let frame = vec![1; 16_000_000];
-    let run = engine
-        .run(&["-s", "16000000x1", "-p", "gray", "-z", "none", "-m", "0.5", &server.url()], &frame);
+    let run =
+        run(&["-s", "16000000x1", "-p", "gray", "-z", "none", "-m", "0.5", &server.url()], &frame);
     run.fails_in_doubt(&format!("{}: timed out after 0.5 s (--max-time)", server.address));
 }
 
-fn an_upload_ends_at_max_time_wherever_it_hangs(engine: Engine) {
+#[test]
+fn an_upload_ends_at_max_time_wherever_it_hangs() {
     type Script = fn(TcpStream);
     let hang = |connection: TcpStream| {
         let _ = Request::read(&mut &connection);
@@ -78,13 +71,14 @@ fn an_upload_ends_at_max_time_wherever_it_hangs(engine: Engine) {
     for (name, script) in scripts {
         let server = Server::scripted(move |_, connection| script(connection));
         let begin = Instant::now();
-        let run = engine.run(&["-s", "1x1", "-m", "0.5", &server.url()], &[0; 3]);
+        let run = run(&["-s", "1x1", "-m", "0.5", &server.url()], &[0; 3]);
         run.fails_in_doubt(&format!("{}: timed out after 0.5 s (--max-time)", server.address));
         assert!(begin.elapsed() >= Duration::from_millis(500), "{name}");
     }
 }
 
-fn a_hanging_upload_does_not_stop_a_run_that_keeps_going(engine: Engine) {
+#[test]
+fn a_hanging_upload_does_not_stop_a_run_that_keeps_going() {
     let server = Server::scripted(|number, mut connection| {
         let Some(_) = Request::read(&mut connection) else { return };
         if number % 4 == 1 {
@@ -94,7 +88,7 @@ fn a_hanging_upload_does_not_stop_a_run_that_keeps_going(engine: Engine) {
         }
     });
     let arguments = ["-s", "1x1", "-m", "0.3", "--keep-going", &server.url()];
-    let run = engine.run(&arguments, &tiny_frames(9));
+    let run = run(&arguments, &tiny_frames(9));
     assert_eq!(run.lines(), ["0", "", "2", "3", "4", "", "6", "7", "8"]);
     assert_eq!(run.status, Some(1));
     let messages: Vec<_> = run.stderr.lines().collect();
@@ -103,7 +97,8 @@ fn a_hanging_upload_does_not_stop_a_run_that_keeps_going(engine: Engine) {
     assert_eq!(messages, [message(1) + ADVICE, message(5)]);
 }
 
-fn uploads_that_hang_are_bounded_and_no_frame_is_lost(engine: Engine) {
+#[test]
+fn uploads_that_time_out_lose_no_frame() {
     let server = Server::scripted(|_, connection| {
         let _ = Request::read(&mut &connection);
         wait_for_hang_up(&connection);
@@ -111,36 +106,19 @@ fn uploads_that_hang_are_bounded_and_no_frame_is_lost(engine: Engine) {
     let limits = ["-m", "0.05", "--retry", "0", "-j", "4", "--keep-going"];
     let url = server.url();
     let arguments = [&["-s", "1x1"], &limits[..], &[&url]].concat();
-    let run = engine.run(&arguments, &tiny_frames(100));
-    let last = run.stderr.lines().last().unwrap();
+    let run = run(&arguments, &tiny_frames(100));
     let lines = run.lines();
     assert!(lines.iter().all(String::is_empty));
     let messages = run.stderr.lines().count();
     assert_eq!(run.status, Some(1));
-    if engine != Engine::Minreq {
-        // A time-out closes the connection: nothing hangs.
-        assert_eq!((lines.len(), messages), (100, 100));
-        return;
-    }
-    assert_eq!(messages, lines.len() + 1);
-    // The bound, and the jobs that were under way when it was reached.
-    assert!((16..16 + 4).contains(&lines.len()), "{}", lines.len());
-    assert!(server.connections() < 16 + 4, "{} uploads", server.connections());
-    let (frame, cause) = (lines.len(), "not sent: 16 uploads that timed out still hang");
-    let begin = format!("pngpost: frame {frame}: upload: {cause}; {frame} lines are out");
-    let end = format!(", go on with --skip {frame}");
-    let again = last.strip_prefix(&begin).and_then(|it| it.strip_suffix(&end)).expect(last);
-    // A later one that began before the bound was reached may be under way.
-    let later = ["", ", 1 later frame", ", 2 later frames", ", 3 later frames"];
-    let named = again.strip_suffix(" will be posted again").unwrap_or(again);
-    assert!(later.contains(&named) && named.is_empty() == again.is_empty(), "{last}");
+    assert_eq!((lines.len(), messages), (100, 100));
 }
 
 #[test]
 fn a_connect_that_times_out_was_never_sent() {
     let port = FullPort::new();
     let limits = ["-m", "0.3", "--retry", "2", "--retry-delay", "0.001"];
-    let run = Kept.run(&[&["-s", "1x1"], &limits[..], &[&port.url()]].concat(), &[0; 3]);
+    let run = run(&[&["-s", "1x1"], &limits[..], &[&port.url()]].concat(), &[0; 3]);
     let cause = "timed out after 0.3 s (--max-time) (3 attempts)";
     run.fails_at_once(&format!("{}: {cause}", port.address()));
 }
@@ -155,7 +133,7 @@ fn a_server_that_reads_slowly_does_not_outlast_max_time() {
     });
     let begin = Instant::now();
     let arguments = ["-s", "3000x1000", "-p", "gray", "-z", "none", "-m", "0.5", &server.url()];
-    let run = Kept.run(&arguments, &[5; 3_000_000]);
+    let run = run(&arguments, &[5; 3_000_000]);
     run.fails_in_doubt(&format!("{}: timed out after 0.5 s (--max-time)", server.address));
     // Well before the attempt would have been given up for lost.
     assert!(begin.elapsed() < Duration::from_secs(4), "{:?}", begin.elapsed());
@@ -174,7 +152,7 @@ fn an_answer_that_is_there_when_the_limit_passes_is_read() {
             asked.lock().unwrap().send(()).unwrap();
         }
     });
-    let mut program = Running::start(Kept.command(&["-s", "1x1", "-m", "0.5", &server.url()]));
+    let mut program = Running::start(command(&["-s", "1x1", "-m", "0.5", &server.url()]));
     let begin = Instant::now();
     program.write(&[0; 3]);
     requests.recv().unwrap();

@@ -8,9 +8,8 @@ use std::thread;
 
 use crate::support::daemon::{TinyProxy, curl};
 use crate::support::echo::{answers, echo, echoing};
-use crate::support::engine::Engine::Kept;
 use crate::support::folder::Folder;
-use crate::support::program::{Run, run_command};
+use crate::support::program::{Run, command, run, run_command};
 use crate::support::server::{Request, Server, ok, response, response_with};
 use crate::support::tls::{Authority, accept, answering};
 use crate::support::{BIG, BIG_BYTES, noise, tiny_frames};
@@ -21,7 +20,7 @@ const USER_INFO: &str = "me:s3cr%65t";
 
 fn post(authority: &Authority, options: &[&str], url: &str, frames: u32) -> Run {
     let common = ["-s", "1x1", "--raw", "--retry", "1", "--retry-delay", "0.001"];
-    let command = Kept.command(&[&common[..], options, &[url]].concat());
+    let command = command(&[&common[..], options, &[url]].concat());
     run_command(authority.trusted_by(command), &tiny_frames(frames))
 }
 
@@ -65,7 +64,7 @@ fn the_proxy_itself_gets_the_same_from_us_as_from_curl() {
     let proxy = Server::answering(|_, _| ok("proxied"));
     let via = format!("http://me:p%3ass%40w@{}", proxy.address);
     let url = "http://Server.example:80/a?b";
-    let run = Kept.run(&["-s", "1x1", "--raw", "-x", &via, url], &[0; 3]).ok();
+    let run = run(&["-s", "1x1", "--raw", "-x", &via, url], &[0; 3]).ok();
     assert_eq!(run.lines(), ["proxied"]);
     let Some(of_curl) = curl(&["-x", &via, url], &[], folder.path()) else { return };
     assert_eq!(of_curl, (true, "proxied".to_owned()));
@@ -103,7 +102,7 @@ fn an_https_request_goes_through_a_tunnel_on_connections_that_stay() {
     assert_eq!(post(&authority, &each, &server.https_url(), 3).ok().lines(), answers(3));
     assert_eq!(server.connections() - kept, 3);
     // Larger than all buffers on the way.
-    let command = Kept.command(&[&BIG[..], &["--raw", "-x", &via, &server.https_url()]].concat());
+    let command = command(&[&BIG[..], &["--raw", "-x", &via, &server.https_url()]].concat());
     let run = run_command(authority.trusted_by(command), &noise(1, BIG_BYTES));
     assert_eq!(run.ok().lines().len(), 1);
 }
@@ -159,7 +158,7 @@ fn no_secret_of_a_proxy_is_shown_however_much_is_told() {
     for (via, url) in [(&via, "http://h/a"), (&refusing, "http://h/a"), (&refusing, "https://h/a")]
     {
         let arguments = ["-s", "1x1", "-v", "--ndjson", "--keep-going", "--retry", "0"];
-        let run = Kept.run(&[&arguments[..], &["-x", via, url]].concat(), &tiny_frames(2));
+        let run = run(&[&arguments[..], &["-x", via, url]].concat(), &tiny_frames(2));
         assert_eq!((run.status, run.lines().len()), (Some(1), 2), "{}", run.stderr);
         let told = format!("{}{}", run.stderr, run.lines().concat());
         // me:s3cret in base64.
@@ -171,11 +170,9 @@ fn no_secret_of_a_proxy_is_shown_however_much_is_told() {
 
 #[test]
 fn a_proxy_that_is_not_there_is_named_and_tried_again() {
-    let run = Kept.run(
-        &["-s", "1x1", "--retry", "1", "--retry-delay", "0.001", "-x", "127.0.0.1:1", "http://h/"],
-        &[0; 3],
-    );
-    run.fails_at_once("proxy 127.0.0.1:1: connection refused (2 attempts)");
+    let retries = ["-s", "1x1", "--retry", "1", "--retry-delay", "0.001"];
+    run(&[&retries[..], &["-x", "127.0.0.1:1", "http://h/"]].concat(), &[0; 3])
+        .fails_at_once("proxy 127.0.0.1:1: connection refused (2 attempts)");
     for (bad, why) in [
         ("closed before an answer to CONNECT", ""),
         ("malformed response: no answer to CONNECT", "SSH-2.0-x\r\n\r\n"),
@@ -187,7 +184,7 @@ fn a_proxy_that_is_not_there_is_named_and_tried_again() {
             let _ = connection.write_all(why.as_bytes());
         });
         let via = proxy.address.to_string();
-        let run = Kept.run(&["-s", "1x1", "--retry", "0", "-x", &via, "https://h/"], &[0; 3]);
+        let run = run(&["-s", "1x1", "--retry", "0", "-x", &via, "https://h/"], &[0; 3]);
         run.fails_at_once(&format!("proxy {via}: {bad}"));
     }
 }
@@ -243,11 +240,10 @@ fn a_large_frame_goes_through_tls_in_tls_and_an_early_answer_is_read() {
     let Some(proxy) = TinyProxy::start(&folder, None, &ports) else { return };
     let via = format!("https://localhost:{}", in_front_of(proxy.port, &authority));
     let arguments = [&BIG[..], &["--raw", "-m", "60", "-x", &via]].concat();
-    let command = Kept.command(&[&arguments[..], &[&secure.https_url()]].concat());
-    let run = run_command(authority.trusted_by(command), &noise(1, BIG_BYTES).repeat(2)).ok();
+    let to = |url: &str| authority.trusted_by(command(&[&arguments[..], &[url]].concat()));
+    let run = run_command(to(&secure.https_url()), &noise(1, BIG_BYTES).repeat(2)).ok();
     assert!(run.lines().iter().all(|line| line.parse::<usize>().unwrap() > BIG_BYTES));
-    let command = Kept.command(&[&arguments[..], &[&early.https_url()]].concat());
-    let run = run_command(authority.trusted_by(command), &noise(1, BIG_BYTES));
+    let run = run_command(to(&early.https_url()), &noise(1, BIG_BYTES));
     run.fails(1, "frame 0: upload: status 413; 1 line is out, go on with --skip 1");
 }
 
@@ -303,16 +299,8 @@ fn socks_and_other_schemes_are_refused() {
             "-x p --unix-socket s http://h/",
             "--proxy: cannot go with --unix-socket; a proxy connects to hosts",
         ),
-        ("-x p --minreq http://h/", "--proxy: cannot go with --minreq"),
-        ("--noproxy * --minreq http://h/", "--noproxy: cannot go with --minreq"),
-        ("--cacert f --minreq http://h/", "--cacert: cannot go with --minreq"),
-        ("-k --minreq http://h/", "--insecure: cannot go with --minreq"),
-        ("--cert f --minreq http://h/", "--cert: cannot go with --minreq"),
-        ("--unix-socket f --minreq http://h/", "--unix-socket: cannot go with --minreq"),
-        ("--connect-timeout 1 --minreq http://h/", "--connect-timeout: cannot go with --minreq"),
-        ("-n --minreq http://h/", "--dry-run: cannot go with --minreq"),
     ] {
         let arguments: Vec<_> = arguments.split(' ').collect();
-        Kept.run(&[&["-s", "1x1"], &arguments[..]].concat(), &[0; 3]).fails(2, message);
+        run(&[&["-s", "1x1"], &arguments[..]].concat(), &[0; 3]).fails(2, message);
     }
 }

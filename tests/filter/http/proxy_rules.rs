@@ -7,8 +7,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 
 use crate::installed::needed;
-use crate::support::engine::Engine::{Kept, Minreq};
-use crate::support::program::run_command;
+use crate::support::program::{command, run_command};
 
 /// A proxy that hangs up, and counts.
 struct Counting {
@@ -53,7 +52,7 @@ fn pngpost_uses(settings: &[(&str, String)], options: &[String], url: &str) -> b
     let options = options.iter().map(String::as_str);
     let arguments: Vec<_> =
         ["-s", "1x1", "--raw", "-n"].into_iter().chain(options).chain([url]).collect();
-    let mut command = Kept.command(&arguments);
+    let mut command = command(&arguments);
     command.envs(settings.iter().map(|(name, value)| (*name, value.as_str())));
     let run = run_command(command, &[0; 3]);
     assert_eq!(
@@ -170,16 +169,8 @@ fn no_proxy_names_hosts_as_for_curl() {
 }
 
 #[test]
-fn without_kept_connections_a_proxy_of_the_environment_is_bad_usage() {
-    let run = |no_proxy: &str| {
-        let mut command = Minreq.command(&["-s", "1x1", "http://127.0.0.1:1/"]);
-        command.env("http_proxy", "http://u:secret@p:1").env("no_proxy", no_proxy);
-        run_command(command, &[0; 3])
-    };
-    let why = "--minreq uses no proxy; unset it, or set no_proxy='*'";
-    run("x").fails(2, &format!("http_proxy: {why}"));
-    assert_eq!(run("127.0.0.1").status, Some(1));
-    let mut command = Kept.command(&["-s", "1x1", "http://127.0.0.1:1/"]);
+fn a_socks_proxy_of_the_environment_is_bad_usage() {
+    let mut command = command(&["-s", "1x1", "http://127.0.0.1:1/"]);
     command.env("all_proxy", "socks5://u:secret@p:1");
     let why = "socks5:// is SOCKS; takes an http:// or https:// proxy";
     run_command(command, &[0; 3]).fails(2, &format!("all_proxy: {why}"));

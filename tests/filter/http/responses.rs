@@ -6,36 +6,17 @@ use std::time::Duration;
 
 use socket2::SockRef;
 
-use crate::support::engine::Engine::Kept;
-use crate::support::engine::{Engine, test_each_engine};
-use crate::support::server::{Request, Server, ok, response_with};
-
-test_each_engine! {
-    a_good_response_is_a_line_however_it_is_framed
-    no_status_line_is_no_response
-    a_status_that_is_none_is_refused
-    an_interim_response_is_no_answer
-    a_body_shorter_than_its_length_is_cut
-    a_length_that_contradicts_itself_is_refused
-    a_transfer_coding_other_than_chunked_is_refused
-    a_response_with_a_content_coding_is_a_failure_that_names_it
-    a_coded_response_means_what_its_status_means
-    wrong_chunk_sizes_are_refused
-    a_response_over_the_limit_is_refused_before_it_fills_the_memory
-    endless_headers_are_refused
-    headers_of_any_length_never_break_the_program
-    a_redirect_is_reported_and_not_followed
-    a_name_that_does_not_exist_is_a_failure
-    a_reset_while_the_body_is_sent_is_a_failure
-}
+use crate::support::program::run;
+use crate::support::server::{Request, Server, ok, response_with, run_answered_with};
 
 /// The frame failed for this cause, and there is no line.
 #[track_caller]
-fn refused(engine: Engine, bytes: impl AsRef<[u8]>, cause: &str) {
-    engine.run_answered_with(bytes).fails_in_doubt(cause);
+fn refused(bytes: impl AsRef<[u8]>, cause: &str) {
+    run_answered_with(bytes).fails_in_doubt(cause);
 }
 
-fn a_good_response_is_a_line_however_it_is_framed(engine: Engine) {
+#[test]
+fn a_good_response_is_a_line_however_it_is_framed() {
     let good: [&[u8]; 7] = [
         b"HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\ngood",
         b"HTTP/1.1 200\r\ncontent-length:4\r\nContent-Length: 4\r\n\r\ngood and more",
@@ -46,94 +27,72 @@ fn a_good_response_is_a_line_however_it_is_framed(engine: Engine) {
         b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\ngood\n",
     ];
     for bytes in good {
-        assert_eq!(
-            engine.run_answered_with(bytes).ok().stdout,
-            b"good\n",
-            "{}",
-            bytes.escape_ascii()
-        );
+        assert_eq!(run_answered_with(bytes).ok().stdout, b"good\n", "{}", bytes.escape_ascii());
     }
 }
 
-fn no_status_line_is_no_response(engine: Engine) {
+#[test]
+fn no_status_line_is_no_response() {
     let closed = "no response: closed before there was one";
     let garbage = "malformed response: invalid HTTP version";
-    for (bytes, on_kept) in [
+    for (bytes, cause) in [
         (&b""[..], closed),
         (b"garbage\r\n\r\n", garbage),
         (b"SSH-2.0-OpenSSH_9.2\r\n", garbage),
         (b"\r\n\r\n", closed),
     ] {
-        match engine {
-            Engine::Kept | Engine::Each => refused(engine, bytes, on_kept),
-            Engine::Minreq => refused(engine, bytes, "no response: closed, or no HTTP status line"),
-        }
+        refused(bytes, cause);
     }
 }
 
-fn a_status_that_is_none_is_refused(engine: Engine) {
+#[test]
+fn a_status_that_is_none_is_refused() {
     for status in ["20", "0", "199999", "65535", "600", "99"] {
-        let run =
-            engine.run_answered_with(format!("HTTP/1.1 {status} OK\r\nContent-Length: 0\r\n\r\n"));
+        let run = run_answered_with(format!("HTTP/1.1 {status} OK\r\nContent-Length: 0\r\n\r\n"));
         assert_eq!((run.status, run.stdout.as_slice()), (Some(1), &b""[..]), "{status}");
     }
 }
 
-fn an_interim_response_is_no_answer(engine: Engine) {
+#[test]
+fn an_interim_response_is_no_answer() {
     for status in [100, 103] {
         let interim = format!("HTTP/1.1 {status} x\r\n\r\n").into_bytes();
         let bytes = [interim.clone(), ok("good")].concat();
-        match engine {
-            Engine::Minreq => {
-                let cause = format!("interim response {status} in place of a final one");
-                refused(engine, bytes, &cause);
-            }
-            Engine::Kept | Engine::Each => {
-                assert_eq!(engine.run_answered_with(bytes).ok().stdout, b"good\n");
-                refused(engine, interim, "no response: closed before there was one");
-            }
-        }
+        assert_eq!(run_answered_with(bytes).ok().stdout, b"good\n");
+        refused(interim, "no response: closed before there was one");
     }
     let bytes = b"HTTP/1.1 101 x\r\n\r\n";
-    refused(engine, bytes, "interim response 101 in place of a final one");
+    refused(bytes, "interim response 101 in place of a final one");
 }
 
-fn a_body_shorter_than_its_length_is_cut(engine: Engine) {
-    let (cut, no_head) = match engine {
-        Engine::Kept | Engine::Each => (
-            "response cut short: closed before its end",
-            "no response: closed before there was one",
-        ),
-        Engine::Minreq => ("response cut short: 5 of 10 bytes", "response cut short: no header"),
-    };
-    refused(engine, "HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nshort", cut);
-    refused(engine, "HTTP/1.1 404 No\r\nContent-Length: 10\r\n\r\nshort", cut);
-    refused(engine, "HTTP/1.1 200 OK\r\n", no_head);
+#[test]
+fn a_body_shorter_than_its_length_is_cut() {
+    let cut = "response cut short: closed before its end";
+    let no_head = "no response: closed before there was one";
+    refused("HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nshort", cut);
+    refused("HTTP/1.1 404 No\r\nContent-Length: 10\r\n\r\nshort", cut);
+    refused("HTTP/1.1 200 OK\r\n", no_head);
 }
 
-fn a_length_that_contradicts_itself_is_refused(engine: Engine) {
+#[test]
+fn a_length_that_contradicts_itself_is_refused() {
     let length = |value: &str| format!("HTTP/1.1 200 OK\r\nContent-Length: {value}\r\n\r\ngood");
     let malformed = |why| format!("malformed response: {why}");
-    let (two, none) = match engine {
-        Engine::Kept | Engine::Each => {
-            ("conflicting content-length headers", "content-length header not a number")
-        }
-        Engine::Minreq => ("two Content-Lengths", "Content-Length"),
-    };
+    let (two, none) = ("conflicting content-length headers", "content-length header not a number");
     let (two, none) = (malformed(two), malformed(none));
-    refused(engine, length("4\r\nContent-Length: 3"), &two);
-    refused(engine, length("+4"), &none);
+    refused(length("4\r\nContent-Length: 3"), &two);
+    refused(length("+4"), &none);
     for value in ["x", "-4", "4, 4", "", "99999999999999999999999"] {
-        let run = engine.run_answered_with(length(value));
+        let run = run_answered_with(length(value));
         assert_eq!((run.status, run.stdout.as_slice()), (Some(1), &b""[..]), "{value}");
     }
 }
 
-fn a_transfer_coding_other_than_chunked_is_refused(engine: Engine) {
+#[test]
+fn a_transfer_coding_other_than_chunked_is_refused() {
     for coding in ["gzip, chunked", "gzip", "identity", "chunked\r\nTransfer-Encoding: chunked"] {
         let head = format!("HTTP/1.1 200 OK\r\nTransfer-Encoding: {coding}\r\n\r\n");
         refused(
-            engine,
             format!("{head}4\r\ngood\r\n0\r\n\r\n"),
             "malformed response: Transfer-Encoding other than chunked",
         );
@@ -141,7 +100,8 @@ fn a_transfer_coding_other_than_chunked_is_refused(engine: Engine) {
 }
 
 /// Compressed bytes would be a line of garbage, with its CR and LF folded.
-fn a_response_with_a_content_coding_is_a_failure_that_names_it(engine: Engine) {
+#[test]
+fn a_response_with_a_content_coding_is_a_failure_that_names_it() {
     for (headers, names) in [
         ("Content-Encoding: gzip\r\n", "gzip"),
         ("content-encoding:  ZSTD \r\n", "zstd"),
@@ -152,87 +112,72 @@ fn a_response_with_a_content_coding_is_a_failure_that_names_it(engine: Engine) {
             let code = &status[..3];
             let cause = format!("status {code}, response coded with {names} (Content-Encoding)");
             let bytes = response_with(status, headers, "\x1f\u{8b}\r\n");
-            engine.run_answered_with(bytes).fails_at_once(&cause);
+            run_answered_with(bytes).fails_at_once(&cause);
         }
     }
     for headers in ["Content-Encoding: identity\r\n", "Content-Encoding:\r\n"] {
-        let run = engine.run_answered_with(response_with("200 OK", headers, "good")).ok();
+        let run = run_answered_with(response_with("200 OK", headers, "good")).ok();
         assert_eq!(run.stdout, b"good\n");
     }
     // Nothing is coded here.
-    let run =
-        engine.run_answered_with(response_with("200 OK", "Content-Encoding: gzip\r\n", "")).ok();
+    let run = run_answered_with(response_with("200 OK", "Content-Encoding: gzip\r\n", "")).ok();
     assert_eq!(run.stdout, b"\n");
 }
 
 /// The server has the frame; but if its status says that it has not, the frame is sent again.
-fn a_coded_response_means_what_its_status_means(engine: Engine) {
+#[test]
+fn a_coded_response_means_what_its_status_means() {
     for (status, attempts) in [("200 OK", 1), ("500 x", 1), ("503 x", 3)] {
         let server =
             Server::answering(move |_, _| response_with(status, "Content-Encoding: gzip\r\n", "x"));
         let retries = ["--retry", "2", "--retry-delay", "0.001", "--keep-going"];
-        let run = engine.run(&[&["-s", "1x1"], &retries[..], &[&server.url()]].concat(), &[0; 3]);
+        let run = run(&[&["-s", "1x1"], &retries[..], &[&server.url()]].concat(), &[0; 3]);
         assert_eq!((run.status, run.lines()), (Some(1), vec![String::new()]));
         assert_eq!(server.requests().len(), attempts, "{status}");
     }
 }
 
-fn wrong_chunk_sizes_are_refused(engine: Engine) {
+#[test]
+fn wrong_chunk_sizes_are_refused() {
     for chunks in ["x\r\ngood\r\n0\r\n\r\n", "-4\r\ngood\r\n", "4\r\ngoodness\r\n0\r\n\r\n"] {
         let bytes = format!("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n{chunks}");
-        let run = engine.run_answered_with(bytes);
+        let run = run_answered_with(bytes);
         assert_eq!((run.status, run.stdout.as_slice()), (Some(1), &b""[..]), "{chunks}");
     }
 }
 
-fn a_response_over_the_limit_is_refused_before_it_fills_the_memory(engine: Engine) {
+#[test]
+fn a_response_over_the_limit_is_refused_before_it_fills_the_memory() {
     let limit = "response over the limit of 64 MiB";
-    refused(engine, "HTTP/1.1 200 OK\r\nContent-Length: 67108865\r\n\r\n", limit);
+    refused("HTTP/1.1 200 OK\r\nContent-Length: 67108865\r\n\r\n", limit);
     let server = Server::scripted(|_, mut connection| {
         if Request::read(&mut connection).is_some() {
             let _ = connection.write_all(b"HTTP/1.1 200 OK\r\nServer: endless\r\n\r\n");
             while connection.write_all(&[b'x'; 1 << 16]).is_ok() {}
         }
     });
-    engine.run(&["-s", "1x1", &server.url()], &[0; 3]).fails_in_doubt(limit);
+    run(&["-s", "1x1", &server.url()], &[0; 3]).fails_in_doubt(limit);
 }
 
-fn endless_headers_are_refused(engine: Engine) {
+#[test]
+fn endless_headers_are_refused() {
     let server = Server::scripted(|_, mut connection| {
         if Request::read(&mut connection).is_some() {
             let _ = connection.write_all(b"HTTP/1.1 200 OK\r\n");
             while connection.write_all(b"X: yyyyyyyyyyyyyyyyyyyyyyyyyyyyyy\r\n").is_ok() {}
         }
     });
-    let run = engine.run(&["-s", "1x1", &server.url()], &[0; 3]);
+    let run = run(&["-s", "1x1", &server.url()], &[0; 3]);
     assert_eq!((run.status, run.stdout.as_slice()), (Some(1), &b""[..]));
     assert!(run.stderr.contains("headers"), "{}", run.stderr);
 }
 
-fn headers_of_any_length_never_break_the_program(engine: Engine) {
-    // Round minreq's limit, and with a bare LF, its count of header bytes underflows: that is a
-    // failure of the upload, not a crash.
-    let mut panics = 0;
-    for length in (64 << 10) - 4..=(64 << 10) + 2 {
-        let value = "x".repeat(length - "X: ".len());
-        let run = engine.run_answered_with(format!("HTTP/1.1 200 OK\r\nX: {value}\n\r\ngood"));
-        match run.status {
-            Some(0) => {
-                assert_eq!((run.stdout.as_slice(), run.stderr.as_str()), (&b"good\n"[..], ""))
-            }
-            status => assert_eq!((status, run.stdout.as_slice()), (Some(1), &b""[..])),
-        }
-        assert!(run.stderr.lines().count() <= 1, "{}", run.stderr);
-        panics += usize::from(run.stderr.contains("upload: minreq panicked: "));
-    }
-    assert_eq!(panics > 0, engine == Engine::Minreq, "the guard has been tried {panics} times");
-}
-
-fn a_redirect_is_reported_and_not_followed(engine: Engine) {
+#[test]
+fn a_redirect_is_reported_and_not_followed() {
     let elsewhere = Server::answering(|_, _| ok("elsewhere"));
     for status in ["301 Moved Permanently", "302 Found", "303 See Other", "307 x", "308 y"] {
         let location = format!("Location: {}a?b\r\n", elsewhere.url());
-        let run = engine.run_answered_with(response_with(status, &location, "moved"));
+        let run = run_answered_with(response_with(status, &location, "moved"));
         let code = &status[..3];
         let message = format!(
             "frame 0: upload: status {code}, redirect to http://{} not followed; \
@@ -244,21 +189,23 @@ fn a_redirect_is_reported_and_not_followed(engine: Engine) {
     assert_eq!(elsewhere.connections(), 0);
 }
 
-fn a_name_that_does_not_exist_is_a_failure(engine: Engine) {
-    let run = engine.run(&["-s", "1x1", "http://nowhere.invalid/"], &[0; 3]);
+#[test]
+fn a_name_that_does_not_exist_is_a_failure() {
+    let run = run(&["-s", "1x1", "http://nowhere.invalid/"], &[0; 3]);
     assert_eq!((run.status, run.stdout.as_slice()), (Some(1), &b""[..]));
     let cause =
         "pngpost: frame 0: upload: nowhere.invalid:80: failed to lookup address information: ";
     assert!(run.stderr.starts_with(cause) && run.stderr.lines().count() == 1, "{}", run.stderr);
 }
 
-fn a_reset_while_the_body_is_sent_is_a_failure(engine: Engine) {
+#[test]
+fn a_reset_while_the_body_is_sent_is_a_failure() {
     let server = Server::scripted(|_, connection| {
         // Unread bytes at close become a reset.
         let _ = connection.peek(&mut [0]);
         let _ = connection.shutdown(Shutdown::Write);
     });
-    let run = engine.run(&["-s", "1000x1000", "-z", "none", &server.url()], &[7; 3_000_000]);
+    let run = run(&["-s", "1000x1000", "-z", "none", &server.url()], &[7; 3_000_000]);
     assert_eq!((run.status, run.stdout.as_slice()), (Some(1), &b""[..]));
     assert!(run.stderr.starts_with("pngpost: frame 0: upload: "), "{}", run.stderr);
 }
@@ -275,7 +222,7 @@ fn a_redirect_that_wants_a_slash_or_https_says_what_to_write() {
         let server = Server::answering(move |_, _| {
             response_with(status, &format!("Location: {location}\r\n"), "")
         });
-        let run = Kept.run(&["-s", "1x1", &format!("{}a?key=secret", server.url())], &[0; 3]);
+        let run = run(&["-s", "1x1", &format!("{}a?key=secret", server.url())], &[0; 3]);
         assert!(
             run.stderr.contains(&format!(" not followed{advice}; 1 line is out")),
             "{}",
@@ -293,13 +240,13 @@ fn a_body_without_length_that_is_reset_is_cut() {
             SockRef::from(&connection).set_linger(Some(Duration::ZERO)).unwrap();
         }
     });
-    let run = Kept.run(&["-s", "1x1", &server.url()], &[0; 3]);
+    let run = run(&["-s", "1x1", &server.url()], &[0; 3]);
     run.fails_in_doubt(&format!("{}: connection reset by peer", server.address));
 }
 
 #[test]
 fn chunks_in_http_1_0_are_refused() {
     let head = "HTTP/1.0 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n";
-    let run = Kept.run_answered_with(format!("{head}4\r\ngood\r\n0\r\n\r\n"));
+    let run = run_answered_with(format!("{head}4\r\ngood\r\n0\r\n\r\n"));
     run.fails_in_doubt("malformed response: Transfer-Encoding in HTTP/1.0");
 }

@@ -4,8 +4,8 @@ use std::os::unix::net::UnixListener;
 use std::time::{Duration, Instant};
 
 use crate::support::daemon::{Nginx, Uvicorn, curl, openssl};
-use crate::support::engine::Engine::Kept;
 use crate::support::folder::Folder;
+use crate::support::program::{command, run};
 use crate::support::tiny_frames;
 
 #[test]
@@ -19,14 +19,14 @@ fn a_server_behind_a_unix_socket_gets_host_and_path_of_the_url_as_from_curl() {
     let url = "http://model.example:8080/classify?a";
     let arguments = ["-s", "1x1", "--raw", "--unix-socket", &socket, url];
     let answer = "http model.example:8080 /classify?a";
-    assert_eq!(Kept.run(&arguments, &tiny_frames(3)).ok().lines(), [answer; 3]);
+    assert_eq!(run(&arguments, &tiny_frames(3)).ok().lines(), [answer; 3]);
     let each = [&["--no-http-keep-alive"], &arguments[..]].concat();
-    assert_eq!(Kept.run(&each, &tiny_frames(3)).ok().lines(), [answer; 3]);
+    assert_eq!(run(&each, &tiny_frames(3)).ok().lines(), [answer; 3]);
     let Some(of_curl) = curl(&["--unix-socket", &socket, url], &[], folder.path()) else { return };
     assert_eq!(of_curl, (true, answer.to_owned()));
     // curl uses no proxy there either.
     let proxy = [("http_proxy", "http://127.0.0.1:1")];
-    let mut command = Kept.command(&arguments);
+    let mut command = command(&arguments);
     command.envs(proxy);
     assert_eq!(crate::support::program::run_command(command, &[0; 3]).ok().lines(), [answer]);
     let of_curl = curl(&["--unix-socket", &socket, url], &proxy, folder.path());
@@ -50,7 +50,7 @@ fn over_tls_the_certificate_is_that_of_the_url() {
     for (host, is_good) in [("model.example", true), ("other.example", false)] {
         let url = format!("https://{host}/");
         let options = ["--unix-socket", &socket, "--cacert", &cert, &url];
-        let run = Kept.run(&[&["-s", "1x1"], &options[..]].concat(), &[0; 3]);
+        let run = run(&[&["-s", "1x1"], &options[..]].concat(), &[0; 3]);
         assert_eq!(run.status == Some(0), is_good, "{}", run.stderr);
         let Some((of_curl, _)) = curl(&options, &[], folder.path()) else { return };
         assert_eq!(of_curl, is_good);
@@ -64,7 +64,7 @@ fn uvicorn_behind_a_socket_takes_large_frames_on_a_connection_that_stays() {
     let socket = uvicorn.socket.display().to_string();
     let arguments = ["-s", "700x700", "-z", "none", "--raw", "--unix-socket", &socket];
     let arguments = [&arguments[..], &["-j", "3", "http://localhost/predict"]].concat();
-    let run = Kept.run(&arguments, &vec![7; 700 * 700 * 3 * 5]).ok();
+    let run = run(&arguments, &vec![7; 700 * 700 * 3 * 5]).ok();
     assert_eq!(run.lines().len(), 5);
     assert!(
         run.lines().iter().all(|line| line.starts_with("localhost /predict 147")),
@@ -79,15 +79,14 @@ fn a_socket_that_is_not_there_was_never_reached_and_is_tried_again() {
     let socket = folder.path().join("none.sock").display().to_string();
     let arguments = ["-s", "1x1", "--retry", "1", "--retry-delay", "0.001"];
     let arguments = [&arguments[..], &["--unix-socket", &socket, "http://h/"]].concat();
-    let run = Kept.run(&arguments, &[0; 3]);
-    run.fails_at_once(&format!("{socket}: no such file or directory (2 attempts)"));
+    let gone = format!("{socket}: no such file or directory (2 attempts)");
+    run(&arguments, &[0; 3]).fails_at_once(&gone);
     std::fs::write(&socket, "").unwrap();
-    Kept.run(&arguments, &[0; 3])
-        .fails_at_once(&format!("{socket}: connection refused (2 attempts)"));
+    run(&arguments, &[0; 3]).fails_at_once(&format!("{socket}: connection refused (2 attempts)"));
     let long = "x".repeat(200);
     let arguments = ["-s", "1x1", "--unix-socket", &long, "http://h/"];
     let message = "--unix-socket: takes the path of a socket, of 1 to 107 bytes";
-    Kept.run(&arguments, &[0; 3]).fails(2, message);
+    run(&arguments, &[0; 3]).fails(2, message);
 }
 
 #[test]
@@ -111,7 +110,7 @@ fn a_socket_whose_queue_is_full_ends_at_connect_timeout() {
     let arguments = ["-s", "1x1", "--connect-timeout", "0.4", "--retry", "1"];
     let more = ["--retry-delay", "0.001", "--unix-socket", &socket, "http://h/"];
     let begin = Instant::now();
-    let run = Kept.run(&[&arguments[..], &more].concat(), &[0; 3]);
+    let run = run(&[&arguments[..], &more].concat(), &[0; 3]);
     let cause = "timed out after 0.4 s (--connect-timeout) (2 attempts)";
     run.fails_at_once(&format!("{socket}: {cause}"));
     assert!(begin.elapsed() >= Duration::from_millis(800));

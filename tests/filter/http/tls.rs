@@ -3,22 +3,13 @@
 use std::io::{Read, Write};
 
 use crate::support::echo::{answers, echo};
-use crate::support::engine::Engine::Kept;
-use crate::support::engine::{Engine, test_each_engine};
-use crate::support::program::{Run, run_command};
+use crate::support::program::{Run, command, run, run_command};
 use crate::support::server::{Request, Server, closing, ok, response};
 use crate::support::tls::{Authority, accept, answering};
 use crate::support::{BIG, BIG_BYTES, noise, tiny_frames};
 
-test_each_engine! {
-    a_certificate_that_is_wrong_is_refused_and_never_tried_again
-    a_peer_that_speaks_no_tls_is_a_failure
-    a_frame_may_have_arrived_if_what_comes_behind_it_is_no_tls
-}
-
 /// A run of two frames over TLS against a server with this certificate.
 fn run_over_tls(
-    engine: Engine,
     authority: &Authority,
     host: &str,
     expired: bool,
@@ -35,26 +26,28 @@ fn run_over_tls(
     let asked = ["-s", "1x1", "--raw", "--retry-all-errors", "--retry-delay", "0.001", &url];
     let stranger = Authority::new("stranger");
     let trusted = if trust { authority } else { &stranger };
-    let run = run_command(trusted.trusted_by(engine.command(&asked)), &tiny_frames(2));
+    let run = run_command(trusted.trusted_by(command(&asked)), &tiny_frames(2));
     (run, server.connections(), format!("localhost:{}", server.address.port()))
 }
 
-fn a_certificate_that_is_wrong_is_refused_and_never_tried_again(engine: Engine) {
+#[test]
+fn a_certificate_that_is_wrong_is_refused_and_never_tried_again() {
     let authority = Authority::new("authority");
-    let (run, connections, _) = run_over_tls(engine, &authority, "localhost", false, true);
+    let (run, connections, _) = run_over_tls(&authority, "localhost", false, true);
     assert_eq!((run.ok().lines(), connections), (answers(2), 2));
     for (host, expired, trust, cause) in [
         ("localhost", true, true, "has expired"),
         ("elsewhere.example", false, true, "is not for this host name"),
         ("localhost", false, false, "is signed by nobody who is trusted"),
     ] {
-        let (run, connections, place) = run_over_tls(engine, &authority, host, expired, trust);
+        let (run, connections, place) = run_over_tls(&authority, host, expired, trust);
         assert_eq!((run.status, run.stdout.as_slice(), connections), (Some(1), &b""[..], 1));
         run.fails_at_once(&format!("{place}: certificate {cause}"));
     }
 }
 
-fn a_peer_that_speaks_no_tls_is_a_failure(engine: Engine) {
+#[test]
+fn a_peer_that_speaks_no_tls_is_a_failure() {
     // As a server for http:// answers what it cannot read.
     let server = Server::scripted(|_, mut connection| {
         let _ = connection.read(&mut [0; 1024]);
@@ -62,24 +55,15 @@ fn a_peer_that_speaks_no_tls_is_a_failure(engine: Engine) {
         let _ = connection.read(&mut [0; 1024]);
     });
     let url = server.https_url();
-    let run = engine.run(&["-s", "1x1", "--retry-delay", "0.001", &url], &[0; 3]);
+    let run = run(&["-s", "1x1", "--retry-delay", "0.001", &url], &[0; 3]);
     let place = format!("localhost:{}", server.address.port());
-    if engine != Engine::Minreq {
-        run.fails_at_once(&format!("{place}: no TLS there; http:// is without"));
-        assert_eq!(server.connections(), 1);
-        return;
-    }
-    // minreq does not say whether that was in the handshake.
-    assert_eq!((run.status, run.stdout.as_slice()), (Some(1), &b""[..]));
-    assert!(
-        run.stderr.starts_with(&format!("pngpost: frame 0: upload: {place}: ")),
-        "{}",
-        run.stderr
-    );
+    run.fails_at_once(&format!("{place}: no TLS there; http:// is without"));
+    assert_eq!(server.connections(), 1);
 }
 
 /// The server has read it.
-fn a_frame_may_have_arrived_if_what_comes_behind_it_is_no_tls(engine: Engine) {
+#[test]
+fn a_frame_may_have_arrived_if_what_comes_behind_it_is_no_tls() {
     let authority = Authority::new("no-more-tls");
     let config = authority.server("localhost", false);
     let server = Server::scripted(move |_, connection| {
@@ -89,7 +73,7 @@ fn a_frame_may_have_arrived_if_what_comes_behind_it_is_no_tls(engine: Engine) {
         }
     });
     let url = server.https_url();
-    let run = run_command(authority.trusted_by(engine.command(&["-s", "1x1", &url])), &[0; 3]);
+    let run = run_command(authority.trusted_by(command(&["-s", "1x1", &url])), &[0; 3]);
     let place = format!("localhost:{}", server.address.port());
     let cause = "TLS: received corrupt message of type InvalidContentType";
     run.fails_in_doubt(&format!("{place}: {cause}"));
@@ -102,7 +86,7 @@ fn a_tls_handshake_that_fails_was_never_sent() {
         let _ = connection.read(&mut [0; 1024]);
     });
     let url = server.https_url();
-    let run = Kept.run(&["-s", "1x1", "--retry", "2", "--retry-delay", "0.001", &url], &[0; 3]);
+    let run = run(&["-s", "1x1", "--retry", "2", "--retry-delay", "0.001", &url], &[0; 3]);
     assert_eq!((run.status, server.connections()), (Some(1), 3), "{}", run.stderr);
 }
 
@@ -112,7 +96,7 @@ fn session_tickets_do_not_keep_the_body_back() {
     let config = authority.server("localhost", false);
     let server = answering(config, |request| ok(request.body.len().to_string()));
     let url = server.https_url();
-    let command = Kept.command(&[&BIG[..], &["--raw", "-m", "20", &url]].concat());
+    let command = command(&[&BIG[..], &["--raw", "-m", "20", &url]].concat());
     let command = authority.trusted_by(command);
     let run = run_command(command, &noise(1, BIG_BYTES).repeat(2)).ok();
     assert!(run.lines().iter().all(|line| line.parse::<usize>().unwrap() > BIG_BYTES));

@@ -1,19 +1,16 @@
 //! The counts of `--verbose`: each says what it counts.
 
-use crate::support::engine::{Engine, test_each_engine};
+use crate::support::program::run;
 use crate::support::server::{Server, response};
 use crate::support::tiny_frames;
 
-test_each_engine! {
-    bytes_sent_are_the_bodies_of_attempts_that_began_to_send
-}
-
 /// A body that never found a connection was not sent.
-fn bytes_sent_are_the_bodies_of_attempts_that_began_to_send(engine: Engine) {
+#[test]
+fn bytes_sent_are_the_bodies_of_attempts_that_began_to_send() {
     let server = Server::answering(|_, _| response("503 Service Unavailable", ""));
     let sent = |url: &str| {
         let verbose = ["-v", "-s", "1x1", "--raw", "--retry", "2", "--retry-delay", "0.001"];
-        let run = engine.run(&[&verbose[..], &[url]].concat(), &tiny_frames(1));
+        let run = run(&[&verbose[..], &[url]].concat(), &tiny_frames(1));
         run.stderr.lines().last().unwrap().split(", ").nth(4).unwrap().to_owned()
     };
     let of_server = sent(&server.url());

@@ -9,7 +9,6 @@ use std::thread;
 
 use crate::installed::needed;
 use crate::skipped::skip;
-use crate::support::engine::Engine;
 use crate::support::program::{Run, Running, command, run_command};
 use crate::support::server::{Server, ok};
 use crate::support::signals::{polls, stop, writes};
@@ -156,7 +155,7 @@ fn a_write_that_a_signal_interrupts_goes_on() {
     let server = Server::answering(|_, request| {
         ok(format!("{} {}", tiny_number(&request.body), "x".repeat(300_000)))
     });
-    let command = Engine::Kept.command(&["-s", "1x1", "--raw", &server.url()]);
+    let command = command(&["-s", "1x1", "--raw", &server.url()]);
     let mut program = Running::start(command);
     program.write(&tiny_frames(1));
     wait_until("a part of the line is out", || writes(program.pid()));

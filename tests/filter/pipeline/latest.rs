@@ -3,7 +3,6 @@
 use std::collections::BTreeSet;
 use std::sync::{Arc, Condvar, Mutex};
 
-use crate::support::engine::{Engine, test_each_engine};
 use crate::support::images::{npy, pgm};
 use crate::support::program::{self, Running, command, run};
 use crate::support::server::{Server, ok, response, response_with};
@@ -12,14 +11,6 @@ use crate::support::turnstile::Turnstile;
 use crate::support::{
     BIG_BYTES, PATIENCE, decode, noise, tiny, tiny_frames, tiny_number, wait_until,
 };
-
-test_each_engine! {
-    no_frame_is_dropped_while_a_job_is_free_and_the_last_one_never
-    lines_of_dropped_frames_come_out_as_soon_as_all_earlier_ones_are_in
-    lines_of_frames_that_are_dropped_while_the_rate_holds_the_next_one_back_come_out
-    a_frame_that_waits_for_its_next_attempt_is_not_replaced
-    a_program_that_writes_one_frame_and_then_reads_one_line_never_hangs
-}
 
 /// A server that answers "answer N" to frame N once the test lets it.
 struct Holding {
@@ -55,10 +46,10 @@ impl Holding {
         wait_until("the server has so many frames", || self.frames().len() >= count);
     }
 
-    fn start(&self, engine: Engine, options: &[&str]) -> Running {
+    fn start(&self, options: &[&str]) -> Running {
         let fixed = ["--latest", "-s", "1x1", "--raw"];
         let url = self.server.url();
-        Running::start(engine.command(&[&fixed[..], options, &[&url]].concat()))
+        Running::start(command(&[&fixed[..], options, &[&url]].concat()))
     }
 }
 
@@ -75,10 +66,11 @@ fn end_input(program: &mut Running, server: &Server) {
     wait_until("the input is read to its end", || threads(program.pid(), "read").is_empty());
 }
 
-fn no_frame_is_dropped_while_a_job_is_free_and_the_last_one_never(engine: Engine) {
+#[test]
+fn no_frame_is_dropped_while_a_job_is_free_and_the_last_one_never() {
     for (jobs, first) in [("1", 1), ("4", 4)] {
         let holding = Holding::new();
-        let mut program = holding.start(engine, &["-j", jobs]);
+        let mut program = holding.start(&["-j", jobs]);
         program.write(&tiny_frames(9));
         end_input(&mut program, &holding.server);
         holding.wait_for(first as usize);
@@ -94,9 +86,10 @@ fn no_frame_is_dropped_while_a_job_is_free_and_the_last_one_never(engine: Engine
     }
 }
 
-fn lines_of_dropped_frames_come_out_as_soon_as_all_earlier_ones_are_in(engine: Engine) {
+#[test]
+fn lines_of_dropped_frames_come_out_as_soon_as_all_earlier_ones_are_in() {
     let holding = Holding::new();
-    let mut program = holding.start(engine, &["-j", "2"]);
+    let mut program = holding.start(&["-j", "2"]);
     write_and_wait(&mut program, 0..7);
     holding.wait_for(2);
     holding.release([1]);
@@ -121,13 +114,12 @@ fn lines_of_dropped_frames_come_out_as_soon_as_all_earlier_ones_are_in(engine: E
 }
 
 /// The next start is an hour away.
-fn lines_of_frames_that_are_dropped_while_the_rate_holds_the_next_one_back_come_out(
-    engine: Engine,
-) {
+#[test]
+fn lines_of_frames_that_are_dropped_while_the_rate_holds_the_next_one_back_come_out() {
     for jobs in ["1", "4"] {
         let holding = Holding::new();
         holding.release([0]);
-        let mut program = holding.start(engine, &["--rate", "1/h", "-j", jobs]);
+        let mut program = holding.start(&["--rate", "1/h", "-j", jobs]);
         program.write(&tiny(0));
         assert_eq!(program.line(), "answer 0");
         program.write(&tiny_frames(6)[3..]);
@@ -139,13 +131,14 @@ fn lines_of_frames_that_are_dropped_while_the_rate_holds_the_next_one_back_come_
 }
 
 /// While it is refused for now, 50 newer ones come.
-fn a_frame_that_waits_for_its_next_attempt_is_not_replaced(engine: Engine) {
+#[test]
+fn a_frame_that_waits_for_its_next_attempt_is_not_replaced() {
     let server = Server::answering(|number, request| match number {
         0 => response_with("503 Service Unavailable", "Retry-After: 1\r\n", "busy"),
         _ => ok(format!("answer {}", tiny_number(&request.body))),
     });
     let arguments = ["--latest", "-s", "1x1", "--raw", &server.url()];
-    let mut program = Running::start(engine.command(&arguments));
+    let mut program = Running::start(command(&arguments));
     program.write(&tiny(0));
     wait_until("it is refused", || !server.requests().is_empty());
     write_and_wait(&mut program, 1..51);
@@ -156,11 +149,12 @@ fn a_frame_that_waits_for_its_next_attempt_is_not_replaced(engine: Engine) {
     assert_eq!((lines.len(), &*lines[0], &*lines[50]), (51, "answer 0", "answer 50"));
 }
 
-fn a_program_that_writes_one_frame_and_then_reads_one_line_never_hangs(engine: Engine) {
+#[test]
+fn a_program_that_writes_one_frame_and_then_reads_one_line_never_hangs() {
     let holding = Holding::new();
     holding.release(0..1000);
     for jobs in ["1", "4"] {
-        let mut dialogue = holding.start(engine, &["-j", jobs]);
+        let mut dialogue = holding.start(&["-j", jobs]);
         for number in 0..1000 {
             dialogue.write(&tiny(number));
             assert_eq!(dialogue.line(), format!("answer {number}"));
@@ -172,7 +166,7 @@ fn a_program_that_writes_one_frame_and_then_reads_one_line_never_hangs(engine: E
 /// One job, and frames 1 to 7 are dropped.
 fn seven_dropped(options: &[&str]) -> Running {
     let holding = Holding::new();
-    let mut program = holding.start(Engine::Kept, options);
+    let mut program = holding.start(options);
     program.write(&tiny_frames(9));
     end_input(&mut program, &holding.server);
     holding.release(0..9);
@@ -248,7 +242,7 @@ fn streams_with_headers_are_live_sources_too() {
 #[test]
 fn input_that_ends_inside_a_frame_is_an_error_after_the_last_whole_one() {
     let holding = Holding::new();
-    let mut program = holding.start(Engine::Kept, &[]);
+    let mut program = holding.start(&[]);
     program.write(&tiny_frames(9));
     program.write(&[0]);
     end_input(&mut program, &holding.server);
@@ -269,7 +263,7 @@ fn a_failed_frame_ends_the_run_without_the_advice_to_go_on() {
 fn a_run_that_is_stopped_prints_the_lines_of_what_is_under_way_without_the_advice_to_go_on() {
     for jobs in [1, 3] {
         let holding = Holding::new();
-        let mut program = holding.start(Engine::Kept, &["-j", &jobs.to_string()]);
+        let mut program = holding.start(&["-j", &jobs.to_string()]);
         write_and_wait(&mut program, 0..9);
         holding.wait_for(jobs);
         stop(program.pid(), "SIGINT");
@@ -317,7 +311,7 @@ fn a_bad_sample_fails_its_frame_and_no_other() {
 fn a_reader_that_goes_away_ends_the_run() {
     let holding = Holding::new();
     holding.release(0..9);
-    let mut program = holding.start(Engine::Kept, &["-v", "-j", "2"]);
+    let mut program = holding.start(&["-v", "-j", "2"]);
     program.write(&tiny(0));
     assert_eq!(program.line(), "answer 0");
     program.stdout = None;

@@ -8,22 +8,13 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use crate::support::echo::{answers, echo};
-use crate::support::engine::{Engine, test_each_engine};
-use crate::support::program::{Run, Running, run_command};
+use crate::support::program::{Run, Running, command, run, run_command};
 use crate::support::server::{Request, Server, ok};
 use crate::support::turnstile::Turnstile;
 use crate::support::{noise, tiny_frames, wait_until};
 
-test_each_engine! {
-    at_most_as_many_uploads_as_jobs_are_in_flight
-    stdin_is_not_read_on_while_uploads_stall
-    stdin_is_not_read_on_while_nobody_takes_the_lines
-    memory_does_not_grow_with_the_number_of_frames
-    memory_stays_below_the_bound_of_the_manual
-    memory_stays_below_the_bound_of_a_live_source
-}
-
-fn at_most_as_many_uploads_as_jobs_are_in_flight(engine: Engine) {
+#[test]
+fn at_most_as_many_uploads_as_jobs_are_in_flight() {
     for jobs in [1, 4] {
         let (in_flight, most) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicUsize::new(0)));
         let (now, seen) = (Arc::clone(&in_flight), Arc::clone(&most));
@@ -36,7 +27,7 @@ fn at_most_as_many_uploads_as_jobs_are_in_flight(engine: Engine) {
             echo(request)
         });
         let arguments = ["-s", "1x1", "--raw", "-j", &jobs.to_string(), &server.url()];
-        assert_eq!(engine.run(&arguments, &tiny_frames(200)).ok().lines(), answers(200));
+        assert_eq!(run(&arguments, &tiny_frames(200)).ok().lines(), answers(200));
         assert_eq!(most.load(Ordering::Acquire), jobs);
     }
 }
@@ -54,7 +45,8 @@ fn count_at_rest(count: impl Fn() -> usize) -> usize {
     last.0
 }
 
-fn stdin_is_not_read_on_while_uploads_stall(engine: Engine) {
+#[test]
+fn stdin_is_not_read_on_while_uploads_stall() {
     const FRAME_BYTES: usize = 192 * 192 * 3;
     for jobs in [1, 8] {
         let release = Arc::new(Turnstile::default());
@@ -64,7 +56,7 @@ fn stdin_is_not_read_on_while_uploads_stall(engine: Engine) {
             ok("")
         });
         let arguments = ["-s", "192x192", "-j", &jobs.to_string(), &server.url()];
-        let mut program = Running::start(engine.command(&arguments));
+        let mut program = Running::start(command(&arguments));
         let mut stdin = program.stdin.take().unwrap();
         let taken = Arc::new(AtomicUsize::new(0));
         let count = Arc::clone(&taken);
@@ -85,11 +77,12 @@ fn stdin_is_not_read_on_while_uploads_stall(engine: Engine) {
     }
 }
 
-fn stdin_is_not_read_on_while_nobody_takes_the_lines(engine: Engine) {
+#[test]
+fn stdin_is_not_read_on_while_nobody_takes_the_lines() {
     for jobs in [1, 8] {
         let server = Server::answering(|_, _| ok("x".repeat(100_000)));
         let arguments = ["-s", "1x1", "--raw", "-j", &jobs.to_string(), &server.url()];
-        let mut program = Running::start(engine.command(&arguments));
+        let mut program = Running::start(command(&arguments));
         let mut stdin = program.stdin.take().unwrap();
         let feeder = thread::spawn(move || stdin.write_all(&tiny_frames(200)));
         let begun = count_at_rest(|| server.requests.lock().unwrap().len());
@@ -101,10 +94,11 @@ fn stdin_is_not_read_on_while_nobody_takes_the_lines(engine: Engine) {
     }
 }
 
-fn memory_does_not_grow_with_the_number_of_frames(engine: Engine) {
+#[test]
+fn memory_does_not_grow_with_the_number_of_frames() {
     let server = Server::answering(|_, request| ok(request.body.len().to_string()));
     let arguments = ["-s", "64x64", "-j", "2", &server.url()];
-    let mut program = Running::start(engine.command(&arguments));
+    let mut program = Running::start(command(&arguments));
     let frame = noise(1, 64 * 64 * 3);
     let mut turns = |count| {
         for _ in 0..count {
@@ -130,35 +124,32 @@ struct Needs {
 }
 
 impl Needs {
-    fn bound(&self, engine: Engine) -> usize {
+    fn bound(&self) -> usize {
         let manual = include_str!("../../../man/pngpost.1");
-        let formula = ".Dl 20 MB + E (F + 3 W + 8 P) + J (C P + 8 R + 0.4 MB)\n";
+        let formula = ".Dl 20 MB + E (F + 3 W + 8 P) + J (2 P + 8 R + 0.4 MB)\n";
         assert!(manual.contains(formula), "the manual has another bound");
         let e = thread::available_parallelism().unwrap().get();
-        self.with_encoders(e, engine)
+        self.with_encoders(e)
     }
 
     /// With --latest each job encodes, and there are three frames more.
-    fn bound_of_live_source(&self, engine: Engine) -> usize {
+    fn bound_of_live_source(&self) -> usize {
         let manual = include_str!("../../../man/pngpost.1");
         assert!(
             manual.contains("\neach job encodes, so E is J, and there are up to three frames more")
         );
         let e = thread::available_parallelism().unwrap().get();
-        self.with_encoders(self.jobs.max(e), engine) + 3 * self.f
+        self.with_encoders(self.jobs.max(e)) + 3 * self.f
     }
 
-    fn with_encoders(&self, e: usize, engine: Engine) -> usize {
-        let c = match engine {
-            Engine::Kept | Engine::Each => 2,
-            Engine::Minreq => 6,
-        };
+    fn with_encoders(&self, e: usize) -> usize {
         let Needs { f, w, p, r, jobs } = *self;
-        20_000_000 + e * (f + 3 * w + 8 * p) + jobs.max(e) * (c * p + 8 * r + 400_000)
+        20_000_000 + e * (f + 3 * w + 8 * p) + jobs.max(e) * (2 * p + 8 * r + 400_000)
     }
 }
 
-fn memory_stays_below_the_bound_of_the_manual(engine: Engine) {
+#[test]
+fn memory_stays_below_the_bound_of_the_manual() {
     let large = 3_000_000;
     let cases = [
         (
@@ -190,7 +181,7 @@ fn memory_stays_below_the_bound_of_the_manual(engine: Engine) {
         });
         let (url, jobs) = (server.url(), needs.jobs.to_string());
         let rest = ["--raw", "-j", &jobs, &url];
-        let mut program = Running::start(engine.command(&[&arguments[..], &rest[..]].concat()));
+        let mut program = Running::start(command(&[&arguments[..], &rest[..]].concat()));
         let mut stdin = program.stdin.take().unwrap();
         let feeder = thread::spawn(move || {
             (0..count).for_each(|_| stdin.write_all(&frame).unwrap());
@@ -199,7 +190,7 @@ fn memory_stays_below_the_bound_of_the_manual(engine: Engine) {
         // Nobody takes the lines before every job has something to hold.
         wait_until("all jobs are under way", || seen.load(Ordering::Acquire) >= needs.jobs);
         (0..count).for_each(|_| assert_eq!(program.line().len(), needs.r));
-        let (peak, bound) = (program.memory("VmHWM") * 1024, needs.bound(engine) as u64);
+        let (peak, bound) = (program.memory("VmHWM") * 1024, needs.bound() as u64);
         println!("{arguments:?}: {peak} of {bound} bytes");
         assert!(peak < bound, "{arguments:?}: {peak} bytes are over the bound of {bound}");
         program.stdin = Some(feeder.join().unwrap());
@@ -208,7 +199,8 @@ fn memory_stays_below_the_bound_of_the_manual(engine: Engine) {
 }
 
 /// Frames come until every job has had some, and each is held until all jobs hold one.
-fn memory_stays_below_the_bound_of_a_live_source(engine: Engine) {
+#[test]
+fn memory_stays_below_the_bound_of_a_live_source() {
     let bytes = 3_000_000;
     let needs = Needs { f: bytes, w: 3000, p: bytes + 2000, r: 100_000, jobs: 4 };
     let arrived = Arc::new(AtomicUsize::new(0));
@@ -222,7 +214,7 @@ fn memory_stays_below_the_bound_of_a_live_source(engine: Engine) {
         answer.clone()
     });
     let arguments = ["--latest", "-s", "1000x1000", "--raw", "-j", "4", &server.url()];
-    let mut program = Running::start(engine.command(&arguments));
+    let mut program = Running::start(command(&arguments));
     let mut stdout = program.stdout.take().unwrap();
     let reader = thread::spawn(move || std::io::copy(&mut stdout, &mut std::io::sink()));
     let frame = noise(1, bytes);
@@ -230,7 +222,7 @@ fn memory_stays_below_the_bound_of_a_live_source(engine: Engine) {
     while arrived.load(Ordering::Acquire) < 5 * needs.jobs {
         program.write(&frame);
     }
-    let (peak, bound) = (program.memory("VmHWM") * 1024, needs.bound_of_live_source(engine) as u64);
+    let (peak, bound) = (program.memory("VmHWM") * 1024, needs.bound_of_live_source() as u64);
     println!("{peak} of {bound} bytes");
     assert!(peak < bound, "{peak} bytes are over the bound of {bound}");
     drop(program);

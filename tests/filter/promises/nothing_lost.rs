@@ -6,38 +6,27 @@ use std::thread;
 use std::time::Duration;
 
 use crate::support::echo::{answers, echo, echoing};
-use crate::support::engine::{Engine, test_each_engine};
-use crate::support::program::ADVICE;
+use crate::support::program::{ADVICE, run};
 use crate::support::server::{Request, Server, closing, response};
 use crate::support::{tiny_frames, tiny_number};
 
-test_each_engine! {
-    input_that_ends_inside_a_frame_is_an_error_after_all_whole_frames_were_posted
-    a_failed_frame_stops_the_run_and_every_line_before_it_is_out
-    with_keep_going_every_frame_has_one_line_and_every_failure_a_message
-    a_run_goes_on_where_skip_says
-}
-
 /// The cause that is given if the connection is closed in place of a response.
-fn no_response(engine: Engine) -> &'static str {
-    match engine {
-        Engine::Kept | Engine::Each => "no response: closed before there was one",
-        Engine::Minreq => "no response: closed, or no HTTP status line",
-    }
-}
+const NO_RESPONSE: &str = "no response: closed before there was one";
 
-fn input_that_ends_inside_a_frame_is_an_error_after_all_whole_frames_were_posted(engine: Engine) {
+#[test]
+fn input_that_ends_inside_a_frame_is_an_error_after_all_whole_frames_were_posted() {
     let server = echoing();
     for jobs in ["1", "8"] {
         let mut frames = tiny_frames(20);
         frames.extend([1, 2]);
-        let run = engine.run(&["-s", "1x1", "--raw", "-j", jobs, &server.url()], &frames);
+        let run = run(&["-s", "1x1", "--raw", "-j", jobs, &server.url()], &frames);
         let run = run.fails(3, "frame 20: input ends after 2 of 3 bytes");
         assert_eq!(run.lines(), answers(20));
     }
 }
 
-fn a_failed_frame_stops_the_run_and_every_line_before_it_is_out(engine: Engine) {
+#[test]
+fn a_failed_frame_stops_the_run_and_every_line_before_it_is_out() {
     for jobs in ["1", "8"] {
         let server = Server::scripted(|_, mut connection| {
             let Some(request) = Request::read(&mut connection) else { return };
@@ -50,8 +39,7 @@ fn a_failed_frame_stops_the_run_and_every_line_before_it_is_out(engine: Engine) 
                 }
             }
         });
-        let run =
-            engine.run(&["-s", "1x1", "--raw", "-j", jobs, &server.url()], &tiny_frames(10_000));
+        let run = run(&["-s", "1x1", "--raw", "-j", jobs, &server.url()], &tiny_frames(10_000));
         // Those that had been posted before are told.
         let later = match server.connections() - 13 {
             0 => String::new(),
@@ -60,13 +48,14 @@ fn a_failed_frame_stops_the_run_and_every_line_before_it_is_out(engine: Engine) 
         };
         let message = format!(
             "frame 12: upload: {}{ADVICE}; 12 lines are out{later}, go on with --skip 12",
-            no_response(engine)
+            NO_RESPONSE
         );
         assert_eq!(run.fails(1, &message).lines(), answers(12));
     }
 }
 
-fn with_keep_going_every_frame_has_one_line_and_every_failure_a_message(engine: Engine) {
+#[test]
+fn with_keep_going_every_frame_has_one_line_and_every_failure_a_message() {
     for jobs in ["1", "8"] {
         let server = Server::answering(|_, request| match tiny_number(&request.body) {
             3 => Vec::new(),
@@ -74,7 +63,7 @@ fn with_keep_going_every_frame_has_one_line_and_every_failure_a_message(engine: 
             _ => echo(request),
         });
         let arguments = ["-s", "1x1", "--raw", "--keep-going", "-j", jobs, &server.url()];
-        let run = engine.run(&arguments, &tiny_frames(20));
+        let run = run(&arguments, &tiny_frames(20));
         let mut lines = answers(20);
         lines[3] = String::new();
         lines[7] = "bad frame".to_owned();
@@ -82,13 +71,14 @@ fn with_keep_going_every_frame_has_one_line_and_every_failure_a_message(engine: 
         assert_eq!(run.status, Some(1));
         let messages = format!(
             "pngpost: frame 3: upload: {}{ADVICE}\npngpost: frame 7: upload: status 400\n",
-            no_response(engine)
+            NO_RESPONSE
         );
         assert_eq!(run.stderr, messages);
     }
 }
 
-fn a_run_goes_on_where_skip_says(engine: Engine) {
+#[test]
+fn a_run_goes_on_where_skip_says() {
     let failed_once = AtomicBool::new(false);
     let server = Server::answering(move |_, request| {
         if tiny_number(&request.body) == 30 && !failed_once.swap(true, Ordering::AcqRel) {
@@ -97,10 +87,10 @@ fn a_run_goes_on_where_skip_says(engine: Engine) {
         echo(request)
     });
     let frames = tiny_frames(50);
-    let first = engine.run(&["-s", "1x1", "--raw", "-j", "4", &server.url()], &frames);
+    let first = run(&["-s", "1x1", "--raw", "-j", "4", &server.url()], &frames);
     assert!(first.stderr.contains("; 30 lines are out, "), "{}", first.stderr);
     assert!(first.stderr.ends_with(", go on with --skip 30\n"), "{}", first.stderr);
     let arguments = ["-s", "1x1", "--raw", "-j", "4", "--skip", "30", &server.url()];
-    let second = engine.run(&arguments, &frames).ok();
+    let second = run(&arguments, &frames).ok();
     assert_eq!([first.lines(), second.lines()].concat(), answers(50));
 }

@@ -4,18 +4,13 @@ use std::thread;
 use std::time::Duration;
 
 use crate::support::echo::{answers, echo};
-use crate::support::engine::{Engine, test_each_engine};
+use crate::support::program::run;
 use crate::support::server::{Server, ok, response};
 use crate::support::turnstile::Turnstile;
 use crate::support::{noise, tiny_frames, tiny_number};
 
-test_each_engine! {
-    lines_are_in_the_order_of_the_frames_when_the_first_upload_is_the_slowest
-    the_same_bytes_come_out_with_one_job_and_with_sixteen
-    frames_are_numbered_from_0_in_messages
-}
-
-fn lines_are_in_the_order_of_the_frames_when_the_first_upload_is_the_slowest(engine: Engine) {
+#[test]
+fn lines_are_in_the_order_of_the_frames_when_the_first_upload_is_the_slowest() {
     let answered = Turnstile::default();
     let server = Server::answering(move |_, request| {
         match tiny_number(&request.body) {
@@ -26,10 +21,11 @@ fn lines_are_in_the_order_of_the_frames_when_the_first_upload_is_the_slowest(eng
         echo(request)
     });
     let arguments = ["-s", "1x1", "--raw", "-j", "8", &server.url()];
-    assert_eq!(engine.run(&arguments, &tiny_frames(100)).ok().lines(), answers(100));
+    assert_eq!(run(&arguments, &tiny_frames(100)).ok().lines(), answers(100));
 }
 
-fn the_same_bytes_come_out_with_one_job_and_with_sixteen(engine: Engine) {
+#[test]
+fn the_same_bytes_come_out_with_one_job_and_with_sixteen() {
     let server = Server::answering(|_, request| {
         let number = u64::from(tiny_number(&request.body));
         // Answers of many lengths, with line ends and bytes of every kind, after unequal times.
@@ -38,18 +34,19 @@ fn the_same_bytes_come_out_with_one_job_and_with_sixteen(engine: Engine) {
     });
     let frames = tiny_frames(300);
     let with_jobs =
-        |jobs| engine.run(&["-s", "1x1", "--raw", "-j", jobs, &server.url()], &frames).ok().stdout;
+        |jobs| run(&["-s", "1x1", "--raw", "-j", jobs, &server.url()], &frames).ok().stdout;
     let one = with_jobs("1");
     assert_eq!(one.iter().filter(|&&byte| byte == b'\n').count(), 300);
     assert_eq!(with_jobs("16"), one);
 }
 
-fn frames_are_numbered_from_0_in_messages(engine: Engine) {
+#[test]
+fn frames_are_numbered_from_0_in_messages() {
     let server = Server::answering(|number, request| match number {
         2 => response("404 Not Found", "no"),
         _ => echo(request),
     });
-    let run = engine.run(&["-s", "1x1", "--raw", &server.url()], &tiny_frames(5));
+    let run = run(&["-s", "1x1", "--raw", &server.url()], &tiny_frames(5));
     let run = run.fails(1, "frame 2: upload: status 404; 3 lines are out, go on with --skip 3");
     assert_eq!(run.lines(), ["answer 0", "answer 1", "no"]);
 }

@@ -3,22 +3,17 @@
 use std::sync::Arc;
 
 use crate::support::echo::{echo, echoing};
-use crate::support::engine::{Engine, test_each_engine};
-use crate::support::program::Running;
+use crate::support::program::{Running, command};
 use crate::support::server::Server;
 use crate::support::turnstile::Turnstile;
 use crate::support::{tiny, tiny_frames, tiny_number};
 
-test_each_engine! {
-    a_program_that_writes_one_frame_and_then_reads_one_line_never_hangs
-    a_line_is_out_while_a_later_frame_still_waits_for_its_response
-}
-
-fn a_program_that_writes_one_frame_and_then_reads_one_line_never_hangs(engine: Engine) {
+#[test]
+fn a_program_that_writes_one_frame_and_then_reads_one_line_never_hangs() {
     let server = echoing();
     for jobs in ["1", "4"] {
         let arguments = ["-s", "1x1", "--raw", "-j", jobs, &server.url()];
-        let mut dialogue = Running::start(engine.command(&arguments));
+        let mut dialogue = Running::start(command(&arguments));
         for number in 0..1000 {
             dialogue.write(&tiny(number));
             assert_eq!(dialogue.line(), format!("answer {number}"));
@@ -27,7 +22,8 @@ fn a_program_that_writes_one_frame_and_then_reads_one_line_never_hangs(engine: E
     }
 }
 
-fn a_line_is_out_while_a_later_frame_still_waits_for_its_response(engine: Engine) {
+#[test]
+fn a_line_is_out_while_a_later_frame_still_waits_for_its_response() {
     let release = Arc::new(Turnstile::default());
     let turnstile = Arc::clone(&release);
     let server = Server::answering(move |_, request| {
@@ -37,7 +33,7 @@ fn a_line_is_out_while_a_later_frame_still_waits_for_its_response(engine: Engine
         echo(request)
     });
     let arguments = ["-s", "1x1", "--raw", "-j", "2", &server.url()];
-    let mut program = Running::start(engine.command(&arguments));
+    let mut program = Running::start(command(&arguments));
     program.write(&tiny_frames(2));
     assert_eq!(program.line(), "answer 0");
     release.pass_one();

@@ -1,18 +1,14 @@
 //! Promise 7: secrets stay secret.
 
-use crate::support::engine::{Engine, test_each_engine};
 use crate::support::folder::Folder;
+use crate::support::program::run;
 use crate::support::server::{Server, ok, response_with};
 use crate::support::tiny_frames;
 
-test_each_engine! {
-    no_message_holds_a_secret
-    a_redirect_that_repeats_a_value_is_told_without_it_wherever_the_value_was_given
-}
-
 const SECRET: &str = "hunter2";
 
-fn no_message_holds_a_secret(engine: Engine) {
+#[test]
+fn no_message_holds_a_secret() {
     let folder = Folder::new("secrets");
     let field_file = format!("f=<{}", folder.file("field", SECRET));
     let bad_headers = format!("@{}", folder.file("headers", format!("X: y\n{SECRET}\n")));
@@ -53,7 +49,7 @@ fn no_message_holds_a_secret(engine: Engine) {
     for arguments in runs {
         for verbosity in ["--verbose", "--keep-going"] {
             let all = [&["-s", "1x1", verbosity], &sound[..], arguments].concat();
-            let run = engine.run(&all, &tiny_frames(8));
+            let run = run(&all, &tiny_frames(8));
             let text = format!("{}{}", run.stderr, String::from_utf8_lossy(&run.stdout));
             assert!(!text.contains(SECRET), "{all:?}: {text}");
         }
@@ -61,7 +57,8 @@ fn no_message_holds_a_secret(engine: Engine) {
 }
 
 /// In its path, in place of a port, and in place of a user.
-fn a_redirect_that_repeats_a_value_is_told_without_it_wherever_the_value_was_given(engine: Engine) {
+#[test]
+fn a_redirect_that_repeats_a_value_is_told_without_it_wherever_the_value_was_given() {
     let folder = Folder::new("repeated");
     let field_file = format!("f=<{}", folder.file("field", SECRET));
     let user_file = format!("@{}", folder.file("user", format!("me:{SECRET}")));
@@ -90,7 +87,7 @@ fn a_redirect_that_repeats_a_value_is_told_without_it_wherever_the_value_was_giv
     ];
     for (options, url) in given {
         let options = [&["-s", "1x1", "--keep-going"], options, &[url]].concat();
-        let run = engine.run(&options, &tiny_frames(3));
+        let run = run(&options, &tiny_frames(3));
         for (line, (_, place)) in run.stderr.lines().zip(&places) {
             let told = format!("status 302, redirect to {place} not followed");
             assert!(line.ends_with(&told), "{options:?}: {}", run.stderr);

@@ -1,15 +1,10 @@
 //! The form as axum's parser sees it, and the request byte for byte.
 
-use crate::support::engine::{Engine, test_each_engine};
 use crate::support::folder::Folder;
 use crate::support::form_server::{FormServer, PartSeen};
 use crate::support::program::run;
 use crate::support::server::{Request, Server, ok};
 use crate::support::{decode, tiny_frames};
-
-test_each_engine! {
-    the_head_is_complete_and_says_nothing_twice
-}
 
 /// The parts of the form that one frame is sent in.
 fn parts_with(arguments: &[&str]) -> Vec<PartSeen> {
@@ -120,12 +115,13 @@ fn names_are_escaped_as_browsers_do() {
     assert!(body.contains(head), "{body}");
 }
 
-fn the_head_is_complete_and_says_nothing_twice(engine: Engine) {
+#[test]
+fn the_head_is_complete_and_says_nothing_twice() {
     let server = Server::answering(|_, _| ok(""));
     let url = format!("http://me:pass@{}/a?b=c#d", server.address);
     let own = ["-H", "X-Twice: 1", "-H", "X-Twice: 2", "-H", "Accept:", "-H", "X: caf\u{e9}"];
     let all = [&["-s", "1x1", "-X", "PATCH"], &own[..], &[&url]].concat();
-    engine.run(&all, &[1, 2, 3]).ok();
+    run(&all, &[1, 2, 3]).ok();
     let request = server.requests().remove(0);
     assert_eq!(request.head[0], "PATCH /a?b=c HTTP/1.1");
     assert_eq!(request.header("Host"), [server.address.to_string()]);
@@ -138,11 +134,7 @@ fn the_head_is_complete_and_says_nothing_twice(engine: Engine) {
     for absent in ["Accept", "Cookie", "Expect", "Transfer-Encoding"] {
         assert_eq!(request.header(absent), [""; 0], "{absent}");
     }
-    let (connection, lines): (&[&str], _) = match engine {
-        Engine::Kept => (&[], 10),
-        Engine::Each | Engine::Minreq => (&["close"], 11),
-    };
-    assert_eq!((request.header("Connection").as_slice(), request.head.len()), (connection, lines));
+    assert_eq!((request.header("Connection"), request.head.len()), (vec![], 10));
     let content_type = request.header("Content-Type");
     let boundary = content_type[0].strip_prefix("multipart/form-data; boundary=").unwrap();
     let last = format!("\r\n--{boundary}--\r\n");

@@ -7,23 +7,14 @@ use std::os::unix::net::UnixStream;
 use std::process::Stdio;
 use std::thread;
 
-use crate::support::engine::{Engine, test_each_engine};
 use crate::support::program::{Running, command, run_command};
 use crate::support::server::{Server, ok, response_with};
 use crate::support::signals::sleeps;
 use crate::support::{PATIENCE, file, tiny, tiny_frames, tiny_number, wait_until};
 
-test_each_engine! {
-    it_is_seen_while_the_next_frame_is_waited_for
-    it_is_seen_inside_a_frame
-    it_is_seen_while_the_rate_holds_a_frame_back
-    it_is_seen_while_a_retry_pauses
-    it_is_seen_while_uploads_are_under_way
-}
-
 /// Frame 0 is answered, and its line read; then the rest of stdin comes. Once so many frames have been posted, with
 /// one job and with eight, the reader goes away: the program ends, and has posted no other.
-fn reader_goes_away(engine: Engine, options: &[&str], stdin: &[u8], posted: [usize; 2]) {
+fn reader_goes_away(options: &[&str], stdin: &[u8], posted: [usize; 2]) {
     for (jobs, posted) in ["1", "8"].into_iter().zip(posted) {
         let server = Server::answering(|_, request| match tiny_number(&request.body) {
             0 => ok("first"),
@@ -34,7 +25,7 @@ fn reader_goes_away(engine: Engine, options: &[&str], stdin: &[u8], posted: [usi
             }
         });
         let arguments = [&["-v", "-s", "1x1", "--raw", "-j", jobs], options, &[&server.url()]];
-        let mut program = Running::start(engine.command(&arguments.concat()));
+        let mut program = Running::start(command(&arguments.concat()));
         program.write(&stdin[..3]);
         assert_eq!(program.line(), "first");
         program.write(&stdin[3..]);
@@ -45,25 +36,30 @@ fn reader_goes_away(engine: Engine, options: &[&str], stdin: &[u8], posted: [usi
     }
 }
 
-fn it_is_seen_while_the_next_frame_is_waited_for(engine: Engine) {
-    reader_goes_away(engine, &[], &tiny(0), [1, 1]);
+#[test]
+fn it_is_seen_while_the_next_frame_is_waited_for() {
+    reader_goes_away(&[], &tiny(0), [1, 1]);
 }
 
-fn it_is_seen_inside_a_frame(engine: Engine) {
-    reader_goes_away(engine, &[], &tiny_frames(2)[..5], [1, 1]);
+#[test]
+fn it_is_seen_inside_a_frame() {
+    reader_goes_away(&[], &tiny_frames(2)[..5], [1, 1]);
 }
 
-fn it_is_seen_while_the_rate_holds_a_frame_back(engine: Engine) {
-    reader_goes_away(engine, &["--rate", "1/h"], &tiny_frames(9), [1, 1]);
+#[test]
+fn it_is_seen_while_the_rate_holds_a_frame_back() {
+    reader_goes_away(&["--rate", "1/h"], &tiny_frames(9), [1, 1]);
 }
 
-fn it_is_seen_while_a_retry_pauses(engine: Engine) {
-    reader_goes_away(engine, &["--retry-max-time", "0"], &tiny_frames(2), [2, 2]);
+#[test]
+fn it_is_seen_while_a_retry_pauses() {
+    reader_goes_away(&["--retry-max-time", "0"], &tiny_frames(2), [2, 2]);
 }
 
-fn it_is_seen_while_uploads_are_under_way(engine: Engine) {
+#[test]
+fn it_is_seen_while_uploads_are_under_way() {
     let frames = [tiny(0), tiny(2), tiny(3), tiny(4)].concat();
-    reader_goes_away(engine, &[], &frames, [2, 4]);
+    reader_goes_away(&[], &frames, [2, 4]);
 }
 
 #[test]

@@ -6,38 +6,26 @@
 use std::io::Read;
 use std::sync::{Arc, Mutex};
 
-use crate::support::engine::{Engine, test_each_engine};
-use crate::support::program::{ADVICE, Running};
+use crate::support::program::{Running, command, run};
 use crate::support::server::{Server, ok, response_with};
 use crate::support::signals::{STOPS, stop, writes};
 use crate::support::tls::Authority;
 use crate::support::turnstile::Turnstile;
 use crate::support::{tiny, tiny_frames, tiny_number, wait_until};
 
-test_each_engine! {
-    a_run_that_waits_for_the_next_frame_stops
-    a_run_that_waits_inside_a_frame_stops
-    uploads_under_way_are_waited_for
-    a_retry_that_pauses_is_dropped_and_later_answers_are_named
-    a_frame_that_the_rate_holds_back_is_dropped
-    lines_that_nobody_has_taken_yet_come_out
-    an_attempt_that_has_not_left_is_dropped
-}
-
 /// Frames of an undisturbed run.
 const FRAMES: u32 = 60;
 
 /// A signal, and how the program is run.
 struct Case {
-    engine: Engine,
     jobs: u32,
     number: i32,
     signal: &'static str,
 }
 
-fn for_each_case(engine: Engine, test: impl Fn(&Case)) {
+fn for_each_case(test: impl Fn(&Case)) {
     for (number, signal) in STOPS {
-        [1, 8].into_iter().for_each(|jobs| test(&Case { engine, jobs, number, signal }));
+        [1, 8].into_iter().for_each(|jobs| test(&Case { jobs, number, signal }));
     }
 }
 
@@ -45,7 +33,7 @@ impl Case {
     fn start(&self, options: &[&str], url: &str, stdin: &[u8]) -> Running {
         let jobs = self.jobs.to_string();
         let arguments = [&["-s", "1x1", "--raw", "-j", &jobs], options, &[url]].concat();
-        let mut program = Running::start(self.engine.command(&arguments));
+        let mut program = Running::start(command(&arguments));
         program.write(stdin);
         program
     }
@@ -82,7 +70,7 @@ impl Case {
         scene.released.pass_one();
         let (jobs, skip) = (self.jobs.to_string(), first.len().to_string());
         let arguments = ["-s", "1x1", "--raw", "-j", &jobs, "--skip", &skip, &server.url()];
-        let second = self.engine.run(&arguments, &tiny_frames(FRAMES)).ok();
+        let second = run(&arguments, &tiny_frames(FRAMES)).ok();
         let undisturbed: Vec<_> = (0..FRAMES).map(scene.line).collect();
         assert!([first, second.lines()].concat() == undisturbed);
         assert_eq!(scene.answered.lock().unwrap().len(), FRAMES as usize + again);
@@ -135,8 +123,8 @@ fn long(frame: u32) -> String {
 }
 
 /// Three lines are read; then the program waits for the rest of the input, which has begun with these bytes.
-fn a_run_that_waits_after(engine: Engine, rest: &[u8]) {
-    for_each_case(engine, |case| {
+fn a_run_that_waits_after(rest: &[u8]) {
+    for_each_case(|case| {
         let (server, scene) = server(short, |_, _| None);
         let stdin = [&tiny_frames(3), rest].concat();
         let mut program = case.start(&[], &server.url(), &stdin);
@@ -147,16 +135,19 @@ fn a_run_that_waits_after(engine: Engine, rest: &[u8]) {
     });
 }
 
-fn a_run_that_waits_for_the_next_frame_stops(engine: Engine) {
-    a_run_that_waits_after(engine, &[]);
+#[test]
+fn a_run_that_waits_for_the_next_frame_stops() {
+    a_run_that_waits_after(&[]);
 }
 
-fn a_run_that_waits_inside_a_frame_stops(engine: Engine) {
-    a_run_that_waits_after(engine, &tiny(3)[..2]);
+#[test]
+fn a_run_that_waits_inside_a_frame_stops() {
+    a_run_that_waits_after(&tiny(3)[..2]);
 }
 
-fn uploads_under_way_are_waited_for(engine: Engine) {
-    for_each_case(engine, |case| {
+#[test]
+fn uploads_under_way_are_waited_for() {
+    for_each_case(|case| {
         let (server, scene) = server(short, |scene, frame| {
             (frame >= 3).then(|| scene.released.wait_for(1));
             None
@@ -170,8 +161,9 @@ fn uploads_under_way_are_waited_for(engine: Engine) {
     });
 }
 
-fn a_retry_that_pauses_is_dropped_and_later_answers_are_named(engine: Engine) {
-    for_each_case(engine, |case| {
+#[test]
+fn a_retry_that_pauses_is_dropped_and_later_answers_are_named() {
+    for_each_case(|case| {
         let jobs = case.jobs;
         let (server, scene) = server(short, move |scene, frame| {
             // All jobs are at work before frame 3 is turned away for an hour.
@@ -202,8 +194,9 @@ fn a_retry_that_pauses_is_dropped_and_later_answers_are_named(engine: Engine) {
     });
 }
 
-fn a_frame_that_the_rate_holds_back_is_dropped(engine: Engine) {
-    for_each_case(engine, |case| {
+#[test]
+fn a_frame_that_the_rate_holds_back_is_dropped() {
+    for_each_case(|case| {
         let (server, scene) = server(short, |_, _| None);
         let mut program = case.start(&["--rate", "1/h"], &server.url(), &tiny(0));
         let read = vec![program.line()];
@@ -214,8 +207,9 @@ fn a_frame_that_the_rate_holds_back_is_dropped(engine: Engine) {
     });
 }
 
-fn lines_that_nobody_has_taken_yet_come_out(engine: Engine) {
-    for_each_case(engine, |case| {
+#[test]
+fn lines_that_nobody_has_taken_yet_come_out() {
+    for_each_case(|case| {
         let (server, scene) = server(long, |_, _| None);
         let program = case.start(&[], &server.url(), &tiny_frames(FRAMES));
         // The first line blocks, so the next answers wait.
@@ -235,9 +229,10 @@ fn lines_that_nobody_has_taken_yet_come_out(engine: Engine) {
     });
 }
 
-fn an_attempt_that_has_not_left_is_dropped(engine: Engine) {
+#[test]
+fn an_attempt_that_has_not_left_is_dropped() {
     let authority = Authority::new("stalled");
-    for_each_case(engine, |case| {
+    for_each_case(|case| {
         let (server, scene) = server(short, |_, _| None);
         // Takes the connection, and never answers the handshake.
         let stalled = Server::scripted(|_, mut connection| {
@@ -245,24 +240,13 @@ fn an_attempt_that_has_not_left_is_dropped(engine: Engine) {
         });
         let url = format!("https://localhost:{}/", stalled.address.port());
         let jobs = case.jobs.to_string();
-        let mut command = case.engine.command(&["-s", "1x1", "-j", &jobs, "-m", "1", &url]);
+        let mut command = command(&["-s", "1x1", "-j", &jobs, "-m", "1", &url]);
         command.env("SSL_CERT_FILE", &authority.file);
         let mut program = Running::start(command);
         program.write(&tiny_frames(FRAMES));
         wait_until("all jobs shake hands", || stalled.connections() >= case.jobs as usize);
         case.stop(&program);
-        let lines = match case.engine {
-            Engine::Kept | Engine::Each => case.ends(program, Vec::new(), 0),
-            // minreq can't tell that nothing has left: then the frame has failed.
-            Engine::Minreq => {
-                let later = if jobs == "1" { "" } else { ", 7 later frames will be posted again" };
-                let place = url.trim_start_matches("https://").trim_end_matches('/');
-                let cause = "timed out after 1 s (--max-time)";
-                let failed = format!("frame 0: upload: {place}: {cause}{ADVICE}");
-                let how = format!("0 lines are out{later}, go on with --skip 0");
-                program.end().fails(1, &format!("{failed}; {how}")).lines()
-            }
-        };
+        let lines = case.ends(program, Vec::new(), 0);
         case.go_on(lines, &scene, &server, 0);
     });
 }

@@ -7,7 +7,7 @@ use std::{env, fs, process};
 pub struct Folder(PathBuf);
 
 impl Folder {
-    /// `name` is for those who find it. A test that runs with several engines has one for each.
+    /// `name` is for those who find it.
     pub fn new(name: &str) -> Self {
         static MADE: AtomicUsize = AtomicUsize::new(0);
         let (process, made) = (process::id(), MADE.fetch_add(1, Relaxed));

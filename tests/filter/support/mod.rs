@@ -3,7 +3,6 @@
 pub mod almost_right;
 pub mod daemon;
 pub mod echo;
-pub mod engine;
 pub mod folder;
 pub mod foreign;
 pub mod form_server;

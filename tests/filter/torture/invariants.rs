@@ -116,8 +116,7 @@ pub fn check(
     let Ended { status, signal, stderr, hung, frames, .. } = ended;
     ensure(SECRETS.iter().all(|secret| !stderr.contains(secret)), "a secret is told")?;
     let once: BTreeSet<_> = frames.iter().collect();
-    let is_once = once.len() == frames.len() || is_taken_for_connects(road, by);
-    ensure(is_once, "a frame was sent twice")?;
+    ensure(once.len() == frames.len(), "a frame was sent twice")?;
     let excuse = excuse(ended, by);
     let count = lines(ground, road, ended, excuse.is_some())?;
     if let Some(why) = excuse {
@@ -161,13 +160,6 @@ pub fn check(
         }
         other => Err(format!("it ends with {other:?}")),
     }
-}
-
-/// Whether minreq's road takes the error for one of `connect`, so that the frame never left. The kernel gives this
-/// error to a connection only when it has given it up, after more than 100 s unless it is set otherwise, and
-/// src/http/minreq.rs goes by the time. minreq does not say which call has failed.
-fn is_taken_for_connects(road: Road, by: &Disturbance) -> bool {
-    road.minreq && by.error == Some("ECONNREFUSED") && by.struck.contains(&Struck::Receive)
 }
 
 const LIBC_ON_FUTEX: &str = "The futex facility returned an unexpected error code.";

@@ -36,7 +36,8 @@ pub const SECRETS: [&str; 2] = ["hunter2-of-a-field", "hunter3-of-a-header"];
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Road {
-    pub minreq: bool,
+    /// A connection for each upload.
+    pub each: bool,
     pub https: bool,
     pub jobs: u32,
     /// An array from a file into a file, or else raw frames from a pipe into a pipe.
@@ -47,10 +48,10 @@ impl Road {
     pub fn all() -> Vec<Road> {
         let both = [false, true];
         let mut roads = Vec::new();
-        for minreq in both {
+        for each in both {
             for https in both {
                 for jobs in [1, 3] {
-                    roads.extend(both.map(|npy| Road { minreq, https, jobs, npy }));
+                    roads.extend(both.map(|npy| Road { each, https, jobs, npy }));
                 }
             }
         }
@@ -66,8 +67,7 @@ impl Road {
 impl fmt::Display for Road {
     fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
         let word = |is, yes, no| if is { yes } else { no };
-        let (road, scheme) =
-            (word(self.minreq, "minreq", "kept"), word(self.https, "https", "http"));
+        let (road, scheme) = (word(self.each, "each", "kept"), word(self.https, "https", "http"));
         write!(f, "{road} {scheme} -j {} {}", self.jobs, word(self.npy, "npy", "raw"))
     }
 }
@@ -188,8 +188,8 @@ impl Ground {
             false if self.sizes.png => {}
             false => add(&["-s", &format!("{side}x{side}")]),
         }
-        if road.minreq {
-            add(&["--minreq"]);
+        if road.each {
+            add(&["--no-http-keep-alive"]);
         }
         if skip > 0 {
             add(&["--skip", &skip.to_string()]);

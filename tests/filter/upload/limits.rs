@@ -4,17 +4,10 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use crate::support::echo::{answers, echo, echoing};
-use crate::support::engine::{Engine, test_each_engine};
 use crate::support::nginx::Nginx;
-use crate::support::program::{Run, command, run_command};
+use crate::support::program::{Run, command, run, run_command};
 use crate::support::server::{Server, response};
 use crate::support::{tiny_frames, tiny_number};
-
-test_each_engine! {
-    one_frame_that_is_always_refused_holds_nobody_up
-    a_frame_that_is_always_refused_has_failed_after_twenty_one_attempts
-    the_summary_says_what_was_found_and_how_much_was_refused
-}
 
 const FRAMES: u32 = 300;
 
@@ -88,11 +81,12 @@ fn refusing(frame: u32) -> Server {
     })
 }
 
-fn one_frame_that_is_always_refused_holds_nobody_up(engine: Engine) {
+#[test]
+fn one_frame_that_is_always_refused_holds_nobody_up() {
     let server = refusing(50);
     let options = ["-s", "1x1", "--raw", "-j", "8", "--retry", "5", "--keep-going"];
     let begin = Instant::now();
-    let run = engine.run(&[&options[..], &[&server.url()]].concat(), &tiny_frames(200));
+    let run = run(&[&options[..], &[&server.url()]].concat(), &tiny_frames(200));
     // Half a second or so where the machine is not busy.
     assert!(begin.elapsed() < Duration::from_secs(8), "{:?}", begin.elapsed());
     let mut expected = answers(200);
@@ -102,26 +96,29 @@ fn one_frame_that_is_always_refused_holds_nobody_up(engine: Engine) {
     assert_eq!(server.requests().len(), 199 + 6);
 }
 
-fn a_frame_that_is_always_refused_has_failed_after_twenty_one_attempts(engine: Engine) {
+#[test]
+fn a_frame_that_is_always_refused_has_failed_after_twenty_one_attempts() {
     let server = refusing(2);
     let arguments = ["-s", "1x1", "--raw", "-j", "8", "--keep-going", &server.url()];
     let begin = Instant::now();
-    let run = engine.run(&arguments, &tiny_frames(100));
+    let run = run(&arguments, &tiny_frames(100));
     assert!(begin.elapsed() < Duration::from_secs(30), "{:?}", begin.elapsed());
     run.fails(1, "frame 2: upload: status 503 (21 attempts)");
 }
 
-fn the_summary_says_what_was_found_and_how_much_was_refused(engine: Engine) {
+#[test]
+fn the_summary_says_what_was_found_and_how_much_was_refused() {
     let server = Server::answering(|number, request| match number {
         1..9 => response("429 x", "not now"),
         _ => echo(request),
     });
-    let run = engine.run(&["-v", "-s", "1x1", "--raw", &server.url()], &tiny_frames(5));
+    let post = |url: &str| run(&["-v", "-s", "1x1", "--raw", url], &tiny_frames(5));
+    let run = post(&server.url());
     let summary = run.stderr.lines().last().unwrap();
     let found = "; 8 attempts refused; the server was found to take ";
     assert!(summary.contains(found), "{summary}");
     assert!(summary.ends_with(" attempts/s") || summary.ends_with(" attempts/min"), "{summary}");
 
-    let run = engine.run(&["-v", "-s", "1x1", "--raw", &echoing().url()], &tiny_frames(5));
+    let run = post(&echoing().url());
     assert!(run.stderr.ends_with(" frames/s\n"), "{}", run.stderr);
 }

@@ -8,18 +8,10 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use crate::support::echo::{answers, echo};
-use crate::support::engine::{Engine, test_each_engine};
 use crate::support::ports::ClosedPort;
-use crate::support::program::run_command;
+use crate::support::program::{command, run, run_command};
 use crate::support::server::{Request, Server, closing};
 use crate::support::{tiny_frames, tiny_number, wait_until};
-
-test_each_engine! {
-    a_server_that_is_away_for_three_seconds_is_waited_for
-    a_wrong_port_is_told_in_seconds
-    an_outage_beyond_its_limit_ends_the_run_and_says_how_to_go_on
-    without_descriptors_for_all_jobs_an_upload_waits_for_another_to_end
-}
 
 /// A server that answers so many frames, is away for a while once the next `jobs` are under way, and comes back on
 /// the same port if it is told for how long it is away.
@@ -54,21 +46,23 @@ fn leaving(answered: u32, jobs: u32, away: Option<Duration>) -> SocketAddr {
     address
 }
 
-fn a_server_that_is_away_for_three_seconds_is_waited_for(engine: Engine) {
+#[test]
+fn a_server_that_is_away_for_three_seconds_is_waited_for() {
     for jobs in [1, 8] {
         let address = leaving(20, jobs, Some(Duration::from_secs(3)));
         let (url, jobs) = (format!("http://{address}/"), jobs.to_string());
         let arguments = ["-s", "1x1", "--raw", "-j", &jobs, &url];
-        assert_eq!(engine.run(&arguments, &tiny_frames(200)).ok().lines(), answers(200));
+        assert_eq!(run(&arguments, &tiny_frames(200)).ok().lines(), answers(200));
     }
 }
 
-fn a_wrong_port_is_told_in_seconds(engine: Engine) {
+#[test]
+fn a_wrong_port_is_told_in_seconds() {
     let port = ClosedPort::new();
     for jobs in ["1", "8"] {
         let begin = Instant::now();
         let arguments = ["-s", "1x1", "-j", jobs, &port.url()];
-        let run = engine.run(&arguments, &tiny_frames(100));
+        let run = run(&arguments, &tiny_frames(100));
         let cause = "connection refused (4 attempts)";
         run.fails_at_once(&format!("{}: {cause}", port.address()));
         // Three pauses of up to 1, 2 and 4 seconds.
@@ -76,14 +70,15 @@ fn a_wrong_port_is_told_in_seconds(engine: Engine) {
     }
 }
 
-fn an_outage_beyond_its_limit_ends_the_run_and_says_how_to_go_on(engine: Engine) {
+#[test]
+fn an_outage_beyond_its_limit_ends_the_run_and_says_how_to_go_on() {
     for jobs in [1, 8] {
         let address = leaving(20, jobs, None);
         let (url, lines) = (format!("http://{address}/"), 20 + jobs);
         let jobs = jobs.to_string();
         let limits = ["--keep-going", "--retry-delay", "0.1", "--retry-max-time", "1"];
         let own = ["-s", "1x1", "--raw", "-j", &jobs, &url];
-        let run = engine.run(&[&limits[..], &own].concat(), &tiny_frames(10_000));
+        let run = run(&[&limits[..], &own].concat(), &tiny_frames(10_000));
         assert_eq!((run.status, run.lines()), (Some(1), answers(lines)));
         let begin = format!("pngpost: frame {lines}: upload: {address}: connection refused (");
         let why = "no retry within the limit of 1 s, --retry-max-time); ";
@@ -94,13 +89,14 @@ fn an_outage_beyond_its_limit_ends_the_run_and_says_how_to_go_on(engine: Engine)
     }
 }
 
-fn without_descriptors_for_all_jobs_an_upload_waits_for_another_to_end(engine: Engine) {
+#[test]
+fn without_descriptors_for_all_jobs_an_upload_waits_for_another_to_end() {
     let server = Server::answering(|_, request| {
         thread::sleep(Duration::from_millis(5));
         echo(request)
     });
     let url = server.url();
-    let program = engine.command(&["-s", "1x1", "--raw", "-j", "64", &url]);
+    let program = command(&["-s", "1x1", "--raw", "-j", "64", &url]);
     // Far fewer descriptors than jobs.
     let mut limited = Command::new("sh");
     limited.args(["-c", "ulimit -n 16; exec \"$0\" \"$@\""]).arg(program.get_program());

@@ -4,17 +4,12 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-use crate::support::engine::{Engine, test_each_engine};
-use crate::support::program::Running;
+use crate::support::program::{Running, command, run};
 use crate::support::server::{Server, ok, response, response_with};
 use crate::support::{tiny_frames, tiny_number, wait_until};
 
-test_each_engine! {
-    a_rate_spaces_the_starts_of_all_attempts_at_any_number_of_jobs
-    frames_after_a_failed_one_take_no_turns_of_the_rate
-}
-
-fn a_rate_spaces_the_starts_of_all_attempts_at_any_number_of_jobs(engine: Engine) {
+#[test]
+fn a_rate_spaces_the_starts_of_all_attempts_at_any_number_of_jobs() {
     for jobs in ["1", "8"] {
         let times = Arc::new(Mutex::new(Vec::new()));
         let seen = Arc::clone(&times);
@@ -26,7 +21,7 @@ fn a_rate_spaces_the_starts_of_all_attempts_at_any_number_of_jobs(engine: Engine
             }
         });
         let options = ["-s", "1x1", "--rate", "20/s", "--retry", "9", "-j", jobs];
-        engine.run(&[&options[..], &[&server.url()]].concat(), &tiny_frames(8)).ok();
+        run(&[&options[..], &[&server.url()]].concat(), &tiny_frames(8)).ok();
         let times = times.lock().unwrap();
         assert!(times.len() > 8);
         // Arrivals waver; the whole cannot be shorter than its gaps.
@@ -35,7 +30,8 @@ fn a_rate_spaces_the_starts_of_all_attempts_at_any_number_of_jobs(engine: Engine
     }
 }
 
-fn frames_after_a_failed_one_take_no_turns_of_the_rate(engine: Engine) {
+#[test]
+fn frames_after_a_failed_one_take_no_turns_of_the_rate() {
     // Frame 0 is turned away once frame 1 has failed, and goes again at the next turn: frames 2 to 63,
     // which wait for theirs, don't hold it up.
     let failed = Arc::new(Mutex::new(None::<Instant>));
@@ -60,7 +56,7 @@ fn frames_after_a_failed_one_take_no_turns_of_the_rate(engine: Engine) {
         _ => ok(""),
     });
     let options = ["-s", "1x1", "--raw", "--rate", "2/s", "-j", "64", &server.url()];
-    let mut program = Running::start(engine.command(&options));
+    let mut program = Running::start(command(&options));
     let frames = tiny_frames(64);
     program.write(&frames[..6]);
     wait_until("frame 1 has arrived", || seen.load(Ordering::Acquire) > 0);

@@ -10,36 +10,21 @@ use std::time::{Duration, Instant, SystemTime};
 use socket2::SockRef;
 
 use crate::support::echo::{answers, echo};
-use crate::support::engine::{Engine, test_each_engine};
 use crate::support::ports::ClosedPort;
-use crate::support::program::Running;
+use crate::support::program::{Running, command, run};
 use crate::support::server::{
     Request, Server, closing, ok, response, response_with, wait_for_hang_up,
 };
 use crate::support::{tiny_frames, tiny_number, wait_until};
 
-test_each_engine! {
-    a_refused_connection_is_tried_again_and_then_a_failure
-    a_server_that_comes_back_within_the_budget_loses_nothing
-    many_jobs_do_not_hammer_a_server_that_is_down
-    a_frame_refused_for_now_is_sent_again_the_same_and_only_the_last_answer_is_a_line
-    retry_after_is_waited_for
-    a_retry_after_past_the_limit_is_not_waited_for
-    a_frame_that_may_have_arrived_is_sent_again_only_if_the_user_asks
-    a_frame_that_is_refused_is_never_sent_again
-    verbose_tells_of_each_retry
-    a_run_whose_server_is_gone_ends
-    under_keep_going_every_frame_has_one_line_whatever_happens
-    a_resumed_run_and_the_first_one_give_the_lines_of_an_undisturbed_run
-}
-
-fn a_refused_connection_is_tried_again_and_then_a_failure(engine: Engine) {
+#[test]
+fn a_refused_connection_is_tried_again_and_then_a_failure() {
     let port = ClosedPort::new();
     let refused = |options: &[&str], cause: &str| {
         let url = port.url();
         let arguments = [&["-s", "1x1", "--retry-delay", "0.001"], options, &[&url]].concat();
         let cause = format!("{}: {cause}", port.address());
-        engine.run(&arguments, &tiny_frames(3)).fails_at_once(&cause);
+        run(&arguments, &tiny_frames(3)).fails_at_once(&cause);
     };
     refused(&[], "connection refused (4 attempts)");
     refused(&["--retry", "1"], "connection refused (2 attempts)");
@@ -48,13 +33,14 @@ fn a_refused_connection_is_tried_again_and_then_a_failure(engine: Engine) {
     refused(&["--retry", "0"], "connection refused");
 }
 
-fn a_server_that_comes_back_within_the_budget_loses_nothing(engine: Engine) {
+#[test]
+fn a_server_that_comes_back_within_the_budget_loses_nothing() {
     for jobs in ["1", "8"] {
         let port = ClosedPort::new();
         let limits = ["--retry", "10000", "--retry-delay", "0.01", "-j", jobs, "-v"];
         let url = port.url();
         let arguments = [&["-s", "1x1", "--raw"], &limits[..], &[&url]].concat();
-        let mut program = Running::start(engine.command(&arguments));
+        let mut program = Running::start(command(&arguments));
         program.write(&tiny_frames(50));
         program.stdin = None;
         // Some attempts have been refused.
@@ -71,7 +57,8 @@ fn a_server_that_comes_back_within_the_budget_loses_nothing(engine: Engine) {
     }
 }
 
-fn many_jobs_do_not_hammer_a_server_that_is_down(engine: Engine) {
+#[test]
+fn many_jobs_do_not_hammer_a_server_that_is_down() {
     let attempts = Arc::new(AtomicUsize::new(0));
     let count = Arc::clone(&attempts);
     let server = Server::answering(move |_, _| {
@@ -81,7 +68,7 @@ fn many_jobs_do_not_hammer_a_server_that_is_down(engine: Engine) {
     let limits = ["--retry", "1000", "--retry-delay", "60", "-j", "8", "--retry-max-time", "1000"];
     let url = server.url();
     let arguments = [&["-s", "1x1"], &limits[..], &[&url]].concat();
-    let mut program = Running::start(engine.command(&arguments));
+    let mut program = Running::start(command(&arguments));
     program.write(&tiny_frames(100));
     wait_until("the first attempt", || attempts.load(Ordering::Acquire) > 0);
     let begin = Instant::now();
@@ -90,9 +77,8 @@ fn many_jobs_do_not_hammer_a_server_that_is_down(engine: Engine) {
     assert!(attempts.load(Ordering::Acquire) <= 8 + 2, "{attempts:?} attempts");
 }
 
-fn a_frame_refused_for_now_is_sent_again_the_same_and_only_the_last_answer_is_a_line(
-    engine: Engine,
-) {
+#[test]
+fn a_frame_refused_for_now_is_sent_again_the_same_and_only_the_last_answer_is_a_line() {
     let soon = || httpdate::fmt_http_date(SystemTime::now() + Duration::from_secs(1));
     let values = [Some("0".to_owned()), Some("1".to_owned()), Some(soon()), None];
     for (status, retry_after) in [408, 425, 429, 503].into_iter().zip(values) {
@@ -103,7 +89,7 @@ fn a_frame_refused_for_now_is_sent_again_the_same_and_only_the_last_answer_is_a_
             _ => ok("now"),
         });
         let arguments = ["-s", "1x1", "--retry-delay", "0.01", &server.url()];
-        assert_eq!(engine.run(&arguments, &[1, 2, 3]).ok().stdout, b"now\n");
+        assert_eq!(run(&arguments, &[1, 2, 3]).ok().stdout, b"now\n");
         let requests = server.requests();
         assert_eq!(requests.len(), 3);
         for request in &requests[1..] {
@@ -112,7 +98,8 @@ fn a_frame_refused_for_now_is_sent_again_the_same_and_only_the_last_answer_is_a_
     }
 }
 
-fn retry_after_is_waited_for(engine: Engine) {
+#[test]
+fn retry_after_is_waited_for() {
     let times = Arc::new(Mutex::new(Vec::new()));
     let seen = Arc::clone(&times);
     let server = Server::answering(move |number, _| {
@@ -124,16 +111,17 @@ fn retry_after_is_waited_for(engine: Engine) {
             _ => ok(""),
         }
     });
-    engine.run(&["-s", "1x1", "--retry-delay", "0.001", &server.url()], &[0; 3]).ok();
+    run(&["-s", "1x1", "--retry-delay", "0.001", &server.url()], &[0; 3]).ok();
     let times = times.lock().unwrap();
     for pair in times.windows(2) {
         assert!(pair[1] - pair[0] >= Duration::from_secs(1));
     }
 }
 
-fn a_retry_after_past_the_limit_is_not_waited_for(engine: Engine) {
+#[test]
+fn a_retry_after_past_the_limit_is_not_waited_for() {
     let server = Server::answering(|_, _| response_with("503 x", "Retry-After: 3600\r\n", "later"));
-    let run = engine.run(&["-s", "1x1", &server.url()], &tiny_frames(2));
+    let run = run(&["-s", "1x1", &server.url()], &tiny_frames(2));
     let message = "frame 0: upload: status 503 \
                    (Retry-After of 3600 s passes the limit of 600 s, --retry-max-time); \
                    1 line is out, go on with --skip 1";
@@ -144,7 +132,7 @@ fn a_retry_after_past_the_limit_is_not_waited_for(engine: Engine) {
 /// A fault of the server once it has read a request: the frame may have arrived, or not.
 type Fault = fn(&mut TcpStream);
 
-const UNKNOWN: [(&str, Fault); 9] = [
+const UNKNOWN: [(&str, Fault); 8] = [
     ("closes", |_| {}),
     ("resets", |c| SockRef::from(&*c).set_linger(Some(Duration::ZERO)).unwrap()),
     ("cuts the body", |c| send(c, b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nhalf")),
@@ -153,10 +141,6 @@ const UNKNOWN: [(&str, Fault); 9] = [
     ("answers 500", |c| send(c, &closing(response("500 x", "")))),
     ("answers 502", |c| send(c, &closing(response("502 x", "")))),
     ("says nothing", |c| wait_for_hang_up(c)),
-    ("makes minreq panic", |c| {
-        let value = "x".repeat((64 << 10) - 4);
-        send(c, format!("HTTP/1.1 200 OK\r\nX: {value}\n\r\n").as_bytes());
-    }),
 ];
 
 fn send(connection: &mut TcpStream, bytes: &[u8]) {
@@ -175,24 +159,26 @@ fn faulty_once(fault: Fault) -> Server {
     })
 }
 
-fn a_frame_that_may_have_arrived_is_sent_again_only_if_the_user_asks(engine: Engine) {
+#[test]
+fn a_frame_that_may_have_arrived_is_sent_again_only_if_the_user_asks() {
     for (name, fault) in UNKNOWN {
         let server = faulty_once(fault);
         let arguments = ["-s", "1x1", "--raw", "-m", "1", "--retry-delay", "0.001", &server.url()];
-        let run_once = engine.run(&arguments, &tiny_frames(2));
+        let run_once = run(&arguments, &tiny_frames(2));
         assert_eq!(run_once.status, Some(1), "{name}");
         assert_eq!(server.connections(), 1, "{name}");
 
         let server = faulty_once(fault);
         let asked =
             ["-s", "1x1", "--raw", "-m", "1", "--retry-delay", "0.001", "--retry-all-errors"];
-        let run = engine.run(&[&asked[..], &[&server.url()]].concat(), &tiny_frames(2)).ok();
+        let run = run(&[&asked[..], &[&server.url()]].concat(), &tiny_frames(2)).ok();
         assert_eq!(run.lines(), answers(2), "{name}");
         assert_eq!(server.connections(), 3, "{name}");
     }
 }
 
-fn a_frame_that_is_refused_is_never_sent_again(engine: Engine) {
+#[test]
+fn a_frame_that_is_refused_is_never_sent_again() {
     for status in ["301 x", "304 x", "400 x", "401 x", "404 x", "413 x", "501 x"] {
         let server = Server::answering(move |_, _| match status {
             "304 x" => b"HTTP/1.1 304 x\r\nDate: x\r\n\r\n".to_vec(),
@@ -200,19 +186,20 @@ fn a_frame_that_is_refused_is_never_sent_again(engine: Engine) {
         });
         let arguments =
             ["-s", "1x1", "--retry-all-errors", "--retry-delay", "0.001", &server.url()];
-        let run = engine.run(&arguments, &[0; 3]);
+        let run = run(&arguments, &[0; 3]);
         assert_eq!((run.status, server.connections()), (Some(1), 1), "{status}");
     }
 }
 
-fn verbose_tells_of_each_retry(engine: Engine) {
+#[test]
+fn verbose_tells_of_each_retry() {
     let server = Server::answering(|number, _| match number {
         0 => response("503 x", ""),
         1 => response_with("429 x", "Retry-After: 0\r\n", ""),
         _ => ok("fine"),
     });
     let arguments = ["-v", "-s", "1x1", "--retry-delay", "0.001", &server.url()];
-    let run = engine.run(&arguments, &[0; 3]);
+    let run = run(&arguments, &[0; 3]);
     let lines: Vec<_> = run.stderr.lines().collect();
     assert_eq!(lines[0], "pngpost: frame 0: upload: status 503; attempt 2 of 21 in 0.0 s");
     assert_eq!(lines[1], "pngpost: frame 0: upload: status 429; attempt 3 of 21 in 0.0 s");
@@ -220,14 +207,15 @@ fn verbose_tells_of_each_retry(engine: Engine) {
     assert_eq!(lines.len(), 3);
 }
 
-fn a_run_whose_server_is_gone_ends(engine: Engine) {
+#[test]
+fn a_run_whose_server_is_gone_ends() {
     let port = ClosedPort::new();
     let limits = ["--retry", "1000000", "--retry-delay", "0.05", "--retry-max-time", "0.5"];
     for jobs in ["1", "8"] {
         let options = ["-s", "1x1", "--keep-going", "-j", jobs];
         let url = port.url();
         let arguments = [&options[..], &limits, &[&url]].concat();
-        let run = engine.run(&arguments, &tiny_frames(2000));
+        let run = run(&arguments, &tiny_frames(2000));
         assert_eq!((run.status, run.stdout.as_slice()), (Some(1), &b""[..]));
         let why = "no retry within the limit of 0.5 s, --retry-max-time); 0 lines are out, ";
         let says_how = run.stderr.contains(why) && run.stderr.ends_with("go on with --skip 0\n");
@@ -236,7 +224,8 @@ fn a_run_whose_server_is_gone_ends(engine: Engine) {
     }
 }
 
-fn under_keep_going_every_frame_has_one_line_whatever_happens(engine: Engine) {
+#[test]
+fn under_keep_going_every_frame_has_one_line_whatever_happens() {
     for jobs in ["1", "8"] {
         let server = Server::scripted(|_, mut connection| {
             let Some(request) = Request::read(&mut connection) else { return };
@@ -246,7 +235,7 @@ fn under_keep_going_every_frame_has_one_line_whatever_happens(engine: Engine) {
             }
         });
         let options = ["-s", "1x1", "--raw", "--keep-going", "-m", "1", "-j", jobs];
-        let run = engine.run(&[&options[..], &[&server.url()]].concat(), &tiny_frames(40));
+        let run = run(&[&options[..], &[&server.url()]].concat(), &tiny_frames(40));
         let lines = run.lines();
         assert_eq!((run.status, lines.len()), (Some(1), 40));
         for (number, line) in lines.iter().enumerate() {
@@ -257,7 +246,8 @@ fn under_keep_going_every_frame_has_one_line_whatever_happens(engine: Engine) {
     }
 }
 
-fn a_resumed_run_and_the_first_one_give_the_lines_of_an_undisturbed_run(engine: Engine) {
+#[test]
+fn a_resumed_run_and_the_first_one_give_the_lines_of_an_undisturbed_run() {
     for (jobs, (name, fault)) in ["1", "8"].into_iter().flat_map(|j| UNKNOWN.map(|f| (j, f))) {
         // A 500's body is a line: that frame counts as answered, as it would in an undisturbed run.
         if name.starts_with("answers") {
@@ -273,7 +263,7 @@ fn a_resumed_run_and_the_first_one_give_the_lines_of_an_undisturbed_run(engine: 
         });
         let resume = |skip: &str| {
             let options = ["-s", "1x1", "--raw", "-m", "1", "-j", jobs, "--skip", skip];
-            engine.run(&[&options[..], &[&server.url()]].concat(), &tiny_frames(40))
+            run(&[&options[..], &[&server.url()]].concat(), &tiny_frames(40))
         };
         let first = resume("0");
         assert_eq!(first.status, Some(1), "{name}");

@@ -10,8 +10,7 @@ use std::time::Duration;
 
 use socket2::SockRef;
 
-use crate::support::engine::Engine;
-use crate::support::program::Running;
+use crate::support::program::{Running, command};
 use crate::support::server::{Request, Server, ok, response, response_with};
 use crate::support::signals::{STOPS, stop};
 use crate::support::{noise, tiny, tiny_frames, tiny_number, wait_until};
@@ -74,30 +73,6 @@ fn at_rest(program: &Running, idle: usize) -> (u64, u64, usize) {
     (program.memory("VmRSS"), program.memory("Threads"), descriptors(program))
 }
 
-#[test]
-#[ignore = "takes a minute or so"]
-fn soak_over_minreq() {
-    soak(Engine::Minreq);
-}
-
-#[test]
-#[ignore = "takes a minute or so"]
-fn soak_on_kept_connections() {
-    soak(Engine::Kept);
-}
-
-#[test]
-#[ignore = "takes a minute or so"]
-fn soak_with_stops_over_minreq() {
-    soak_with_stops(Engine::Minreq);
-}
-
-#[test]
-#[ignore = "takes a minute or so"]
-fn soak_with_stops_on_kept_connections() {
-    soak_with_stops(Engine::Kept);
-}
-
 type Attempts = Arc<Mutex<HashMap<u32, u32>>>;
 
 fn server() -> (Server, Attempts) {
@@ -121,22 +96,24 @@ fn server() -> (Server, Attempts) {
 }
 
 /// The program on frames from `first` on.
-fn start(engine: Engine, server: &Server, first: u32) -> Running {
+fn start(server: &Server, first: u32) -> Running {
     let (url, jobs, skip) = (server.url(), JOBS.to_string(), first.to_string());
     let limits = ["-m", "2", "--retry", "50", "--retry-delay", "0.001", "--retry-all-errors"];
     let arguments =
         [&["-s", "1x1", "--raw", "-j", &jobs, "--skip", &skip], &limits[..], &[&url]].concat();
-    Running::start(engine.command(&arguments))
+    Running::start(command(&arguments))
 }
 
 /// Each thousand frames a signal, and a run that goes on as the one before has told.
-fn soak_with_stops(engine: Engine) {
+#[test]
+#[ignore = "takes a minute or so"]
+fn soak_with_stops() {
     let (server, attempts) = server();
     let mut lines = Vec::new();
     let mut again = 0;
     while lines.len() < FRAMES as usize {
         let first = lines.len() as u32;
-        let mut program = start(engine, &server, first);
+        let mut program = start(&server, first);
         let mut stdin = program.stdin.take().unwrap();
         let feeder = thread::spawn(move || stdin.write_all(&tiny_frames(FRAMES)));
         let last = (first + FRAMES / 20).min(FRAMES);
@@ -172,9 +149,11 @@ fn soak_with_stops(engine: Engine) {
     assert!(beyond <= again as usize, "{beyond} frames after an answer, {again} named");
 }
 
-fn soak(engine: Engine) {
+#[test]
+#[ignore = "takes a minute or so"]
+fn soak() {
     let (server, attempts) = server();
-    let mut program = start(engine, &server, 0);
+    let mut program = start(&server, 0);
     let mut stdin = program.stdin.take().unwrap();
     let (sender, numbers) = std::sync::mpsc::channel::<u32>();
     let feeder = thread::spawn(move || {
@@ -182,8 +161,7 @@ fn soak(engine: Engine) {
     });
     // Waiting for the first frame: its threads are there, the copy of stdin is open.
     wait_until("the program reads", || program.memory("Threads") >= 3);
-    let kept = if engine == Engine::Kept { JOBS } else { 0 };
-    let idle = descriptors(&program) + kept;
+    let idle = descriptors(&program) + JOBS;
     let mut answered = 0;
     let mut go_on_to = |program: &mut Running, end| {
         (answered..end).for_each(|number| sender.send(number).unwrap());
@@ -201,7 +179,7 @@ fn soak(engine: Engine) {
     assert!(late.0 < early.0 + 2000, "{early:?} {late:?}");
     assert!(late.1 <= early.1 && late.2 <= idle, "{early:?} {late:?}");
     assert!(tried > FRAMES + FRAMES / 20);
-    assert!(engine != Engine::Kept || server.connections() < FRAMES as usize / 4);
+    assert!(server.connections() < FRAMES as usize / 4);
     drop(sender);
     feeder.join().unwrap();
     program.finish().ok();

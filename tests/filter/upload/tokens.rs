@@ -7,20 +7,10 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
 use crate::support::echo::{answers, echo};
-use crate::support::engine::{Engine, test_each_engine};
 use crate::support::folder::Folder;
-use crate::support::program::{Running, run};
+use crate::support::program::{Running, command, run};
 use crate::support::server::{Request, Server, ok, response};
 use crate::support::{tiny_frames, tiny_number};
-
-test_each_engine! {
-    a_token_that_changes_in_the_middle_of_a_run_fails_no_frame_and_sends_none_twice
-    without_a_change_a_401_is_final
-    a_user_of_a_file_is_read_again_too
-    a_file_that_has_become_none_of_headers_is_told_and_the_401_is_final
-    a_file_that_is_gone_is_told_and_the_401_is_final
-    the_frames_number_is_filled_in_in_headers_of_the_command_line
-}
 
 /// Writes the file as a careful script does: nobody sees half of it.
 fn put(folder: &Folder, name: &str, text: &str) {
@@ -32,8 +22,9 @@ fn unauthorized() -> Vec<u8> {
     response("401 Unauthorized", "who are you")
 }
 
-fn a_token_that_changes_in_the_middle_of_a_run_fails_no_frame_and_sends_none_twice(engine: Engine) {
-    let folder = Arc::new(Folder::new(&format!("rotation-{engine:?}")));
+#[test]
+fn a_token_that_changes_in_the_middle_of_a_run_fails_no_frame_and_sends_none_twice() {
+    let folder = Arc::new(Folder::new("rotation"));
     put(&folder, "token", "Authorization: Bearer token-0\n");
     // Every 40 frames the server wants a new token, and the script has just written it.
     let taken: Arc<Mutex<HashMap<u32, usize>>> = Arc::default();
@@ -52,7 +43,7 @@ fn a_token_that_changes_in_the_middle_of_a_run_fails_no_frame_and_sends_none_twi
     });
     let file = format!("@{}", folder.path().join("token").display());
     let arguments = ["-s", "1x1", "--raw", "-j", "8", "-v", "--retry", "0", "-H", &file];
-    let run = engine.run(&[&arguments[..], &[&server.url()]].concat(), &tiny_frames(200));
+    let run = run(&[&arguments[..], &[&server.url()]].concat(), &tiny_frames(200));
     assert_eq!((run.status, run.lines()), (Some(0), answers(200)), "{}", run.stderr);
     let taken = taken.lock().unwrap();
     assert!(taken.len() == 200 && taken.values().all(|&times| times == 1));
@@ -66,14 +57,14 @@ fn a_token_that_changes_in_the_middle_of_a_run_fails_no_frame_and_sends_none_twi
     assert!(run.stderr.contains(&format!(", {turned_away} retries, ")), "{}", run.stderr);
 }
 
-fn without_a_change_a_401_is_final(engine: Engine) {
+#[test]
+fn without_a_change_a_401_is_final() {
     let server = Server::answering(|_, _| unauthorized());
-    let folder = Folder::new(&format!("unchanged-{engine:?}"));
+    let folder = Folder::new("unchanged");
     put(&folder, "token", "Authorization: Bearer secret\n");
     let file = format!("@{}", folder.path().join("token").display());
     for options in [&["-H", "Authorization: Bearer secret"][..], &["-H", &file]] {
-        let run =
-            engine.run(&[&["-s", "1x1"], options, &[&server.url()]].concat(), &tiny_frames(2));
+        let run = run(&[&["-s", "1x1"], options, &[&server.url()]].concat(), &tiny_frames(2));
         let message = "frame 0: upload: status 401; 1 line is out, go on with --skip 1";
         assert_eq!(run.fails(1, message).lines(), ["who are you"]);
     }
@@ -86,14 +77,15 @@ fn without_a_change_a_401_is_final(engine: Engine) {
         fs::write(&place, format!("Authorization: Bearer other-{number}\n")).unwrap();
         unauthorized()
     });
-    let run = engine.run(&["-s", "1x1", "-H", &file, &server.url()], &[0; 3]);
+    let run = run(&["-s", "1x1", "-H", &file, &server.url()], &[0; 3]);
     let message = "frame 0: upload: status 401 (2 attempts); 1 line is out, go on with --skip 1";
     run.fails(1, message);
     assert_eq!(server.requests().len(), 2);
 }
 
-fn a_user_of_a_file_is_read_again_too(engine: Engine) {
-    let folder = Arc::new(Folder::new(&format!("user-{engine:?}")));
+#[test]
+fn a_user_of_a_file_is_read_again_too() {
+    let folder = Arc::new(Folder::new("user"));
     put(&folder, "user", "me:old\n");
     let place = Arc::clone(&folder);
     let server = Server::answering(move |number, request| {
@@ -104,13 +96,14 @@ fn a_user_of_a_file_is_read_again_too(engine: Engine) {
         ok(request.header("Authorization").join(","))
     });
     let file = format!("@{}", folder.path().join("user").display());
-    let run = engine.run(&["-s", "1x1", "-u", &file, &server.url()], &tiny_frames(2)).ok();
+    let run = run(&["-s", "1x1", "-u", &file, &server.url()], &tiny_frames(2)).ok();
     // me:new
     assert_eq!(run.lines(), ["Basic bWU6bmV3"; 2]);
 }
 
-fn a_file_that_has_become_none_of_headers_is_told_and_the_401_is_final(engine: Engine) {
-    let folder = Arc::new(Folder::new(&format!("broken-{engine:?}")));
+#[test]
+fn a_file_that_has_become_none_of_headers_is_told_and_the_401_is_final() {
+    let folder = Arc::new(Folder::new("broken"));
     for (text, why) in
         [("secret", "line 1: takes 'Name: value'; there is no colon"), ("", "is empty now")]
     {
@@ -121,7 +114,7 @@ fn a_file_that_has_become_none_of_headers_is_told_and_the_401_is_final(engine: E
             unauthorized()
         });
         let path = folder.path().join("token").display().to_string();
-        let run = engine.run(&["-s", "1x1", "-H", &format!("@{path}"), &server.url()], &[0; 3]);
+        let run = run(&["-s", "1x1", "-H", &format!("@{path}"), &server.url()], &[0; 3]);
         assert_eq!(run.status, Some(1));
         let told: Vec<_> = run.stderr.lines().collect();
         let [told, end] = told[..] else { panic!("{}", run.stderr) };
@@ -131,8 +124,9 @@ fn a_file_that_has_become_none_of_headers_is_told_and_the_401_is_final(engine: E
     }
 }
 
-fn a_file_that_is_gone_is_told_and_the_401_is_final(engine: Engine) {
-    let folder = Folder::new(&format!("gone-{engine:?}"));
+#[test]
+fn a_file_that_is_gone_is_told_and_the_401_is_final() {
+    let folder = Folder::new("gone");
     put(&folder, "token", "Authorization: Bearer secret\n");
     let file = folder.path().join("token");
     let argument = format!("@{}", file.display());
@@ -140,19 +134,20 @@ fn a_file_that_is_gone_is_told_and_the_401_is_final(engine: Engine) {
         fs::remove_file(&file).unwrap();
         unauthorized()
     });
-    let run = engine.run(&["-s", "1x1", "-H", &argument, &server.url()], &[0; 3]);
+    let run = run(&["-s", "1x1", "-H", &argument, &server.url()], &[0; 3]);
     let told = "pngpost: frame 0: --header: @FILE: no such file or directory\n";
     let end = "pngpost: frame 0: upload: status 401; 1 line is out, go on with --skip 1\n";
     assert_eq!((run.status, run.stderr), (Some(1), format!("{told}{end}")));
 }
 
-fn the_frames_number_is_filled_in_in_headers_of_the_command_line(engine: Engine) {
-    let folder = Folder::new(&format!("number-{engine:?}"));
+#[test]
+fn the_frames_number_is_filled_in_in_headers_of_the_command_line() {
+    let folder = Folder::new("number");
     let file = format!("@{}", folder.file("headers", "X-File: {{n}}\n"));
     let server = Server::answering(|_, _| ok("taken"));
     let header = "Idempotency-Key: run7-{{n}}/{{n:04}}";
     let arguments = ["-s", "1x1", "--skip", "2", "-H", header, "-H", &file, &server.url()];
-    engine.run(&arguments, &tiny_frames(4)).ok();
+    run(&arguments, &tiny_frames(4)).ok();
     let keys: Vec<_> = server
         .requests()
         .iter()
@@ -169,7 +164,7 @@ fn the_frames_number_is_filled_in_in_headers_of_the_command_line(engine: Engine)
         ),
         ("Content-Type: image/x-{{n}}", "Content-Type takes no {{n}}"),
     ] {
-        let run = engine.run(&["-s", "1x1", "-H", value, "http://127.0.0.1:1/"], &[0; 3]);
+        let run = run(&["-s", "1x1", "-H", value, "http://127.0.0.1:1/"], &[0; 3]);
         run.fails(2, &format!("--header: {why}"));
     }
 }
@@ -204,7 +199,7 @@ fn a_pipe_of_headers_is_read_once() {
     };
     let server = Server::answering(|_, _| unauthorized());
     let file = format!("@{}", pipe.display());
-    let mut command = Engine::Kept.command(&["-s", "1x1", "-H", &file, &server.url()]);
+    let mut command = command(&["-s", "1x1", "-H", &file, &server.url()]);
     command.stdin(std::process::Stdio::piped());
     let mut program = Running::start(command);
     writer.join().unwrap().unwrap();
