@@ -9,9 +9,9 @@ use std::path::Path;
 use std::time::Duration;
 
 use anyhow::Context;
-use rustix::io::{Errno, FdFlags, fcntl_setfd};
+use rustix::io::Errno;
 use rustix::net::sockopt::{Timeout, set_socket_timeout};
-use rustix::net::{self, AddressFamily, SocketAddrUnix, SocketType};
+use rustix::net::{self, AddressFamily, SocketAddrUnix};
 use rustls::pki_types::ServerName;
 
 use crate::request::{Proxy, Url, UserInfo};
@@ -21,7 +21,7 @@ use super::look_up::LookUp;
 use super::outcome;
 use super::race;
 use super::route::{Route, place, proxy_place};
-use super::socket::Socket;
+use super::socket::{self, Socket};
 use super::time_limit::{CONNECT_TIMEOUT, Deadline};
 use super::tls::Tls;
 use super::tunnel;
@@ -190,8 +190,7 @@ fn unix_address(path: &Path) -> anyhow::Result<SocketAddrUnix> {
 
 /// Linux waits in `connect` while the queue of a Unix socket is full, as long as a send may wait.
 fn connect_unix(address: &SocketAddrUnix, deadline: Deadline) -> io::Result<OwnedFd> {
-    let socket = net::socket(AddressFamily::UNIX, SocketType::STREAM, None)?;
-    fcntl_setfd(&socket, FdFlags::CLOEXEC)?;
+    let socket = socket::of(AddressFamily::UNIX)?;
     loop {
         let left = deadline.left();
         if left.is_zero() {

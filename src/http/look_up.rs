@@ -6,9 +6,11 @@
 
 use std::io;
 use std::net::{IpAddr, SocketAddr, ToSocketAddrs};
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::mpsc::{self, Sender};
+use std::sync::{Arc, Mutex};
+use std::thread::Builder;
 
-use crate::memory;
+use crate::lock::lock;
 
 use super::time_limit::Deadline;
 
@@ -16,87 +18,70 @@ pub struct LookUp {
     /// Without brackets.
     host: String,
     port: u16,
-    shared: Arc<Shared>,
+    waiting: Waiting,
 }
 
-/// The reason why a look-up has no address.
-enum Unresolved {
-    System(i32),
-    Text(String),
-}
+type Found = io::Result<Vec<SocketAddr>>;
 
-#[derive(Default)]
-struct Shared {
-    state: Mutex<State>,
-    is_done: Condvar,
-}
-
-/// Look-ups are numbered from 1.
-#[derive(Default)]
-struct State {
-    begun: u64,
-    done: u64,
-    /// The result of the last look-up. An error can't be cloned, so it is kept as its number, if the system
-    /// gave one (no descriptor, for example), or as the resolver's text.
-    result: Option<Result<Vec<SocketAddr>, Unresolved>>,
-}
+/// The jobs that wait for the look-up that is under way. None if there is no look-up.
+type Waiting = Arc<Mutex<Vec<Sender<Found>>>>;
 
 impl LookUp {
     pub fn new(host: &str, port: u16) -> Self {
-        LookUp { host: host.to_owned(), port, shared: Arc::default() }
+        LookUp { host: host.to_owned(), port, waiting: Arc::default() }
     }
 
-    /// The addresses of the host, at least one. Waits for the look-up that is under way, or starts one.
+    /// The addresses of the host. Waits for the look-up that is under way, or starts one.
     pub fn addresses(&self, deadline: Deadline) -> io::Result<Vec<SocketAddr>> {
         if let Ok(address) = self.host.parse::<IpAddr>() {
             return Ok(vec![SocketAddr::new(address, self.port)]);
         }
-        let mut state = self.shared.lock();
-        if state.begun == state.done {
+        let (sender, found) = mpsc::channel();
+        let mut waiting = lock(&self.waiting);
+        if waiting.is_empty() {
             self.start()?;
-            state.begun += 1;
         }
-        let awaited = state.begun;
-        while state.done < awaited {
-            let left = deadline.left();
-            if left.is_zero() {
-                return Err(deadline.passed());
-            }
-            let waited = self.shared.is_done.wait_timeout(state, left);
-            state = waited.unwrap_or_else(PoisonError::into_inner).0;
-        }
-        match &state.result {
-            Some(Ok(addresses)) if !addresses.is_empty() => Ok(addresses.clone()),
-            Some(Err(Unresolved::System(number))) => Err(io::Error::from_raw_os_error(*number)),
-            Some(Err(Unresolved::Text(text))) => Err(io::Error::other(text.clone())),
-            _ => Err(io::Error::other("the host has no address")),
-        }
+        waiting.push(sender);
+        drop(waiting);
+        found.recv_timeout(deadline.left()).unwrap_or_else(|_| Err(deadline.passed()))
     }
 
     fn start(&self) -> io::Result<()> {
-        let (host, port, shared) = (self.host.clone(), self.port, Arc::clone(&self.shared));
-        memory::spawn("look-up", move || {
-            let found = (host.as_str(), port).to_socket_addrs();
-            shared.end(found.map(Iterator::collect).map_err(|error| match error.raw_os_error() {
-                Some(number) => Unresolved::System(number),
-                None => Unresolved::Text(error.to_string()),
-            }));
+        let (host, port, waiting) = (self.host.clone(), self.port, Arc::clone(&self.waiting));
+        Builder::new().name("look-up".to_owned()).spawn(move || {
+            let mut under_way = UnderWay::new(waiting);
+            under_way.found = (host.as_str(), port).to_socket_addrs().map(Vec::from_iter);
         })?;
         Ok(())
     }
 }
 
-impl Shared {
-    fn end(&self, result: Result<Vec<SocketAddr>, Unresolved>) {
-        let mut state = self.lock();
-        state.result = Some(result);
-        state.done = state.begun;
-        drop(state);
-        self.is_done.notify_all();
-    }
+/// A look-up, on its thread. However that ends, the jobs are told.
+struct UnderWay {
+    waiting: Waiting,
+    found: Found,
+}
 
-    fn lock(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+impl UnderWay {
+    fn new(waiting: Waiting) -> Self {
+        UnderWay { waiting, found: Err(io::Error::other("the look-up has died")) }
+    }
+}
+
+impl Drop for UnderWay {
+    fn drop(&mut self) {
+        for job in lock(&self.waiting).drain(..) {
+            // One whose deadline has passed is gone.
+            let _ = job.send(self.found.as_ref().map(Vec::clone).map_err(copy));
+        }
+    }
+}
+
+/// The same error: the system's number if it has one (no descriptor, for example), or the resolver's text.
+fn copy(error: &io::Error) -> io::Error {
+    match error.raw_os_error() {
+        Some(number) => io::Error::from_raw_os_error(number),
+        None => io::Error::other(error.to_string()),
     }
 }
 
@@ -111,35 +96,60 @@ mod tests {
     }
 
     /// As if a look-up were under way, whose name server is mute.
-    fn mute() -> LookUp {
-        let look_up = LookUp::new("localhost", 80);
-        look_up.shared.lock().begun = 1;
-        look_up
+    fn mute() -> (Arc<LookUp>, UnderWay) {
+        let look_up = Arc::new(LookUp::new("localhost", 80));
+        // A job that waits no more.
+        lock(&look_up.waiting).push(mpsc::channel().0);
+        let under_way = UnderWay::new(Arc::clone(&look_up.waiting));
+        (look_up, under_way)
+    }
+
+    /// What three jobs get that wait for a look-up that finds this, or that dies.
+    fn of_three_jobs(found: Option<Found>) -> [Found; 3] {
+        let (look_up, mut under_way) = mute();
+        let jobs = [(); 3].map(|()| {
+            let look_up = Arc::clone(&look_up);
+            thread::spawn(move || look_up.addresses(within(Duration::from_secs(60))))
+        });
+        let limit = within(Duration::from_secs(9));
+        while lock(&look_up.waiting).len() < 4 {
+            assert!(!limit.left().is_zero(), "they don't wait");
+            thread::yield_now();
+        }
+        if let Some(found) = found {
+            under_way.found = found;
+        }
+        drop(under_way);
+        // The next one begins.
+        let next = look_up.addresses(within(Duration::from_secs(60))).unwrap();
+        assert!(!next.is_empty() && next.iter().all(|it| it.port() == 80), "{next:?}");
+        jobs.map(|job| job.join().unwrap())
     }
 
     #[test]
     fn a_look_up_that_is_under_way_is_waited_for_and_no_other_one_begins() {
-        let look_up = Arc::new(mute());
-        let waiting = [(); 3].map(|()| {
-            let look_up = Arc::clone(&look_up);
-            thread::spawn(move || look_up.addresses(within(Duration::from_secs(60))))
-        });
         let address = SocketAddr::from(([127, 0, 0, 1], 7));
-        look_up.shared.end(Ok(vec![address]));
-        for thread in waiting {
-            // One that comes after the end begins a look-up of its own, which finds port 80.
-            let found = thread.join().unwrap().unwrap();
-            assert!(found == [address] || found.iter().all(|it| it.port() == 80), "{found:?}");
+        for found in of_three_jobs(Some(Ok(vec![address]))) {
+            assert_eq!(found.unwrap(), [address]);
+        }
+        for found in of_three_jobs(Some(Err(io::Error::from_raw_os_error(24)))) {
+            assert_eq!(found.unwrap_err().raw_os_error(), Some(24));
+        }
+    }
+
+    #[test]
+    fn nobody_waits_for_a_look_up_that_has_died() {
+        for found in of_three_jobs(None) {
+            assert_eq!(found.unwrap_err().to_string(), "the look-up has died");
         }
     }
 
     #[test]
     fn nobody_waits_beyond_the_deadline() {
-        let look_up = mute();
+        let (look_up, _under_way) = mute();
         for _ in 0..3 {
             let error = look_up.addresses(within(Duration::from_millis(1))).unwrap_err();
             assert_eq!(error.kind(), io::ErrorKind::TimedOut);
         }
-        assert_eq!(look_up.shared.lock().begun, 1);
     }
 }

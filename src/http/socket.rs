@@ -9,9 +9,11 @@ use std::os::fd::OwnedFd;
 use std::time::Duration;
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
-use rustix::io::{Errno, ioctl_fionread};
+use rustix::io::{Errno, FdFlags, fcntl_setfd, ioctl_fionread};
 use rustix::net::sockopt::{Timeout, set_socket_timeout};
-use rustix::net::{RecvFlags, SendAncillaryBuffer, SendFlags, recv, sendmsg};
+use rustix::net::{
+    self, AddressFamily, RecvFlags, SendAncillaryBuffer, SendFlags, SocketType, recv, sendmsg,
+};
 
 use super::time_limit::Deadline;
 
@@ -31,6 +33,13 @@ pub struct Socket {
     has_sent: bool,
     /// After the deadline: the bytes that lay in the socket then and have not been received.
     late: Option<u64>,
+}
+
+/// A stream socket that is not connected. Programs that we start don't get it.
+pub fn of(family: AddressFamily) -> rustix::io::Result<OwnedFd> {
+    let socket = net::socket(family, SocketType::STREAM, None)?;
+    fcntl_setfd(&socket, FdFlags::CLOEXEC)?;
+    Ok(socket)
 }
 
 impl Socket {
