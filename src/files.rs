@@ -14,12 +14,12 @@ use crate::messages::plain;
 /// The longest file for a value, a template, headers or certificates.
 const MAX_FILE_BYTES: u64 = 16 << 20;
 
-/// `place`: the place of the name in the option, such as `@FILE`. It stands in the message for a name without a
-/// file, which may be a secret in the place of a file.
-pub fn read(place: &str, path: &Path) -> Result<Vec<u8>> {
+/// A name without a file may be a secret that was typed in the place of one: the message has `placeholder` for it,
+/// such as `@FILE`.
+pub fn read(placeholder: &str, path: &Path) -> Result<Vec<u8>> {
     let name = match path.symlink_metadata() {
         Ok(_) => path.display().to_string(),
-        Err(_) => place.to_owned(),
+        Err(_) => placeholder.to_owned(),
     };
     ensure!(!is_stdin(path), "{name}: takes another file; standard input is for the frames");
     let read = || {
@@ -34,7 +34,7 @@ pub fn read(place: &str, path: &Path) -> Result<Vec<u8>> {
 }
 
 /// Whether this file is the stream of frames, such as /dev/stdin: reading it here would take frames away, or
-/// send them as a value. /dev/null is fine: it has nothing to lose.
+/// send them as a value. /dev/null is fine: it has nothing to lose. A terminal would wait for its user.
 fn is_stdin(path: &Path) -> bool {
     let stdin = io::stdin().as_fd().try_clone_to_owned().and_then(|fd| File::from(fd).metadata());
     let (Ok(stdin), Ok(file)) = (stdin, path.metadata()) else { return false };

@@ -15,19 +15,18 @@ use crate::request::{Header, HeaderRule, UserInfo};
 /// Where header lines come from.
 pub enum Source {
     Typed(HeaderRule),
-    /// All of one file, which `option` names.
-    File {
-        option: &'static str,
-        path: PathBuf,
-        parse: Parse,
-    },
+    File(HeaderFile),
 }
 
-/// The text of a file into header lines.
-pub type Parse = fn(&[u8]) -> Result<Vec<HeaderRule>, String>;
+/// A file that an option names, and how its text becomes header lines.
+pub struct HeaderFile {
+    pub option: &'static str,
+    pub path: PathBuf,
+    pub parse: fn(&[u8]) -> Result<Vec<HeaderRule>, String>,
+}
 
 pub struct Headers {
-    /// Those that the user's replace: pngpost's own, and basic authentication.
+    /// pngpost's own, and basic authentication. Those of the user replace them.
     own: Vec<Source>,
     users: Vec<Source>,
     /// Locked while the files are read again: no attempt begins with headers that may be old.
@@ -86,11 +85,11 @@ impl Current {
 fn settled(sources: Vec<Source>) -> Result<Vec<Source>> {
     let mut settled = Vec::new();
     for source in sources {
-        match &source {
-            Source::File { path, .. } if path.metadata().is_ok_and(|it| !it.is_file()) => {
-                settled.extend(source.read(false)?.into_iter().map(Source::Typed));
+        match source {
+            Source::File(file) if file.path.metadata().is_ok_and(|it| !it.is_file()) => {
+                settled.extend(file.read(false)?.into_iter().map(Source::Typed));
             }
-            _ => settled.push(source),
+            source => settled.push(source),
         }
     }
     Ok(settled)
@@ -99,17 +98,17 @@ fn settled(sources: Vec<Source>) -> Result<Vec<Source>> {
 fn read_all(sources: &[Source], is_again: bool) -> Result<Vec<HeaderRule>> {
     let mut rules = Vec::new();
     for source in sources {
-        rules.extend(source.read(is_again)?);
+        match source {
+            Source::Typed(rule) => rules.push(rule.clone()),
+            Source::File(file) => rules.extend(file.read(is_again)?),
+        }
     }
     Ok(rules)
 }
 
-impl Source {
+impl HeaderFile {
     fn read(&self, is_again: bool) -> Result<Vec<HeaderRule>> {
-        let (option, path, parse) = match self {
-            Source::Typed(rule) => return Ok(vec![rule.clone()]),
-            Source::File { option, path, parse } => (option, path, parse),
-        };
+        let HeaderFile { option, path, parse } = self;
         let text = files::read("@FILE", path).map_err(|error| anyhow!("{option}: {error}"))?;
         let named = |why: String| anyhow!("{option}: {}: {why}", path.display());
         // Its writer has just begun.
@@ -120,11 +119,15 @@ impl Source {
 
 /// One header from each line that is not empty.
 pub fn lines(text: &[u8]) -> Result<Vec<HeaderRule>, String> {
-    let lines = text.split(|&byte| byte == b'\n').enumerate();
-    let lines = lines.map(|(index, line)| (index, line.strip_suffix(b"\r").unwrap_or(line)));
-    let lines = lines.filter(|(_, line)| !line.is_empty());
-    let place = |index, why| format!("line {}: {why}", index + 1);
-    lines.map(|(index, line)| HeaderRule::parse(line).map_err(|why| place(index, why))).collect()
+    let mut rules = Vec::new();
+    for (index, line) in text.split(|&byte| byte == b'\n').enumerate() {
+        let line = line.strip_suffix(b"\r").unwrap_or(line);
+        if !line.is_empty() {
+            let rule = HeaderRule::parse(line);
+            rules.push(rule.map_err(|why| format!("line {}: {why}", index + 1))?);
+        }
+    }
+    Ok(rules)
 }
 
 /// `USER:PASSWORD`, with or without a line end.

@@ -55,8 +55,8 @@ fn text_of(name: &[u8], file: &[u8]) -> Result<Template> {
         !matches!(file, b"" | b"-"),
         "NAME=<FILE takes a file's name; standard input is for the frames"
     );
-    let place = format!("{}=<FILE", foreign(&String::from_utf8_lossy(name)));
-    let text = files::read(&place, Path::new(OsStr::from_bytes(file)))?;
+    let placeholder = format!("{}=<FILE", foreign(&String::from_utf8_lossy(name)));
+    let text = files::read(&placeholder, Path::new(OsStr::from_bytes(file)))?;
     Ok(Template::literal(files::without_line_end(&text)))
 }
 

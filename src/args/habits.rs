@@ -6,91 +6,85 @@
 
 use std::ffi::OsStr;
 
-use super::options::OPTIONS;
+use super::options::{OPTIONS, Opt};
 use crate::messages::foreign;
 
+const SEE_HELP: &str = "'pngpost --help' lists them";
+
 /// Options of other programs, each with its meaning here.
-const HABITS: &[(&[&str], &str)] = &[
+const HABITS: &[(&str, &str)] = &[
+    ("-size -video_size -height --height -width --width", "the size of a frame is --size, -s"),
+    ("-pix_fmt -pixel_format --format", "the layout of a frame is --pix-fmt, -p"),
+    ("-i --input --file", "frames come on standard input: < FILE"),
+    ("-r -framerate", "--rate limits how many are sent"),
+    ("--live --newest --realtime --drop", "--latest sends the newest frames of a live source"),
+    ("-vf -filter:v", "frames go out in the size that they come in"),
+    ("-vframes -frames:v", "a frame is sent for each that comes"),
+    ("-hide_banner -loglevel -nostdin -nostats", "only failures are told"),
+    ("-f --fail --fail-with-body", "a status other than 2xx is a failure anyway"),
+    ("-sS -fsS -fsSL -sSL -sSf -sL -sf", "-s is the size; only failures are told"),
+    ("-S --silent --show-error", "only failures are told, and nothing with --quiet"),
+    ("-o --output -O --remote-name", "lines go to standard output: > FILE"),
     (
-        &["-size", "-video_size", "-height", "--height", "-width", "--width"],
-        "the size of a frame is --size, -s",
-    ),
-    (&["-pix_fmt", "-pixel_format", "--format"], "the layout of a frame is --pix-fmt, -p"),
-    (&["-i", "--input", "--file"], "frames come on standard input: < FILE"),
-    (&["-r", "-framerate"], "--rate limits how many are sent"),
-    (
-        &["--live", "--newest", "--realtime", "--drop"],
-        "--latest sends the newest frames of a live source",
-    ),
-    (&["-vf", "-filter:v"], "frames go out in the size that they come in"),
-    (&["-vframes", "-frames:v"], "a frame is sent for each that comes"),
-    (&["-hide_banner", "-loglevel", "-nostdin", "-nostats"], "only failures are told"),
-    (&["-f", "--fail", "--fail-with-body"], "a status other than 2xx is a failure anyway"),
-    (
-        &["-sS", "-fsS", "-fsSL", "-sSL", "-sSf", "-sL", "-sf"],
-        "-s is the size; only failures are told",
-    ),
-    (&["-S", "--silent", "--show-error"], "only failures are told, and nothing with --quiet"),
-    (&["-o", "--output", "-O", "--remote-name"], "lines go to standard output: > FILE"),
-    (
-        &["-d", "--data", "--data-ascii", "--data-binary", "--data-raw", "--data-urlencode"],
+        "-d --data --data-ascii --data-binary --data-raw --data-urlencode",
         "the body is --json, --raw or --form",
     ),
-    (&["-T", "--upload-file"], "a PNG alone is --raw, with -X PUT"),
-    (&["-G", "--get", "-I", "--head"], "a request without a body carries no upload"),
-    (&["-L", "--location"], "redirects are not followed; give the URL that they lead to"),
-    (&["-b", "--cookie"], "-H 'Cookie: NAME=VALUE' sends one"),
-    (&["-A", "--user-agent"], "-H 'User-Agent: NAME' sends one"),
-    (&["-e", "--referer"], "-H 'Referer: URL' sends one"),
-    (&["--oauth2-bearer", "--token"], "-H 'Authorization: Bearer TOKEN' sends one"),
-    (&["--url"], "the URL stands alone"),
-    (&["-w", "--write-out"], "--ndjson has the status and the seconds"),
-    (&["-Z", "--parallel", "-P", "--parallel-max"], "uploads in flight are --jobs, -j"),
-    (&["--compressed"], "responses come without a coding"),
-    (&["--retry-connrefused"], "a refused connection is tried again anyway"),
-    (&["--keep-alive", "--keepalive-time"], "connections are kept anyway"),
-    (&["--retries", "--max-retries"], "further attempts are --retry"),
-    (&["--timeout"], "the limit of one attempt is --max-time, -m"),
-    (&["--jsonl", "--json-lines"], "records are --ndjson"),
+    ("-T --upload-file", "a PNG alone is --raw, with -X PUT"),
+    ("-G --get -I --head", "a request without a body carries no upload"),
+    ("-L --location", "redirects are not followed; give the URL that they lead to"),
+    ("-b --cookie", "-H 'Cookie: NAME=VALUE' sends one"),
+    ("-A --user-agent", "-H 'User-Agent: NAME' sends one"),
+    ("-e --referer", "-H 'Referer: URL' sends one"),
+    ("--oauth2-bearer --token", "-H 'Authorization: Bearer TOKEN' sends one"),
+    ("--url", "the URL stands alone"),
+    ("-w --write-out", "--ndjson has the status and the seconds"),
+    ("-Z --parallel -P --parallel-max", "uploads in flight are --jobs, -j"),
+    ("--compressed", "responses come without a coding"),
+    ("--retry-connrefused", "a refused connection is tried again anyway"),
+    ("--keep-alive --keepalive-time", "connections are kept anyway"),
+    ("--retries --max-retries", "further attempts are --retry"),
+    ("--timeout", "the limit of one attempt is --max-time, -m"),
+    ("--jsonl --json-lines", "records are --ndjson"),
 ];
 
 /// The message for an argument in the place of an option, if ffmpeg or curl has an option of that spelling. Here some
 /// of them would be a short one with a value: `-size`.
 pub fn of_argument(argument: &OsStr) -> Option<String> {
     let argument = argument.to_str()?;
-    Some(format!("{argument}: no such option; {}", meaning(argument)?))
+    meaning(argument).map(|meaning| no_such(argument, meaning))
 }
 
 /// The message for `-x`.
 pub fn of_short(short: char) -> String {
     let option = foreign(&format!("-{short}"));
-    let advice = meaning(&option).unwrap_or("'pngpost --help' lists them");
-    format!("{option}: no such option; {advice}")
+    no_such(&option, meaning(&option).unwrap_or(SEE_HELP))
 }
 
 /// The message for `--long`.
 pub fn of_long(long: &str) -> String {
     let option = format!("--{long}");
     if let Some(meaning) = meaning(&option) {
-        return format!("{option}: no such option; {meaning}");
+        return no_such(&option, meaning);
     }
     if let Some(near) = near(long) {
-        return format!("{option}: no such option; did you mean --{near}");
+        return no_such(&option, &format!("did you mean --{near}"));
     }
     let glued = OPTIONS.iter().find(|it| it.takes_value() && long.starts_with(it.long));
-    if let Some(glued) = glued {
-        return format!(
-            "an option: no such option; --{0} takes its value as --{0} VALUE",
-            glued.long
-        );
+    if let Some(Opt { long, .. }) = glued {
+        return no_such("an option", &format!("--{long} takes its value as --{long} VALUE"));
     }
     let is_name = long.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'-');
     let option = if is_name { &foreign(&option) } else { "an option" };
-    format!("{option}: no such option; 'pngpost --help' lists them")
+    no_such(option, SEE_HELP)
+}
+
+fn no_such(option: &str, advice: &str) -> String {
+    format!("{option}: no such option; {advice}")
 }
 
 fn meaning(option: &str) -> Option<&'static str> {
-    HABITS.iter().find(|(options, _)| options.contains(&option)).map(|&(_, meaning)| meaning)
+    let is_in = |options: &str| options.split(' ').any(|known| known == option);
+    HABITS.iter().find(|(options, _)| is_in(options)).map(|&(_, meaning)| meaning)
 }
 
 /// Our option that begins so, or that differs by two letters at most.
@@ -126,10 +120,10 @@ mod tests {
 
     #[test]
     fn no_habit_is_an_option_of_ours() {
-        for option in HABITS.iter().flat_map(|(options, _)| *options) {
-            let ours = |it: &super::super::options::Opt| {
-                *option == format!("--{}", it.long)
-                    || it.short.is_some_and(|short| *option == format!("-{short}"))
+        for option in HABITS.iter().flat_map(|(options, _)| options.split(' ')) {
+            let ours = |it: &Opt| {
+                option == format!("--{}", it.long)
+                    || it.short.is_some_and(|short| option == format!("-{short}"))
             };
             assert!(!OPTIONS.iter().any(ours), "{option}");
         }

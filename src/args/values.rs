@@ -12,7 +12,7 @@ use anyhow::{Context, Error, Result, anyhow, bail, ensure};
 
 use crate::files;
 use crate::frame::{FrameSize, MAX_SIDE, SampleRange};
-use crate::headers::{self, Source};
+use crate::headers::{self, HeaderFile, Source};
 use crate::messages::shown;
 use crate::request::{HeaderRule, Json, Proxy, Shape, UserInfo, is_token};
 
@@ -112,14 +112,14 @@ pub fn parse_json(value: &OsStr) -> Result<Shape> {
 /// A header line, or with `@FILE` a file of them.
 pub fn parse_header(value: &OsStr) -> Result<Source> {
     if let Some(path) = file_named(value)? {
-        return Ok(Source::File { option: "--header", path, parse: headers::lines });
+        return Ok(Source::File(HeaderFile { option: "--header", path, parse: headers::lines }));
     }
     HeaderRule::parse_template(value.as_bytes()).map(Source::Typed).map_err(Error::msg)
 }
 
 pub fn parse_user(value: &OsStr) -> Result<Source> {
     if let Some(path) = file_named(value)? {
-        return Ok(Source::File { option: "--user", path, parse: headers::user });
+        return Ok(Source::File(HeaderFile { option: "--user", path, parse: headers::user }));
     }
     let user = UserInfo::parse(value.as_bytes()).map_err(Error::msg)?;
     Ok(Source::Typed(headers::authorization(&user)))

@@ -378,11 +378,20 @@ fn a_certificate_file_that_would_be_passed_over_is_bad_usage() {
 fn a_terminal_as_stdin_is_bad_usage() {
     // util-linux's script runs a command on a terminal of its own.
     let Some(script) = needed("script") else { return };
-    let mut terminal = Command::new(script);
-    let line = format!("{} -s 1x1 {URL}; echo status $?", env!("CARGO_BIN_EXE_pngpost"));
-    terminal.args(["-qec", &line, "/dev/null"]);
-    terminal.stdin(std::process::Stdio::piped()).stdout(std::process::Stdio::piped());
-    let run = Running::start(terminal).finish();
-    let text = String::from_utf8_lossy(&run.stdout).replace('\r', "");
-    assert_eq!(text, "pngpost: standard input is a terminal: pipe frames into it\nstatus 2\n");
+    for (option, message) in [
+        ("", "standard input is a terminal: pipe frames into it"),
+        (
+            "-F 'k=</dev/stdin'",
+            "--form: /dev/stdin: takes another file; standard input is for the frames",
+        ),
+    ] {
+        let mut terminal = Command::new(&script);
+        let program = env!("CARGO_BIN_EXE_pngpost");
+        let line = format!("{program} -s 1x1 {option} {URL}; echo status $?");
+        terminal.args(["-qec", &line, "/dev/null"]);
+        terminal.stdin(std::process::Stdio::piped()).stdout(std::process::Stdio::piped());
+        let run = Running::start(terminal).finish();
+        let text = String::from_utf8_lossy(&run.stdout).replace('\r', "");
+        assert_eq!(text, format!("pngpost: {message}\nstatus 2\n"));
+    }
 }

@@ -188,22 +188,29 @@ fn with_a_key_a_frame_that_may_have_arrived_is_sent_again_under_the_same_one() {
 }
 
 #[test]
-fn a_pipe_of_headers_is_read_once() {
-    // Opened again it would never end.
-    let folder = Folder::new("pipe-of-headers");
+fn a_pipe_of_headers_is_read_once_and_a_file_beside_it_again() {
+    // Opened again the pipe would never end.
+    let folder = Arc::new(Folder::new("pipe-of-headers"));
     let pipe = folder.path().join("pipe");
     assert!(std::process::Command::new("mkfifo").arg(&pipe).status().unwrap().success());
-    let writer = {
-        let pipe = pipe.clone();
-        std::thread::spawn(move || fs::write(pipe, "Authorization: Bearer secret\n"))
-    };
-    let server = Server::answering(|_, _| unauthorized());
-    let file = format!("@{}", pipe.display());
-    let mut command = command(&["-s", "1x1", "-H", &file, &server.url()]);
+    let of_pipe = format!("@{}", pipe.display());
+    let of_file = format!("@{}", folder.path().join("token").display());
+    put(&folder, "token", "Authorization: Bearer 0\n");
+    let place = Arc::clone(&folder);
+    let server = Server::answering(move |number, request| match number {
+        0 => {
+            put(&place, "token", "Authorization: Bearer 1\n");
+            unauthorized()
+        }
+        1 => ok([request.header("X-Key"), request.header("Authorization")].concat().join(", ")),
+        _ => unauthorized(),
+    });
+    let mut command = command(&["-s", "1x1", "-H", &of_pipe, "-H", &of_file, &server.url()]);
     command.stdin(std::process::Stdio::piped());
     let mut program = Running::start(command);
-    writer.join().unwrap().unwrap();
-    program.write(&[0; 3]);
-    let message = "frame 0: upload: status 401; 1 line is out, go on with --skip 1";
-    program.finish().fails(1, message);
+    fs::write(pipe, "X-Key: secret\n").unwrap();
+    program.write(&tiny_frames(2));
+    let message = "frame 1: upload: status 401; 2 lines are out, go on with --skip 2";
+    let lines = program.finish().fails(1, message).lines();
+    assert_eq!(lines, ["secret, Bearer 1", "who are you"]);
 }
