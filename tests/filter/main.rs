@@ -55,7 +55,6 @@ mod request {
     mod bodies;
     mod form;
     mod form_like_curl;
-    mod like_curl;
 }
 
 mod upload {

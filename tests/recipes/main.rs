@@ -79,7 +79,7 @@ recipes! {
     readme_ffmpeg: media::film, README, "fps=1,scale=640:480", ["ffmpeg", "jq"];
     readme_curl: shell::curl_line, README, "curl -F key=k -F 'file=@cat.png", ["curl"];
     readme_line_of_curl: shell::line_of_curl, README, "filename=cat.png", ["curl"];
-    readme_tensorflow: servers::json, README, "resnet:predict", [];
+    readme_tensorflow: servers::as_documented, README, "resnet:predict", ["curl"];
     readme_message: failures::message_of_a_status, README, "frame 17: upload: status 500", [];
     readme_resume: failures::resume_after_a_status, README, "--skip 18 https", [];
     readme_crash: failures::resume_after_a_crash, README, "tail -c 1 lines", [];
@@ -88,7 +88,7 @@ recipes! {
     manual_numpy: python::rgb, MANUAL, "python3 frames.py |", ["python numpy"];
     manual_ffmpeg: media::film, MANUAL, "fps=1,scale=640:480", ["ffmpeg", "jq"];
     manual_line_of_curl: shell::both_lines_of_curl, MANUAL, "curl -F key=k", ["curl"];
-    manual_tensorflow: servers::json, MANUAL, "resnet:predict", [];
+    manual_tensorflow: servers::as_documented, MANUAL, "resnet:predict", ["curl"];
     manual_resume: failures::resume_after_a_cut, MANUAL, "--skip 17", [];
     manual_certificate: certificate::trusted, MANUAL, "openssl req", ["openssl"];
 
@@ -115,13 +115,13 @@ recipes! {
     numbers: servers::numbers, RECIPES, "frame={{n}}", [];
     token: servers::token, RECIPES, "--raw -H @token.txt \\\n    https://host/classify", [];
     octet_stream: servers::token, RECIPES, "octet-stream", [];
-    torchserve: servers::torchserve, RECIPES, "kitten.png", [];
-    hugging_face: servers::token, RECIPES, "huggingface", [];
-    tensorflow: servers::json, RECIPES, "resnet:predict", [];
-    vision: servers::vision, RECIPES, "vision.googleapis.com", [];
-    ollama: servers::json, RECIPES, "jq -r .response", ["jq"];
-    openai: servers::openai, RECIPES, "api.openai.com", [];
-    roboflow: servers::roboflow, RECIPES, "detect.roboflow.com", [];
+    torchserve: servers::as_documented, RECIPES, "kitten.png", ["curl"];
+    hugging_face: servers::as_documented, RECIPES, "huggingface", ["curl"];
+    tensorflow: servers::as_documented, RECIPES, "resnet:predict", ["curl"];
+    vision: servers::as_documented, RECIPES, "vision.googleapis.com", ["curl"];
+    ollama: servers::as_documented, RECIPES, "jq -r .response", ["curl", "jq"];
+    openai: servers::as_documented, RECIPES, "api.openai.com", ["curl"];
+    roboflow: servers::as_documented, RECIPES, "detect.roboflow.com", ["curl"];
     proxy: reach::proxy, RECIPES, "-x http://proxy:3128", [];
     lab: certificate::of_a_lab, RECIPES, "--cacert cert.pem", ["openssl"];
     unix_socket: reach::unix_socket, RECIPES, "--unix-socket /run/model.sock", [];

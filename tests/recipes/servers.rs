@@ -3,6 +3,8 @@
 use std::io::{BufRead, BufReader};
 use std::process::{Child, Command, Stdio};
 
+use base64::Engine;
+use base64::prelude::BASE64_STANDARD;
 use serde_json::{Value, json};
 
 use crate::documents::Block;
@@ -16,10 +18,7 @@ fn posted(block: &Block) -> Vec<Exchange> {
     let lines = trial.run().ok().lines();
     let exchanges = trial.recorder.exchanges();
     assert_posted(&exchanges, &trial.pictures());
-    match block.text.contains("| jq") {
-        true => assert_eq!(lines, vec!["null"; exchanges.len()]),
-        false => assert_lines(&lines, &trial.pictures()),
-    }
+    assert_lines(&lines, &trial.pictures());
     exchanges
 }
 
@@ -96,65 +95,106 @@ pub fn token(block: &Block) {
     }
 }
 
-/// The JSON of the command line, with the image in the place of {{png:b64}}.
-pub fn json(block: &Block) {
-    for exchange in posted(block) {
-        let pointer = exchange.seen["part"].as_str().expect("a pointer").to_owned();
-        let mut body = body(&exchange);
-        *body.pointer_mut(&pointer).unwrap() = "{{png:b64}}".into();
-        let template = block.text.split("--json '").nth(1).unwrap().split('\'').next().unwrap();
-        assert_eq!(body, serde_json::from_str::<Value>(template).unwrap());
-        assert_eq!(header(&exchange, "content-type"), Some("application/json"));
-    }
-}
+/// Servers by a part of their URL, and curl's lines as their own documentation has them: with the PNG in kitten.png, and
+/// with its JSON in data.json, BASE64 being the PNG.
+const DOCUMENTED: [(&str, &str, &str); 7] = [
+    (
+        "resnet:predict",
+        "curl -d @data.json -X POST http://localhost:8501/v1/models/resnet:predict",
+        r#"{"instances": [{"b64": "BASE64"}]}"#,
+    ),
+    (
+        "vision.googleapis",
+        "curl -X POST -H 'Authorization: Bearer the token' -H 'x-goog-user-project: PROJECT_ID' \
+             -H 'Content-Type: application/json; charset=utf-8' -d @data.json \
+             https://vision.googleapis.com/v1/images:annotate",
+        r#"{"requests": [{"image": {"content": "BASE64"},
+            "features": [{"type": "LABEL_DETECTION", "maxResults": 1}]}]}"#,
+    ),
+    (
+        "/api/generate",
+        "curl http://localhost:11434/api/generate -d @data.json",
+        r#"{"model": "llava", "prompt": "What is in this picture?", "stream": false, "images": ["BASE64"]}"#,
+    ),
+    (
+        "api.openai.com",
+        "curl https://api.openai.com/v1/chat/completions -H 'Content-Type: application/json' \
+             -H 'Authorization: Bearer the token' -d @data.json",
+        r#"{"model": "gpt-4o-mini", "messages": [{"role": "user", "content": [
+            {"type": "text", "text": "What is in this image?"},
+            {"type": "image_url", "image_url": {"url": "data:image/png;base64,BASE64"}}]}]}"#,
+    ),
+    (
+        "resnet-18",
+        "curl http://localhost:8080/predictions/resnet-18 -T kitten.png
+         curl http://localhost:8080/predictions/resnet-18 -F data=@kitten.png",
+        "",
+    ),
+    (
+        "huggingface",
+        "curl https://router.huggingface.co/hf-inference/models/MODEL -X POST \
+             -H 'Authorization: Bearer the token' -H 'Content-Type: image/png' --data-binary @kitten.png",
+        "",
+    ),
+    (
+        "roboflow",
+        "base64 kitten.png | curl -d @- 'https://detect.roboflow.com/MODEL/42?api_key=KEY'",
+        "",
+    ),
+];
 
-pub fn vision(block: &Block) {
-    for exchange in posted(block) {
-        assert_eq!(exchange.seen["part"], "/requests/0/image/content");
-        assert_eq!(header(&exchange, "authorization"), Some("Bearer the token"));
-        assert_eq!(header(&exchange, "x-goog-user-project"), Some("PROJECT_ID"));
-        let content_type = header(&exchange, "content-type");
-        assert_eq!(content_type, Some("application/json; charset=utf-8"));
-        assert!(exchange.request.first.starts_with("POST /v1/images:annotate "));
-    }
-}
-
-pub fn openai(block: &Block) {
-    for exchange in posted(block) {
-        assert_eq!(header(&exchange, "authorization"), Some("Bearer the token"));
-        let url = "/messages/0/content/1/image_url/url";
-        assert_eq!(exchange.seen["part"], url);
-        let image = body(&exchange).pointer(url).unwrap().clone();
-        assert!(image.as_str().unwrap().starts_with("data:image/png;base64,iVBORw0KGgo"));
-    }
-}
-
-/// Two commands: the bare PNG with PUT, then a form.
-pub fn torchserve(block: &Block) {
-    let trial = Trial::new(block);
-    let pictures = trial.pictures();
+/// The request is that of curl's line in the server's own documentation, with the same image. A line with `curl -d` and
+/// no header says that JSON is a form; ours says that it is JSON.
+pub fn as_documented(block: &Block) {
+    let is_it = |documented: &&(&str, &str, &str)| block.text.contains(documented.0);
+    let (_, curl, data) = DOCUMENTED.iter().find(is_it).expect("its documentation");
+    let mut trial = Trial::new(block);
     let lines = trial.run().ok().lines();
-    assert_lines(&lines, &[&pictures[..], &pictures].concat());
-    let exchanges = trial.recorder.exchanges();
-    let (bare, forms) = exchanges.split_at(pictures.len());
-    for exchange in bare {
-        assert!(exchange.request.first.starts_with("PUT /predictions/resnet-18 "));
-        assert_eq!(header(exchange, "content-type"), None);
+    let ours = trial.recorder.exchanges();
+    let pictures = vec![trial.pictures(); ours.len() / FRAMES].concat();
+    assert_posted(&ours, &pictures);
+    match block.text.contains("| jq") {
+        true => assert_eq!(lines, vec!["null"; ours.len()]),
+        false => assert_lines(&lines, &pictures),
     }
-    for exchange in forms {
-        assert!(exchange.request.first.starts_with("POST /predictions/resnet-18 "));
-        assert_eq!(
-            (&exchange.seen["part"], &exchange.seen["file_name"]),
-            (&json!("data"), &json!("kitten.png"))
-        );
+    let (width, height) = block.sizes()[0];
+    let raw =
+        format!("pngpost -s {width}x{height} --raw http://{} < frames.rgb", trial.recorder.address);
+    trial.run_script(&raw).ok();
+    let png = trial.recorder.exchanges()[ours.len()].request.body.clone();
+    trial.write("data.json", data.replace("BASE64", &BASE64_STANDARD.encode(&png)));
+    trial.write("kitten.png", png);
+    trial.block.text = curl.replace("curl ", "curl -sS -H Expect: -w '\\n' ");
+    trial.run().ok();
+    let documented = trial.recorder.exchanges().split_off(ours.len() + FRAMES);
+    assert_eq!(documented.len(), curl.matches("curl ").count());
+    for (ours, documented) in ours.chunks(ours.len() / documented.len()).zip(&documented) {
+        assert_same(&ours[0], documented);
     }
 }
 
-pub fn roboflow(block: &Block) {
-    for exchange in posted(block) {
-        assert!(exchange.request.body.starts_with(b"iVBORw0KGgo"), "base64");
-        assert!(exchange.request.first.starts_with("POST /MODEL/42?api_key=KEY "));
+#[track_caller]
+fn assert_same(ours: &Exchange, documented: &Exchange) {
+    assert_eq!(ours.request.first, documented.request.first);
+    for name in ["authorization", "x-goog-user-project"] {
+        assert_eq!(header(ours, name), header(documented, name));
     }
+    let ([own, own_body], [theirs, body]) = (without_boundary(ours), without_boundary(documented));
+    if let Ok(json) = serde_json::from_slice::<Value>(&documented.request.body) {
+        assert_eq!(self::body(ours), json);
+        let is_named = theirs.starts_with("application/json");
+        assert_eq!(own, if is_named { &*theirs } else { "application/json" });
+    } else {
+        assert_eq!((own, own_body), (theirs, body));
+    }
+}
+
+/// Content-Type and body, with `BOUNDARY` in the place of a form's boundary.
+fn without_boundary(exchange: &Exchange) -> [String; 2] {
+    let content_type = header(exchange, "content-type").unwrap_or_default();
+    let boundary = content_type.split_once("boundary=").map_or("no boundary", |it| it.1);
+    let body = exchange.request.body.escape_ascii().to_string();
+    [content_type.to_owned(), body].map(|text| text.replace(boundary, "BOUNDARY"))
 }
 
 /// The frame's number, in the file name and in the URL.

@@ -83,7 +83,9 @@ impl Trial {
         self.command("consumer", "cat");
         self.write("key.txt", "the key\n");
         self.write("token.txt", "Authorization: Bearer the token\n");
-        self.write("request.json", r#"{"requests": [{"image": {"content": "{{png:b64}}"}}]}"#);
+        let features = r#""features": [{"type": "LABEL_DETECTION", "maxResults": 1}]"#;
+        let image = r#""image": {"content": "{{png:b64}}"}"#;
+        self.write("request.json", format!("{{\"requests\": [{{{image}, {features}}}]}}"));
         self.write("cat.png", png_of(9, 5, &frame(99, 9 * 5 * 3)));
         for (name, text) in blocks().into_iter().filter_map(|block| Some((block.file?, block.text)))
         {
