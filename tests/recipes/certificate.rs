@@ -1,23 +1,22 @@
 //! The manual's self-signed certificate: pngpost trusts it, and refuses the one that the manual warns of.
 
-use std::io::{BufReader, Write};
-use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::sync::Arc;
-use std::thread;
 
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::{ServerConfig, ServerConnection, StreamOwned};
 
 use crate::documents::Block;
-use crate::recorder::Message;
+use crate::recorder::pass_on;
 use crate::seen::{Picture, assert_lines};
+use crate::server::Server;
 use crate::trial::{Run, Trial};
 
 pub fn trusted(block: &Block) {
     let trial = Trial::new(block);
     make(&trial, &block.text);
-    let port = tls_server(&trial).port();
+    let server = tls_server(&trial);
+    let port = server.address.port();
     let pictures = Picture::all(64, 64, &trial.read("frames.rgb"));
     for options in ["", "--minreq"] {
         for host in ["localhost", "127.0.0.1"] {
@@ -28,8 +27,8 @@ pub fn trusted(block: &Block) {
     let authority = block.text.replace(" \\\n    -addext basicConstraints=critical,CA:FALSE", "");
     assert_ne!(authority, block.text);
     make(&trial, &authority);
-    let port = tls_server(&trial).port();
-    let url = format!("https://localhost:{port}/");
+    let server = tls_server(&trial);
+    let url = server.https_url();
     assert_lines(&post(&trial, "", &url).ok().lines(), &pictures);
     let run = post(&trial, "--minreq", &url);
     let is_told = run.stderr.contains("calls itself a CA, and is not trusted as it is (--cacert)");
@@ -41,9 +40,8 @@ pub fn of_a_lab(block: &Block) {
     let trial = Trial::new(block);
     let lab = "openssl req -x509 -addext subjectAltName=DNS:localhost -newkey rsa:2048 -nodes -keyout key.pem -out cert.pem -subj /CN=lab";
     make(&trial, lab);
-    let script = block
-        .text
-        .replace("https://host/", &format!("https://localhost:{}/", tls_server(&trial).port()));
+    let server = tls_server(&trial);
+    let script = block.text.replace("https://host/", &server.https_url());
     assert_lines(&trial.run_script(&script).ok().lines(), &trial.pictures());
     make(&trial, lab);
     assert_eq!(trial.run_script(&script).status, Some(1));
@@ -61,36 +59,14 @@ fn post(trial: &Trial, options: &str, url: &str) -> Run {
 }
 
 /// The receiver behind the certificate, as that is now.
-fn tls_server(trial: &Trial) -> SocketAddr {
+fn tls_server(trial: &Trial) -> Server {
     let certificate = CertificateDer::from_pem_slice(&trial.read("cert.pem")).unwrap();
     let key = PrivateKeyDer::from_pem_slice(&trial.read("key.pem")).unwrap();
     let config = ServerConfig::builder().with_no_client_auth();
     let config = Arc::new(config.with_single_cert(vec![certificate], key).unwrap());
-    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    let address = listener.local_addr().unwrap();
     let receiver = trial.recorder.address.clone();
-    thread::spawn(move || {
-        for connection in listener.incoming().flatten() {
-            let (config, receiver) = (Arc::clone(&config), receiver.clone());
-            thread::spawn(move || serve(config, connection, &receiver));
-        }
-    });
-    address
-}
-
-/// One connection, to its end. `None` if it ends early, as it does if the client does not trust us.
-fn serve(config: Arc<ServerConfig>, connection: TcpStream, receiver: &str) -> Option<()> {
-    let tls = StreamOwned::new(ServerConnection::new(config).ok()?, connection);
-    let mut client = BufReader::new(tls);
-    while let Some(request) = Message::read(&mut client) {
-        let mut server = TcpStream::connect(receiver).ok()?;
-        server.write_all(&request.bytes).ok()?;
-        let response = Message::read(&mut BufReader::new(server))?;
-        client.get_mut().write_all(&response.bytes).ok()?;
-        if request.closes() || response.closes() {
-            break;
-        }
-    }
-    client.get_mut().conn.send_close_notify();
-    client.get_mut().flush().ok()
+    Server::scripted(move |_, connection| {
+        let session = ServerConnection::new(Arc::clone(&config)).unwrap();
+        pass_on(StreamOwned::new(session, connection), &receiver);
+    })
 }

@@ -1,5 +1,6 @@
 //! Recipes for failures: going on after one, trying again, and the messages and records of one.
 
+use std::io::Write;
 use std::net::TcpListener;
 
 use serde_json::Value;
@@ -7,6 +8,7 @@ use serde_json::Value;
 use crate::documents::Block;
 use crate::recorder::Answer;
 use crate::seen::assert_lines;
+use crate::server::{Request, ok};
 use crate::trial::{Run, Trial};
 
 const ERROR: &str =
@@ -145,17 +147,10 @@ pub fn records_shown(block: &Block) {
 
 /// Answers "cat" to the first request, and stops listening.
 fn answer_once(listener: TcpListener) {
-    use std::io::{Read, Write};
     let (mut connection, _) = listener.accept().unwrap();
     drop(listener);
-    let (mut request, mut block) = (Vec::new(), [0; 4096]);
-    // The end of the form, and the last of the request.
-    while !request.ends_with(b"--\r\n") {
-        let count = connection.read(&mut block).unwrap();
-        assert_ne!(count, 0, "a whole request");
-        request.extend(&block[..count]);
-    }
-    connection.write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\ncat").unwrap();
+    Request::read(&mut connection).expect("a whole request");
+    connection.write_all(&ok("cat")).unwrap();
 }
 
 /// As text, so that the order of the members counts.

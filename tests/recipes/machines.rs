@@ -3,10 +3,7 @@
 use std::fs;
 use std::path::Path;
 use std::process::Command;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Condvar, Mutex};
-use std::thread;
-use std::time::Duration;
+use std::sync::Arc;
 
 use serde_json::json;
 
@@ -15,31 +12,18 @@ use crate::recorder::Answer;
 use crate::seen::assert_lines;
 use crate::sshd::Sshd;
 use crate::trial::{Run, Trial};
+use crate::turnstile::Turnstile;
 
 /// Four blocks, and a part of one.
 const COUNT: usize = 430;
 /// The request at which the server stops answering, until processes have been killed.
 const HELD: usize = 150;
 
-/// Lets requests wait.
+/// Where requests wait.
 #[derive(Default)]
 struct Gate {
-    is_reached: AtomicBool,
-    is_open: Mutex<bool>,
-    opened: Condvar,
-}
-
-impl Gate {
-    fn wait(&self) {
-        self.is_reached.store(true, Ordering::Release);
-        let is_open = self.is_open.lock().unwrap();
-        drop(self.opened.wait_while(is_open, |is_open| !*is_open).unwrap());
-    }
-
-    fn open(&self) {
-        *self.is_open.lock().unwrap() = true;
-        self.opened.notify_all();
-    }
+    reached: Turnstile,
+    opened: Turnstile,
 }
 
 /// A trial on two machines, and the gate at which its requests wait.
@@ -48,7 +32,8 @@ fn machines(block: &Block) -> (Trial, Sshd, Arc<Gate>) {
     let at_gate = Arc::clone(&gate);
     let trial = Trial::with(block, &[], move |number| {
         if number >= HELD {
-            at_gate.wait();
+            at_gate.reached.pass_one();
+            at_gate.opened.wait_for(1);
         }
         Answer::Receiver
     });
@@ -59,17 +44,14 @@ fn machines(block: &Block) -> (Trial, Sshd, Arc<Gate>) {
 
 /// The recipe, some of whose processes are killed while their requests wait.
 fn run_with_some_killed(trial: &Trial, gate: &Gate) -> Run {
-    let mut running = trial.start(&trial.script());
-    while !gate.is_reached.load(Ordering::Acquire) {
-        assert!(!running.has_ended(), "it ended early");
-        thread::sleep(Duration::from_millis(2));
-    }
+    let running = trial.start(&trial.script());
+    gate.reached.wait_for(1);
     let pids = posting_to(&trial.recorder.address);
     assert!(!pids.is_empty(), "someone waits at the gate");
     for pid in &pids {
         Command::new("kill").args(["-KILL", pid]).status().unwrap();
     }
-    gate.open();
+    gate.opened.pass_one();
     running.finish()
 }
 

@@ -16,6 +16,9 @@ mod python;
 mod reach;
 mod recorder;
 mod seen;
+#[allow(dead_code, reason = "the filter's tests need all of it")]
+#[path = "../tools/server.rs"]
+mod server;
 mod servers;
 mod shell;
 #[path = "../tools/skipped.rs"]
@@ -24,6 +27,13 @@ mod sshd;
 #[path = "../receiver/started.rs"]
 mod started;
 mod trial;
+#[allow(dead_code, reason = "the filter's tests need all of it")]
+#[path = "../tools/turnstile.rs"]
+mod turnstile;
+#[path = "../tools/wait.rs"]
+mod wait;
+
+use wait::{PATIENCE, wait_until};
 
 use documents::{Block, MANUAL, README, RECIPES, blocks};
 

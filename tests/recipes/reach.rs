@@ -1,51 +1,26 @@
 //! Recipes for the way to a server: a proxy, a socket, a token that expires, a key for each frame, a dry run.
 
 use std::collections::BTreeSet;
-use std::io::{BufReader, Write};
-use std::net::{TcpListener, TcpStream};
 use std::os::unix::net::UnixListener;
 use std::path::PathBuf;
 use std::sync::{Arc, OnceLock};
 use std::thread;
-use std::time::{Duration, Instant};
 
 use crate::documents::Block;
-use crate::recorder::{Answer, Message};
+use crate::recorder::{Answer, pass_on};
 use crate::seen::{assert_lines, assert_posted};
+use crate::server::Server;
 use crate::trial::Trial;
-
-/// Passes each request on to the recorder, in origin form, and its response back.
-fn pass_on<S: std::io::Read + Write>(client: S, recorder: &str) -> Option<()> {
-    let mut client = BufReader::new(client);
-    while let Some(request) = Message::read(&mut client) {
-        let mut bytes = request.bytes;
-        let absolute = format!(" http://{recorder}");
-        if request.first.contains(&absolute) {
-            let method = request.first.split(' ').next()?.len();
-            bytes.drain(method + 1..method + absolute.len());
-        }
-        let mut server = TcpStream::connect(recorder).ok()?;
-        server.write_all(&bytes).ok()?;
-        let response = Message::read(&mut BufReader::new(server))?;
-        client.get_mut().write_all(&response.bytes).ok()?;
-    }
-    Some(())
-}
+use crate::wait_until;
 
 /// The requests go to the proxy, and through it to the server.
 pub fn proxy(block: &Block) {
     let trial = Trial::new(block);
-    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    let (proxy, recorder) = (listener.local_addr().unwrap(), trial.recorder.address.clone());
-    thread::spawn(move || {
-        for connection in listener.incoming().flatten() {
-            let recorder = recorder.clone();
-            thread::spawn(move || pass_on(connection, &recorder));
-        }
-    });
+    let recorder = trial.recorder.address.clone();
+    let proxy = Server::scripted(move |_, connection| pass_on(connection, &recorder));
     let (command, url) = block.text.split_once("https://").unwrap();
     let url = url.replacen("host/", &format!("http://{}/", trial.recorder.address), 1);
-    let script = format!("{}{url}", command.replace("proxy:3128", &proxy.to_string()));
+    let script = format!("{}{url}", command.replace("proxy:3128", &proxy.address.to_string()));
     assert_lines(&trial.run_script(&script).ok().lines(), &trial.pictures());
     assert_posted(&trial.recorder.exchanges(), &trial.pictures());
 }
@@ -56,10 +31,7 @@ pub fn unix_socket(block: &Block) {
     let listener = UnixListener::bind(&socket).unwrap();
     let recorder = trial.recorder.address.clone();
     thread::spawn(move || {
-        for connection in listener.incoming().flatten() {
-            let recorder = recorder.clone();
-            thread::spawn(move || pass_on(connection, &recorder));
-        }
+        listener.incoming().flatten().for_each(|connection| pass_on(connection, &recorder));
     });
     let script = block.text.replace("/run/model.sock", socket.to_str().unwrap());
     assert_lines(&trial.run_script(&script).ok().lines(), &trial.pictures());
@@ -74,12 +46,8 @@ pub fn token_that_expires(block: &Block) {
         if number != 2 {
             return Answer::Receiver;
         }
-        let begin = Instant::now();
         let token = || std::fs::read_to_string(place.get().unwrap().join("token.txt")).unwrap();
-        while token().contains("number 1") {
-            assert!(begin.elapsed() < Duration::from_secs(60), "no new token");
-            thread::sleep(Duration::from_millis(5));
-        }
+        wait_until("there is a new token", || !token().contains("number 1"));
         Answer::Own("HTTP/1.1 401 Unauthorized\r\nConnection: close\r\nContent-Length: 0\r\n\r\n")
     });
     folder.set(trial.folder.clone()).unwrap();
@@ -92,7 +60,7 @@ pub fn token_that_expires(block: &Block) {
     assert_eq!(exchanges.len(), trial.pictures().len());
     let tokens: BTreeSet<_> = exchanges
         .iter()
-        .map(|exchange| exchange.request.headers["authorization"].clone())
+        .map(|exchange| exchange.header("authorization").unwrap().to_owned())
         .collect();
     assert!(tokens.contains("Bearer number 1") && tokens.len() > 1, "{tokens:?}");
 }
@@ -106,7 +74,7 @@ pub fn idempotency_key(block: &Block) {
     assert_lines(&trial.run().ok().lines(), &trial.pictures());
     let exchanges = trial.recorder.exchanges();
     let keys: Vec<_> =
-        exchanges.iter().map(|it| it.request.headers["idempotency-key"].clone()).collect();
+        exchanges.iter().map(|it| it.header("idempotency-key").unwrap().to_owned()).collect();
     let expected: Vec<_> = (0..trial.pictures().len()).map(|n| format!("run7-{n}")).collect();
     assert_eq!(keys, expected);
 }

@@ -108,7 +108,7 @@ pub fn far_away(block: &Block) {
     let trial = Trial::new(block);
     assert_lines(&trial.run().ok().lines(), &trial.pictures());
     for exchange in trial.recorder.exchanges() {
-        assert_ne!(exchange.request.headers.get("connection").map(String::as_str), Some("close"));
+        assert_ne!(exchange.header("connection"), Some("close"));
     }
 }
 
@@ -148,8 +148,8 @@ fn assert_same_request(of_curl: &Exchange, ours: &[Exchange]) {
     let told = |exchange: &Exchange| {
         let names = ["fields", "part", "file_name", "content_type"];
         let seen = names.map(|name| exchange.seen[name].clone());
-        let model = exchange.request.headers.get("x-model").cloned();
-        (exchange.request.first.clone(), seen, model)
+        let model = exchange.header("x-model").map(str::to_owned);
+        (exchange.request.head[0].clone(), seen, model)
     };
     assert_eq!(of_curl.seen["content_type"], "image/png");
     for own in ours {

@@ -5,11 +5,10 @@ use std::fs::{self, File};
 use std::net::TcpListener;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
-use std::thread;
-use std::time::{Duration, Instant};
 
 use crate::installed;
 use crate::trial::Trial;
+use crate::wait_until;
 
 /// Another program may take the port between its choice and sshd's start.
 const TRIES: usize = 5;
@@ -48,19 +47,11 @@ impl Sshd {
 
     /// `false` if another program has taken the port.
     fn listens(&mut self, trial: &Trial) -> bool {
-        let begin = Instant::now();
-        loop {
-            let log = String::from_utf8_lossy(&trial.read("sshd.log")).into_owned();
-            if log.contains("Server listening on 127.0.0.1") {
-                return true;
-            }
-            if self.0.try_wait().unwrap().is_some() {
-                assert!(log.contains("Address already in use"), "{log}");
-                return false;
-            }
-            assert!(begin.elapsed() < Duration::from_secs(20), "{log}");
-            thread::sleep(Duration::from_millis(5));
-        }
+        let log = || String::from_utf8_lossy(&trial.read("sshd.log")).into_owned();
+        let is_listening = || log().contains("Server listening on 127.0.0.1");
+        wait_until("sshd listens", || is_listening() || self.0.try_wait().unwrap().is_some());
+        assert!(is_listening() || log().contains("Address already in use"), "{}", log());
+        is_listening()
     }
 }
 

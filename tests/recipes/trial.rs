@@ -67,7 +67,7 @@ impl Trial {
         let name = format!("pngpost-recipe-{}-{number}", std::process::id());
         let folder = std::env::temp_dir().join(name);
         let receiver = Receiver::start(options);
-        let recorder = Recorder::start(&receiver.address, Box::new(script));
+        let recorder = Recorder::start(&receiver.address, script);
         let trial = Trial { block: block.clone(), folder, recorder, _receiver: receiver };
         trial.lay_out();
         trial
@@ -185,10 +185,6 @@ pub struct Running {
 }
 
 impl Running {
-    pub fn has_ended(&mut self) -> bool {
-        self.child.try_wait().unwrap().is_some()
-    }
-
     pub fn finish(mut self) -> Run {
         let mut stdout = Vec::new();
         self.child.stdout.as_mut().unwrap().read_to_end(&mut stdout).unwrap();

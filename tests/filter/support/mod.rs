@@ -14,26 +14,17 @@ pub mod pool;
 pub mod ports;
 pub mod posted;
 pub mod program;
+#[path = "../../tools/server.rs"]
 pub mod server;
 pub mod signals;
 pub mod tls;
 pub mod tracer;
+#[path = "../../tools/turnstile.rs"]
 pub mod turnstile;
+#[path = "../../tools/wait.rs"]
+mod wait;
 
-use std::thread;
-use std::time::{Duration, Instant};
-
-/// No test waits longer for anything.
-pub const PATIENCE: Duration = Duration::from_secs(60);
-
-/// Waits until `condition` holds.
-pub fn wait_until(what: &str, mut condition: impl FnMut() -> bool) {
-    let begin = Instant::now();
-    while !condition() {
-        assert!(begin.elapsed() < PATIENCE, "waited in vain until {what}");
-        thread::sleep(Duration::from_millis(2));
-    }
-}
+pub use wait::{PATIENCE, wait_until};
 
 /// Frame `number` of a stream of 1x1 rgb24 frames: its three bytes are the number.
 pub fn tiny(number: u32) -> [u8; 3] {
