@@ -1,8 +1,6 @@
 //! Every layout of whole-number samples, at every size, becomes the PNG of the same pixels.
 
-use crate::support::form_server::FormServer;
-use crate::support::posted::judged;
-use crate::support::program::run;
+use crate::support::posted::images;
 use crate::support::{Image, noise};
 
 /// A layout of whole-number samples, and PNG's for it.
@@ -78,13 +76,11 @@ fn every_layout_at_every_size_arrives_pixel_for_pixel() {
 }
 
 fn arrives_pixel_for_pixel(layout: &Layout, size: (u32, u32)) {
-    let server = FormServer::start();
     let (name, dimensions) = (layout.name, format!("{}x{}", size.0, size.1));
     let bytes = (size.0 * size.1) as usize * layout.places.len();
     let frames = noise(7, 2 * bytes);
-    let arguments = ["-s", &dimensions, "-p", name, "-z", "fastest", &server.url()];
-    assert_eq!(run(&arguments, &frames).ok().stdout, b"1\n1\n");
-    for (form, frame) in server.forms().iter().zip(frames.chunks_exact(bytes)) {
-        assert!(judged(form.image()) == expected(frame, size, layout), "{name} {dimensions}");
-    }
+    let expected: Vec<_> =
+        frames.chunks_exact(bytes).map(|frame| expected(frame, size, layout)).collect();
+    let images = images(&["-s", &dimensions, "-p", name], &frames);
+    assert!(images == expected, "{name} {dimensions}");
 }

@@ -2,7 +2,6 @@
 
 use std::io::Write;
 
-use crate::support::form_server::FormServer;
 use crate::support::posted::post;
 use crate::support::program::{Running, command, run};
 use crate::support::server::{Server, ok};
@@ -10,15 +9,15 @@ use crate::support::{decode, noise, tiny_frames};
 
 #[test]
 fn a_frame_may_come_in_many_short_writes() {
-    let server = FormServer::start();
-    let mut program = Running::start(command(&["-s", "5x3", &server.url()]));
+    let server = Server::answering(|_, _| ok("1"));
+    let mut program = Running::start(command(&["-s", "5x3", "--raw", &server.url()]));
     let frames = noise(3, 3 * 45);
     for byte in &frames {
         program.stdin.as_mut().unwrap().write_all(&[*byte]).unwrap();
     }
     assert_eq!(program.finish().ok().stdout, b"1\n1\n1\n");
     let pixels: Vec<u8> =
-        server.forms().iter().flat_map(|form| decode(form.image()).pixels).collect();
+        server.requests().iter().flat_map(|request| decode(&request.body).pixels).collect();
     assert_eq!(pixels, frames);
 }
 

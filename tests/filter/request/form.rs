@@ -1,16 +1,14 @@
 //! The form as axum's parser sees it, and the request byte for byte.
 
 use crate::support::folder::Folder;
-use crate::support::form_server::{FormServer, PartSeen};
+use crate::support::multipart::{Part, parts};
 use crate::support::program::run;
 use crate::support::server::{Request, Server, ok};
 use crate::support::{decode, tiny_frames};
 
 /// The parts of the form that one frame is sent in.
-fn parts_with(arguments: &[&str]) -> Vec<PartSeen> {
-    let server = FormServer::start();
-    run(&[&["-s", "1x1"], arguments, &[&server.url()]].concat(), &[1, 2, 3]).ok();
-    server.forms().remove(0).parts
+fn parts_with(arguments: &[&str]) -> Vec<Part> {
+    parts(&request_with(arguments))
 }
 
 /// The one request that is sent for one frame.
@@ -20,14 +18,14 @@ fn request_with(arguments: &[&str]) -> Request {
     server.requests().remove(0)
 }
 
-fn field(name: &str, value: &[u8]) -> PartSeen {
+fn field(name: &str, value: &[u8]) -> Part {
     let name = Some(name.to_owned());
-    PartSeen { name, file_name: None, content_type: None, bytes: value.to_vec() }
+    Part { name, file_name: None, content_type: None, bytes: value.to_vec() }
 }
 
 /// The image part, its bytes left out: `without_image` has looked at them.
-fn image(name: &str, file_name: &str, content_type: &str) -> PartSeen {
-    PartSeen {
+fn image(name: &str, file_name: &str, content_type: &str) -> Part {
+    Part {
         name: Some(name.to_owned()),
         file_name: Some(file_name.to_owned()),
         content_type: Some(content_type.to_owned()),
@@ -35,7 +33,7 @@ fn image(name: &str, file_name: &str, content_type: &str) -> PartSeen {
     }
 }
 
-fn without_image(mut parts: Vec<PartSeen>) -> Vec<PartSeen> {
+fn without_image(mut parts: Vec<Part>) -> Vec<Part> {
     for part in parts.iter_mut().filter(|part| part.file_name.is_some()) {
         assert_eq!(decode(&part.bytes).pixels, [1, 2, 3]);
         part.bytes.clear();

@@ -5,8 +5,9 @@ use std::process::{Command, Stdio};
 
 use crate::installed::needed;
 use crate::support::file;
-use crate::support::form_server::{FormServer, PartSeen};
+use crate::support::multipart::{Part, parts};
 use crate::support::program::run;
+use crate::support::server::{Server, ok};
 
 /// Fields as they are typed, which curl and pngpost take alike. FILE is a file that holds "from a file".
 const ALIKE: [&str; 56] = [
@@ -76,19 +77,19 @@ const UNLIKE: [(&str, &[u8], &[u8]); 3] = [
 ];
 
 /// The field that curl sends; it may warn.
-fn of_curl(curl: &Path, option: &str, field: &str) -> PartSeen {
-    let server = FormServer::start();
+fn of_curl(curl: &Path, option: &str, field: &str) -> Part {
+    let server = Server::answering(|_, _| ok(""));
     let mut command = Command::new(curl);
     command.args(["-q", "-sS", "--noproxy", "*", option, field, &server.url()]);
     let output = command.stdin(Stdio::null()).output().unwrap();
     assert!(output.status.success(), "{field}: {}", String::from_utf8_lossy(&output.stderr));
-    server.forms().remove(0).parts.remove(0)
+    parts(&server.requests()[0]).remove(0)
 }
 
-fn ours(option: &str, field: &str) -> PartSeen {
-    let server = FormServer::start();
+fn ours(option: &str, field: &str) -> Part {
+    let server = Server::answering(|_, _| ok(""));
     run(&["-s", "1x1", option, field, &server.url()], &[0; 3]).ok();
-    server.forms().remove(0).parts.remove(0)
+    parts(&server.requests()[0]).remove(0)
 }
 
 #[test]

@@ -39,6 +39,11 @@ impl Nginx {
     /// `settings` are those of the server; with `ssl_certificate` among them, it speaks TLS. `None`: it is not
     /// installed.
     pub fn start(folder: &Folder, settings: &str) -> Option<Self> {
+        Nginx::limiting(folder, "", settings)
+    }
+
+    /// The same with a zone of its limits.
+    pub fn limiting(folder: &Folder, zone: &str, settings: &str) -> Option<Self> {
         let nginx = needed("nginx")?;
         let at = folder.path().display();
         let ssl = if settings.contains("ssl_certificate") { "ssl" } else { "" };
@@ -50,7 +55,7 @@ impl Nginx {
             let config = format!(
                 "daemon off; master_process off; pid {at}/nginx.pid; error_log {at}/nginx.errors;
                  events {{}}
-                 http {{ access_log off; client_max_body_size 0; {temporary}
+                 http {{ access_log off; client_max_body_size 0; {temporary} {zone}
                  server {{ listen 127.0.0.1:{port} {ssl}; listen unix:{at}/nginx.sock {ssl};
                  {settings} }} }}"
             );

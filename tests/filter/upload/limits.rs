@@ -3,8 +3,9 @@
 use std::thread;
 use std::time::{Duration, Instant};
 
+use crate::support::daemon::Nginx;
 use crate::support::echo::{answers, echo, echoing};
-use crate::support::nginx::Nginx;
+use crate::support::folder::Folder;
 use crate::support::program::{Run, command, run, run_command};
 use crate::support::server::{Server, response};
 use crate::support::{tiny_frames, tiny_number};
@@ -35,8 +36,12 @@ fn through_nginx(test: &str, zone: &str, place: &str, allowed: f64, pause: Durat
         let kind = zone.split("_zone").next().unwrap();
         let place = format!("{place} {kind}_status {status};");
         let name = format!("{test}-{status}");
-        let Some(nginx) = Nginx::start(&name, zone, &place, &behind) else { return };
-        let arguments = ["-v", "-s", "1x1", "--raw", "-j", "8", &nginx.url()];
+        let folder = Folder::new(&name);
+        let pass = format!("proxy_pass http://{}; proxy_http_version 1.1;", behind.address);
+        let settings = format!("{place} location / {{ {pass} }}");
+        let Some(nginx) = Nginx::limiting(&folder, zone, &settings) else { return };
+        let url = format!("http://127.0.0.1:{}/", nginx.port);
+        let arguments = ["-v", "-s", "1x1", "--raw", "-j", "8", &url];
         let run = run_command(command(&arguments), &tiny_frames(FRAMES));
         assert_eq!((run.status, run.lines()), (Some(0), answers(FRAMES)), "{}", run.stderr);
         let (refused, seconds) = summary(&run);
