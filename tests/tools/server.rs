@@ -6,7 +6,6 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::thread;
 
-use super::program::{Run, run};
 use super::wait_until;
 
 /// One request, as it came.
@@ -179,12 +178,4 @@ pub fn response_with(status: &str, headers: &str, body: impl AsRef<[u8]>) -> Vec
 
 pub fn ok(body: impl AsRef<[u8]>) -> Vec<u8> {
     response("200 OK", body)
-}
-
-/// Runs the program on one frame, whose request is answered with these bytes. The server closes behind them if they
-/// do not say where the response ends.
-pub fn run_answered_with(bytes: impl AsRef<[u8]>) -> Run {
-    let bytes = bytes.as_ref().to_vec();
-    let server = Server::answering(move |_, _| bytes.clone());
-    run(&["-s", "1x1", &server.url()], &[0; 3])
 }

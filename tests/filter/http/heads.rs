@@ -3,8 +3,8 @@
 
 use std::io::Write;
 
-use crate::support::program::run;
-use crate::support::server::{Request, Server, response_with, run_answered_with};
+use crate::support::program::{run, run_answered_with};
+use crate::support::server::{Request, Server, response_with};
 use crate::support::{noise, tiny_frames};
 
 /// The most headers that a response may have on a kept connection, Content-Length among them.

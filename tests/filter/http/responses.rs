@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use socket2::SockRef;
 
-use crate::support::program::run;
-use crate::support::server::{Request, Server, ok, response_with, run_answered_with};
+use crate::support::program::{run, run_answered_with};
+use crate::support::server::{Request, Server, ok, response_with};
 
 /// The frame failed for this cause, and there is no line.
 #[track_caller]

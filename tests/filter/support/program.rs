@@ -9,6 +9,7 @@ use std::thread;
 use std::time::Instant;
 
 use super::PATIENCE;
+use super::server::Server;
 
 /// Stands behind the first failure of a frame that may have arrived.
 pub const ADVICE: &str = "; it may have arrived: --retry-all-errors would send it again";
@@ -83,6 +84,14 @@ pub fn command<S: AsRef<std::ffi::OsStr>>(arguments: &[S]) -> Command {
 /// Runs the program on these frames to its end.
 pub fn run<S: AsRef<std::ffi::OsStr>>(arguments: &[S], frames: &[u8]) -> Run {
     run_command(command(arguments), frames)
+}
+
+/// Runs the program on one frame, whose request is answered with these bytes. The server closes behind them if they
+/// do not say where the response ends.
+pub fn run_answered_with(bytes: impl AsRef<[u8]>) -> Run {
+    let bytes = bytes.as_ref().to_vec();
+    let server = Server::answering(move |_, _| bytes.clone());
+    run(&["-s", "1x1", &server.url()], &[0; 3])
 }
 
 pub fn run_command(command: Command, frames: &[u8]) -> Run {
