@@ -9,6 +9,8 @@
 use std::fmt;
 use std::time::Instant;
 
+use byteorder::{BE, ByteOrder as _};
+
 /// The longest side that PNG allows (PNG specification, IHDR): 2^31-1.
 pub const MAX_SIDE: u32 = 0x7fff_ffff;
 
@@ -250,12 +252,6 @@ impl SampleRange {
     }
 }
 
-impl Default for SampleRange {
-    fn default() -> Self {
-        SampleRange::DEFAULT
-    }
-}
-
 /// The meaning of a frame's bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Content {
@@ -276,4 +272,15 @@ pub struct Frame {
     pub bytes: Vec<u8>,
     /// The time at which the last byte was there.
     pub read_at: Instant,
+}
+
+impl Frame {
+    /// Width and height. In a PNG they begin its first chunk, IHDR.
+    pub fn size(&self) -> (u32, u32) {
+        let side = |at: usize| self.bytes.get(at..at + 4).map_or(0, BE::read_u32);
+        match self.content {
+            Content::Pixels { size, .. } => (size.width(), size.height()),
+            Content::Png => (side(16), side(20)),
+        }
+    }
 }

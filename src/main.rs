@@ -3,7 +3,7 @@
 //!     stdin -> input -> Frame -> encode -> request -> Body -> upload -> http -> Response -> output -> stdout
 //!              '------------------ pipeline: two ordered stages, encoding and uploading -----------------'
 //!
-//! A frame's road: `pipeline::start`, `Input::read`, `Encoder::append_png`, `Request::begin` and `finish`,
+//! A frame's road: `pipeline::start`, `Input::read`, `Request::body`, `Encoder::append_png`,
 //! `Uploader::upload`, `Client::attempt`, `Lines::write`. Beside it, `args` is the command line, `setup`
 //! makes the machines of the road from it, `dry` is its end without sending, `stop` ends the run
 //! early, `memory` is asked for what the input or the server makes large, `headers` and `files` are what options

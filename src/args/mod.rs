@@ -18,8 +18,8 @@ use std::time::Duration;
 use anyhow::{Error, Result, anyhow, bail, ensure};
 use lexopt::Arg;
 
-use crate::encode::{Encoder, Level};
-use crate::frame::{FrameSize, PixelFormat, SampleRange};
+use crate::encode::Encoder;
+use crate::frame::{FrameSize, PixelFormat};
 use crate::headers::{Source, authorization};
 use crate::request::template::Template;
 use crate::request::{ImagePart, Part, Proxy, Request, Shape, Url, UserInfo};
@@ -163,7 +163,7 @@ impl Args {
             size: None,
             format: PixelFormat::RGB24,
             skip: 0,
-            encoder: Encoder { level: Level::Fast, range: SampleRange::default() },
+            encoder: Encoder::DEFAULT,
             request: Request { method, url, path, content_type: None, shape },
             headers: Vec::new(),
             user: user.map(|user| Source::Typed(authorization(&user))),

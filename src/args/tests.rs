@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use super::conflicts::{EXCLUDED, NEEDED};
 use super::*;
+use crate::encode::Level;
 
 const HELP: &str = include_str!("help.txt");
 const BASH: &str = include_str!("../../man/completions/pngpost.bash");

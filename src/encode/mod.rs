@@ -15,37 +15,25 @@ use crate::frame::{Color, Content, Frame, FrameSize, Layout, SampleRange};
 use samples::Bad;
 
 /// How hard to compress: the png crate's levels, by its names.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Level {
-    None,
-    Fastest,
-    Fast,
-    Balanced,
-    High,
+#[derive(Clone, Copy)]
+pub struct Level {
+    name: &'static str,
+    compression: png::Compression,
 }
 
 impl Level {
-    pub const ALL: [Level; 5] =
-        [Level::None, Level::Fastest, Level::Fast, Level::Balanced, Level::High];
+    pub const FAST: Level = Level { name: "fast", compression: png::Compression::Fast };
+
+    pub const ALL: [Level; 5] = [
+        Level { name: "none", compression: png::Compression::NoCompression },
+        Level { name: "fastest", compression: png::Compression::Fastest },
+        Level::FAST,
+        Level { name: "balanced", compression: png::Compression::Balanced },
+        Level { name: "high", compression: png::Compression::High },
+    ];
 
     pub fn name(self) -> &'static str {
-        match self {
-            Level::None => "none",
-            Level::Fastest => "fastest",
-            Level::Fast => "fast",
-            Level::Balanced => "balanced",
-            Level::High => "high",
-        }
-    }
-
-    fn compression(self) -> png::Compression {
-        match self {
-            Level::None => png::Compression::NoCompression,
-            Level::Fastest => png::Compression::Fastest,
-            Level::Fast => png::Compression::Fast,
-            Level::Balanced => png::Compression::Balanced,
-            Level::High => png::Compression::High,
-        }
+        self.name
     }
 }
 
@@ -83,6 +71,8 @@ pub struct Encoder {
 }
 
 impl Encoder {
+    pub const DEFAULT: Encoder = Encoder { level: Level::FAST, range: SampleRange::DEFAULT };
+
     /// Appends the frame's PNG to `out`. If the frame is to blame, the error is a `BadSample`. The frame's
     /// bytes are garbage afterwards.
     pub fn append_png(&self, frame: &mut Frame, out: &mut Vec<u8>) -> Result<()> {
@@ -112,7 +102,7 @@ impl Encoder {
             2 => png::BitDepth::Sixteen,
             _ => png::BitDepth::Eight,
         });
-        encoder.set_compression(self.level.compression());
+        encoder.set_compression(self.level.compression);
         encoder.validate_sequence(true);
         let mut writer = encoder.write_header()?;
         writer.write_image_data(samples)?;

@@ -7,8 +7,6 @@ use crate::frame::{ByteOrder, ChannelOrder, FrameSize, Layout, PixelFormat, Samp
 use proptest::prelude::*;
 use proptest::test_runner::FileFailurePersistence;
 
-const ENCODER: Encoder = Encoder { level: Level::Fast, range: SampleRange::DEFAULT };
-
 /// Encodes a frame and decodes its PNG.
 fn through(
     size: (u32, u32),
@@ -22,7 +20,7 @@ fn through(
     let mut frame = Frame { number: 0, content, bytes: bytes.to_vec(), read_at: Instant::now() };
     let mut out = b"before".to_vec();
     let most = max_png_bytes(&frame);
-    Encoder { level: Level::Fast, range }.append_png(&mut frame, &mut out)?;
+    Encoder { level: Level::FAST, range }.append_png(&mut frame, &mut out)?;
     assert!(frame.bytes.len() >= bytes.len(), "the allocation would be cleared again");
     assert!(out.len() - 6 <= most, "{} of {most}", out.len());
     let decoder = png::Decoder::new(std::io::Cursor::new(&out[6..]));
@@ -73,7 +71,7 @@ fn integers_keep_their_value_and_channels_come_into_order() {
                 .chunks(places.len())
                 .flat_map(|pixel| places.iter().map(|&place| pixel[place]))
                 .collect();
-            let png = through(size, named(name), SampleRange::default(), &bytes).unwrap();
+            let png = through(size, named(name), SampleRange::DEFAULT, &bytes).unwrap();
             assert!(png == (color_type, bit_depth, expected), "{name} {size:?}");
         }
     }
@@ -86,7 +84,7 @@ fn planes_are_green_blue_red() {
     let bytes: Vec<u8> = plane(1).chain(plane(101)).chain(plane(201)).collect();
     let expected: Vec<u8> =
         plane(201).zip(plane(1)).zip(plane(101)).flat_map(|((r, g), b)| [r, g, b]).collect();
-    let png = through((50, 50), named("gbrp"), SampleRange::default(), &bytes).unwrap();
+    let png = through((50, 50), named("gbrp"), SampleRange::DEFAULT, &bytes).unwrap();
     assert_eq!(png, (png::ColorType::Rgb, png::BitDepth::Eight, expected));
 }
 
@@ -117,23 +115,19 @@ fn every_sample_of_every_maxval_becomes_the_nearest() {
 }
 
 fn for_png(layout: Layout, bytes: &mut Vec<u8>) -> Result<Vec<u8>, String> {
-    let samples = samples::for_png(layout, SampleRange::default(), bytes);
+    let samples = samples::for_png(layout, SampleRange::DEFAULT, bytes);
     samples.map(<[u8]>::to_vec).map_err(|Bad { at, what }| format!("{at}: {what}"))
 }
 
 #[test]
 fn a_sample_over_maxval_is_bad_input_and_named() {
-    let error = through(
-        (2, 3),
-        gray(Samples::Maxval(99)),
-        SampleRange::default(),
-        &[0, 99, 5, 100, 200, 0],
-    );
+    let error =
+        through((2, 3), gray(Samples::Maxval(99)), SampleRange::DEFAULT, &[0, 99, 5, 100, 200, 0]);
     let error = error.unwrap_err().downcast::<BadSample>().unwrap();
     assert_eq!(error.to_string(), "row 1, column 1: sample 100 is over maxval 99");
     let wide = Layout { color: Color::Rgb, ..gray(Samples::Maxval(300)) };
     let bytes: Vec<u8> = [1, 2, 3, 4, 5, 301_u16].iter().flat_map(|s| s.to_be_bytes()).collect();
-    let error = through((2, 1), wide, SampleRange::default(), &bytes).unwrap_err();
+    let error = through((2, 1), wide, SampleRange::DEFAULT, &bytes).unwrap_err();
     assert_eq!(error.to_string(), "row 0, column 1: sample 301 is over maxval 300");
 }
 
@@ -231,11 +225,11 @@ fn infinities_clip_and_nan_is_named() {
         |samples: &[f32]| -> Vec<u8> { samples.iter().flat_map(|s| s.to_le_bytes()).collect() };
     let mut samples = [7.0; 3 * 200];
     (samples[0], samples[1]) = (f32::INFINITY, f32::NEG_INFINITY);
-    let png = through((20, 10), layout, SampleRange::default(), &bytes(&samples)).unwrap();
+    let png = through((20, 10), layout, SampleRange::DEFAULT, &bytes(&samples)).unwrap();
     assert_eq!(png.2[..3], [255, 0, 7]);
     samples[3 * 131 + 2] = f32::NAN;
     samples[3 * 199] = f32::NAN;
-    let error = through((20, 10), layout, SampleRange::default(), &bytes(&samples)).unwrap_err();
+    let error = through((20, 10), layout, SampleRange::DEFAULT, &bytes(&samples)).unwrap_err();
     assert_eq!(
         error.downcast::<BadSample>().unwrap().to_string(),
         "row 6, column 11: sample is NaN"
@@ -247,7 +241,7 @@ fn a_png_goes_through_as_it_is() {
     let bytes = b"whatever it is".to_vec();
     let mut frame = Frame { number: 0, content: Content::Png, bytes, read_at: Instant::now() };
     let mut out = b"before ".to_vec();
-    ENCODER.append_png(&mut frame, &mut out).unwrap();
+    Encoder::DEFAULT.append_png(&mut frame, &mut out).unwrap();
     assert_eq!(out, b"before whatever it is");
 }
 
@@ -405,7 +399,7 @@ fn costs_of_every_layout() {
             work.truncate(bytes.len());
             work.copy_from_slice(&bytes);
             let begin = Instant::now();
-            assert!(samples::for_png(layout, SampleRange::default(), &mut work).is_ok());
+            assert!(samples::for_png(layout, SampleRange::DEFAULT, &mut work).is_ok());
             begin.elapsed()
         });
         let mut out = Vec::new();
@@ -414,7 +408,7 @@ fn costs_of_every_layout() {
             frame.bytes.copy_from_slice(&bytes);
             out.clear();
             let begin = Instant::now();
-            ENCODER.append_png(&mut frame, &mut out).unwrap();
+            Encoder::DEFAULT.append_png(&mut frame, &mut out).unwrap();
             begin.elapsed()
         });
         let (encode, share) = (whole - order, (read + order) / (whole - order));

@@ -20,9 +20,7 @@ use std::sync::atomic::Ordering;
 use std::thread;
 use std::time::Instant;
 
-use anyhow::Context;
-
-use crate::encode::{BadSample, Encoder, max_png_bytes};
+use crate::encode::{BadSample, Encoder};
 use crate::frame::Frame;
 use crate::input::{Input, InputError, Stdin};
 use crate::request::{Body, Request};
@@ -156,21 +154,13 @@ impl Encoding {
     }
 
     fn encode(&self, mut frame: Frame) -> Encoded {
-        let body = self.body(&mut frame);
+        let body = self.request.body(&self.encoder, &mut frame, self.bodies.take());
         let Frame { number, read_at, bytes, .. } = frame;
         self.frames.keep(bytes);
         match body {
             Ok(body) => Ok(Ready { body, read_at }),
             Err(error) => Err(not_encoded(number, read_at, error)),
         }
-    }
-
-    fn body(&self, frame: &mut Frame) -> anyhow::Result<Body> {
-        let room = max_png_bytes(frame);
-        let mut body =
-            self.request.begin(frame.number, self.bodies.take(), room).context("encode")?;
-        self.encoder.append_png(frame, body.bytes())?;
-        body.finish()
     }
 }
 

@@ -4,12 +4,15 @@
 //! and accepts the template only if both are valid JSON. The PNG is not copied: it is written into the body,
 //! and turned into base64 there, from its end.
 
+use std::ops::Range;
+
 use anyhow::{Context, Result};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::Value;
 
-use crate::memory::{self, NoMemory};
+use crate::encode::Encoder;
+use crate::frame::Frame;
 
 use super::template::{Piece, Template};
 
@@ -60,7 +63,7 @@ impl Json {
 
     fn sample(&self, frame: u64, image: &str) -> serde_json::Result<Value> {
         let mut text = Vec::new();
-        for piece in self.pieces() {
+        for piece in self.template.pieces() {
             match piece {
                 Piece::Image => text.extend_from_slice(image.as_bytes()),
                 piece => piece.append(frame, &mut text),
@@ -69,31 +72,27 @@ impl Json {
         serde_json::from_slice(&text)
     }
 
-    /// Writes the text before the first image into `body`. `room`: the most bytes that the PNG takes.
-    pub fn begin(&self, frame: u64, room: usize, body: &mut Vec<u8>) -> Result<(), NoMemory> {
-        let images = self.pieces().filter(|&piece| *piece == Piece::Image).count();
-        let images_bytes = images.saturating_mul(base64_bytes(room));
-        memory::reserve(body, images_bytes.saturating_add(self.template.max_text_bytes()))?;
-        let before = self.pieces().take_while(|&piece| *piece != Piece::Image);
-        before.for_each(|piece| piece.append(frame, body));
-        Ok(())
-    }
-
-    /// Turns the PNG, which begins at `start`, into base64, and writes all text behind it.
-    pub fn finish(&self, frame: u64, start: usize, body: &mut Vec<u8>) -> Result<()> {
-        into_base64(start, body)?;
-        let image = start..body.len();
-        for piece in self.pieces().skip_while(|&piece| *piece != Piece::Image).skip(1) {
-            match piece {
-                Piece::Image => body.extend_from_within(image.clone()),
-                piece => piece.append(frame, body),
+    /// Appends the text with the frame's PNG in it.
+    pub fn append(&self, encoder: &Encoder, frame: &mut Frame, body: &mut Vec<u8>) -> Result<()> {
+        let mut first: Option<Range<usize>> = None;
+        for piece in self.template.pieces() {
+            match (piece, first.clone()) {
+                (Piece::Image, None) => {
+                    let start = body.len();
+                    append_base64(encoder, frame, body)?;
+                    first = Some(start..body.len());
+                }
+                (Piece::Image, Some(first)) => body.extend_from_within(first),
+                (piece, _) => piece.append(frame.number, body),
             }
         }
         Ok(())
     }
 
-    fn pieces(&self) -> impl Iterator<Item = &Piece> {
-        self.template.pieces().iter()
+    /// An upper bound of the bytes of a body whose PNG takes at most this many.
+    pub fn max_bytes(&self, png: usize) -> usize {
+        let images = self.template.pieces().iter().filter(|&piece| *piece == Piece::Image).count();
+        images.saturating_mul(base64_bytes(png)).saturating_add(self.template.max_text_bytes())
     }
 }
 
@@ -101,8 +100,10 @@ pub fn base64_bytes(bytes: usize) -> usize {
     bytes.div_ceil(3) * 4
 }
 
-/// Turns the PNG at the end of `body`, which begins at `start`, into base64.
-pub fn into_base64(start: usize, body: &mut Vec<u8>) -> Result<()> {
+/// Appends the frame's PNG in base64.
+pub fn append_base64(encoder: &Encoder, frame: &mut Frame, body: &mut Vec<u8>) -> Result<()> {
+    let start = body.len();
+    encoder.append_png(frame, body)?;
     let png_bytes = body.len() - start;
     body.resize(start + base64_bytes(png_bytes), 0);
     spread(&mut body[start..], png_bytes)
@@ -125,15 +126,13 @@ fn spread(bytes: &mut [u8], count: usize) -> Result<()> {
 
 #[cfg(test)]
 mod tests {
+    use super::super::tests::passed_on;
     use super::*;
 
     fn body(template: &str, frame: u64, png: &[u8]) -> String {
         let json = Json::parse(template.as_bytes()).unwrap();
         let mut body = Vec::new();
-        json.begin(frame, png.len(), &mut body).unwrap();
-        let start = body.len();
-        body.extend_from_slice(png);
-        json.finish(frame, start, &mut body).unwrap();
+        json.append(&Encoder::DEFAULT, &mut passed_on(frame, png), &mut body).unwrap();
         String::from_utf8(body).unwrap()
     }
 
@@ -151,8 +150,8 @@ mod tests {
         let around = [0, 1, BLOCK_BYTES, 2 * BLOCK_BYTES, 3 * BLOCK_BYTES];
         for length in around.iter().flat_map(|&n| n.saturating_sub(4)..n + 5) {
             let mut text = Vec::with_capacity(base64_bytes(length));
-            text.extend_from_slice(&bytes[..length]);
-            into_base64(0, &mut text).unwrap();
+            let mut frame = passed_on(0, &bytes[..length]);
+            append_base64(&Encoder::DEFAULT, &mut frame, &mut text).unwrap();
             assert_eq!(text, STANDARD.encode(&bytes[..length]).into_bytes(), "{length}");
             assert_eq!(text.capacity(), base64_bytes(length), "{length}");
         }

@@ -1,6 +1,6 @@
 //! A frame's request, and the body that is written round its PNG. Pure: opens nothing, sends nothing.
 //!
-//! The PNG is written once, straight into the body that is uploaded; for base64 it is converted in place. A
+//! The PNG is encoded once, straight into the body that is uploaded; for base64 it is converted in place. A
 //! frame's body is made once: a retry sends the same bytes.
 
 mod header;
@@ -10,12 +10,12 @@ mod proxy;
 pub mod template;
 mod url;
 
-use anyhow::Result;
-use byteorder::{BigEndian, ByteOrder};
+use anyhow::{Context, Result};
 
-use crate::memory::{self, NoMemory};
+use crate::encode::{Encoder, max_png_bytes};
+use crate::frame::Frame;
+use crate::memory;
 
-use multipart::Form;
 use template::Template;
 
 pub use header::{Header, HeaderRule, is_token};
@@ -70,7 +70,6 @@ impl Default for ImagePart {
     }
 }
 
-/// A body that is whole.
 pub struct Body {
     /// The frame's number, for the URL.
     pub frame: u64,
@@ -81,24 +80,6 @@ pub struct Body {
     pub bytes: Vec<u8>,
 }
 
-/// A body up to the place of its PNG.
-pub struct BegunBody<'a> {
-    frame: u64,
-    content_type: Option<&'a str>,
-    bytes: Vec<u8>,
-    /// The place where the PNG begins.
-    start: usize,
-    rest: Rest<'a>,
-}
-
-/// The work that is left once the PNG is there.
-enum Rest<'a> {
-    Nothing,
-    Base64,
-    Json(&'a Json),
-    Parts(Form<'a>),
-}
-
 impl Request {
     /// The URL for this frame. Only digits are filled in, so it stays valid.
     pub fn url(&self, frame: u64) -> Url {
@@ -106,70 +87,48 @@ impl Request {
         Url { target, ..self.url.clone() }
     }
 
-    /// Begins the body of this frame in the allocation `bytes`. `room`: the most bytes that its PNG takes.
-    pub fn begin(
-        &self,
-        frame: u64,
-        mut bytes: Vec<u8>,
-        room: usize,
-    ) -> Result<BegunBody<'_>, NoMemory> {
+    /// Encodes the frame, and writes its body round the PNG, in the allocation `bytes`. If the frame is to blame, the
+    /// error is a `BadSample`. The frame's bytes are garbage afterwards.
+    pub fn body(&self, encoder: &Encoder, frame: &mut Frame, mut bytes: Vec<u8>) -> Result<Body> {
         bytes.clear();
-        let rest = match &self.shape {
-            Shape::Form(parts) => Rest::Parts(Form::begin(parts, frame, room, &mut bytes)?),
-            Shape::Raw => {
-                memory::reserve(&mut bytes, room)?;
-                Rest::Nothing
-            }
-            Shape::Json(json) => {
-                json.begin(frame, room, &mut bytes)?;
-                Rest::Json(json)
-            }
-            Shape::Base64 => {
-                memory::reserve(&mut bytes, json::base64_bytes(room))?;
-                Rest::Base64
-            }
-        };
-        let content_type = self.content_type.as_deref();
-        Ok(BegunBody { frame, content_type, start: bytes.len(), bytes, rest })
-    }
-}
-
-impl BegunBody<'_> {
-    /// The PNG is appended here, once.
-    pub fn bytes(&mut self) -> &mut Vec<u8> {
-        &mut self.bytes
-    }
-
-    /// Writes the rest of the body behind the PNG.
-    pub fn finish(self) -> Result<Body> {
-        let BegunBody { frame, content_type, mut bytes, start, rest } = self;
-        let mut content_type = content_type.map(str::to_owned);
-        let size = png_size(&bytes[start..]);
-        match rest {
-            Rest::Nothing => {}
-            Rest::Base64 => json::into_base64(start, &mut bytes)?,
-            Rest::Json(json) => json.finish(frame, start, &mut bytes)?,
-            Rest::Parts(form) => {
-                let boundary = form.finish(&mut bytes);
+        memory::reserve(&mut bytes, self.max_bytes(max_png_bytes(frame))).context("encode")?;
+        let (size, mut content_type) = (frame.size(), self.content_type.clone());
+        match &self.shape {
+            Shape::Form(parts) => {
+                let boundary = multipart::append(parts, encoder, frame, &mut bytes)?;
                 content_type = content_type.map(|it| format!("{it}; boundary={boundary}"));
             }
+            Shape::Raw => encoder.append_png(frame, &mut bytes)?,
+            Shape::Json(json) => json.append(encoder, frame, &mut bytes)?,
+            Shape::Base64 => json::append_base64(encoder, frame, &mut bytes)?,
         }
-        Ok(Body { frame, content_type, size, bytes })
+        Ok(Body { frame: frame.number, content_type, size, bytes })
     }
-}
 
-/// They begin a PNG's first chunk, IHDR.
-fn png_size(png: &[u8]) -> (u32, u32) {
-    let side = |at: usize| png.get(at..at + 4).map_or(0, BigEndian::read_u32);
-    (side(16), side(20))
+    /// An upper bound of the bytes of a body whose PNG takes at most this many.
+    fn max_bytes(&self, png: usize) -> usize {
+        match &self.shape {
+            Shape::Form(parts) => png + multipart::max_bytes_around(parts),
+            Shape::Raw => png,
+            Shape::Json(json) => json.max_bytes(png),
+            Shape::Base64 => json::base64_bytes(png),
+        }
+    }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use std::time::Instant;
 
-    /// The most bytes of a PNG in these tests.
-    const ROOM: usize = 3000;
+    use super::*;
+    use crate::frame::Content;
+
+    const PNG_BYTES: usize = 3000;
+
+    /// A frame that is a PNG already: any bytes, since nothing looks into them.
+    pub fn passed_on(number: u64, png: &[u8]) -> Frame {
+        Frame { number, content: Content::Png, bytes: png.to_vec(), read_at: Instant::now() }
+    }
 
     fn field(name: &[u8], value: &[u8]) -> Part {
         Part::Field { name: name.to_vec(), value: Template::with_number(value).unwrap() }
@@ -207,10 +166,9 @@ mod tests {
             let (method, path) = ("POST".to_owned(), Template::literal("/"));
             let content_type = Some("multipart/form-data".to_owned());
             let request = Request { method, url: url.clone(), path, content_type, shape };
-            let mut begun = request.begin(u64::MAX, Vec::new(), ROOM).unwrap();
-            let room = begun.bytes().capacity();
-            begun.bytes().extend_from_slice(&[0; ROOM]);
-            let bytes = begun.finish().unwrap().bytes;
+            let mut frame = passed_on(u64::MAX, &[0; PNG_BYTES]);
+            let bytes = request.body(&Encoder::DEFAULT, &mut frame, Vec::new()).unwrap().bytes;
+            let room = request.max_bytes(PNG_BYTES);
             assert_eq!(bytes.capacity(), room, "shape {index}: {} bytes", bytes.len());
             assert!(room - bytes.len() < 1000, "shape {index}: {room} for {}", bytes.len());
         }

@@ -5,111 +5,95 @@ use std::hash::{BuildHasher, Hasher};
 
 use memchr::memmem;
 
-use crate::memory::{self, NoMemory};
+use anyhow::Result;
+
+use crate::encode::Encoder;
+use crate::frame::Frame;
 
 use super::Part;
 
-/// The form round a frame's PNG, from its first delimiter to its last.
-pub struct Form<'a> {
-    frame: u64,
-    /// The parts behind the frame.
-    rest: &'a [Part],
-    boundary: String,
-    /// The place of the boundary in the body.
-    places: Vec<usize>,
+/// Appends the form, with the frame's PNG as its image. Returns the boundary.
+pub fn append(
+    parts: &[Part],
+    encoder: &Encoder,
+    frame: &mut Frame,
+    body: &mut Vec<u8>,
+) -> Result<String> {
+    append_with(random_boundary(), parts, encoder, frame, body)
 }
 
-impl<'a> Form<'a> {
-    /// Writes the parts before the PNG, and the PNG's part head, into `body`. `room`: the most bytes that the
-    /// PNG takes.
-    pub fn begin(
-        parts: &'a [Part],
-        frame: u64,
-        room: usize,
-        body: &mut Vec<u8>,
-    ) -> Result<Self, NoMemory> {
-        memory::reserve(body, room + max_bytes_around(parts))?;
-        Ok(Form::begin_with(random_boundary(), parts, frame, body))
-    }
-
-    fn begin_with(boundary: String, parts: &'a [Part], frame: u64, body: &mut Vec<u8>) -> Self {
-        let image = parts.iter().position(|part| matches!(part, Part::Image(_)));
-        let (before, rest) = parts.split_at(image.map_or(parts.len(), |image| image + 1));
-        let mut form = Form { frame, rest, boundary, places: Vec::with_capacity(parts.len() + 1) };
-        form.write_parts(before, body);
-        form
-    }
-
-    /// Writes the parts behind the PNG, and returns the boundary.
-    pub fn finish(mut self, body: &mut Vec<u8>) -> String {
+fn append_with(
+    boundary: String,
+    parts: &[Part],
+    encoder: &Encoder,
+    frame: &mut Frame,
+    body: &mut Vec<u8>,
+) -> Result<String> {
+    let mut delimiters = Delimiters { boundary, offsets: Vec::with_capacity(parts.len() + 1) };
+    for part in parts {
+        delimiters.append(body);
         body.extend_from_slice(b"\r\n");
-        let rest = self.rest;
-        self.write_parts(rest, body);
-        if !rest.is_empty() {
-            body.extend_from_slice(b"\r\n");
+        append_part_head(part, frame.number, body);
+        match part {
+            Part::Field { value, .. } => value.append(frame.number, body),
+            Part::Image(_) => encoder.append_png(frame, body)?,
         }
-        self.write_delimiter(body);
-        body.extend_from_slice(b"--\r\n");
-        while !self.delimits(body) {
-            self.draw_again(body);
-        }
-        self.boundary
+        body.extend_from_slice(b"\r\n");
     }
-
-    /// Writes these parts, the last one without the line end behind it.
-    fn write_parts(&mut self, parts: &[Part], body: &mut Vec<u8>) {
-        for (index, part) in parts.iter().enumerate() {
-            if index > 0 {
-                body.extend_from_slice(b"\r\n");
-            }
-            self.write_delimiter(body);
-            body.extend_from_slice(b"\r\n");
-            write_part_head(part, self.frame, body);
-            if let Part::Field { value, .. } = part {
-                value.append(self.frame, body);
-            }
-        }
+    delimiters.append(body);
+    body.extend_from_slice(b"--\r\n");
+    while !delimiters.are_alone(body) {
+        delimiters.draw_again(body);
     }
+    Ok(delimiters.boundary)
+}
 
-    fn write_delimiter(&mut self, body: &mut Vec<u8>) {
+/// The boundary, and its offsets in the body: before each part and after the last one.
+struct Delimiters {
+    boundary: String,
+    offsets: Vec<usize>,
+}
+
+impl Delimiters {
+    fn append(&mut self, body: &mut Vec<u8>) {
         body.extend_from_slice(b"--");
-        self.places.push(body.len());
+        self.offsets.push(body.len());
         body.extend_from_slice(self.boundary.as_bytes());
     }
 
-    /// Whether the boundary stands before each part and after the last one, and nowhere else.
-    fn delimits(&self, body: &[u8]) -> bool {
-        memmem::find_iter(body, self.boundary.as_bytes()).count() == self.places.len()
+    /// Whether the body holds the boundary nowhere else.
+    fn are_alone(&self, body: &[u8]) -> bool {
+        memmem::find_iter(body, self.boundary.as_bytes()).count() == self.offsets.len()
     }
 
     /// Puts another boundary in its place. All boundaries have one length.
     fn draw_again(&mut self, body: &mut [u8]) {
         self.boundary = random_boundary();
-        for &place in &self.places {
-            body[place..place + self.boundary.len()].copy_from_slice(self.boundary.as_bytes());
+        for &offset in &self.offsets {
+            body[offset..offset + self.boundary.len()].copy_from_slice(self.boundary.as_bytes());
         }
     }
 }
 
-fn write_part_head(part: &Part, frame: u64, body: &mut Vec<u8>) {
+fn append_part_head(part: &Part, frame: u64, body: &mut Vec<u8>) {
     let name = match part {
         Part::Field { name, .. } => name,
         Part::Image(image) => &image.name,
     };
     body.extend_from_slice(b"Content-Disposition: form-data; name=\"");
-    write_escaped(name, body);
+    append_escaped(name, body);
     body.push(b'"');
     if let Part::Image(image) = part {
         body.extend_from_slice(b"; filename=\"");
-        write_escaped(&image.file_name.fill(frame), body);
+        append_escaped(&image.file_name.fill(frame), body);
         body.extend_from_slice(b"\"\r\nContent-Type: ");
         body.extend_from_slice(image.content_type.as_bytes());
     }
     body.extend_from_slice(b"\r\n\r\n");
 }
 
-/// Escapes a name as browsers do (WHATWG HTML, "multipart/form-data encoding algorithm").
-fn write_escaped(name: &[u8], body: &mut Vec<u8>) {
+/// Appends a name, escaped as browsers do (WHATWG HTML, "multipart/form-data encoding algorithm").
+fn append_escaped(name: &[u8], body: &mut Vec<u8>) {
     for &byte in name {
         match byte {
             b'"' => body.extend_from_slice(b"%22"),
@@ -121,7 +105,7 @@ fn write_escaped(name: &[u8], body: &mut Vec<u8>) {
 }
 
 /// An upper bound of a form's bytes without its PNG.
-fn max_bytes_around(parts: &[Part]) -> usize {
+pub fn max_bytes_around(parts: &[Part]) -> usize {
     let each = |part: &Part| match part {
         Part::Field { name, value } => 3 * name.len() + value.max_text_bytes() + 256,
         Part::Image(image) => {
@@ -142,6 +126,7 @@ fn random_boundary() -> String {
 mod tests {
     use super::super::ImagePart;
     use super::super::template::Template;
+    use super::super::tests::passed_on;
     use super::*;
 
     fn parts() -> Vec<Part> {
@@ -153,10 +138,10 @@ mod tests {
     }
 
     fn written(png: &[u8], boundary: &str) -> (String, Vec<u8>) {
-        let (parts, mut body) = (parts(), Vec::new());
-        let form = Form::begin_with(boundary.to_owned(), &parts, 7, &mut body);
-        body.extend_from_slice(png);
-        (form.finish(&mut body), body)
+        let (mut frame, mut body) = (passed_on(7, png), Vec::new());
+        let boundary = boundary.to_owned();
+        let used = append_with(boundary, &parts(), &Encoder::DEFAULT, &mut frame, &mut body);
+        (used.unwrap(), body)
     }
 
     #[test]

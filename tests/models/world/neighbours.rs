@@ -3,10 +3,6 @@
 pub mod encode {
     use std::fmt;
 
-    use anyhow::Result;
-
-    use crate::frame::Frame;
-
     pub struct Encoder;
 
     #[derive(Debug)]
@@ -15,16 +11,6 @@ pub mod encode {
     impl fmt::Display for BadSample {
         fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
             f.write_str("a bad sample")
-        }
-    }
-
-    pub fn max_png_bytes(_: &Frame) -> usize {
-        0
-    }
-
-    impl Encoder {
-        pub fn append_png(&self, _: &mut Frame, _: &mut Vec<u8>) -> Result<()> {
-            Ok(())
         }
     }
 }
@@ -209,12 +195,10 @@ pub mod counts {
 pub mod request {
     use anyhow::Result;
 
-    pub struct Request;
+    use crate::encode::Encoder;
+    use crate::frame::Frame;
 
-    pub struct BegunBody {
-        frame: u64,
-        bytes: Vec<u8>,
-    }
+    pub struct Request;
 
     pub struct Body {
         pub frame: u64,
@@ -222,18 +206,8 @@ pub mod request {
     }
 
     impl Request {
-        pub fn begin(&self, frame: u64, bytes: Vec<u8>, _: usize) -> Result<BegunBody> {
-            Ok(BegunBody { frame, bytes })
-        }
-    }
-
-    impl BegunBody {
-        pub fn bytes(&mut self) -> &mut Vec<u8> {
-            &mut self.bytes
-        }
-
-        pub fn finish(self) -> Result<Body> {
-            Ok(Body { frame: self.frame, bytes: self.bytes })
+        pub fn body(&self, _: &Encoder, frame: &mut Frame, bytes: Vec<u8>) -> Result<Body> {
+            Ok(Body { frame: frame.number, bytes })
         }
     }
 }
