@@ -92,11 +92,11 @@ fn start(run: Run, begin: Instant) -> anyhow::Result<Ending> {
     }
     let asked = watcher.asked();
     let Run { input, encoder, request, uploader, lines, counts, jobs, latest, dry } = run;
-    let watching = watcher.start().context(NO_THREAD)?;
+    let watcher = watcher.start().context(NO_THREAD)?;
     let (answers, halt) =
         pipeline::start(input, encoder, request, uploader, jobs, latest).context(NO_THREAD)?;
     // It waits for this.
-    let _ = watching.set(halt.clone());
+    let _ = watcher.send(halt.clone());
     if let Some(dry) = dry {
         let ending = lines.write(answers, &halt, &asked);
         dry.end(&counts);

@@ -18,7 +18,7 @@ use std::io;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::thread;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use crate::encode::{BadSample, Encoder};
 use crate::frame::Frame;
@@ -28,6 +28,9 @@ use crate::upload::{Started, Upload, Uploader};
 use buffers::Buffers;
 use live::Live;
 use window::{Lost, Window};
+
+/// The time that a busy machine may take to read the end of an input without further frames.
+const LAST_READ: Duration = Duration::from_millis(100);
 
 /// The end of a frame's road.
 pub enum Answer {
@@ -105,8 +108,27 @@ impl Halt {
         self.uploader.counts.in_flight.load(Ordering::Relaxed)
     }
 
+    /// Nothing new starts, and what is under way is waited for.
+    pub fn finish(&self) {
+        self.start_nothing();
+        self.wait_for_nothing();
+    }
+
+    /// The same if nobody reads the lines. `false`: an upload is under way, and it is no use to wait for it.
+    pub fn finish_unread(&self) -> bool {
+        if self.start_nothing() == 0 {
+            // The input may be at its end, and the run complete.
+            thread::sleep(LAST_READ);
+        }
+        let may_end = self.start_nothing() == 0;
+        if may_end {
+            self.wait_for_nothing();
+        }
+        may_end
+    }
+
     /// From now on the input is not waited for, even inside a frame. Frames that are not under way are never sent.
-    pub fn wait_for_nothing(&self) {
+    fn wait_for_nothing(&self) {
         match &self.unsent {
             Waiting::Encoded(encoded) => encoded.cut_off(),
             Waiting::Newest(live) => live.cut_off(),

@@ -7,13 +7,11 @@ use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 
 use world::counts::Counts;
 use world::encode::Encoder;
-use world::ending::{Ending, Signal};
 use world::http::Outcome;
 use world::input::{Input, InputError};
 use world::pipeline::{self, Answer, Answers, Halt, Unsent};
 use world::request::Request;
-use world::stop::{Asked, Event, Stopping, set_signal};
-use world::sync::atomic::Ordering::SeqCst;
+use world::sync::atomic::{AtomicBool, Ordering::SeqCst};
 use world::sync::{Condvar, Mutex};
 use world::time::Duration;
 use world::{check, choose, thread};
@@ -22,7 +20,13 @@ use crate::switch;
 use crate::upload::{Answer as Reply, Service, accepted, failed, trouble};
 
 const FRAMES: u64 = 4;
-const SIGTERM: i32 = 15;
+
+/// What asks a run to stop.
+#[derive(Clone, Copy)]
+enum Event {
+    Signal,
+    ReaderGone,
+}
 
 /// The input behind its last frame.
 #[derive(Clone, Copy)]
@@ -61,7 +65,8 @@ struct Run {
     halt: Option<Halt>,
     begun: Arc<AtomicUsize>,
     counts: Arc<Counts>,
-    asked: Arc<Asked>,
+    /// Whether it has been asked to stop.
+    asked: Arc<AtomicBool>,
     process: Arc<Process>,
 }
 
@@ -141,23 +146,28 @@ impl Run {
         (lines, beyond)
     }
 
-    /// Asks the run to stop on a thread of its own, which checks that nothing begins once it has stopped.
-    fn stop(&mut self, event: Event) -> thread::JoinHandle<Option<Ending>> {
+    /// Asks the run to stop on a thread of its own, which checks that nothing begins once it has stopped. Returns
+    /// whether the run then ends by itself.
+    fn stop(&mut self, event: Event) -> thread::JoinHandle<bool> {
         let (asked, counts) = (Arc::clone(&self.asked), Arc::clone(&self.counts));
         let (halt, begun) = (self.halt.take().unwrap(), Arc::clone(&self.begun));
         let process = Arc::clone(&self.process);
         thread::spawn(move || {
-            if matches!(event, Event::Signal) {
-                set_signal(&asked, SIGTERM as usize);
-            }
-            let ending = Stopping::new(asked, halt).take(event);
+            asked.store(true, SeqCst);
+            let ends = match event {
+                Event::Signal => {
+                    halt.finish();
+                    true
+                }
+                Event::ReaderGone => halt.finish_unread(),
+            };
             let (under_way, before) = (counts.in_flight.load(SeqCst), begun.load(Relaxed));
-            let is_left_alone = matches!(event, Event::ReaderGone) && ending.is_none();
+            let is_left_alone = matches!(event, Event::ReaderGone) && ends;
             assert!(!is_left_alone || under_way == 0, "answers come that nobody reads");
             process.hang();
             let later = begun.load(Relaxed) - before;
             assert!(later as u64 <= under_way, "{later} begin, {under_way} are under way");
-            ending
+            ends
         })
     }
 }
@@ -208,9 +218,9 @@ fn stopped_by_a_signal(jobs: usize, last: Last) {
         lines + beyond,
         "a frame that was posted has no answer"
     );
-    assert!(lines == FRAMES || run.asked.signal() == Some(Signal(SIGTERM)));
+    assert!(lines == FRAMES || run.asked.load(SeqCst));
     drop(run);
-    assert_eq!(stopped.join().unwrap(), None);
+    assert!(stopped.join().unwrap());
 }
 
 #[test]
@@ -242,7 +252,7 @@ fn a_signal_stops_a_run_whose_server_refuses() {
         let stopped = run.stop(Event::Signal);
         run.lines();
         drop(run);
-        assert_eq!(stopped.join().unwrap(), None);
+        assert!(stopped.join().unwrap());
     });
 }
 
@@ -256,12 +266,9 @@ fn a_second_signal_ends_the_process_at_once_whatever_hangs() {
             accepted()
         };
         let mut run = Run::in_process(Arc::clone(&process), 2, false, Last::Silence, answer);
-        let asked = Arc::clone(&run.asked);
-        let mut stopping = Stopping::new(Arc::clone(&asked), run.halt.take().unwrap());
+        let halt = run.halt.take().unwrap();
         let signals = thread::spawn(move || {
-            set_signal(&asked, SIGTERM as usize);
-            assert_eq!(stopping.take(Event::Signal), None);
-            assert_eq!(stopping.take(Event::Signal), Some(Ending::Stopped(Signal(SIGTERM))));
+            halt.finish();
             process.end();
         });
         run.lines();
@@ -274,9 +281,9 @@ fn stopped_by_its_reader(jobs: usize, last: Last) {
     let mut run = Run::start(jobs, last, always);
     let stopped = run.stop(Event::ReaderGone);
     let (lines, _) = run.lines();
-    assert!(lines == FRAMES || run.asked.reader_is_gone());
+    assert!(lines == FRAMES || run.asked.load(SeqCst));
     drop(run);
-    assert!(matches!(stopped.join().unwrap(), None | Some(Ending::ReaderGone)));
+    stopped.join().unwrap();
 }
 
 #[test]
@@ -301,7 +308,7 @@ fn a_reader_that_goes_while_nothing_is_under_way_ends_the_run() {
         assert!(matches!(run.next(), Some(Answer::Unsent(Unsent::NotWanted))));
         assert!(run.next().is_none());
         drop(run);
-        assert_eq!(stopped.join().unwrap(), None);
+        assert!(stopped.join().unwrap());
     });
 }
 
@@ -371,7 +378,7 @@ fn live_stopped_by_a_signal(jobs: usize, last: Last) {
     let stopped = run.stop(Event::Signal);
     run.lines();
     drop(run);
-    assert_eq!(stopped.join().unwrap(), None);
+    assert!(stopped.join().unwrap());
 }
 
 #[test]
@@ -391,7 +398,7 @@ fn a_reader_that_goes_at_any_moment_stops_a_live_source() {
         let stopped = run.stop(Event::ReaderGone);
         run.lines();
         drop(run);
-        assert!(matches!(stopped.join().unwrap(), None | Some(Ending::ReaderGone)));
+        stopped.join().unwrap();
     });
 }
 

@@ -25,13 +25,10 @@ pub mod time;
 
 mod check;
 mod neighbours;
-pub mod stop;
 
 pub use check::{check, check_all, choose};
 pub use neighbours::{counts, encode, frame, headers, http, input, memory, messages, request};
 
-#[path = "../../../src/ending.rs"]
-pub mod ending;
 #[path = "../../../src/lock.rs"]
 pub mod lock;
 #[path = "../../../src/pipeline/mod.rs"]

@@ -1,34 +1,53 @@
-//! What asks the run to stop: signals, and a reader of stdout that has gone away.
+//! What ends a run early: signals, and a reader of stdout that has gone away.
 //!
-//! The first of SIGINT, SIGTERM and SIGHUP halts the run: nothing new starts, and what is under way is waited
-//! for. The second one ends the process at once. A reader that has gone away halts it, too, and nothing is
-//! waited for: nobody would read the line. One thread waits for all of them, so no frame pays for it. A signal
-//! that is ignored when the process starts stays ignored: so nohup and a shell's `&` want it.
-
-mod stopping;
+//! The first of SIGINT, SIGTERM and SIGHUP lets the run finish what is under way; the second one ends the process at
+//! once. A reader that has gone away ends it, too, and no answer is waited for: nobody would read its line. One
+//! thread waits for all of them, so no frame pays for it. A signal that is ignored when the process starts stays
+//! ignored: so nohup and a shell's `&` want it.
 
 use std::fs::{self, File};
 use std::io::{self, PipeReader, PipeWriter, Read, Write};
 use std::os::fd::AsFd;
 use std::os::unix::fs::FileTypeExt;
-use std::sync::{Arc, OnceLock};
-use std::thread;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::mpsc::{Sender, channel};
+use std::thread::{self, Builder};
 use std::time::Duration;
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM, SIGXFSZ};
 use signal_hook::{flag, low_level::pipe};
 
-use crate::ending::Ending;
+use crate::ending::{Ending, Signal};
+use crate::messages;
 use crate::pipeline::Halt;
-use crate::{memory, messages};
-use stopping::{Event, Stopping};
-
-pub use stopping::Asked;
 
 /// A sender that signals a process and its group reaches us twice within microseconds, timeout(1) for one.
 /// Nobody who means a second signal is as quick as this.
 const ECHO: Duration = Duration::from_millis(20);
+
+/// What has asked the run to end so far.
+#[derive(Default)]
+pub struct Asked {
+    /// The number of the last signal, or 0. The signal's handler sets it, so it is there before anything that
+    /// happens because of the signal elsewhere, such as the end of a producer.
+    signal: Arc<AtomicUsize>,
+    reader_is_gone: AtomicBool,
+}
+
+impl Asked {
+    pub fn signal(&self) -> Option<Signal> {
+        match self.signal.load(Ordering::Acquire) {
+            0 => None,
+            number => i32::try_from(number).ok().map(Signal),
+        }
+    }
+
+    pub fn reader_is_gone(&self) -> bool {
+        self.reader_is_gone.load(Ordering::Acquire)
+    }
+}
 
 pub struct Watcher {
     asked: Arc<Asked>,
@@ -40,6 +59,12 @@ pub struct Watcher {
     stdout: Option<File>,
 }
 
+#[derive(Clone, Copy)]
+enum Event {
+    Signal,
+    ReaderGone,
+}
+
 impl Watcher {
     /// From now on signals ask. Before, they end the process.
     pub fn new() -> io::Result<Self> {
@@ -48,11 +73,8 @@ impl Watcher {
         let ignored = ignored_signals();
         let is_ignored = |signal: i32| ignored >> (signal - 1) & 1 == 1;
         for signal in [SIGINT, SIGTERM, SIGHUP].into_iter().filter(|&signal| !is_ignored(signal)) {
-            flag::register_usize(
-                signal,
-                Arc::clone(&asked.signal),
-                signal.unsigned_abs() as usize,
-            )?;
+            let number = signal.unsigned_abs() as usize;
+            flag::register_usize(signal, Arc::clone(&asked.signal), number)?;
             pipe::register(signal, handlers.try_clone()?)?;
         }
         // A signal between the two handlers has set its number and left no byte.
@@ -76,28 +98,41 @@ impl Watcher {
         matches!(self.wait(Some(&at_once)), Ok(Some(Event::ReaderGone)))
     }
 
-    /// Watches on a thread of its own, and halts the run whose halt is set in the cell. It starts before the run:
-    /// without a thread for it, nothing is sent.
-    pub fn start(self) -> io::Result<Arc<OnceLock<Halt>>> {
-        let halt = Arc::new(OnceLock::<Halt>::new());
-        let set = Arc::clone(&halt);
-        memory::spawn("stop", move || self.watch(set.wait().clone()))?;
-        Ok(halt)
+    /// Watches on a thread of its own, once it is sent the run's halt. It starts before the run: without a thread for
+    /// it, nothing is sent.
+    pub fn start(self) -> io::Result<Sender<Halt>> {
+        let (sender, halts) = channel();
+        Builder::new().name("stop".to_owned()).spawn(move || {
+            if let Ok(halt) = halts.recv() {
+                self.watch(&halt);
+            }
+        })?;
+        Ok(sender)
     }
 
-    fn watch(mut self, halt: Halt) {
-        let mut stopping = Stopping::new(self.asked(), halt);
+    fn watch(mut self, halt: &Halt) {
+        let mut is_first = true;
         // It fails only if the system has no memory.
         while let Ok(event) = self.wait(None) {
-            let Some(event) = event else { continue };
-            if let Some(ending) = stopping.take(event) {
-                leave_at_once(ending);
-            }
             match event {
-                Event::Signal => self.pass_over_echo(),
-                // There will be no other word of it.
-                Event::ReaderGone => self.stdout = None,
+                Some(Event::Signal) => {
+                    match self.asked.signal() {
+                        Some(signal) if !is_first => leave_at_once(Ending::Stopped(signal)),
+                        _ => halt.finish(),
+                    }
+                    self.pass_over_echo();
+                }
+                Some(Event::ReaderGone) => {
+                    self.asked.reader_is_gone.store(true, Ordering::Release);
+                    if !halt.finish_unread() {
+                        leave_at_once(Ending::ReaderGone);
+                    }
+                    // There will be no other word of it.
+                    self.stdout = None;
+                }
+                None => continue,
             }
+            is_first = false;
         }
     }
 
@@ -113,8 +148,8 @@ impl Watcher {
         // No events: an error and a hang-up are always told, and nothing else is.
         watched.extend(self.stdout.iter().map(|stdout| PollFd::new(stdout, PollFlags::empty())));
         rustix::io::retry_on_intr(|| poll(&mut watched, timeout))?;
-        let events = [Event::Signal, Event::ReaderGone].into_iter().zip(watched);
-        Ok(events.filter(|(_, fd)| !fd.revents().is_empty()).map(|(event, _)| event).next())
+        let mut events = [Event::Signal, Event::ReaderGone].into_iter().zip(watched);
+        Ok(events.find(|(_, fd)| !fd.revents().is_empty()).map(|(event, _)| event))
     }
 }
 
