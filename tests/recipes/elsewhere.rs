@@ -61,7 +61,7 @@ const ELSEWHERE: &[Elsewhere] = &[
     },
     Elsewhere {
         document: MANUAL,
-        text: "20 MB + E (F + 3 W + 8 P) + J (C P + 8 R + 0.4 MB)\n",
+        text: "20 MB + E (F + 3 W + 8 P) + J (2 P + 8 R + 0.4 MB)\n",
         reason: "it is a formula; the test of the bound holds the memory against it",
         place: (
             "tests/filter/promises/bounded.rs",
