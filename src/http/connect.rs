@@ -14,7 +14,7 @@ use rustix::net::sockopt::{Timeout, set_socket_timeout};
 use rustix::net::{self, AddressFamily, SocketAddrUnix};
 use rustls::pki_types::ServerName;
 
-use crate::request::{Proxy, Url, UserInfo};
+use crate::request::{Url, UserInfo};
 
 use super::connection::Connection;
 use super::look_up::LookUp;
@@ -29,7 +29,11 @@ use super::wire::Wire;
 
 /// Makes connections to one server.
 pub struct Connector {
-    hop: Hop,
+    end: End,
+    /// The one that the socket leads to.
+    proxy: Option<ViaProxy>,
+    /// The name of the proxy or the path of the socket that requests go through.
+    detour: Option<String>,
     /// To the server itself.
     tls: Option<Secured>,
     /// The server's name in messages.
@@ -38,18 +42,14 @@ pub struct Connector {
 }
 
 /// The other end of the socket.
-enum Hop {
-    Server(LookUp),
-    Unix(SocketAddrUnix, String),
-    Proxy(Box<ViaProxy>),
+enum End {
+    Tcp(LookUp),
+    Unix(SocketAddrUnix),
 }
 
 struct ViaProxy {
-    look_up: LookUp,
     tls: Option<Secured>,
     authorization: Option<String>,
-    /// The proxy's name in messages.
-    name: String,
 }
 
 struct Secured {
@@ -70,7 +70,7 @@ pub struct AbsoluteForm<'a> {
 }
 
 impl Connector {
-    /// `tls` is that of the server, `proxy_tls` that of an https proxy. The error is bad usage: a host's name
+    /// `tls` is that of an https URL, `proxy_tls` that of an https proxy. The error is bad usage: a host's name
     /// can't be in a certificate, or the path of a socket is too long.
     pub fn new(
         url: &Url,
@@ -79,99 +79,72 @@ impl Connector {
         proxy_tls: Option<Tls>,
         timeout: Duration,
     ) -> anyhow::Result<Self> {
-        let hop = match route {
-            Route::Direct => Hop::Server(LookUp::new(url.bare_host(), url.port_or_default())),
-            Route::Unix(path) => {
-                Hop::Unix(unix_address(&path)?, path.to_string_lossy().into_owned())
+        let (end, proxy, detour) = match route {
+            Route::Direct => {
+                (End::Tcp(LookUp::new(url.bare_host(), url.port_or_default())), None, None)
             }
-            Route::Proxy(proxy) => Hop::Proxy(Box::new(ViaProxy::new(&proxy, proxy_tls)?)),
+            Route::Unix(path) => {
+                let name = path.to_string_lossy().into_owned();
+                (End::Unix(unix_address(&path)?), None, Some(name))
+            }
+            Route::Proxy(proxy) => {
+                let host = proxy.host.trim_start_matches('[').trim_end_matches(']');
+                let tls = secured_for(proxy_tls, host).context("--proxy")?;
+                let authorization = proxy.user.as_ref().map(UserInfo::basic);
+                let via = ViaProxy { tls, authorization };
+                (End::Tcp(LookUp::new(host, proxy.port)), Some(via), Some(proxy_place(&proxy)))
+            }
         };
-        let tls = tls.map(|tls| Secured::new(tls, url.bare_host())).transpose().context("URL")?;
-        Ok(Connector { hop, tls, server: place(url), timeout })
+        let tls = secured_for(tls, url.bare_host()).context("URL")?;
+        Ok(Connector { end, proxy, detour, tls, server: place(url), timeout })
     }
 
     /// A new connection, with TLS if the URL says so.
     pub fn connect(&self, deadline: Deadline) -> Result<Connection, Unreached> {
         let deadline = deadline.sooner(Deadline::after(self.timeout, CONNECT_TIMEOUT));
         let at = |place: &str, error| Unreached { place: place.to_owned(), error };
-        let wire = match &self.hop {
-            Hop::Server(look_up) => {
-                wire_to(look_up, deadline).map_err(|error| at(&self.server, error))?
-            }
-            Hop::Unix(address, path) => {
-                let socket = connect_unix(address, deadline).map_err(|error| at(path, error))?;
-                Wire::Plain(Socket::new(socket, deadline))
-            }
-            Hop::Proxy(proxy) => {
-                let target = self.tls.is_some().then_some(self.server.as_str());
-                proxy.wire(target, deadline).map_err(|error| at(&proxy.name, error))?
-            }
-        };
+        let first = self.detour().unwrap_or(&self.server);
+        let wire = self.wire(deadline).map_err(|error| at(first, error))?;
         let wire = secured(wire, self.tls.as_ref()).map_err(|error| at(&self.server, error))?;
         Ok(Connection::over(wire))
     }
 
+    /// A wire to the server, its socket or the proxy, or through the proxy to the server.
+    fn wire(&self, deadline: Deadline) -> io::Result<Wire> {
+        let socket = match &self.end {
+            End::Tcp(look_up) => race::connect(&look_up.addresses(deadline)?, deadline)?,
+            End::Unix(address) => connect_unix(address, deadline)?,
+        };
+        let wire = Wire::Plain(Socket::new(socket, deadline));
+        let Some(proxy) = &self.proxy else { return Ok(wire) };
+        let wire = secured(wire, proxy.tls.as_ref())?;
+        match self.tls {
+            Some(_) => tunnel::open(wire, &self.server, proxy.authorization.as_deref()),
+            None => Ok(wire),
+        }
+    }
+
     /// The name of the peer that requests go to, in messages.
     pub fn peer(&self) -> &str {
-        match &self.hop {
-            Hop::Unix(_, path) => path,
-            Hop::Proxy(proxy) if self.tls.is_none() => &proxy.name,
-            _ => &self.server,
-        }
+        let has_tunnel = self.proxy.is_some() && self.tls.is_some();
+        self.detour().filter(|_| !has_tunnel).unwrap_or(&self.server)
     }
 
     /// The name of the proxy or the path of the socket that requests go through.
     pub fn detour(&self) -> Option<&str> {
-        match &self.hop {
-            Hop::Server(_) => None,
-            Hop::Unix(_, path) => Some(path),
-            Hop::Proxy(proxy) => Some(&proxy.name),
-        }
+        self.detour.as_deref()
     }
 
     /// The form that a proxy reads; `None` if requests go to the server or through a tunnel.
     pub fn absolute_form(&self) -> Option<AbsoluteForm<'_>> {
-        match &self.hop {
-            Hop::Proxy(proxy) if self.tls.is_none() => {
-                let authorization = proxy.authorization.as_deref();
-                Some(AbsoluteForm { proxy: &proxy.name, authorization })
-            }
-            _ => None,
-        }
+        let proxy = self.proxy.as_ref().filter(|_| self.tls.is_none())?;
+        Some(AbsoluteForm { proxy: self.peer(), authorization: proxy.authorization.as_deref() })
     }
 }
 
-impl ViaProxy {
-    fn new(proxy: &Proxy, tls: Option<Tls>) -> anyhow::Result<Self> {
-        let host = proxy.host.trim_start_matches('[').trim_end_matches(']');
-        let tls = tls.filter(|_| proxy.https);
-        Ok(ViaProxy {
-            look_up: LookUp::new(host, proxy.port),
-            tls: tls.map(|tls| Secured::new(tls, host)).transpose().context("--proxy")?,
-            authorization: proxy.user.as_ref().map(UserInfo::basic),
-            name: proxy_place(proxy),
-        })
-    }
-
-    /// A wire to the proxy, or through it to `target`.
-    fn wire(&self, target: Option<&str>, deadline: Deadline) -> io::Result<Wire> {
-        let wire = secured(wire_to(&self.look_up, deadline)?, self.tls.as_ref())?;
-        match target {
-            Some(target) => tunnel::open(wire, target, self.authorization.as_deref()),
-            None => Ok(wire),
-        }
-    }
-}
-
-impl Secured {
-    fn new(tls: Tls, host: &str) -> anyhow::Result<Self> {
-        Ok(Secured { tls, name: ServerName::try_from(host.to_owned())? })
-    }
-}
-
-fn wire_to(look_up: &LookUp, deadline: Deadline) -> io::Result<Wire> {
-    let socket = race::connect(&look_up.addresses(deadline)?, deadline)?;
-    Ok(Wire::Plain(Socket::new(socket, deadline)))
+fn secured_for(tls: Option<Tls>, host: &str) -> anyhow::Result<Option<Secured>> {
+    let Some(tls) = tls else { return Ok(None) };
+    Ok(Some(Secured { tls, name: ServerName::try_from(host.to_owned())? }))
 }
 
 fn secured(wire: Wire, secured: Option<&Secured>) -> io::Result<Wire> {

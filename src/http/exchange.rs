@@ -155,7 +155,7 @@ fn head_bytes(bytes: &[u8]) -> usize {
     ends.into_iter().flatten().min().unwrap_or(bytes.len())
 }
 
-fn check_head_bytes(count: usize) -> io::Result<()> {
+pub fn check_head_bytes(count: usize) -> io::Result<()> {
     if count > MAX_HEADER_BYTES {
         let limit = MAX_HEADER_BYTES >> 10;
         return Err(refused(format!("response headers over the limit of {limit} KiB")));

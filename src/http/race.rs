@@ -10,7 +10,7 @@ use std::net::SocketAddr;
 use std::os::fd::OwnedFd;
 use std::time::Duration;
 
-use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::event::{PollFd, PollFlags};
 use rustix::io::{Errno, ioctl_fionbio};
 use rustix::net::{self, AddressFamily, sockopt};
 
@@ -80,13 +80,9 @@ impl Race {
 
     /// Waits until an attempt ends, at most this long. Returns the connection if one is there.
     fn wait(&mut self, limit: Duration) -> io::Result<Option<OwnedFd>> {
-        let timeout = Timespec::try_from(limit).map_err(io::Error::other)?;
         let sockets = self.under_way.iter().map(|socket| PollFd::new(socket, PollFlags::OUT));
         let mut sockets: Vec<_> = sockets.collect();
-        match poll(&mut sockets, Some(&timeout)) {
-            Ok(_) | Err(Errno::INTR) => {}
-            Err(error) => return Err(error.into()),
-        }
+        socket::poll_for(&mut sockets, limit)?;
         let ended = sockets.iter().position(|socket| !socket.revents().is_empty());
         let Some(ended) = ended else { return Ok(None) };
         let socket = self.under_way.swap_remove(ended);

@@ -42,6 +42,15 @@ pub fn of(family: AddressFamily) -> rustix::io::Result<OwnedFd> {
     Ok(socket)
 }
 
+/// Polls, at most this long. An interruption ends it, too.
+pub fn poll_for(sockets: &mut [PollFd], limit: Duration) -> io::Result<()> {
+    let timeout = Timespec::try_from(limit).map_err(io::Error::other)?;
+    match poll(sockets, Some(&timeout)) {
+        Ok(_) | Err(Errno::INTR) => Ok(()),
+        Err(error) => Err(error.into()),
+    }
+}
+
 impl Socket {
     pub fn new(stream: OwnedFd, deadline: Deadline) -> Self {
         let read_timeout = Duration::ZERO;
@@ -93,11 +102,7 @@ impl Socket {
         loop {
             let left = deadline.left();
             let mut socket = [PollFd::new(&self.stream, awaited)];
-            let timeout = Timespec::try_from(left).map_err(io::Error::other)?;
-            match poll(&mut socket, Some(&timeout)) {
-                Ok(_) | Err(Errno::INTR) => {}
-                Err(error) => return Err(error.into()),
-            }
+            poll_for(&mut socket, left)?;
             // After the deadline only input counts.
             match socket[0].revents() {
                 ready if left.is_zero() && (ready.is_empty() || ready == PollFlags::OUT) => {

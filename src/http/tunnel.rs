@@ -7,8 +7,9 @@ use ureq_proto::parser::try_parse_response;
 
 use super::USER_AGENT;
 use super::connection::{Connection, Outgoing};
+use super::exchange::check_head_bytes;
 use super::outcome::Denied;
-use super::reply::{MAX_HEADER_BYTES, malformed, refused};
+use super::reply::malformed;
 use super::wire::Wire;
 
 /// Opens a tunnel to `target`, `HOST:PORT`, over a wire to the proxy.
@@ -40,10 +41,7 @@ pub fn open(wire: Wire, target: &str, authorization: Option<&str>) -> io::Result
 }
 
 fn receive(connection: &mut Connection, outgoing: &mut Outgoing) -> io::Result<()> {
-    if connection.unread().len() > MAX_HEADER_BYTES {
-        let limit = MAX_HEADER_BYTES >> 10;
-        return Err(refused(format!("answer to CONNECT over the limit of {limit} KiB")));
-    }
+    check_head_bytes(connection.unread().len())?;
     match connection.receive(outgoing)? {
         0 => Err(io::Error::new(ErrorKind::UnexpectedEof, "closed before an answer to CONNECT")),
         _ => Ok(()),
