@@ -5,7 +5,6 @@
 
 use std::fmt;
 use std::io::{self, ErrorKind};
-use std::thread::{Builder, JoinHandle};
 
 /// There is no memory for this many bytes.
 #[derive(Debug)]
@@ -29,11 +28,6 @@ impl From<NoMemory> for io::Error {
 pub fn reserve(bytes: &mut Vec<u8>, more: usize) -> Result<(), NoMemory> {
     let needed = bytes.len().saturating_add(more);
     bytes.try_reserve_exact(more).map_err(|_| NoMemory(needed))
-}
-
-/// Starts a thread.
-pub fn spawn(name: &str, run: impl FnOnce() + Send + 'static) -> io::Result<JoinHandle<()>> {
-    Builder::new().name(name.to_owned()).spawn(run)
 }
 
 #[cfg(test)]

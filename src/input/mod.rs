@@ -116,6 +116,11 @@ impl<R: Read> Input<R> {
         Input { source: Source::new(reader), kind, next: 0, skip }
     }
 
+    /// The number of the first frame after those to skip.
+    pub fn first(&self) -> u64 {
+        self.skip
+    }
+
     /// The next frame after those to skip, read straight into `bytes`. `None` if the input ends between two
     /// frames; if it ends before the last frame to skip, that is an error.
     pub fn read(&mut self, mut bytes: Vec<u8>) -> Result<Option<Frame>, InputError> {

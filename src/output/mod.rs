@@ -34,9 +34,9 @@ pub struct Lines {
     counts: Arc<Counts>,
     /// Frames before the gap that the server may have got.
     posted: u64,
-    /// Frames from the gap on: the first frame that the stopped run has not sent, and those after it.
-    beyond: u64,
-    /// Whether one of those has failed, and ends the run.
+    /// Whether there is a gap: a frame that the stopped run has not sent.
+    has_gap: bool,
+    /// Whether a frame beyond it has failed, and ends the run.
     has_failed_beyond: bool,
 }
 
@@ -57,8 +57,8 @@ impl Lines {
     /// The error: there is no standard output.
     pub fn new(rules: Rules, request: Arc<Request>, counts: Arc<Counts>) -> io::Result<Self> {
         let (out, reporter) = (Stdout::new()?, Reporter::new(request, rules.keep_going));
-        let (posted, beyond, has_failed_beyond) = (0, 0, false);
-        Ok(Lines { out, rules, reporter, counts, posted, beyond, has_failed_beyond })
+        let (posted, has_gap, has_failed_beyond) = (0, false, false);
+        Ok(Lines { out, rules, reporter, counts, posted, has_gap, has_failed_beyond })
     }
 
     /// Writes the line of every answer, in order, until the run ends.
@@ -72,25 +72,22 @@ impl Lines {
     }
 
     fn write_one(&mut self, answer: Answer, halt: &Halt, asked: &Asked) -> Result<(), Ending> {
-        let with_line = [&self.counts.figures.frames, &self.counts.figures.dropped];
-        let with_line: u64 = with_line.map(|count| count.load(Ordering::Relaxed)).iter().sum();
-        let frame = self.rules.skip + with_line + self.beyond;
-        if self.beyond > 0 {
-            self.pass_over(frame, answer);
+        if self.has_gap {
+            self.pass_over(answer);
             return Ok(());
         }
-        let report = match answer {
+        let (frame, report) = match answer {
             Answer::Uploaded(uploaded) => {
                 self.posted += u64::from(uploaded.upload.is_posted);
-                self.reporter.uploaded(frame, uploaded)
+                (uploaded.frame, self.reporter.uploaded(uploaded))
             }
-            Answer::Dropped(count) => return self.put_dropped(frame, count, halt),
-            Answer::Unsent(Unsent::NotEncoded { error, read_at, .. }) => {
-                self.reporter.not_encoded(causes(&error), read_at)
+            Answer::Dropped { first, count } => return self.put_dropped(first, count, halt),
+            Answer::Unsent(Unsent::NotEncoded { frame, error, read_at }) => {
+                (frame, self.reporter.not_encoded(causes(&error), read_at))
             }
-            Answer::Unsent(Unsent::Lost) => return self.lose(frame, halt),
-            Answer::Unsent(Unsent::BadSample { bad, read_at, .. }) if self.rules.keep_going => {
-                self.reporter.not_encoded(bad.to_string(), read_at)
+            Answer::Unsent(Unsent::Lost { frame }) => return self.lose(frame, halt),
+            Answer::Unsent(Unsent::BadSample { frame, bad, read_at }) if self.rules.keep_going => {
+                (frame, self.reporter.not_encoded(bad.to_string(), read_at))
             }
             Answer::Unsent(Unsent::BadSample { frame, bad, .. }) => {
                 let cause = Cause::Malformed(bad.to_string());
@@ -99,8 +96,8 @@ impl Lines {
             Answer::Unsent(Unsent::NotRead(error)) if !is_of_the_stop(&error, asked) => {
                 return Err(self.not_read(&error));
             }
-            Answer::Unsent(Unsent::NotWanted | Unsent::NotRead(_)) => {
-                self.beyond = 1;
+            Answer::Unsent(Unsent::NotWanted | Unsent::NotRead(_)) | Answer::CutOff => {
+                self.has_gap = true;
                 return Ok(());
             }
         };
@@ -119,10 +116,10 @@ impl Lines {
     }
 
     /// A frame beyond the gap has no line: going on begins at the gap. If it has failed, that is said.
-    fn pass_over(&mut self, frame: u64, answer: Answer) {
-        self.beyond += if let Answer::Dropped(count) = answer { count } else { 1 };
+    fn pass_over(&mut self, answer: Answer) {
         if let Answer::Uploaded(uploaded) = answer {
-            let report = self.reporter.uploaded(frame, uploaded);
+            let frame = uploaded.frame;
+            let report = self.reporter.uploaded(uploaded);
             self.has_failed_beyond |= report.failure.is_some() && report.ends_run;
             report.failure.iter().for_each(|cause| say(format!("frame {frame}: {cause}")));
         }
@@ -130,7 +127,7 @@ impl Lines {
 
     /// The ending after the last answer.
     fn end(&self, asked: &Asked) -> Ending {
-        if self.beyond > 0 && asked.reader_is_gone() {
+        if self.has_gap && asked.reader_is_gone() {
             return Ending::ReaderGone;
         }
         match asked.signal() {

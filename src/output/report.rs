@@ -42,8 +42,8 @@ impl Reporter {
         Reporter { keep_going, request, has_advised: false }
     }
 
-    pub fn uploaded(&self, frame: u64, uploaded: Uploaded) -> Report {
-        let Uploaded { upload, read_at } = uploaded;
+    pub fn uploaded(&self, uploaded: Uploaded) -> Report {
+        let Uploaded { frame, upload, read_at } = uploaded;
         let tried = tried(&upload);
         let Upload { attempts, elapsed, result, ends_run, may_have_arrived, .. } = upload;
         let (response, cause) = match result {

@@ -3,7 +3,7 @@
 //!
 //! Keeps at most `limit` buffers. Their contents are garbage.
 
-use std::sync::{Mutex, MutexGuard};
+use std::sync::Mutex;
 
 use crate::lock::lock;
 
@@ -18,7 +18,7 @@ impl Buffers {
     }
 
     pub fn keep(&self, bytes: Vec<u8>) {
-        let mut kept = self.lock();
+        let mut kept = lock(&self.kept);
         if kept.len() < self.limit {
             kept.push(bytes);
         }
@@ -26,10 +26,6 @@ impl Buffers {
 
     /// The buffer kept last, or else a new one.
     pub fn take(&self) -> Vec<u8> {
-        self.lock().pop().unwrap_or_default()
-    }
-
-    fn lock(&self) -> MutexGuard<'_, Vec<Vec<u8>>> {
-        lock(&self.kept)
+        lock(&self.kept).pop().unwrap_or_default()
     }
 }

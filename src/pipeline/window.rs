@@ -7,11 +7,13 @@
 
 use std::collections::VecDeque;
 use std::mem;
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, PoisonError};
 
-/// The worker panicked, so there is no result.
+use crate::lock::lock;
+
+/// The place of this number has no result: its worker panicked.
 #[derive(Debug, PartialEq, Eq)]
-pub struct Lost;
+pub struct Lost(pub u64);
 
 /// The way in.
 pub struct Window<T> {
@@ -37,25 +39,29 @@ struct State<T> {
     is_cut_off: bool,
 }
 
-/// A window of at most `limit` places.
-pub fn open<T>(limit: usize) -> (Arc<Window<T>>, Results<T>) {
-    let state = State {
-        places: VecDeque::new(),
-        first: 0,
-        taker_waits: false,
-        fetcher_waits: false,
-        is_closed: false,
-        is_cut_off: false,
-    };
-    let (has_room, first_is_filled) = (Condvar::new(), Condvar::new());
-    let window = Arc::new(Window { limit, state: Mutex::new(state), has_room, first_is_filled });
-    (Arc::clone(&window), Results(window))
-}
-
 impl<T> Window<T> {
+    /// At most `limit` places, whose numbers go up from `first`.
+    pub fn new(first: u64, limit: usize) -> Arc<Self> {
+        let state = State {
+            places: VecDeque::new(),
+            first,
+            taker_waits: false,
+            fetcher_waits: false,
+            is_closed: false,
+            is_cut_off: false,
+        };
+        let (has_room, first_is_filled) = (Condvar::new(), Condvar::new());
+        Arc::new(Window { limit, state: Mutex::new(state), has_room, first_is_filled })
+    }
+
+    /// The way out, once.
+    pub fn results(self: &Arc<Self>) -> Results<T> {
+        Results(Arc::clone(self))
+    }
+
     /// Waits for a place, and returns its number; `None` if there are no more. The caller holds the source's lock.
     pub fn reserve(&self) -> Option<u64> {
-        let mut state = self.lock();
+        let mut state = lock(&self.state);
         while state.places.len() >= self.limit && !state.is_closed {
             state.taker_waits = true;
             state = self.has_room.wait(state).unwrap_or_else(PoisonError::into_inner);
@@ -70,13 +76,13 @@ impl<T> Window<T> {
     /// There is no item for the place that was reserved last, so there are none later. The caller still holds the
     /// source's lock.
     pub fn give_back(&self) {
-        self.lock().places.pop_back();
+        lock(&self.state).places.pop_back();
         self.close();
     }
 
     /// Fills a place that was reserved, once.
     pub fn fill(&self, place: u64, result: Result<T, Lost>) {
-        let mut state = self.lock();
+        let mut state = lock(&self.state);
         // It is still empty, so it has not been fetched.
         #[expect(clippy::cast_possible_truncation, reason = "less than the places there are")]
         let index = (place - state.first) as usize;
@@ -90,7 +96,7 @@ impl<T> Window<T> {
 
     /// No more places are given out.
     pub fn close(&self) {
-        self.lock().is_closed = true;
+        lock(&self.state).is_closed = true;
         self.has_room.notify_one();
         self.first_is_filled.notify_one();
     }
@@ -98,25 +104,15 @@ impl<T> Window<T> {
     /// No more places are given out, and nobody waits for results any more. Those that have not been fetched are
     /// dropped.
     pub fn cut_off(&self) {
-        let mut state = self.lock();
+        let mut state = lock(&self.state);
         state.is_cut_off |= !state.is_closed || !state.places.is_empty();
         drop(state);
         self.close();
     }
 
-    fn lock(&self) -> MutexGuard<'_, State<T>> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-impl<T> Results<T> {
-    pub fn window(&self) -> Arc<Window<T>> {
-        Arc::clone(&self.0)
-    }
-
-    /// Whether the last result is not the last that was to come.
+    /// Whether the last result that comes out is not the last that was to come.
     pub fn is_cut_off(&self) -> bool {
-        self.0.lock().is_cut_off
+        lock(&self.state).is_cut_off
     }
 }
 
@@ -126,7 +122,7 @@ impl<T> Iterator for Results<T> {
     /// Waits for the next result; `None` after the last one, or after `cut_off`.
     fn next(&mut self) -> Option<Result<T, Lost>> {
         let window = &self.0;
-        let mut state = window.lock();
+        let mut state = lock(&window.state);
         while !state.is_cut_off {
             if let Some(result) = state.places.front_mut().and_then(Option::take) {
                 state.places.pop_front();
@@ -161,7 +157,8 @@ mod tests {
 
     #[test]
     fn results_come_out_in_the_order_of_their_places() {
-        let (window, results) = open(3);
+        let window = Window::new(0, 3);
+        let results = window.results();
         let places = [(); 3].map(|()| window.reserve().unwrap());
         for place in places.into_iter().rev() {
             window.fill(place, Ok(place));
@@ -172,7 +169,8 @@ mod tests {
 
     #[test]
     fn a_place_without_an_item_leaves_no_result() {
-        let (window, mut results) = open(2);
+        let window = Window::new(0, 2);
+        let mut results = window.results();
         let first = window.reserve().unwrap();
         window.reserve().unwrap();
         window.give_back();
@@ -184,7 +182,8 @@ mod tests {
     /// Many threads for few places: a wake-up that is missing would show as a test that hangs.
     #[test]
     fn there_are_never_more_places_than_the_limit_and_nobody_is_forgotten() {
-        let (window, results) = open(2);
+        let window = Window::new(0, 2);
+        let results = window.results();
         let items = Arc::new(Mutex::new(0..20_000));
         let worker = |_| {
             let (window, items) = (Arc::clone(&window), Arc::clone(&items));
@@ -194,7 +193,7 @@ mod tests {
                     let Some(place) = window.reserve() else { return };
                     let Some(item) = items.next() else { return window.give_back() };
                     drop(items);
-                    assert!(window.lock().places.len() <= 2);
+                    assert!(lock(&window.state).places.len() <= 2);
                     window.fill(place, Ok(item));
                 }
             })
@@ -206,17 +205,18 @@ mod tests {
 
     #[test]
     fn a_window_that_is_cut_off_gives_no_result_and_says_so() {
-        let (window, mut results) = open(3);
+        let window = Window::new(0, 3);
+        let mut results = window.results();
         let (first, second) = (window.reserve().unwrap(), window.reserve().unwrap());
         window.fill(second, Ok(2));
         let cut = Arc::clone(&window);
         let cutter = thread::spawn(move || {
-            while !cut.lock().fetcher_waits {
+            while !lock(&cut.state).fetcher_waits {
                 thread::yield_now();
             }
             cut.cut_off();
         });
-        assert_eq!((results.next(), results.is_cut_off()), (None, true));
+        assert_eq!((results.next(), window.is_cut_off()), (None, true));
         cutter.join().unwrap();
         assert_eq!(window.reserve(), None);
         window.fill(first, Ok(1));
@@ -225,19 +225,21 @@ mod tests {
 
     #[test]
     fn a_window_whose_last_result_was_fetched_cannot_be_cut_off() {
-        let (window, mut results) = open(2);
+        let window = Window::new(0, 2);
+        let mut results = window.results();
         let place = window.reserve().unwrap();
         window.fill(place, Ok(1));
         window.reserve();
         window.give_back();
         assert_eq!(results.next(), Some(Ok(1)));
         window.cut_off();
-        assert_eq!((results.next(), results.is_cut_off()), (None, false));
+        assert_eq!((results.next(), window.is_cut_off()), (None, false));
     }
 
     #[test]
     fn nobody_waits_for_a_place_once_nobody_fetches() {
-        let (window, results) = open::<()>(1);
+        let window = Window::<()>::new(0, 1);
+        let results = window.results();
         window.reserve();
         let own = Arc::clone(&window);
         let waiting = thread::spawn(move || own.reserve());

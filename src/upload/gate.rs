@@ -54,12 +54,13 @@ impl Gate {
 
     /// Waits until an attempt for this frame may start, and at least until `not_before`. `None` if the gate is
     /// closed for this frame.
-    /// `is_posted`: whether an earlier attempt of it may have arrived.
+    /// `is_posted`: whether an earlier attempt of it may have arrived. `held` is called if it has to wait.
     pub fn wait(
         &self,
         frame: u64,
         not_before: Option<Instant>,
         is_posted: bool,
+        held: impl FnOnce(),
     ) -> Option<Started> {
         let now = Instant::now();
         let mut shared = self.lock();
@@ -72,17 +73,9 @@ impl Gate {
             }
             shared.schedule.enter(frame);
         }
+        held();
         shared.waiting.insert(frame, Waiter { thread: thread::current(), until: None });
         self.wait_for_turn(shared, frame, not_before, is_posted)
-    }
-
-    /// The start of an attempt for this frame, unless it has to be waited for or the gate is closed for it.
-    pub fn start_at_once(&self, frame: u64) -> Option<Started> {
-        let mut shared = self.lock();
-        if !self.lets_pass(frame) {
-            return None;
-        }
-        shared.start_at_once(frame, Instant::now()).map(|started| self.let_in(started, false))
     }
 
     /// The attempt, the first of its frame, is not made after all.
@@ -265,7 +258,7 @@ mod tests {
             let counts = [&gate.counts.in_flight, &gate.counts.posted];
             counts.map(|count| count.load(Ordering::Relaxed))
         };
-        let started = gate.start_at_once(0).unwrap();
+        let started = gate.wait(0, None, false, || ()).unwrap();
         assert_eq!(under_way(), [1, 1]);
         gate.give_back(&started);
         assert_eq!(under_way(), [0, 0]);
@@ -284,11 +277,11 @@ mod tests {
     #[test]
     fn a_frame_that_is_not_wanted_any_more_takes_no_start() {
         let gate = gate(Duration::from_secs(3600));
-        assert!(gate.wait(0, None, false).is_some());
+        assert!(gate.wait(0, None, false, || ()).is_some());
         let next = gate.lock().schedule.start(Instant::now());
         let (sender, starts) = mpsc::channel();
         let waiter = Arc::clone(&gate);
-        thread::spawn(move || sender.send(waiter.wait(1, None, false)));
+        thread::spawn(move || sender.send(waiter.wait(1, None, false, || ())));
         while gate.lock().waiting.is_empty() {
             thread::yield_now();
         }
@@ -303,12 +296,12 @@ mod tests {
         let (sender, starts) = mpsc::channel();
         let waiter = Arc::clone(&gate);
         let later = Instant::now() + Duration::from_secs(3600);
-        thread::spawn(move || sender.send(waiter.wait(1, Some(later), false)));
+        thread::spawn(move || sender.send(waiter.wait(1, Some(later), false, || ())));
         while gate.lock().waiting.is_empty() {
             thread::yield_now();
         }
         // And holds nobody up until then.
-        assert!(gate.wait(2, None, false).is_some());
+        assert!(gate.wait(2, None, false, || ()).is_some());
         gate.close_from(1);
         assert_eq!(starts.recv_timeout(Duration::from_secs(60)), Ok(None));
     }
@@ -316,13 +309,13 @@ mod tests {
     #[test]
     fn the_lowest_frame_goes_first() {
         let gate = gate(Duration::from_micros(1));
-        let started = gate.wait(0, None, false).unwrap();
+        let started = gate.wait(0, None, false, || ()).unwrap();
         gate.report(0, &started, &mut Tries::default(), &refused(Some("1")));
         let frames = [7, 3, 9, 1, 5, 8, 2, 6, 4];
         let threads = frames.map(|frame| {
             let gate = Arc::clone(&gate);
             thread::spawn(move || {
-                let started = gate.wait(frame, None, false).unwrap();
+                let started = gate.wait(frame, None, false, || ()).unwrap();
                 // All waited before the first one went.
                 let lowest = gate.lock().waiting.keys().next().copied();
                 assert!(
@@ -346,7 +339,8 @@ mod tests {
     #[test]
     fn a_frame_that_becomes_the_first_when_the_others_have_had_their_turn_is_woken() {
         let gate = gate(Duration::ZERO);
-        let started: Vec<_> = (0..6).map(|frame| gate.wait(frame, None, false).unwrap()).collect();
+        let started: Vec<_> =
+            (0..6).map(|frame| gate.wait(frame, None, false, || ()).unwrap()).collect();
         let report = |frame: u64, result: &Result<Response, Failure>| {
             let started = &started[frame as usize];
             gate.report(frame, started, &mut Tries::default(), result);
@@ -357,7 +351,7 @@ mod tests {
             let (waiter, sender) = (Arc::clone(&gate), sender.clone());
             let before = gate.lock().waiting.len();
             thread::spawn(move || {
-                let started = waiter.wait(frame, None, false).unwrap();
+                let started = waiter.wait(frame, None, false, || ()).unwrap();
                 waiter.report(frame, &started, &mut Tries::default(), &accepted());
                 sender.send(frame).unwrap();
             });
@@ -390,7 +384,7 @@ mod tests {
                     let mut tries = Tries::default();
                     // Every other frame is refused once.
                     for refuses in [true, false].into_iter().skip(usize::from(frame % 2 == 0)) {
-                        let started = gate.wait(frame, None, false).unwrap();
+                        let started = gate.wait(frame, None, false, || ()).unwrap();
                         let result = if refuses { refused(None) } else { accepted() };
                         gate.report(frame, &started, &mut tries, &result);
                     }

@@ -36,10 +36,10 @@ use crate::messages::{causes, say, say_more};
 use crate::request::Body;
 
 use gate::Gate;
+use recent::Started;
 use retry::{Again, Next};
 use tries::Tries;
 
-pub use recent::Started;
 pub use retry::Policy;
 
 const UNAUTHORIZED: u16 = 401;
@@ -85,30 +85,17 @@ impl Uploader {
         Uploader { client, headers, gate, leaves_out, keep_going, counts }
     }
 
-    /// Sends the body until the server has answered, or until it must not be sent again. `None`: an earlier
-    /// frame has failed or the run is to stop, so this one is not wanted.
-    pub fn upload(&self, body: &Body) -> Option<Upload> {
-        let started = self.wait_for_start(body.frame)?;
-        self.upload_started(body, started)
+    /// Waits until the first attempt for this frame may start; `None`: an earlier frame has failed or the run is to
+    /// stop, so this one is not wanted. `held` is called if it has to wait.
+    pub fn start(&self, frame: u64, held: impl FnOnce()) -> Option<Start<'_>> {
+        let started = self.gate.wait(frame, None, false, held)?;
+        Some(Start { gate: &self.gate, started: Some(started) })
     }
 
-    /// Waits until the first attempt for this frame may start; `None` if it is not wanted. The start is for
-    /// `upload_started`, or given back.
-    pub fn wait_for_start(&self, frame: u64) -> Option<Started> {
-        self.gate.wait(frame, None, false)
-    }
-
-    /// The same, but `None` if it would wait.
-    pub fn start_at_once(&self, frame: u64) -> Option<Started> {
-        self.gate.start_at_once(frame)
-    }
-
-    pub fn give_back(&self, started: &Started) {
-        self.gate.give_back(started);
-    }
-
-    /// The same as `upload`, with the first start in hand.
-    pub fn upload_started(&self, body: &Body, mut started: Started) -> Option<Upload> {
+    /// Sends the body until the server has answered, or until it must not be sent again. `None`: it is not wanted any
+    /// more.
+    pub fn upload(&self, body: &Body, mut start: Start) -> Option<Upload> {
+        let mut started = start.started.take()?;
         let mut tries = Tries::default();
         let (mut begun, mut is_posted, mut is_renewed) = (0, false, false);
         let (result, elapsed, given_up, is_over) = loop {
@@ -129,7 +116,7 @@ impl Uploader {
                 Next::Done(given_up) => break (result, begin.elapsed(), given_up, false),
                 Next::Over(why) => break (result, begin.elapsed(), Some(why), true),
             };
-            started = self.gate.wait(body.frame, not_before, is_posted)?;
+            started = self.gate.wait(body.frame, not_before, is_posted, || ())?;
         };
         let ends_run = is_over || is_hopeless(&result);
         self.stop_at_failure(body.frame, &result, ends_run);
@@ -242,6 +229,20 @@ impl Uploader {
     /// Whether a frame has ended the run.
     pub fn is_at_failure(&self) -> bool {
         self.gate.is_closed_by_a_frame()
+    }
+}
+
+/// The start of a frame's first attempt. It is given back if it is dropped unused.
+pub struct Start<'a> {
+    gate: &'a Gate,
+    started: Option<Started>,
+}
+
+impl Drop for Start<'_> {
+    fn drop(&mut self) {
+        if let Some(started) = &self.started {
+            self.gate.give_back(started);
+        }
     }
 }
 

@@ -132,10 +132,10 @@ impl Run {
                     assert!(response.is_success() && response.body == place, "frame {place}");
                     *(if gap == 0 { &mut lines } else { &mut beyond }) += 1;
                 }
-                Answer::Dropped(count) => {
+                Answer::Dropped { count, .. } => {
                     *(if gap == 0 { &mut lines } else { &mut beyond }) += count
                 }
-                Answer::Unsent(Unsent::NotWanted) => gap += 1,
+                Answer::Unsent(Unsent::NotWanted) | Answer::CutOff => gap += 1,
                 Answer::Unsent(_) => panic!("frame {lines} is unsent for another reason"),
             }
         }
@@ -305,7 +305,7 @@ fn a_reader_that_goes_while_nothing_is_under_way_ends_the_run() {
             assert!(matches!(run.next(), Some(Answer::Uploaded(_))));
         }
         let stopped = run.stop(Event::ReaderGone);
-        assert!(matches!(run.next(), Some(Answer::Unsent(Unsent::NotWanted))));
+        assert!(matches!(run.next(), Some(Answer::CutOff)));
         assert!(run.next().is_none());
         drop(run);
         assert!(stopped.join().unwrap());
@@ -408,7 +408,7 @@ fn with_a_panic(jobs: usize) {
     for frame in 0..FRAMES {
         match run.next() {
             Some(Answer::Uploaded(upload)) => assert_eq!(upload.upload.result.unwrap().body, frame),
-            Some(Answer::Unsent(Unsent::Lost)) => assert_eq!(frame, 1),
+            Some(Answer::Unsent(Unsent::Lost { frame: lost })) => assert_eq!((frame, lost), (1, 1)),
             _ => panic!("frame {frame} is forgotten"),
         }
     }

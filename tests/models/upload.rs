@@ -75,7 +75,8 @@ impl Service {
     }
 
     fn upload(&self, frame: u64) -> Option<Upload> {
-        self.uploader.upload(&Body { frame, bytes: Vec::new() })
+        let start = self.uploader.start(frame, || ())?;
+        self.uploader.upload(&Body { frame, bytes: Vec::new() }, start)
     }
 
     fn in_flight(&self) -> u64 {

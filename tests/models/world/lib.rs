@@ -27,7 +27,7 @@ mod check;
 mod neighbours;
 
 pub use check::{check, check_all, choose};
-pub use neighbours::{counts, encode, frame, headers, http, input, memory, messages, request};
+pub use neighbours::{counts, encode, frame, headers, http, input, messages, request};
 
 #[path = "../../../src/lock.rs"]
 pub mod lock;
@@ -37,9 +37,5 @@ pub mod pipeline;
 pub mod upload;
 
 // What these keep to themselves.
-#[path = "../../../src/pipeline/newest.rs"]
-pub mod newest;
-#[path = "../../../src/pipeline/places.rs"]
-pub mod places;
 #[path = "../../../src/http/pool.rs"]
 pub mod pool;

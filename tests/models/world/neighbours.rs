@@ -132,19 +132,14 @@ pub mod input {
             Input { next: Box::new(next), reader: PhantomData }
         }
 
+        pub fn first(&self) -> u64 {
+            0
+        }
+
         pub fn read(&mut self, bytes: Vec<u8>) -> Result<Option<Frame>, InputError> {
             let number = (self.next)()?;
             Ok(number.map(|number| Frame { number, bytes, read_at: Instant::now() }))
         }
-    }
-}
-
-pub mod memory {
-    use std::io;
-    use std::thread::{Builder, JoinHandle};
-
-    pub fn spawn(name: &str, run: impl FnOnce() + Send + 'static) -> io::Result<JoinHandle<()>> {
-        Builder::new().name(name.into()).spawn(run)
     }
 }
 
