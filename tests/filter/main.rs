@@ -101,14 +101,13 @@ mod pipeline {
 // Each call, thread and byte that a run needs fails once: see tests/filter/torture/invariants.rs.
 mod torture {
     mod calls;
-    mod descriptors;
     mod disk;
     mod errnos;
     mod invariants;
+    mod limits;
     mod scene;
     mod strace;
     mod tally;
-    mod threads;
     mod witness;
 }
 

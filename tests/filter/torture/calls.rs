@@ -10,7 +10,7 @@ use std::fmt;
 
 use super::errnos::errnos;
 use super::invariants::{Disturbance, Struck, check};
-use super::scene::{Ground, Pipes, Road, TINY};
+use super::scene::{Ground, Pipes, Road};
 use super::strace::{self, Call, Fault, Phase};
 use super::tally::{Judged, report};
 use crate::support::{pool, tracer};
@@ -38,7 +38,7 @@ impl fmt::Display for Case {
 #[ignore = "takes hours"]
 fn each_call_fails_once_with_each_of_its_errors() {
     if tracer::works() && tracer::attaches() {
-        let ground = Ground::new("calls", TINY);
+        let ground = Ground::new("calls");
         let mut cases = cases(&ground);
         let all = cases.len();
         if let Ok(text) = std::env::var("PNGPOST_TORTURE") {
@@ -52,7 +52,7 @@ fn each_call_fails_once_with_each_of_its_errors() {
 #[ignore = "takes a minute"]
 fn some_calls_fail_once_with_some_of_their_errors() {
     if tracer::works() && tracer::attaches() {
-        let ground = Ground::new("some-calls", TINY);
+        let ground = Ground::new("some-calls");
         let seed = pool::seed();
         println!("PNGPOST_TORTURE_SEED={seed}");
         let cases = cases(&ground);
@@ -93,7 +93,7 @@ fn disturb(ground: &Ground, case: &Case) -> Judged {
         Fault::Stop => "SIGTERM",
     };
     let row = match states.first() {
-        Some(state) => format!("{name} ({state}) {what}"),
+        Some(state) => format!("{name} ({state:?}) {what}"),
         None => format!("{name} (not reached) {what}"),
     };
     let by = Disturbance {

@@ -3,7 +3,7 @@
 use std::process::Command;
 
 use super::invariants::{Disturbance, Outcome, check};
-use super::scene::{Ground, Road, TINY};
+use super::scene::{Ground, Road};
 use crate::installed::needed;
 use crate::skipped::skip;
 use crate::support::pool;
@@ -40,7 +40,7 @@ fn a_disk_that_is_full_at_any_byte_of_a_line_keeps_the_lines_before_it_and_its_b
     if !may_mount() {
         return;
     }
-    let ground = Ground::new("disk", TINY);
+    let ground = Ground::new("disk");
     let lines = ground.lines();
     let before: usize = lines[..2].iter().map(|line| line.len() + 1).sum();
     // Its line is kept if it fits.

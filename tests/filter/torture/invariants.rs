@@ -10,7 +10,6 @@
 //! 5. No panic, no abort, no hang, no secret.
 
 use std::collections::BTreeSet;
-use std::fmt;
 
 use super::scene::{Ended, FRAMES, Ground, Road, SECRETS};
 
@@ -31,20 +30,6 @@ pub enum Outcome {
     ReaderGone,
     /// It ended in a way that this program can't prevent.
     Excused(&'static str),
-}
-
-impl fmt::Display for Outcome {
-    fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
-        f.write_str(match self {
-            Outcome::Complete => "complete",
-            Outcome::CompleteButFailed => "failed frames, each with an empty line",
-            Outcome::Continued => "failed, and completed with its --skip",
-            Outcome::NotStarted => "not started, and complete when started again",
-            Outcome::Stopped => "stopped, and completed with its --skip",
-            Outcome::ReaderGone => "its reader went away",
-            Outcome::Excused(why) => why,
-        })
-    }
 }
 
 /// What was done to the run.
@@ -80,30 +65,6 @@ pub enum Struck {
     Wait,
     Wake,
     Assertion,
-}
-
-impl fmt::Display for Struck {
-    fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
-        f.write_str(match self {
-            Struck::BeforeMain => "before main",
-            Struck::Signals => "signals",
-            Struck::System => "the system's files",
-            Struck::Certificates => "certificates",
-            Struck::Random => "random numbers",
-            Struck::LookUp => "look-up",
-            Struck::Connect => "connect",
-            Struck::Send => "send",
-            Struck::Receive => "receive",
-            Struck::Stdin => "stdin",
-            Struck::Stdout => "stdout",
-            Struck::Stderr => "stderr",
-            Struck::Memory => "memory",
-            Struck::ThreadStart => "start of a thread",
-            Struck::Wait => "wait",
-            Struck::Wake => "wake",
-            Struck::Assertion => "assertion of std",
-        })
-    }
 }
 
 /// Checks a run. The error says which invariant is broken.

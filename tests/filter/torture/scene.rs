@@ -17,9 +17,12 @@ use std::time::{Duration, Instant};
 
 use rustls::ServerConfig;
 
-use super::witness::{Witness, line};
+use super::witness::Witness;
+use crate::support::echo::answers;
 use crate::support::folder::Folder;
+use crate::support::images::npy;
 use crate::support::program;
+use crate::support::tiny_frames;
 use crate::support::tls::Authority;
 
 pub const FRAMES: u32 = 12;
@@ -72,23 +75,12 @@ impl fmt::Display for Road {
     }
 }
 
-/// The frames: their sides, whether raw ones are PNGs, and the bytes by which the answer to each is made longer.
-#[derive(Clone, Copy)]
-pub struct Sizes {
-    pub side: u32,
-    pub png: bool,
-    pub padding: usize,
-}
-
-pub const TINY: Sizes = Sizes { side: 1, png: false, padding: 0 };
-
 /// The files that runs read.
 pub struct Ground {
     program: PathBuf,
     folder: Folder,
     authority: Authority,
     config: Arc<ServerConfig>,
-    sizes: Sizes,
     runs: AtomicUsize,
 }
 
@@ -126,23 +118,23 @@ pub struct Running {
 }
 
 impl Ground {
-    pub fn new(name: &str, sizes: Sizes) -> Self {
+    pub fn new(name: &str) -> Self {
         let folder = Folder::new(&format!("torture-{name}"));
-        let frames = frames(sizes.side);
-        folder.file("raw", if sizes.png { pngs(sizes.side, &frames) } else { frames.clone() });
-        folder.file("npy", array(sizes.side, &frames));
+        let frames = tiny_frames(FRAMES);
+        folder.file("raw", &frames);
+        folder.file("npy", npy("|u1", &format!("({FRAMES}, 1, 1, 3)"), &frames));
         folder.file("key", SECRETS[0]);
         let authority = Authority::new("torture");
         let config = authority.server("localhost", false);
         fs::create_dir(folder.path().join("certificates")).unwrap();
         fs::copy(&authority.file, folder.path().join("certificates/a.pem")).unwrap();
         let program = env!("CARGO_BIN_EXE_pngpost").into();
-        Ground { program, folder, authority, config, sizes, runs: AtomicUsize::new(0) }
+        Ground { program, folder, authority, config, runs: AtomicUsize::new(0) }
     }
 
     /// The same with a copy of the program, for users who may not read the folder that it was built in.
-    pub fn readable(name: &str, sizes: Sizes) -> Self {
-        let ground = Ground::new(name, sizes);
+    pub fn readable(name: &str) -> Self {
+        let ground = Ground::new(name);
         let program = ground.folder.path().join("pngpost");
         fs::copy(&ground.program, &program).unwrap();
         Ground { program, ..ground }
@@ -156,7 +148,7 @@ impl Ground {
 
     /// The lines of a run that nothing disturbs.
     pub fn lines(&self) -> Vec<String> {
-        (0..FRAMES).map(|frame| line(frame, self.sizes.padding)).collect()
+        answers(FRAMES)
     }
 
     pub fn frames(&self, road: Road) -> Vec<u8> {
@@ -164,12 +156,12 @@ impl Ground {
     }
 
     fn arguments(&self, road: Road, port: u16, skip: u32) -> Vec<String> {
-        let Ground { folder, sizes: Sizes { side, .. }, .. } = self;
+        let folder = self.folder.path();
         let scheme = if road.https { "https" } else { "http" };
         let mut words = vec![
             self.program.display().to_string(),
             "-F".into(),
-            format!("key=<{}", folder.path().join("key").display()),
+            format!("key=<{}", folder.join("key").display()),
             "-H".into(),
             format!("X-Key: {}", SECRETS[1]),
             "-z".into(),
@@ -185,8 +177,7 @@ impl Ground {
         match road.npy {
             // Each frame that fails makes the next retries wait longer: a run that keeps going has none.
             true => add(&["--keep-going", "--retry", "0"]),
-            false if self.sizes.png => {}
-            false => add(&["-s", &format!("{side}x{side}")]),
+            false => add(&["-s", "1x1"]),
         }
         if road.each {
             add(&["--no-http-keep-alive"]);
@@ -200,8 +191,7 @@ impl Ground {
 
     /// Starts a run, by the command `before` if there is one. `stdin` is the stream's file, or a pipe.
     pub fn start(&self, road: Road, before: &[String], skip: u32, stdin: Stdin) -> Running {
-        let witness =
-            Witness::new(road.https.then(|| Arc::clone(&self.config)), self.sizes.padding);
+        let witness = Witness::new(road.https.then(|| Arc::clone(&self.config)));
         let words = [before, &self.arguments(road, witness.port(), skip)].concat();
         let mut command = Command::new(&words[0]);
         for (name, value) in program::command(&[""; 0]).get_envs() {
@@ -322,38 +312,4 @@ fn drain(mut stream: impl Read + Send + 'static) -> JoinHandle<Vec<u8>> {
         let _ = stream.read_to_end(&mut bytes);
         bytes
     })
-}
-
-/// Frames of rgb24 whose first pixel is the number.
-fn frames(side: u32) -> Vec<u8> {
-    let bytes = (side * side * 3) as usize;
-    let mut frames = vec![0; FRAMES as usize * bytes];
-    for (frame, number) in frames.chunks_mut(bytes).zip(0u32..) {
-        frame[..3].copy_from_slice(&number.to_be_bytes()[1..]);
-    }
-    frames
-}
-
-/// The same as PNGs that are as long as their pixels.
-fn pngs(side: u32, frames: &[u8]) -> Vec<u8> {
-    let mut stream = Vec::new();
-    for frame in frames.chunks((side * side * 3) as usize) {
-        let mut encoder = png::Encoder::new(&mut stream, side, side);
-        encoder.set_color(png::ColorType::Rgb);
-        encoder.set_compression(png::Compression::NoCompression);
-        encoder.write_header().unwrap().write_image_data(frame).unwrap();
-    }
-    stream
-}
-
-/// The same as an array, as numpy saves it.
-fn array(side: u32, frames: &[u8]) -> Vec<u8> {
-    let shape = format!("({FRAMES}, {side}, {side}, 3)");
-    let mut text = format!("{{'descr': '|u1', 'fortran_order': False, 'shape': {shape}, }}");
-    while (10 + text.len() + 1) % 64 != 0 {
-        text.push(' ');
-    }
-    text.push('\n');
-    let length = u16::try_from(text.len()).unwrap().to_le_bytes();
-    [b"\x93NUMPY\x01\x00", &length[..], text.as_bytes(), frames].concat()
 }

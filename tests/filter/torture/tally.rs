@@ -18,7 +18,7 @@ pub struct Judged {
 pub fn report(title: &str, runs: &[Judged]) {
     let mut rows: BTreeMap<(&str, String), usize> = BTreeMap::new();
     for Judged { row, result, .. } in runs {
-        let outcome = result.as_ref().map_or("BROKEN".to_owned(), Outcome::to_string);
+        let outcome = result.as_ref().map_or("BROKEN".to_owned(), |outcome| format!("{outcome:?}"));
         *rows.entry((row, outcome)).or_default() += 1;
     }
     println!("{} runs: {title}", runs.len());

@@ -21,8 +21,6 @@ struct Shared {
     ended: AtomicUsize,
     /// The ports of the clients.
     ports: Mutex<Vec<u16>>,
-    /// The bytes that a line is made longer by.
-    padding: usize,
 }
 
 /// Counts a connection as ended, however that comes.
@@ -36,8 +34,8 @@ impl Drop for Ended<'_> {
 
 impl Witness {
     /// With TLS, if there is a `config`.
-    pub fn new(config: Option<Arc<ServerConfig>>, padding: usize) -> Self {
-        let shared = Arc::new(Shared { padding, ..Shared::default() });
+    pub fn new(config: Option<Arc<ServerConfig>>) -> Self {
+        let shared = Arc::<Shared>::default();
         let of_server = Arc::clone(&shared);
         let server = Server::scripted(move |_, connection| {
             let _ended = Ended(&of_server.ended);
@@ -78,7 +76,7 @@ impl Shared {
         while let Some(request) = Request::read(&mut stream) {
             let frame = frame_of(&request.body);
             self.frames.lock().unwrap().push(frame);
-            if stream.write_all(&response(frame, line(frame, self.padding))).is_err() {
+            if stream.write_all(&response(frame)).is_err() {
                 return;
             }
         }
@@ -86,7 +84,8 @@ impl Shared {
 }
 
 /// With a length, or without one for each second frame.
-fn response(frame: u32, line: String) -> Vec<u8> {
+fn response(frame: u32) -> Vec<u8> {
+    let line = format!("answer {frame}");
     if frame.is_multiple_of(2) {
         return ok(line);
     }
@@ -100,9 +99,4 @@ fn frame_of(form: &[u8]) -> u32 {
     let end = memchr::memmem::rfind(form, b"IEND").expect("a whole PNG");
     let [r, g, b, ..] = decode(&form[begin..end + 8]).pixels[..] else { panic!("no rgb24 pixel") };
     u32::from_be_bytes([0, r, g, b])
-}
-
-/// The answer to a frame.
-pub fn line(frame: u32, padding: usize) -> String {
-    format!("answer {frame}{}", "x".repeat(padding))
 }
