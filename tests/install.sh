@@ -2,8 +2,8 @@
 # install.sh: pngpost installed as its users install it, `sh tests/install.sh`, from any directory.
 #
 # From source, by the lines of README.md, into a temporary home; as a Debian package, which is held against
-# the working tree, installed with dpkg, tried, and purged; as a Python package, a wheel, and a wheel made of
-# the source archive, in fresh environments. Whatever ends it, pngpost is then as little installed as before.
+# the working tree, installed with dpkg, tried, and purged; as a Python package, in fresh environments. Whatever
+# ends it, pngpost is then as little installed as before.
 #
 # It needs stable Rust and a C compiler; for the Debian package also dpkg-dev and, to build cargo-deb once into
 # the target directory, crates.io; for the wheel Python and, for its tools, once, PyPI. Only root can install
@@ -21,7 +21,6 @@ undo() {
     if [ "$is_installed" = yes ]; then dpkg --purge pngpost >/dev/null; fi
 }
 
-# The program that makes the package: its output is compared, so its version is told.
 cargo_deb_version=3.8.0
 
 # What the package holds, and the file of the working tree that it is; a .gz is compared unpacked.
@@ -104,18 +103,6 @@ cargo_deb() {
             --root "$CARGO_TARGET_DIR/tools" --version "$cargo_deb_version" cargo-deb
     fi
     "$tool" --quiet --locked "$@"
-}
-
-# The package twice, and both the same.
-build_package() {
-    package=$work/pngpost.deb
-    # Not yet with its date: a crate would be built again for that.
-    cargo_deb --output "$package"
-    SOURCE_DATE_EPOCH=$(git log -1 --format=%ct 2>/dev/null || say 0)
-    export SOURCE_DATE_EPOCH
-    cargo_deb --no-build --output "$package"
-    cargo_deb --no-build --output "$work/again.deb"
-    cmp "$package" "$work/again.deb" || die 'the package is another one each time'
 }
 
 check_contents() {
@@ -255,7 +242,7 @@ python=$target/tools/python
 
 # What builds and installs wheels, once, and beside it, as packages, what they ask for themselves.
 python_tools() {
-    tools='maturin==1.16.0 auditwheel==6.8.2 pipx==1.18.4 uv==0.13.9'
+    tools='maturin==1.16.0 pipx==1.18.4 uv==0.13.9'
     if [ "$(cat "$packages/complete" 2>/dev/null)" = "$tools" ]; then return; fi
     rm -rf "$packages" "$python"
     python3 -m venv "$python"
@@ -294,26 +281,9 @@ EOF
     say "${wheel##*/}: it holds what the working tree does, $(wc -c <"$wheel") bytes"
 }
 
-# The tag promises no older system than the symbols in the binary ask for.
-check_tag() {
-    "$python/bin/auditwheel" show "$1" >"$work/audit" || die "$1: auditwheel: $(cat "$work/audit")"
-    # One line, in which it says for which tag the wheel is good.
-    tr '\n' ' ' <"$work/audit" >"$work/audit.line"
-    tag=${1##*-}
-    tag=${tag%.whl}
-    case $(cat "$work/audit.line") in
-        *"consistent with the following platform tag: \"$tag\""*) say "$tag: auditwheel says the same" ;;
-        *) die "the tag is $tag, and auditwheel says: $(cat "$work/audit")" ;;
-    esac
-}
-
-# Installs the wheels of the folder $1 in a fresh environment, tries all, and takes it away again.
+# Tries the wheel that is installed in the environment, and takes it away again.
 try_wheel() {
     environment=$work/environment
-    rm -rf "$environment"
-    python3 -m venv "$environment"
-    (cd "$environment" && find . ! -type d | LC_ALL=C sort) >"$work/before"
-    "$environment/bin/pip" --quiet --disable-pip-version-check install --no-index --find-links "$1" pngpost
     post_a_frame "$environment/bin/pngpost"
     home=$work/home
     (
@@ -322,43 +292,19 @@ try_wheel() {
         show_manual "$environment/share/man"
         complete_in_bash "$environment/share/bash-completion/completions/pngpost"
         complete_in_zsh "fpath=($environment/share/zsh/site-functions \$fpath)"
-        hold_dialogue
     ) || exit 1
-    "$environment/bin/pip" --quiet --disable-pip-version-check uninstall --yes pngpost
-    (cd "$environment" && find . ! -type d | LC_ALL=C sort) >"$work/after"
-    # pip compiles its own modules as it goes. Folders of share stay, empty: it cannot know whose they are.
-    for list in before after; do grep -v __pycache__ "$work/$list" >"$work/$list.kept"; done
-    diff "$work/before.kept" "$work/after.kept" || die 'something is left of the wheel'
+    "$environment/bin/pip" --quiet uninstall --yes pngpost
+    # Folders of share stay, empty: pip cannot know whose they are.
+    left=$(find "$environment" ! -type d -name '*pngpost*')
+    [ -z "$left" ] || die "something is left of the wheel: $left"
     say 'nothing is left of the wheel'
-}
-
-# README.md's dialogue, with the pngpost of the PATH.
-hold_dialogue() {
-    numpy=${PNGPOST_TEST_VENV:-$target/test-venv}/bin/python3
-    if ! "$numpy" -c 'import numpy' 2>/dev/null; then
-        numpy=python3
-        if ! python3 -c 'import numpy' 2>/dev/null; then has numpy || return 0; fi
-    fi
-    from_readme 'def ask(frame):' >"$work/dialogue.py"
-    say installed >"$work/key.txt"
-    (cd "$work" && "$numpy" dialogue.py "$url") >"$work/lines" || die 'the dialogue fails'
-    [ "$(grep -c '^[012] {"width":64,' "$work/lines")" = 3 ] || die "the dialogue: $(cat "$work/lines")"
-    say 'the dialogue of README.md: three frames, three lines'
 }
 
 # What people type who have Rust and the tree: each builds the wheel by itself.
 try_tree() {
-    PIP_NO_INDEX=1 PIP_FIND_LINKS=$packages PIP_DISABLE_PIP_VERSION_CHECK=1
-    UV_NO_INDEX=1 UV_FIND_LINKS=$packages UV_PYTHON_DOWNLOADS=never
-    export PIP_NO_INDEX PIP_FIND_LINKS PIP_DISABLE_PIP_VERSION_CHECK UV_NO_INDEX UV_FIND_LINKS UV_PYTHON_DOWNLOADS
     python3 -m venv "$work/tree-environment"
     "$work/tree-environment/bin/pip" --quiet install .
     says_version 'pip install .' "$work/tree-environment/bin/pngpost" -V
-    from_readme 'pip wheel' >"$work/block"
-    [ -s "$work/block" ] || die 'README.md does not say how to make a wheel'
-    python3 -m venv "$work/there"
-    (PATH=$work/there/bin:$PATH && sh -eu "$work/block") >"$work/pip.out" || die "pip: $(cat "$work/pip.out")"
-    says_version 'pip wheel .' "$work/there/bin/pngpost" -V
     UV_CACHE_DIR=$work/uv UV_TOOL_DIR=$work/uv-tools UV_TOOL_BIN_DIR=$work/uv-bin \
         "$python/bin/uv" --quiet tool install .
     says_version 'uv tool install .' "$work/uv-bin/pngpost" -V
@@ -378,18 +324,17 @@ says_version() {
 as_wheel() {
     python_tools
     version=$(sed -n 's/^version = "\(.*\)"/\1/p' Cargo.toml | head -n 1)
-    PATH=$python/bin:$PATH maturin build --release --locked --out "$work/wheels" 2>"$work/maturin.err" ||
-        die "maturin: $(cat "$work/maturin.err")"
-    check_wheel "$(ls "$work/wheels"/*.whl)"
-    check_tag "$(ls "$work/wheels"/*.whl)"
-    try_wheel "$work/wheels"
-    "$python/bin/maturin" sdist --out "$work/source" 2>"$work/maturin.err" ||
-        die "maturin: $(cat "$work/maturin.err")"
-    # Somewhere else, so that it has nothing but what is in it, and its own Cargo.lock.
-    (cd "$work" && "$python/bin/pip" --quiet --disable-pip-version-check wheel --no-index \
-        --find-links "$packages" --wheel-dir "$work/built" "$work/source"/pngpost-*.tar.gz)
-    check_wheel "$(ls "$work/built"/*.whl)"
-    try_wheel "$work/built"
+    PIP_NO_INDEX=1 PIP_FIND_LINKS=$packages PIP_DISABLE_PIP_VERSION_CHECK=1
+    UV_NO_INDEX=1 UV_FIND_LINKS=$packages UV_PYTHON_DOWNLOADS=never
+    export PIP_NO_INDEX PIP_FIND_LINKS PIP_DISABLE_PIP_VERSION_CHECK UV_NO_INDEX UV_FIND_LINKS UV_PYTHON_DOWNLOADS
+    from_readme 'pip wheel' >"$work/block"
+    [ -s "$work/block" ] || die 'README.md does not say how to make a wheel'
+    python3 -m venv "$work/environment"
+    # The second line is for the machine that has the wheel: here it installs it.
+    (PATH=$work/environment/bin:$PATH && sh -eu "$work/block") >"$work/pip.out" || die "pip: $(cat "$work/pip.out")"
+    wheel=$(ls -t "$root/target/wheels/pngpost-$version"-*.whl | head -n 1)
+    check_wheel "$wheel"
+    try_wheel
     try_tree
 }
 
@@ -400,7 +345,8 @@ from_source
 
 say '' '== As a Debian package'
 if has dpkg-shlibdeps; then
-    build_package
+    package=$work/pngpost.deb
+    cargo_deb --output "$package"
     check_contents
     install_package
     try_package

@@ -117,11 +117,6 @@ PEERS = [
 ]
 
 
-WAYS = ["-j 1", "-j 2", "-j 8", "--no-http-keep-alive -j 1"]
-# Where encoding takes the most time, also less of it.
-WAYS_LARGE = [*WAYS, "-j 2 -z fastest"]
-
-
 def pngpost(binary, options, longer=1):
     """pngpost with frames to encode."""
     def command(job):

@@ -81,16 +81,15 @@ def fitting_count(contestant, runner, supply, seconds):
         count = round_number(min(supply.most, max(3 * count, min(20 * count, int(fits)))))
 
 
-def race(supply, url, server, contestants, binary, shown, prefix, rounds, seconds):
-    """All rounds of one case. `shown` are the options that pngpost gets for passing on ready PNGs."""
+def race(supply, url, server, contestants, binary, ways, prefix, rounds, seconds):
+    """All rounds of one case. `ways` are the options of pngpost."""
     def runner(contestant):
         return lambda count: peers.run(contestant, supply.job(url, count, seconds), server, prefix)
 
     # Far away, making a connection takes as long as several frames: it must not be a large part of a run.
-    ways = peers.WAYS if supply.size == "64x64" else peers.WAYS_LARGE
-    longer = {options: 2 if prefix and "--no-http-keep-alive" not in options else 1 for options in ways}
-    ours = [peers.pngpost(binary, options, longer[options]) for options in ways]
-    passing = [peers.pngpost_ready(binary, options, longer[options]) for options in shown]
+    longer = 2 if prefix else 1
+    ours = [peers.pngpost(binary, options, longer) for options in ways]
+    passing = [peers.pngpost_ready(binary, options, longer) for options in ways]
     if not any(peer.ready for peer in contestants):
         passing = []
     everyone = [*contestants, *ours, *passing]
@@ -115,7 +114,7 @@ def race(supply, url, server, contestants, binary, shown, prefix, rounds, second
     medians = {our: {peer: statistics.median(each) for peer, each in of.items()} for our, of in ratios.items()}
     spreads = {our: {peer: [min(each), max(each)] for peer, each in of.items()} for our, of in ratios.items()}
     return {
-        "size": supply.size, "shown": shown, "names": {each.name: each.what for each in everyone},
+        "size": supply.size, "names": {each.name: each.what for each in everyone},
         "peers": [peer.name for peer in contestants], "ready": [peer.name for peer in contestants if peer.ready],
         "counts": told, "connections_per_frame": connections,
         "frames_per_second": {name: statistics.median(each) for name, each in speeds.items()},

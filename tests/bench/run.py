@@ -16,9 +16,6 @@ VENV = os.path.join(TARGET, "bench-venv")
 PACKAGES = ["numpy", "pillow", "requests", "opencv-python-headless", "aiohttp"]
 TOOLS = {"nginx": "nginx", "openssl": "openssl", "curl": "curl", "ffmpeg": "ffmpeg", "parallel": "parallel",
          "ip": "iproute2", "wrk": "wrk"}
-NETWORKS = {"http": "loopback, http", "rtt-https": "20 ms round trip, https"}
-SIZES = ["64x64", "640x480", "1920x1080"]
-PARTS = ["race", "dialogue", "start", "memory"]
 ROUND_TRIP = 20
 
 
@@ -40,15 +37,10 @@ def into_venv():
 
 def options():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--rounds", type=int, default=5,
-                        help="rounds of each race; at most 3 but on plain loopback [5]")
+    parser.add_argument("--rounds", type=int, default=5, help="rounds of each race; at most 3 far away [5]")
     parser.add_argument("--seconds", type=float, default=0.5,
                         help="how long a run takes, about; 2.5 times that far away [0.5]")
-    parser.add_argument("--quick", action="store_true", help="one round, short runs")
-    parser.add_argument("--only", nargs="+", metavar="PEER", help="these peers, by name")
-    parser.add_argument("--sizes", nargs="+", choices=SIZES, help="these sizes, on each network")
-    parser.add_argument("--networks", nargs="+", choices=list(NETWORKS), help="these networks, with each size")
-    parser.add_argument("--parts", nargs="+", choices=PARTS, default=PARTS, help="these parts of it")
+    parser.add_argument("--quick", action="store_true", help="one round of short runs, of the smallest frames here")
     parser.add_argument("--json", metavar="PATH", help="write the results to a file")
     parser.add_argument("--readme", action="store_true", help="write the table of the README, and its picture")
     parser.add_argument("--from-json", metavar="PATH", help="measure nothing: take the results of --json")
@@ -59,13 +51,11 @@ def options():
 
 
 def built():
-    """pngpost, or the one that PNGPOST names, and the simplest filter beside it."""
-    command = ["cargo", "build", "--release", "--quiet", "--example", "bare"]
-    if "PNGPOST" not in os.environ:
-        command += ["--bin", "pngpost"]
-    subprocess.run(command, cwd=ROOT, check=True)
-    return (os.path.abspath(os.environ.get("PNGPOST", os.path.join(TARGET, "release/pngpost"))),
-            os.path.join(TARGET, "release/examples/bare"))
+    """pngpost, or the one that PNGPOST names."""
+    if "PNGPOST" in os.environ:
+        return os.path.abspath(os.environ["PNGPOST"])
+    subprocess.run(["cargo", "build", "--release", "--quiet", "--bin", "pngpost"], cwd=ROOT, check=True)
+    return os.path.join(TARGET, "release/pngpost")
 
 
 def memory():
@@ -83,71 +73,44 @@ def machine():
             "date": datetime.date.today().isoformat()}
 
 
-def cases(given):
-    """Networks and sizes. Unless told otherwise, all sizes on plain loopback, the smallest far away."""
-    if given.sizes or given.networks:
-        return [(network, size) for network in given.networks or ["http"] for size in given.sizes or SIZES]
-    return [("http", size) for size in SIZES] + [("rtt-https", "64x64")]
-
-
 @contextlib.contextmanager
-def place(network):
-    """A server, and the command in front of a client, where the network is as it says."""
+def place(is_far):
+    """A server, the command in front of a client, and the milliseconds to connect where it is far away."""
     import rtt
     from server import Nginx
     with contextlib.ExitStack() as stack:
-        if network.startswith("rtt"):
-            trip = stack.enter_context(rtt.RoundTrip(ROUND_TRIP))
-            server = Nginx(rtt.SERVER, trip.at_server)
-            stack.callback(server.close)
-            yield server, trip.at_client, trip.measured(server.port)
-        else:
-            server = Nginx()
-            stack.callback(server.close)
-            yield server, [], None
+        trip = stack.enter_context(rtt.RoundTrip(ROUND_TRIP)) if is_far else None
+        server = Nginx(rtt.SERVER, trip.at_server) if trip else Nginx()
+        stack.callback(server.close)
+        yield server, trip.at_client if trip else [], trip and trip.measured(server.port)
 
 
 def races(given, binary, fast, work, log):
     import peers, race, report, rtt
-    known = [peer.name for peer in peers.PEERS]
-    if unknown := set(given.only or []) - set(known):
-        sys.exit(f"--only {' '.join(unknown)}: takes {' '.join(known)}")
-    contestants = [peer for peer in peers.PEERS if not given.only or peer.name in given.only]
-    for peer in contestants:
+    for peer in peers.PEERS:
         if package := peers.missing(peer):
             log(f"skipped: {peer.what}: {package} is not installed")
-    contestants = [peer for peer in contestants if not peers.missing(peer)]
+    contestants = [peer for peer in peers.PEERS if not peers.missing(peer)]
     results, failed = [], []
-    for network, size in cases(given):
-        if network.startswith("rtt") and (why := rtt.why_not()):
-            log(f"skipped: {NETWORKS[network]}: {why}")
+    for case in report.CASES[:1] if given.quick else report.CASES:
+        if case.is_far and (why := rtt.why_not()):
+            log(f"skipped: {case.heading}: {why}")
             continue
-        fitting = [peer for peer in contestants if not peer.sizes or size in peer.sizes]
-        if not fitting:
-            log(f"skipped: {size}, {NETWORKS[network]}: no peer is left")
-            continue
+        fitting = [peer for peer in contestants if not peer.sizes or case.size in peer.sizes]
         # Far away, frames are few a second, and a run is longer for it.
-        seconds = given.seconds * (2.5 if network.startswith("rtt") else 1)
-        rounds = given.rounds if network == "http" else min(given.rounds, 3)
-        with place(network) as (server, prefix, trip), race.Supply(size, fast, work, binary) as supply:
-            url = server.urls[network.removeprefix("rtt-")]
+        seconds = given.seconds * (2.5 if case.is_far else 1)
+        rounds = min(given.rounds, 3) if case.is_far else given.rounds
+        with place(case.is_far) as (server, prefix, trip), race.Supply(case.size, fast, work, binary) as supply:
+            url = server.urls["https" if case.is_far else "http"]
             try:
-                result = race.race(supply, url, server, fitting, binary, shown(network, size), prefix,
-                                   rounds, seconds)
+                result = race.race(supply, url, server, fitting, binary, case.ways, prefix, rounds, seconds)
             except peers.Refused as refused:
-                log(f"\nFAILED: {size}, {NETWORKS[network]}: {refused}")
-                failed.append(network)
+                log(f"\nFAILED: {case.heading}: {refused}")
+                failed.append(case.heading)
                 continue
-        results.append({"case": f"{size}, {NETWORKS[network]}", "network": network, "round_trip_ms": trip, **result})
+        results.append({"heading": case.heading, "round_trip_ms": trip, **result})
         log(report.speeds(results[-1]))
     return results, failed
-
-
-def shown(network, size):
-    """The options of pngpost that fit the case, and whose ratios the README shows."""
-    if network.startswith("rtt"):
-        return ["-j 8"]
-    return ["-j 1", "--no-http-keep-alive -j 1"] if size == "64x64" else ["-j 2"]
 
 
 def name_missing(log):
@@ -161,25 +124,14 @@ def name_missing(log):
 
 
 def measure(given, log):
-    import alone
-    from server import Nginx
     name_missing(log)
-    binary, bare = built()
+    binary = built()
     results = {"machine": machine(), "pngpost": subprocess.check_output([binary, "--version"], text=True).strip()}
     log("{}, {cores} cores, {cpu}, {date}".format(results["pngpost"], **results["machine"]))
     os.makedirs(TARGET, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=TARGET, prefix="bench-") as work, \
             tempfile.TemporaryDirectory(dir=memory(), prefix="pngpost-bench-") as fast:
-        if "race" in given.parts:
-            results["races"], results["failed"] = races(given, binary, fast, work, log)
-        server = Nginx()
-        try:
-            at = alone.Place(binary, bare, server, fast, given, log)
-            for part in PARTS[1:]:
-                if part in given.parts:
-                    results[part] = getattr(alone, part)(at)
-        finally:
-            server.close()
+        results["races"], results["failed"] = races(given, binary, fast, work, log)
     return results
 
 

@@ -52,12 +52,7 @@ const ELSEWHERE: &[Elsewhere] = &[
         document: README,
         text: "python3 tests/bench/run.py    # all of it, in about ten minutes; --help has the rest\n",
         reason: "it takes ten minutes, and wants the machine for itself; a small part of it runs",
-        place: (
-            ".ci/run",
-            &[
-                "python3 tests/bench/run.py --quick --networks http --sizes 64x64 --parts race dialogue start",
-            ],
-        ),
+        place: (".ci/run", &["python3 tests/bench/run.py --quick"]),
     },
     Elsewhere {
         document: MANUAL,
