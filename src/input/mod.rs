@@ -1,7 +1,7 @@
 //! Bytes of standard input into frames.
 //!
-//! A reader takes exactly the bytes of the frame that it returns and none of the next one, so a frame is
-//! complete as soon as its last byte is there (promise 2). A header is held against the limits before
+//! A reader takes exactly the bytes of the frame that it returns and waits for none of the next one, so a frame
+//! is complete as soon as its last byte is there (promise 2). A header is held against the limits before
 //! anything is allocated for it.
 
 mod npy;
@@ -126,16 +126,13 @@ impl<R: Read> Input<R> {
     pub fn read(&mut self, mut bytes: Vec<u8>) -> Result<Option<Frame>, InputError> {
         loop {
             let number = self.next;
-            let content = self.read_any(&mut bytes);
-            let content = match content {
-                Ok(Some(content)) => content,
+            let failed = |cause| InputError { frame: number, cause };
+            let Some(content) = self.read_any(&mut bytes).map_err(failed)? else {
                 // `--skip` past the last frame is fine: there was nothing left to post.
-                Ok(None) if number >= self.skip => return Ok(None),
-                Ok(None) => {
-                    let cause = Cause::TooFew { skip: self.skip };
-                    return Err(InputError { frame: number, cause });
+                if number >= self.skip {
+                    return Ok(None);
                 }
-                Err(cause) => return Err(InputError { frame: number, cause }),
+                return Err(failed(Cause::TooFew { skip: self.skip }));
             };
             self.next += 1;
             if number >= self.skip {

@@ -62,13 +62,14 @@ pub fn read_header<R: Read>(magic: [u8; 2], source: &mut Source<R>) -> Result<Ar
     }
 }
 
-struct Header {
+/// What the header says.
+struct Described {
     dtype: String,
     fortran_order: bool,
     shape: Vec<u64>,
 }
 
-fn array(header: &Header) -> Result<Array, Cause> {
+fn array(header: &Described) -> Result<Array, Cause> {
     let samples = samples(&header.dtype)?;
     let shape = header.shape.as_slice();
     // An array of one row or of no images has the same bytes in both orders.
@@ -76,19 +77,13 @@ fn array(header: &Header) -> Result<Array, Cause> {
     if header.fortran_order && has_order {
         return malformed(".npy is in Fortran order; save np.ascontiguousarray(a) instead");
     }
-    let images = match *shape {
-        [height, width] => Some((1, height, width, Color::Gray)),
-        [height, width, channels] => {
-            Color::of_channels(channels).map(|color| (1, height, width, color))
-        }
-        [count, height, width, channels] => {
-            Color::of_channels(channels).map(|color| (count, height, width, color))
-        }
-        _ => None,
+    let (left, height, width, channels) = match *shape {
+        [height, width] => (1, height, width, 1),
+        [height, width, channels] => (1, height, width, channels),
+        [count, height, width, channels] => (count, height, width, channels),
+        _ => return no_image(shape),
     };
-    let Some((left, height, width, color)) = images else {
-        return malformed(format!(".npy shape {} is no image; {}", python(shape), advice(shape)));
-    };
+    let Some(color) = Color::of_channels(channels) else { return no_image(shape) };
     let size = frame_size(width, height)?;
     let layout = Layout { color, order: ChannelOrder::Png, samples };
     Ok(Array { left, size, layout, frame_bytes: promised_bytes(size, layout)? })
@@ -120,12 +115,11 @@ fn samples(dtype: &str) -> Result<Samples, Cause> {
     })
 }
 
-/// The shape in Python's notation.
-fn python(shape: &[u64]) -> String {
-    match shape {
-        [one] => format!("({one},)"),
-        _ => format!("({})", shape.iter().map(u64::to_string).collect::<Vec<_>>().join(", ")),
-    }
+/// The error for such a shape, which it has in Python's notation.
+fn no_image<T>(shape: &[u64]) -> Result<T, Cause> {
+    let axes = shape.iter().map(u64::to_string).collect::<Vec<_>>().join(", ");
+    let comma = if shape.len() == 1 { "," } else { "" };
+    malformed(format!(".npy shape ({axes}{comma}) is no image; {}", advice(shape)))
 }
 
 /// The numpy call for a shape that is no image.
@@ -150,7 +144,7 @@ struct Literal<'a> {
 
 impl Literal<'_> {
     /// The whole header. The error: it is a valid header, but not one that we take.
-    fn header(text: &[u8], may_be_long: bool) -> Option<Result<Header, Cause>> {
+    fn header(text: &[u8], may_be_long: bool) -> Option<Result<Described, Cause>> {
         let mut literal = Literal { text, may_be_long };
         let (mut dtype, mut fortran_order, mut shape) = (None, None, None);
         literal.take(b'{')?;
@@ -174,7 +168,7 @@ impl Literal<'_> {
             }
         }
         let is_whole = literal.next().is_none();
-        let header = Header { dtype: dtype?, fortran_order: fortran_order?, shape: shape? };
+        let header = Described { dtype: dtype?, fortran_order: fortran_order?, shape: shape? };
         is_whole.then_some(Ok(header))
     }
 
@@ -197,12 +191,8 @@ impl Literal<'_> {
     }
 
     fn boolean(&mut self) -> Option<bool> {
-        self.next()?;
-        let (value, rest) = match self.text.strip_prefix(b"True") {
-            Some(rest) => (true, rest),
-            None => (false, self.text.strip_prefix(b"False")?),
-        };
-        self.text = rest;
+        let value = self.next()? == b'T';
+        self.text = self.text.strip_prefix(if value { &b"True"[..] } else { b"False" })?;
         Some(value)
     }
 

@@ -35,7 +35,7 @@ pub fn read<R: Read>(
     bytes.clear();
     bytes.extend_from_slice(&magic);
     // Every PNG is at least this long.
-    source.append(bytes, SIGNATURE.len() - magic.len() + HEAD)?;
+    source.append(bytes, SIGNATURE.len() - magic.len() + HEAD, MAX_FRAME_BYTES)?;
     if bytes[..SIGNATURE.len()] != SIGNATURE {
         return malformed("begins like PNG, but its signature is broken");
     }
@@ -51,7 +51,7 @@ pub fn read<R: Read>(
         if rest > MAX_FRAME_BYTES - bytes.len() {
             return malformed(format!("PNG is over the limit of {MAX_FRAME_BYTES} bytes"));
         }
-        source.append(bytes, rest)?;
+        source.append(bytes, rest, MAX_FRAME_BYTES)?;
         let data = head + HEAD..head + HEAD + length as usize;
         if crc32fast::hash(&bytes[head + 4..data.end]) != BE::read_u32(&bytes[data.end..]) {
             return broken(kind, head, "its CRC is wrong");
@@ -63,8 +63,8 @@ pub fn read<R: Read>(
     }
 }
 
-fn broken<T>(kind: [u8; 4], place: usize, what: &str) -> Result<T, Cause> {
-    malformed(format!("PNG chunk {} at byte {place}: {what}", kind.escape_ascii()))
+fn broken<T>(kind: [u8; 4], offset: usize, what: &str) -> Result<T, Cause> {
+    malformed(format!("PNG chunk {} at byte {offset}: {what}", kind.escape_ascii()))
 }
 
 /// The chunks that have come.

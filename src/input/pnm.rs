@@ -48,7 +48,7 @@ pub fn kind_of_header(bytes: &[u8]) -> Option<&'static str> {
 }
 
 fn read_header<R: Read>(kind: u8, source: &mut Source<R>) -> Result<(FrameSize, Layout), Cause> {
-    let mut header = Header { source };
+    let mut header = HeaderReader { source };
     let (width, height, color, maxval) = match kind {
         b'1' | b'4' => header.bitmap()?,
         b'2' | b'5' => header.plain(Color::Gray)?,
@@ -71,11 +71,11 @@ fn read_header<R: Read>(kind: u8, source: &mut Source<R>) -> Result<(FrameSize, 
 /// Width, height, channels, maxval.
 type Fields = (u64, u64, Color, u64);
 
-struct Header<'a, R> {
+struct HeaderReader<'a, R> {
     source: &'a mut Source<R>,
 }
 
-impl<R: Read> Header<'_, R> {
+impl<R: Read> HeaderReader<'_, R> {
     fn byte(&mut self) -> Result<u8, Cause> {
         if self.source.taken() >= MAX_HEADER_BYTES {
             return malformed(format!("PNM header is over the limit of {MAX_HEADER_BYTES} bytes"));
@@ -107,28 +107,20 @@ impl<R: Read> Header<'_, R> {
 
     /// A number, with blanks and comments before it, and the one blank or comment after it.
     fn number(&mut self, name: &str) -> Result<u64, Cause> {
-        let mut number: Option<u64> = None;
+        let mut digits = String::new();
         loop {
-            let byte = self.byte()?;
-            let ends = match byte {
-                b'0'..=b'9' => {
-                    let digit = u64::from(byte - b'0');
-                    let tens = number.unwrap_or(0).checked_mul(10);
-                    match tens.and_then(|tens| tens.checked_add(digit)) {
-                        Some(larger) => number = Some(larger),
-                        None => return malformed(format!("PNM header: {name} is too large")),
-                    }
-                    false
+            match self.byte()? {
+                digit @ b'0'..=b'9' => {
+                    digits.push(digit.into());
+                    continue;
                 }
-                b'#' => {
-                    self.comment()?;
-                    true
-                }
-                byte if is_blank(byte) => true,
+                b'#' => self.comment()?,
+                byte if is_blank(byte) => {}
                 _ => return malformed(format!("PNM header: {name} is not a number")),
-            };
-            if let (true, Some(number)) = (ends, number) {
-                return Ok(number);
+            }
+            if !digits.is_empty() {
+                let too_large = |_| malformed(format!("PNM header: {name} is too large"));
+                return digits.parse().or_else(too_large);
             }
         }
     }

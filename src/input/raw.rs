@@ -65,18 +65,15 @@ impl RawFrames {
             let frame_bits = self.size.pixels() * bits;
             (8 * total).is_multiple_of(frame_bits).then(|| 8 * total / frame_bits)
         };
-        // The nearest first: by the ratio of the two, the larger over the smaller.
-        let ratio = |bits: u64| 1000 * bits.max(own) / bits.min(own);
         // As (bits, frames, name).
         let mut fitting: Vec<(u64, u64, &str)> = Vec::new();
         let formats = PixelFormat::ALL.map(|it| (8 * it.layout().pixel_bytes() as u64, it.name()));
         for (bits, name) in formats.into_iter().chain(OF_FFMPEG) {
             let is_new = bits != own && !fitting.iter().any(|&(other, ..)| other == bits);
-            if let Some(frames) = frames(bits).filter(|_| is_new) {
-                let place = fitting.partition_point(|&(other, ..)| ratio(other) <= ratio(bits));
-                fitting.insert(place, (bits, frames, name));
-            }
+            fitting.extend(frames(bits).filter(|_| is_new).map(|frames| (bits, frames, name)));
         }
+        // The nearest first: by the ratio of the two, the larger over the smaller.
+        fitting.sort_by_key(|&(bits, ..)| 1000 * bits.max(own) / bits.min(own));
         fitting.truncate(MAX_HINTS);
         if fitting.is_empty() {
             return None;

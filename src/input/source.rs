@@ -6,7 +6,6 @@
 use std::io::{ErrorKind, Read};
 
 use super::Cause;
-use crate::frame::MAX_FRAME_BYTES;
 use crate::memory;
 
 /// The room that is made at least, before bytes have come to fill it.
@@ -38,11 +37,11 @@ impl<R: Read> Source<R> {
         &self.reader
     }
 
-    /// Fills `place`. Returns the count, which is lower than its length only at the end of the input.
-    pub fn take(&mut self, place: &mut [u8]) -> Result<usize, Cause> {
+    /// Fills `bytes`. Returns the count, which is lower than their number only at the end of the input.
+    pub fn take(&mut self, bytes: &mut [u8]) -> Result<usize, Cause> {
         let mut got = 0;
-        while got < place.len() {
-            match self.reader.read(&mut place[got..]) {
+        while got < bytes.len() {
+            match self.reader.read(&mut bytes[got..]) {
                 Ok(0) => break,
                 Ok(count) => got += count,
                 Err(error) if error.kind() == ErrorKind::Interrupted => {}
@@ -53,9 +52,9 @@ impl<R: Read> Source<R> {
         Ok(got)
     }
 
-    /// Fills `place` with bytes that the image must have.
-    pub fn fill(&mut self, place: &mut [u8]) -> Result<(), Cause> {
-        match self.take(place)? == place.len() {
+    /// Fills `bytes`, which the image must have.
+    pub fn fill(&mut self, bytes: &mut [u8]) -> Result<(), Cause> {
+        match self.take(bytes)? == bytes.len() {
             true => Ok(()),
             false => Err(Cause::Truncated { got: self.taken, expected: None, hint: None }),
         }
@@ -67,12 +66,12 @@ impl<R: Read> Source<R> {
         Ok(byte[0])
     }
 
-    /// Appends `count` bytes that the image must have.
-    pub fn append(&mut self, bytes: &mut Vec<u8>, count: usize) -> Result<(), Cause> {
+    /// Appends `count` bytes, which the image must have. `most`: the bytes that `bytes` will ever have.
+    pub fn append(&mut self, bytes: &mut Vec<u8>, count: usize, most: usize) -> Result<(), Cause> {
         let end = bytes.len() + count;
         while bytes.len() < end {
             let filled = bytes.len();
-            grow(bytes, end, MAX_FRAME_BYTES)?;
+            grow(bytes, end, most)?;
             self.fill(&mut bytes[filled..])?;
         }
         Ok(())
@@ -82,33 +81,28 @@ impl<R: Read> Source<R> {
     /// without being cleared.
     pub fn samples(&mut self, bytes: &mut Vec<u8>, count: usize) -> Result<(), Cause> {
         let header = self.taken;
-        let expected = header + count as u64;
         bytes.truncate(count);
-        let mut filled = 0;
-        loop {
-            if self.take(&mut bytes[filled..])? < bytes.len() - filled {
+        let read = self.fill(bytes).and_then(|()| self.append(bytes, count - bytes.len(), count));
+        read.map_err(|cause| match cause {
+            Cause::Truncated { got, .. } => {
+                let expected = Some(header + count as u64);
                 let hint = (header > 0).then(|| format!("its header has {header} of them"));
-                return Err(Cause::Truncated { got: self.taken, expected: Some(expected), hint });
+                Cause::Truncated { got, expected, hint }
             }
-            filled = bytes.len();
-            if filled == count {
-                return Ok(());
-            }
-            grow(bytes, count, count)?;
-        }
+            cause => cause,
+        })
     }
 }
 
-/// Makes `bytes` longer, on the way to `end`: at most to twice its length, unless it is short. `most`: the bytes
-/// that it will ever have.
+/// Makes `bytes` longer, on the way to `end`: at most to twice its length, unless it is short.
 pub(super) fn grow(bytes: &mut Vec<u8>, end: usize, most: usize) -> Result<(), Cause> {
     let filled = bytes.len();
-    let step = filled.max(GROWTH).min(end - filled);
-    if bytes.capacity() < filled + step {
+    let longer = (2 * filled).max(filled + GROWTH).min(end);
+    if bytes.capacity() < longer {
         // The Vec's own growth would double its room beyond the limit.
-        let room = (2 * filled).min(most).max(filled + step);
+        let room = (2 * filled).min(most).max(longer);
         memory::reserve(bytes, room - filled).map_err(|error| Cause::Read(error.into()))?;
     }
-    bytes.resize(filled + step, 0);
+    bytes.resize(longer, 0);
     Ok(())
 }

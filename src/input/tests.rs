@@ -578,7 +578,7 @@ fn memory_is_moved_now_and_then_only_and_never_grows_beyond_the_limit() {
     let (mut source, mut bytes) = (Source::new(io::repeat(0)), Vec::new());
     let mut moves = BTreeSet::new();
     for _ in 0..5000 {
-        source.append(&mut bytes, 1000).unwrap();
+        source.append(&mut bytes, 1000, MAX_FRAME_BYTES).unwrap();
         moves.insert(bytes.capacity());
     }
     assert!((2..30).contains(&moves.len()), "{}", moves.len());

@@ -87,22 +87,3 @@ fn each_image_is_answered_before_the_next_one_is_written() {
         }
     }
 }
-
-/// The file's offset afterwards tells how much was read: the next program that reads it begins there.
-#[test]
-fn nothing_is_read_beyond_the_image_that_ends_the_run() {
-    let whole: Vec<u8> = every_kind().into_iter().flat_map(|kind| kind.0).collect();
-    let folder = Folder::new("offset");
-    let server = Server::answering(|_, _| ok("taken"));
-    // How much of a refused image it takes to refuse it.
-    for (refused, taken) in [(&b"P4"[..], 2), (b"P5 1 x", 6), (b"\xff\xd8", 2), (b"farbfeld", 8)] {
-        let stream = [&whole, refused, &[b'5'; 100_000]].concat();
-        let file = std::fs::File::open(folder.file("stream", stream)).unwrap();
-        let mut program = command(&["--raw", &server.url()]);
-        program.stdin(file.try_clone().unwrap());
-        let run = Running::start(program).finish();
-        assert_eq!((run.status, run.lines().len()), (Some(3), 9), "{}", run.stderr);
-        let place = std::io::Seek::stream_position(&mut &file).unwrap();
-        assert_eq!(place, (whole.len() + taken) as u64);
-    }
-}
