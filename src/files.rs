@@ -1,6 +1,7 @@
 //! Files that options name. They are read whole, up to a limit. Standard input is never one: it is for the
 //! frames.
 
+use std::fmt::Display;
 use std::fs::File;
 use std::io::{self, IsTerminal, Read};
 use std::os::fd::AsFd;
@@ -14,9 +15,13 @@ use crate::messages::plain;
 /// The longest file for a value, a template, headers or certificates.
 const MAX_FILE_BYTES: u64 = 16 << 20;
 
-/// A name without a file may be a secret that was typed in the place of one: the message has `placeholder` for it,
-/// such as `@FILE`.
-pub fn read(placeholder: &str, path: &Path) -> Result<Vec<u8>> {
+/// Reads a file and parses its text. A name without a file may be a secret that was typed in the place of one: the
+/// message has `placeholder` for it, such as `@FILE`.
+pub fn read<T, E: Display>(
+    placeholder: &str,
+    path: &Path,
+    parse: impl FnOnce(&[u8]) -> Result<T, E>,
+) -> Result<T> {
     let name = match path.symlink_metadata() {
         Ok(_) => path.display().to_string(),
         Err(_) => placeholder.to_owned(),
@@ -30,7 +35,7 @@ pub fn read(placeholder: &str, path: &Path) -> Result<Vec<u8>> {
     let bytes = read().map_err(|error| anyhow!("{name}: {}", plain(&error.to_string())))?;
     let is_in_limit = bytes.len() as u64 <= MAX_FILE_BYTES;
     ensure!(is_in_limit, "{name}: over the limit of {MAX_FILE_BYTES} bytes");
-    Ok(bytes)
+    parse(&bytes).map_err(|why| anyhow!("{name}: {why:#}"))
 }
 
 /// Whether this file is the stream of frames, such as /dev/stdin: reading it here would take frames away, or

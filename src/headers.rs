@@ -6,7 +6,7 @@
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 
-use anyhow::{Result, anyhow, ensure};
+use anyhow::{Result, anyhow};
 
 use crate::files;
 use crate::lock::lock;
@@ -108,12 +108,12 @@ fn read_all(sources: &[Source], is_again: bool) -> Result<Vec<HeaderRule>> {
 
 impl HeaderFile {
     fn read(&self, is_again: bool) -> Result<Vec<HeaderRule>> {
-        let HeaderFile { option, path, parse } = self;
-        let text = files::read("@FILE", path).map_err(|error| anyhow!("{option}: {error}"))?;
-        let named = |why: String| anyhow!("{option}: {}: {why}", path.display());
-        // Its writer has just begun.
-        ensure!(!is_again || !text.is_empty(), named("is empty now".to_owned()));
-        parse(&text).map_err(named)
+        let rules = files::read("@FILE", &self.path, |text| match text {
+            // Its writer has just begun.
+            b"" if is_again => Err("is empty now".to_owned()),
+            text => (self.parse)(text),
+        });
+        rules.map_err(|error| anyhow!("{}: {error}", self.option))
     }
 }
 

@@ -56,8 +56,9 @@ fn text_of(name: &[u8], file: &[u8]) -> Result<Template> {
         "NAME=<FILE takes a file's name; standard input is for the frames"
     );
     let placeholder = format!("{}=<FILE", foreign(&String::from_utf8_lossy(name)));
-    let text = files::read(&placeholder, Path::new(OsStr::from_bytes(file)))?;
-    Ok(Template::literal(files::without_line_end(&text)))
+    files::read(&placeholder, Path::new(OsStr::from_bytes(file)), |text| {
+        anyhow::Ok(Template::literal(files::without_line_end(text)))
+    })
 }
 
 /// A value that is all of the text.

@@ -102,9 +102,8 @@ pub fn parse_rate(value: &OsStr) -> Result<Duration> {
 
 pub fn parse_json(value: &OsStr) -> Result<Shape> {
     let json = match file_named(value)? {
+        Some(file) => files::read("@FILE", &file, Json::parse),
         None => Json::parse(value.as_bytes()).map_err(Error::msg),
-        Some(file) => Json::parse(&files::read("@FILE", &file)?)
-            .map_err(|why| anyhow!("{}: {why}", file.display())),
     };
     json.map(Shape::Json)
 }

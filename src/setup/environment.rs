@@ -22,11 +22,8 @@ pub fn certificates() -> Result<Vec<CertificateDer<'static>>> {
     if let Some(file) = env::var_os("SSL_CERT_FILE") {
         ensure!(!file.is_empty(), "SSL_CERT_FILE: is set to nothing; unset it, or name a file");
         let path = Path::new(&file);
-        let name = path.display();
-        let pem =
-            files::read(&name.to_string(), path).map_err(|e| anyhow!("SSL_CERT_FILE: {e}"))?;
-        certificates =
-            http::certificates(&pem).with_context(|| format!("SSL_CERT_FILE: {name}"))?;
+        certificates = files::read(&path.display().to_string(), path, http::certificates)
+            .map_err(|error| anyhow!("SSL_CERT_FILE: {error}"))?;
     }
     if let Some(folders) = env::var_os("SSL_CERT_DIR") {
         // The TLS crates ignore empty ones.

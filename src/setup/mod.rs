@@ -52,11 +52,10 @@ pub fn run(mut args: Args) -> Result<Run> {
     let request = Arc::new(args.request);
     let limits = Limits { max_time: args.max_time, connect_timeout: args.connect_timeout };
     let dry = args.is_dry.then(|| Arc::new(Dry::new(&headers.current().rules)));
-    let client = match (way, &dry) {
-        (Some(way), None) => Client::Kept(kept(&request, &headers, way, &limits)?),
-        (Some(way), Some(dry)) => {
-            Client::Dry(kept(&request, &headers, way, &limits)?, Arc::clone(dry))
-        }
+    let kept = way.map(|way| kept(&request, &headers, way, &limits)).transpose()?;
+    let client = match (kept, &dry) {
+        (Some(kept), None) => Client::Kept(kept),
+        (Some(kept), Some(dry)) => Client::Dry(kept, Arc::clone(dry)),
         (None, _) => Client::Minreq(Minreq::new(Arc::clone(&request), args.max_time)),
     };
     let rules = Rules {

@@ -67,10 +67,11 @@ fn tls(args: &Args) -> Result<Tls> {
         return Tls::new(Trust::Anyone, identity);
     }
     let Some(file) = &args.cacert else { return system_tls(identity) };
-    let named = || format!("--cacert: {}", file.display());
-    let given = http::certificates(&pem("--cacert", file)?).with_context(named)?;
-    let bad = |_| anyhow!("holds a certificate that is malformed");
-    Tls::new(Trust::Only(given), identity).map_err(bad).with_context(named)
+    read("--cacert", file, |pem| {
+        let given = http::certificates(pem)?;
+        let bad = |_| anyhow!("holds a certificate that is malformed");
+        Tls::new(Trust::Only(given), identity).map_err(bad)
+    })
 }
 
 fn system_tls(identity: Option<Identity>) -> Result<Tls> {
@@ -80,17 +81,15 @@ fn system_tls(identity: Option<Identity>) -> Result<Tls> {
 
 fn identity(args: &Args) -> Result<Option<Identity>> {
     let Some(file) = &args.cert else { return Ok(None) };
-    let text = pem("--cert", file)?;
-    let named = |option: &str, file: &Path| format!("{option}: {}", file.display());
-    let certificates = http::certificates(&text).with_context(|| named("--cert", file))?;
-    let (option, file, text) = match &args.key {
-        None => ("--cert", file, text),
-        Some(file) => ("--key", file, pem("--key", file)?),
+    let Some(key_file) = &args.key else {
+        let both = |pem: &[u8]| Identity::new(http::certificates(pem)?, http::private_key(pem)?);
+        return read("--cert", file, both).map(Some);
     };
-    let identity = http::private_key(&text).and_then(|key| Identity::new(certificates, key));
-    identity.map(Some).with_context(|| named(option, file))
+    let certificates = read("--cert", file, http::certificates)?;
+    let identity = |pem: &[u8]| Identity::new(certificates, http::private_key(pem)?);
+    read("--key", key_file, identity).map(Some)
 }
 
-fn pem(option: &str, file: &Path) -> Result<Vec<u8>> {
-    files::read("FILE", file).map_err(|error| anyhow!("{option}: {error}"))
+fn read<T>(option: &str, file: &Path, parse: impl FnOnce(&[u8]) -> Result<T>) -> Result<T> {
+    files::read("FILE", file, parse).map_err(|error| anyhow!("{option}: {error}"))
 }
