@@ -35,7 +35,7 @@ pub struct Socket {
     late: Option<u64>,
 }
 
-/// A stream socket that is not connected. Programs that we start don't get it.
+/// A stream socket that is not connected. As those of std, it is closed on exec.
 pub fn of(family: AddressFamily) -> rustix::io::Result<OwnedFd> {
     let socket = net::socket(family, SocketType::STREAM, None)?;
     fcntl_setfd(&socket, FdFlags::CLOEXEC)?;
