@@ -21,14 +21,6 @@ fn a_full_disk_under_stdout_is_an_error() {
 }
 
 #[test]
-fn a_server_that_hangs_up_is_not_a_reader_that_went_away() {
-    let server = Server::scripted(|_, connection| drop(connection));
-    let run = run(&["-s", "500x500", "-z", "none", &server.url()], &[1; 750_000]);
-    assert_eq!(run.status, Some(1), "{}", run.stderr);
-    assert!(run.stderr.starts_with("pngpost: frame 0: upload: "), "{}", run.stderr);
-}
-
-#[test]
 fn quiet_leaves_only_the_exit_status() {
     let server = Server::answering(|_, _| Vec::new());
     for (arguments, status) in

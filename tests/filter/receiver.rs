@@ -1,7 +1,6 @@
 //! The server to try things on: it finds the image in each body, and its options change the answers.
 
 use std::process::{Command, Output};
-use std::time::Instant;
 
 use serde_json::Value;
 
@@ -61,18 +60,6 @@ fn two_images_in_json_are_told() {
 }
 
 #[test]
-fn delay_holds_up_each_upload_and_no_other() {
-    let receiver = Receiver::start(&["--delay", "1"]);
-    let begin = Instant::now();
-    let records = records(&receiver, &["-j", "16"], 16);
-    assert!(begin.elapsed().as_secs_f64() < 16.0, "one after the other");
-    assert_eq!(statuses(&records), [200; 16]);
-    for record in records {
-        assert!(record["seconds"].as_f64().unwrap() >= 1.0, "{record}");
-    }
-}
-
-#[test]
 fn fail_takes_its_share_evenly_and_always_the_same() {
     for (rate, failed) in [
         ("0", &[][..]),
@@ -87,15 +74,6 @@ fn fail_takes_its_share_evenly_and_always_the_same() {
             assert_eq!(statuses, (0..12).map(is_failed).collect::<Vec<_>>(), "{rate}");
         }
     }
-}
-
-#[test]
-fn frames_that_fail_refuses_are_answered_after_a_retry() {
-    let receiver = Receiver::start(&["--fail", "0.5"]);
-    let records = records(&receiver, &["--retry", "1", "--retry-delay", "0.001"], 4);
-    assert_eq!(statuses(&records), [200; 4]);
-    let attempts: Vec<_> = records.iter().map(|record| record["attempts"].clone()).collect();
-    assert_eq!(attempts, [1, 2, 2, 2]);
 }
 
 #[test]

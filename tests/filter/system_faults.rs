@@ -141,16 +141,3 @@ fn sending_that_fails_is_the_reason_why_there_is_no_response() {
         run.fails_in_doubt(&format!("{}: broken pipe", server.address));
     }
 }
-
-#[test]
-fn a_disk_that_fills_up_ends_the_run_and_says_how_to_go_on() {
-    if !tracer::works() {
-        return;
-    }
-    let (server, files) = (echoing(), Files::new("enospc", &tiny_frames(20)));
-    let arguments = ["-s", "1x1", "--raw", &server.url()];
-    let run = files.run("write:error=ENOSPC:when=4+", Some("lines"), &arguments);
-    let run = run
-        .fails(1, "frame 3: stdout: no space left on device; 3 lines are out, go on with --skip 3");
-    assert_eq!(String::from_utf8(run.stdout).unwrap(), answers_as_text(3));
-}

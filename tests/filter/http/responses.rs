@@ -124,6 +124,16 @@ fn a_response_with_a_content_coding_is_a_failure_that_names_it() {
     assert_eq!(run.stdout, b"\n");
 }
 
+#[test]
+fn a_response_of_exactly_the_limit_is_a_line() {
+    const MAX_RESPONSE_BYTES: usize = 64 << 20;
+    for header in [&format!("Content-Length: {MAX_RESPONSE_BYTES}"), "Connection: close"] {
+        let head = format!("HTTP/1.1 200 OK\r\n{header}\r\n\r\n");
+        let run = run_answered_with([head.as_bytes(), &vec![b'x'; MAX_RESPONSE_BYTES]].concat());
+        assert_eq!(run.ok().stdout.len(), MAX_RESPONSE_BYTES + 1, "{header}");
+    }
+}
+
 /// The server has the frame; but if its status says that it has not, the frame is sent again.
 #[test]
 fn a_coded_response_means_what_its_status_means() {

@@ -1,13 +1,10 @@
 //! Records: `--ndjson`.
 
-use std::process::{Command, Stdio};
-
 use serde_json::{Value, json};
 
-use crate::installed::needed;
 use crate::support::program::{ADVICE, Run, Running, command, run};
 use crate::support::server::{Request, Server, ok, response};
-use crate::support::{file, noise, tiny_frames, tiny_number};
+use crate::support::{noise, tiny_frames, tiny_number};
 
 fn run_with(server: &Server, arguments: &[&str], frames: u32) -> Run {
     let fixed = ["--ndjson", "--raw", "-s", "1x1"];
@@ -91,22 +88,6 @@ fn each_response_is_in_its_record_byte_for_byte() {
         assert_eq!(body_of(record), *body, "{record}");
         assert_eq!(record.get("body").is_some(), str::from_utf8(body).is_ok());
     }
-}
-
-#[test]
-fn jq_accepts_every_record() {
-    let Some(jq) = needed("jq") else { return };
-    let bodies = hard_bodies();
-    let count = bodies.len();
-    let server =
-        Server::answering(move |_, request| ok(&bodies[tiny_number(&request.body) as usize]));
-    let lines = run_with(&server, &[], count as u32).ok().stdout;
-    let mut jq = Command::new(jq);
-    jq.args(["-c", ".frame"]).stdin(std::fs::File::open(file("records", lines)).unwrap());
-    jq.stdout(Stdio::piped()).stderr(Stdio::piped());
-    let run = Running::start(jq).finish();
-    let numbers: Vec<_> = (0..count).map(|number| number.to_string()).collect();
-    assert_eq!(run.ok().lines(), numbers);
 }
 
 fn unless(bad: u32, answer: impl Fn() -> Vec<u8>) -> impl Fn(usize, &Request) -> Vec<u8> {
@@ -212,15 +193,4 @@ fn a_frame_that_was_never_tried_has_no_attempts() {
         json!({"frame": 10, "status": null, "attempts": 0, "error": error}),
     ];
     assert_eq!(records(&run), expected);
-}
-
-#[test]
-fn an_error_holds_no_secret() {
-    let server = Server::answering(|_, _| Vec::new());
-    let url = server.url().replace("//", "//me:hunter2@");
-    let json = "{\"key\":\"hunter2\",\"image\":\"{{png:b64}}\"}";
-    let secret = ["--ndjson", "--keep-going", "-s", "1x1", "-H", "X-Key: hunter2", "--json", json];
-    let run = run(&[&secret[..], &[&url]].concat(), &[0; 3]);
-    assert_eq!((run.status, run.lines().len()), (Some(1), 1));
-    assert!(!format!("{run:?}").contains("hunter2"), "{run:?}");
 }

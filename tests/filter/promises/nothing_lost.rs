@@ -1,7 +1,6 @@
 //! Promise 5: nothing is lost in silence.
 
 use std::io::Write;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::Duration;
 
@@ -75,22 +74,4 @@ fn with_keep_going_every_frame_has_one_line_and_every_failure_a_message() {
         );
         assert_eq!(run.stderr, messages);
     }
-}
-
-#[test]
-fn a_run_goes_on_where_skip_says() {
-    let failed_once = AtomicBool::new(false);
-    let server = Server::answering(move |_, request| {
-        if tiny_number(&request.body) == 30 && !failed_once.swap(true, Ordering::AcqRel) {
-            return Vec::new();
-        }
-        echo(request)
-    });
-    let frames = tiny_frames(50);
-    let first = run(&["-s", "1x1", "--raw", "-j", "4", &server.url()], &frames);
-    assert!(first.stderr.contains("; 30 lines are out, "), "{}", first.stderr);
-    assert!(first.stderr.ends_with(", go on with --skip 30\n"), "{}", first.stderr);
-    let arguments = ["-s", "1x1", "--raw", "-j", "4", "--skip", "30", &server.url()];
-    let second = run(&arguments, &frames).ok();
-    assert_eq!([first.lines(), second.lines()].concat(), answers(50));
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use crate::support::echo::{answers, echo};
 use crate::support::program::run;
-use crate::support::server::{Server, ok, response};
+use crate::support::server::{Server, ok};
 use crate::support::turnstile::Turnstile;
 use crate::support::{noise, tiny_frames, tiny_number};
 
@@ -38,15 +38,4 @@ fn the_same_bytes_come_out_with_one_job_and_with_sixteen() {
     let one = with_jobs("1");
     assert_eq!(one.iter().filter(|&&byte| byte == b'\n').count(), 300);
     assert_eq!(with_jobs("16"), one);
-}
-
-#[test]
-fn frames_are_numbered_from_0_in_messages() {
-    let server = Server::answering(|number, request| match number {
-        2 => response("404 Not Found", "no"),
-        _ => echo(request),
-    });
-    let run = run(&["-s", "1x1", "--raw", &server.url()], &tiny_frames(5));
-    let run = run.fails(1, "frame 2: upload: status 404; 3 lines are out, go on with --skip 3");
-    assert_eq!(run.lines(), ["answer 0", "answer 1", "no"]);
 }

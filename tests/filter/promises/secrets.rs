@@ -47,8 +47,8 @@ fn no_message_holds_a_secret() {
         &["-H", "Authorization: Bearer hunter2", &plain_url],
     ];
     for arguments in runs {
-        for verbosity in ["--verbose", "--keep-going"] {
-            let all = [&["-s", "1x1", verbosity], &sound[..], arguments].concat();
+        for verbosity in [&["--verbose"][..], &["--keep-going", "--ndjson"]] {
+            let all = [&["-s", "1x1"], verbosity, &sound[..], arguments].concat();
             let run = run(&all, &tiny_frames(8));
             let text = format!("{}{}", run.stderr, String::from_utf8_lossy(&run.stdout));
             assert!(!text.contains(SECRET), "{all:?}: {text}");

@@ -4,7 +4,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
 use crate::support::program::run;
-use crate::support::server::{Request, Server, ok, response};
+use crate::support::server::{Request, Server, ok};
 use crate::support::{decode, file, noise, tiny_frames, tiny_number};
 
 /// The requests that are sent for these 1x1 frames, in their order.
@@ -117,25 +117,6 @@ fn the_number_is_filled_in_in_fields_file_name_and_url() {
         }
     }
     assert_eq!(requests.len(), 2);
-}
-
-#[test]
-fn a_retry_sends_the_same_request_again() {
-    let json = "{\"n\":{{n}},\"image\":\"{{png:b64}}\"}";
-    for body in [&["--json", json][..], &["--body-b64"], &["-F", "id={{n}}"]] {
-        let server = Server::answering(|number, _| match number {
-            0 | 1 => response("503 Service Unavailable", ""),
-            _ => ok(""),
-        });
-        let url = format!("http://{}/{{{{n}}}}", server.address);
-        run(&[body, &["-s", "1x1", "--retry-delay", "0.001", &url]].concat(), &[1, 2, 3]).ok();
-        let requests = server.requests();
-        assert_eq!(requests.len(), 3);
-        assert_eq!(requests[0].head[0], "POST /0 HTTP/1.1");
-        for again in &requests[1..] {
-            assert_eq!((&again.head, &again.body), (&requests[0].head, &requests[0].body));
-        }
-    }
 }
 
 /// Arguments after `-s 1x1`, and the message of each. `URL` stands for a good one.

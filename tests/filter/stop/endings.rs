@@ -100,15 +100,6 @@ fn a_second_signal_ends_the_run_at_once() {
     }
 }
 
-#[test]
-fn another_signal_ends_it_at_once_too() {
-    let holding = Holding::new(0, line);
-    let program = holding.start(&[]);
-    stop_and_listen(program.pid(), "SIGINT");
-    send(program.pid(), "SIGTERM");
-    assert_eq!(program.end().signal, Some(15));
-}
-
 /// timeout(1) sends its signal twice, to the process and to its group.
 #[test]
 fn a_signal_that_comes_twice_is_one() {
@@ -330,15 +321,4 @@ fn a_signal_that_is_ignored_from_the_start_stays_ignored() {
         let message = "stopped by SIGTERM; 3 lines are out, go on with --skip 3";
         assert_eq!(run.stops(15, message).lines().len(), 3);
     }
-}
-
-#[test]
-fn a_run_that_ignores_all_signals_goes_on_to_its_end() {
-    let holding = Holding::new(2, line);
-    let shell = "trap '' INT TERM HUP; exec \"$@\"";
-    let Some(program) = by("sh", &["-c", shell, "sh"], &holding) else { return };
-    holding.wait_for(1);
-    STOPS.iter().for_each(|(_, signal)| send(program.pid(), signal));
-    holding.release();
-    assert_eq!(program.finish().ok().lines().len(), 20);
 }

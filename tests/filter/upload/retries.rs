@@ -208,45 +208,6 @@ fn verbose_tells_of_each_retry() {
 }
 
 #[test]
-fn a_run_whose_server_is_gone_ends() {
-    let port = ClosedPort::new();
-    let limits = ["--retry", "1000000", "--retry-delay", "0.05", "--retry-max-time", "0.5"];
-    for jobs in ["1", "8"] {
-        let options = ["-s", "1x1", "--keep-going", "-j", jobs];
-        let url = port.url();
-        let arguments = [&options[..], &limits, &[&url]].concat();
-        let run = run(&arguments, &tiny_frames(2000));
-        assert_eq!((run.status, run.stdout.as_slice()), (Some(1), &b""[..]));
-        let why = "no retry within the limit of 0.5 s, --retry-max-time); 0 lines are out, ";
-        let says_how = run.stderr.contains(why) && run.stderr.ends_with("go on with --skip 0\n");
-        assert!(says_how, "{}", run.stderr);
-        assert_eq!(run.stderr.lines().count(), 1);
-    }
-}
-
-#[test]
-fn under_keep_going_every_frame_has_one_line_whatever_happens() {
-    for jobs in ["1", "8"] {
-        let server = Server::scripted(|_, mut connection| {
-            let Some(request) = Request::read(&mut connection) else { return };
-            match tiny_number(&request.body) as usize {
-                number if number % 2 == 0 => send(&mut connection, &closing(echo(&request))),
-                number => UNKNOWN[number % UNKNOWN.len()].1(&mut connection),
-            }
-        });
-        let options = ["-s", "1x1", "--raw", "--keep-going", "-m", "1", "-j", jobs];
-        let run = run(&[&options[..], &[&server.url()]].concat(), &tiny_frames(40));
-        let lines = run.lines();
-        assert_eq!((run.status, lines.len()), (Some(1), 40));
-        for (number, line) in lines.iter().enumerate() {
-            let expected = if number % 2 == 0 { format!("answer {number}") } else { String::new() };
-            assert_eq!(*line, expected);
-        }
-        assert_eq!(run.stderr.lines().count(), 20, "{}", run.stderr);
-    }
-}
-
-#[test]
 fn a_resumed_run_and_the_first_one_give_the_lines_of_an_undisturbed_run() {
     for (jobs, (name, fault)) in ["1", "8"].into_iter().flat_map(|j| UNKNOWN.map(|f| (j, f))) {
         // A 500's body is a line: that frame counts as answered, as it would in an undisturbed run.
