@@ -7,6 +7,8 @@
 use std::sync::Mutex;
 use std::sync::atomic::Ordering;
 
+use memchr::memmem;
+
 use crate::counts::Counts;
 use crate::lock::lock;
 use crate::messages::{count_of, foreign, say};
@@ -129,17 +131,15 @@ fn shown_value(value: &str, frame: u64) -> String {
 fn parts(body: &Body) -> Vec<String> {
     let content_type = body.content_type.as_deref().unwrap_or_default();
     let Some((_, boundary)) = content_type.split_once("boundary=") else { return Vec::new() };
-    let delimiter = format!("--{boundary}\r\n").into_bytes();
-    let mut parts = Vec::new();
-    let mut rest = body.bytes.as_slice();
-    while let Some(part) = rest.strip_prefix(delimiter.as_slice()) {
-        let end = memchr::memmem::find(part, format!("\r\n--{boundary}").as_bytes());
-        let end = end.unwrap_or(part.len());
-        let head_end = memchr::memmem::find(&part[..end], b"\r\n\r\n").unwrap_or(end);
+    let delimiter = format!("--{boundary}");
+    // One before each part, and one behind the last.
+    let places: Vec<_> = memmem::find_iter(&body.bytes, &delimiter).collect();
+    let part = |places: &[usize]| {
+        let part = body.bytes.get(places[0] + delimiter.len() + 2..places[1] - 2)?;
+        let head_end = memmem::find(part, b"\r\n\r\n")?;
         let head = String::from_utf8_lossy(&part[..head_end]).replace("\r\n", ", ");
-        let content = end.saturating_sub(head_end + 4) as u64;
-        parts.push(format!("{}: {}", foreign(&head), count_of(content, "byte", "bytes")));
-        rest = part.get(end + 2..).unwrap_or_default();
-    }
-    parts
+        let bytes = count_of((part.len() - head_end - 4) as u64, "byte", "bytes");
+        Some(format!("{}: {bytes}", foreign(&head)))
+    };
+    places.windows(2).filter_map(part).collect()
 }

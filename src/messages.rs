@@ -8,12 +8,10 @@
 
 use std::ffi::OsStr;
 use std::fmt::Display;
-use std::io::Write;
+use std::io::{IsTerminal, Write};
 use std::mem::take;
+use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Mutex, TryLockError};
-use std::thread;
-use std::time::{Duration, Instant};
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
@@ -21,9 +19,6 @@ use crate::lock::lock;
 
 /// The longest piece of foreign text that is shown.
 const MAX_SHOWN: usize = 120;
-
-/// How long the end of the process waits for another thread's message.
-const MAX_WAIT: Duration = Duration::from_millis(20);
 
 /// To the first column, and wipe the line.
 const WIPE: &str = "\r\x1b[K";
@@ -88,19 +83,14 @@ pub fn clear_progress() {
     }
 }
 
-/// Wipes the progress line, and no other thread writes to stderr after that: the process is about to end. If a
-/// write to stderr blocks, the line stays.
+/// Wipes the progress line, and nothing is written to stderr after that: the process is about to end. On a terminal
+/// that is paused the line stays, and another thread may be at its message.
 pub fn wipe_for_good() {
-    let begin = Instant::now();
-    let mut stderr = loop {
-        match STDERR.try_lock() {
-            Ok(stderr) => break stderr,
-            Err(TryLockError::Poisoned(poisoned)) => break poisoned.into_inner(),
-            Err(TryLockError::WouldBlock) if begin.elapsed() > MAX_WAIT => return,
-            Err(TryLockError::WouldBlock) => thread::sleep(Duration::from_millis(1)),
-        }
-    };
-    if take(&mut stderr.has_progress) && has_room() {
+    if !std::io::stderr().is_terminal() || !has_room() {
+        return;
+    }
+    let mut stderr = lock(&STDERR);
+    if take(&mut stderr.has_progress) {
         stderr.write(WIPE);
     }
     stderr.is_closed = true;
