@@ -3,12 +3,19 @@
 //!     stdin -> input -> Frame -> encode -> request -> Body -> upload -> http -> Response -> output -> stdout
 //!              '------------------ pipeline: two ordered stages, encoding and uploading -----------------'
 //!
-//! A frame's road: `pipeline::start`, `Input::read`, `Request::body`, `Encoder::append_png`,
-//! `Uploader::upload`, `Client::attempt`, `Lines::write`. Beside it, `args` is the command line, `setup`
-//! makes the machines of the road from it, `dry` is its end without sending, `stop` ends the run
-//! early, `memory` is asked for what the input or the server makes large, `headers` and `files` are what options
-//! name, and `messages`, `progress` and `ending` are for people and scripts. Imports point down:
-//! output, stop, pipeline, upload, http, request, then encode and input, then frame.
+//! A frame: `start` here, `pipeline::start`, `Input::read` (which gives it its number), `Request::body` and in it
+//! `Encoder::append_png`, `Uploader::upload`, `Client::attempt`, `Lines::write`. The first stage's workers read, one at
+//! a time, and encode; the second one's upload; this thread writes the lines. With one job there is no second stage of
+//! workers: each upload runs in the loop that writes the lines.
+//!
+//! A retry stays inside `Uploader::upload`: its gate says when the next attempt starts. A Ctrl-C goes from `stop` through
+//! `Halt::finish`: the gate closes, so no attempt starts, the first stage is cut off, and `Lines::write` comes to its
+//! end with the answers of what was under way.
+//!
+//! `args` is what was typed, and `setup` makes the machines of the road from it; `headers` and `files` are what options
+//! name. `dry` is the road's end if nothing is to be sent. `counts` is the state of the run; `messages`, `progress` and
+//! `ending` tell it to people and scripts. Imports point down: setup, output, stop, pipeline, upload, http, request, then
+//! encode and input, then frame.
 
 // A number of frames or bytes keeps its value, with 32 bits, too: where a cast may change one, the code says why.
 #![cfg_attr(
