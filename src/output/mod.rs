@@ -53,6 +53,18 @@ pub struct Rules {
     pub is_dry: bool,
 }
 
+/// The reason why a run ends before its last answer.
+enum Early {
+    /// A frame has failed, or has no line because that can't be written.
+    Failed {
+        frame: u64,
+        cause: String,
+        torn: Option<Torn>,
+    },
+    NotRead(InputError),
+    ReaderGone,
+}
+
 impl Lines {
     /// The error: there is no standard output.
     pub fn new(rules: Rules, request: Arc<Request>, counts: Arc<Counts>) -> io::Result<Self> {
@@ -64,65 +76,111 @@ impl Lines {
     /// Writes the line of every answer, in order, until the run ends.
     pub fn write(mut self, answers: Answers, halt: &Halt, asked: &Asked) -> Ending {
         for answer in answers {
-            if let Err(ending) = self.write_one(answer, halt, asked) {
-                return ending;
+            if let Err(early) = self.write_one(answer, asked) {
+                return self.end_early(early, halt);
             }
         }
         self.end(asked)
     }
 
-    fn write_one(&mut self, answer: Answer, halt: &Halt, asked: &Asked) -> Result<(), Ending> {
+    fn write_one(&mut self, answer: Answer, asked: &Asked) -> Result<(), Early> {
         if self.has_gap {
             self.pass_over(answer);
             return Ok(());
         }
-        let (frame, report) = match answer {
+        let mut report = match answer {
             Answer::Uploaded(uploaded) => {
                 self.posted += u64::from(uploaded.upload.is_posted);
-                (uploaded.frame, self.reporter.uploaded(uploaded))
+                self.reporter.uploaded(uploaded)
             }
-            Answer::Dropped { first, count } => return self.put_dropped(first, count, halt),
+            Answer::Dropped { first, count } => return self.put_dropped(first, count),
             Answer::Unsent(Unsent::NotEncoded { frame, error, read_at }) => {
-                (frame, self.reporter.not_encoded(causes(&error), read_at))
+                self.reporter.not_encoded(frame, causes(&error), read_at)
             }
-            Answer::Unsent(Unsent::Lost { frame }) => return self.lose(frame, halt),
             Answer::Unsent(Unsent::BadSample { frame, bad, read_at }) if self.rules.keep_going => {
-                (frame, self.reporter.not_encoded(bad.to_string(), read_at))
+                self.reporter.not_encoded(frame, bad.to_string(), read_at)
             }
             Answer::Unsent(Unsent::BadSample { frame, bad, .. }) => {
                 let cause = Cause::Malformed(bad.to_string());
-                return Err(self.not_read(&InputError { frame, cause }));
+                return Err(Early::NotRead(InputError { frame, cause }));
             }
+            Answer::Unsent(Unsent::Lost { frame }) => self.reporter.lost(frame),
             Answer::Unsent(Unsent::NotRead(error)) if !is_of_the_stop(&error, asked) => {
-                return Err(self.not_read(&error));
+                return Err(Early::NotRead(error));
             }
             Answer::Unsent(Unsent::NotWanted | Unsent::NotRead(_)) | Answer::CutOff => {
                 self.has_gap = true;
                 return Ok(());
             }
         };
+        let is_answered = report.response.is_some();
         self.counts.figures.frames.fetch_add(1, Ordering::Relaxed);
-        self.counts.figures.answered.fetch_add(report.response.is_some().into(), Ordering::Relaxed);
-        let (failure, ends_run) = (report.failure.clone(), report.ends_run);
-        let advice = self.reporter.advice_once(&report);
+        self.counts.figures.answered.fetch_add(is_answered.into(), Ordering::Relaxed);
         // Each response is a line. Under --keep-going, so is each failure.
-        if report.response.is_some() || !ends_run {
-            self.put(frame, report, halt)?;
+        if is_answered || !report.ends_run {
+            self.put(&mut report)?;
         }
-        match failure {
-            Some(cause) => self.fail(frame, &format!("{cause}{advice}"), ends_run, halt),
-            None => Ok(()),
-        }
+        self.tell_failure(report)
     }
 
     /// A frame beyond the gap has no line: going on begins at the gap. If it has failed, that is said.
     fn pass_over(&mut self, answer: Answer) {
         if let Answer::Uploaded(uploaded) = answer {
-            let frame = uploaded.frame;
             let report = self.reporter.uploaded(uploaded);
             self.has_failed_beyond |= report.failure.is_some() && report.ends_run;
-            report.failure.iter().for_each(|cause| say(format!("frame {frame}: {cause}")));
+            report.failure.iter().for_each(|cause| say(format!("frame {}: {cause}", report.frame)));
         }
+    }
+
+    /// Writes the lines of so many frames that were dropped, from this one on.
+    fn put_dropped(&mut self, first: u64, count: u64) -> Result<(), Early> {
+        for frame in first..first.saturating_add(count) {
+            self.put(&mut self.reporter.dropped(frame))?;
+            self.counts.figures.dropped.fetch_add(1, Ordering::Relaxed);
+        }
+        Ok(())
+    }
+
+    /// Writes the frame's line, with the response's body.
+    fn put(&mut self, report: &mut Report) -> Result<(), Early> {
+        let frame = report.frame;
+        let behind = report.read_at.map(|read_at| read_at.elapsed());
+        behind.iter().for_each(|&behind| self.counts.figures.behind.note(behind));
+        if self.rules.is_dry {
+            return Ok(());
+        }
+        let line = if self.rules.records {
+            let failure = report.failure.as_deref().unwrap_or_default();
+            let result = report.response.as_ref().ok_or(failure);
+            record::line(frame, report.attempts, report.elapsed, behind, result)
+        } else {
+            let body = report.response.take().map_or_else(Vec::new, |response| response.body);
+            line::from_body(body).map_err(io::Error::from)
+        };
+        let line = line.map_err(|error| {
+            let cause = format!("line: {}", plain(&error.to_string()));
+            Early::Failed { frame, cause, torn: None }
+        })?;
+        self.out.write(&line).map_err(|unwritten| match unwritten.is_for_nobody() {
+            true => Early::ReaderGone,
+            false => Early::Failed { frame, cause: unwritten.cause(), torn: unwritten.torn },
+        })?;
+        self.counts.lines.fetch_add(1, Ordering::Relaxed);
+        Ok(())
+    }
+
+    /// Says why the frame has failed, if it has. The run may end with that.
+    fn tell_failure(&mut self, report: Report) -> Result<(), Early> {
+        let advice = self.reporter.advice_once(&report);
+        let Report { frame, failure, ends_run, .. } = report;
+        let Some(cause) = failure else { return Ok(()) };
+        let cause = format!("{cause}{advice}");
+        self.counts.failed.fetch_add(1, Ordering::Relaxed);
+        if ends_run {
+            return Err(Early::Failed { frame, cause, torn: None });
+        }
+        say(format!("frame {frame}: {cause}"));
+        Ok(())
     }
 
     /// The ending after the last answer.
@@ -132,86 +190,44 @@ impl Lines {
         }
         match asked.signal() {
             Some(signal) => {
-                let how = self.how_to_go_on(None, "frame", "frames");
-                say(format!("stopped by {}{how}", signal.name()));
+                say(format!("stopped by {}{}", signal.name(), self.how_to_go_on(None, "frame")));
                 // A frame that has failed, and so has ended the run, is more than the signal.
                 match self.has_failed_beyond {
                     true => Ending::Failed,
                     false => Ending::Stopped(signal),
                 }
             }
-            None if self.failed() > 0 => Ending::Failed,
+            None if self.has_failed() => Ending::Failed,
             None => Ending::Done,
         }
     }
 
-    /// A frame whose answer is lost ends the run.
-    fn lose(&self, frame: u64, halt: &Halt) -> Result<(), Ending> {
-        self.counts.figures.frames.fetch_add(1, Ordering::Relaxed);
-        self.fail(frame, "its worker ended without an answer", true, halt)
-    }
-
-    /// Writes the lines of so many frames that were dropped, from this one on.
-    fn put_dropped(&mut self, frame: u64, count: u64, halt: &Halt) -> Result<(), Ending> {
-        for frame in frame..frame.saturating_add(count) {
-            self.put(frame, self.reporter.dropped(), halt)?;
-            self.counts.figures.dropped.fetch_add(1, Ordering::Relaxed);
-        }
-        Ok(())
-    }
-
-    /// Writes the frame's line.
-    fn put(&mut self, frame: u64, report: Report, halt: &Halt) -> Result<(), Ending> {
-        let Report { attempts, elapsed, read_at, response, failure, .. } = report;
-        let behind = read_at.map(|read_at| read_at.elapsed());
-        behind.iter().for_each(|&behind| self.counts.figures.behind.note(behind));
-        if self.rules.is_dry {
-            return Ok(());
-        }
-        let line = if self.rules.records {
-            let result = response.as_ref().ok_or(failure.as_deref().unwrap_or_default());
-            record::line(frame, attempts, elapsed, behind, result)
-        } else {
-            let body = response.map_or_else(Vec::new, |response| response.body);
-            line::from_body(body).map_err(io::Error::from)
-        };
-        let no_line = |error: io::Error| {
-            let cause = format!("line: {}", plain(&error.to_string()));
-            self.stop(frame, &cause, None, halt)
-        };
-        let line = line.map_err(no_line)?;
-        match self.out.write(&line) {
-            Ok(()) => {
-                self.counts.lines.fetch_add(1, Ordering::Relaxed);
-                Ok(())
+    /// Says why the run ends here, and how to go on.
+    fn end_early(&self, early: Early, halt: &Halt) -> Ending {
+        match early {
+            Early::ReaderGone => Ending::ReaderGone,
+            Early::Failed { frame, cause, torn } => {
+                // No further attempt starts, or frames would be posted again that were not counted.
+                halt.start_nothing();
+                say(format!("frame {frame}: {cause}{}", self.how_to_go_on(torn, "later frame")));
+                Ending::Failed
             }
-            Err(unwritten) if unwritten.is_for_nobody() => Err(Ending::ReaderGone),
-            Err(unwritten) => Err(self.stop(frame, &unwritten.cause(), unwritten.torn, halt)),
+            // The input itself may be fine, so another run may go on.
+            Early::NotRead(error) if matches!(error.cause, Cause::Read(_)) => {
+                say(format!("{error}{}", self.how_to_go_on(None, "later frame")));
+                Ending::Failed
+            }
+            Early::NotRead(error) => {
+                say(error);
+                // An earlier frame may have failed already.
+                if self.has_failed() { Ending::Failed } else { Ending::BadInput }
+            }
         }
-    }
-
-    /// Says why the frame has failed. If the run ends there, the error is its ending.
-    fn fail(&self, frame: u64, cause: &str, ends_run: bool, halt: &Halt) -> Result<(), Ending> {
-        self.counts.failed.fetch_add(1, Ordering::Relaxed);
-        if ends_run {
-            return Err(self.stop(frame, cause, None, halt));
-        }
-        say(format!("frame {frame}: {cause}"));
-        Ok(())
-    }
-
-    /// Says why the run ends at this frame, and how to go on. No further attempt starts, or frames would be posted
-    /// again that were not counted.
-    fn stop(&self, frame: u64, cause: &str, torn: Option<Torn>, halt: &Halt) -> Ending {
-        halt.start_nothing();
-        let how = self.how_to_go_on(torn, "later frame", "later frames");
-        say(format!("frame {frame}: {cause}{how}"));
-        Ending::Failed
     }
 
     /// The end of a message: the number of lines that are out, and the frame to go on with. Frames that the server
-    /// may have got and that have no line are posted again: they are called `one` or `many`.
-    fn how_to_go_on(&self, torn: Option<Torn>, one: &str, many: &str) -> String {
+    /// may have got and that have no line are posted again; `frame` is their name.
+    fn how_to_go_on(&self, torn: Option<Torn>, frame: &str) -> String {
         if self.rules.is_dry {
             return String::new();
         }
@@ -224,25 +240,16 @@ impl Lines {
         let posted = self.counts.posted.load(Ordering::Relaxed);
         let again = match posted.saturating_sub(self.posted) {
             0 => String::new(),
-            again => format!(", {} will be posted again", count_of(again, one, many)),
+            again => {
+                let frames = count_of(again, frame, &format!("{frame}s"));
+                format!(", {frames} will be posted again")
+            }
         };
         format!("; {out} out{torn}{again}, go on with --skip {}", self.rules.skip + lines)
     }
 
-    fn not_read(&self, error: &InputError) -> Ending {
-        // The input itself may be fine, so another run may go on.
-        if let Cause::Read(_) = error.cause {
-            let how = self.how_to_go_on(None, "later frame", "later frames");
-            say(format!("{error}{how}"));
-            return Ending::Failed;
-        }
-        say(error);
-        // An earlier frame may have failed already.
-        if self.failed() > 0 { Ending::Failed } else { Ending::BadInput }
-    }
-
-    fn failed(&self) -> u64 {
-        self.counts.failed.load(Ordering::Relaxed)
+    fn has_failed(&self) -> bool {
+        self.counts.failed.load(Ordering::Relaxed) > 0
     }
 }
 

@@ -15,6 +15,7 @@ const DROPPED: &str = "dropped: a newer frame came";
 
 /// The report on one frame.
 pub struct Report {
+    pub frame: u64,
     pub attempts: u32,
     /// The duration of the last attempt.
     pub elapsed: Duration,
@@ -57,17 +58,24 @@ impl Reporter {
         let ends_run = cause.is_some() && (ends_run || !self.keep_going);
         let failure = cause.map(|cause| format!("upload: {cause}{tried}"));
         let read_at = Some(read_at);
-        Report { attempts, elapsed, read_at, response, failure, may_have_arrived, ends_run }
+        Report { frame, attempts, elapsed, read_at, response, failure, may_have_arrived, ends_run }
     }
 
     /// A frame that became no body.
-    pub fn not_encoded(&self, cause: String, read_at: Instant) -> Report {
-        Report { read_at: Some(read_at), ends_run: !self.keep_going, ..without_attempt(cause) }
+    pub fn not_encoded(&self, frame: u64, cause: String, read_at: Instant) -> Report {
+        let read_at = Some(read_at);
+        Report { read_at, ends_run: !self.keep_going, ..without_attempt(frame, cause) }
+    }
+
+    /// A frame whose worker panicked. That ends every run.
+    pub fn lost(&self, frame: u64) -> Report {
+        let cause = "its worker ended without an answer".to_owned();
+        Report { ends_run: true, ..without_attempt(frame, cause) }
     }
 
     /// A frame that was dropped. That is no failure.
-    pub fn dropped(&self) -> Report {
-        without_attempt(DROPPED.to_owned())
+    pub fn dropped(&self, frame: u64) -> Report {
+        without_attempt(frame, DROPPED.to_owned())
     }
 
     /// What is said of the first frame that was not sent again because it may have arrived.
@@ -87,8 +95,9 @@ impl Reporter {
     }
 }
 
-fn without_attempt(cause: String) -> Report {
+fn without_attempt(frame: u64, cause: String) -> Report {
     Report {
+        frame,
         attempts: 0,
         elapsed: Duration::ZERO,
         read_at: None,
