@@ -10,6 +10,7 @@ use std::sync::atomic::Ordering;
 use memchr::memmem;
 
 use crate::counts::Counts;
+use crate::frame::FrameSize;
 use crate::lock::lock;
 use crate::messages::{count_of, foreign, say};
 use crate::request::template::Template;
@@ -40,7 +41,7 @@ pub struct Dry {
 /// The sizes of the frames, in the order in which they came, and how many frames have each.
 #[derive(Default)]
 struct Sizes {
-    known: Vec<((u32, u32), u64)>,
+    known: Vec<(FrameSize, u64)>,
     others: u64,
 }
 
@@ -87,7 +88,7 @@ impl Dry {
 }
 
 impl Sizes {
-    fn add(&mut self, size: (u32, u32)) {
+    fn add(&mut self, size: FrameSize) {
         let place = self.known.iter().position(|(known, _)| *known == size);
         match place {
             Some(place) => self.known[place].1 += 1,
@@ -97,8 +98,7 @@ impl Sizes {
     }
 
     fn text(&self) -> String {
-        let known = self.known.iter();
-        let known = known.map(|((width, height), count)| format!("{count} of {width}x{height}"));
+        let known = self.known.iter().map(|(size, count)| format!("{count} of {size}"));
         let others = (self.others > 0).then(|| format!("{} of other sizes", self.others));
         let sizes: Vec<_> = known.chain(others).collect();
         if sizes.is_empty() { String::new() } else { format!(" ({})", sizes.join(", ")) }

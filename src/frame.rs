@@ -9,8 +9,6 @@
 use std::fmt;
 use std::time::Instant;
 
-use byteorder::{BE, ByteOrder as _};
-
 /// The longest side that PNG allows (PNG specification, IHDR): 2^31-1.
 pub const MAX_SIDE: u32 = 0x7fff_ffff;
 
@@ -255,10 +253,7 @@ impl SampleRange {
 /// The meaning of a frame's bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Content {
-    Pixels {
-        size: FrameSize,
-        layout: Layout,
-    },
+    Pixels(Layout),
     /// A whole PNG whose structure has been checked. It is passed on unchanged.
     Png,
 }
@@ -268,19 +263,9 @@ pub enum Content {
 pub struct Frame {
     /// Counts from 0; frames dropped by `--skip` count, too.
     pub number: u64,
+    pub size: FrameSize,
     pub content: Content,
     pub bytes: Vec<u8>,
     /// The time at which the last byte was there.
     pub read_at: Instant,
-}
-
-impl Frame {
-    /// Width and height. In a PNG they begin its first chunk, IHDR.
-    pub fn size(&self) -> (u32, u32) {
-        let side = |at: usize| self.bytes.get(at..at + 4).map_or(0, BE::read_u32);
-        match self.content {
-            Content::Pixels { size, .. } => (size.width(), size.height()),
-            Content::Png => (side(16), side(20)),
-        }
-    }
 }

@@ -10,7 +10,7 @@ use std::fmt;
 
 use anyhow::{Context, Result};
 
-use crate::frame::{Color, Content, Frame, FrameSize, Layout, SampleRange};
+use crate::frame::{Color, Content, Frame, SampleRange};
 
 use samples::Bad;
 
@@ -56,9 +56,9 @@ impl std::error::Error for BadSample {}
 /// An upper bound of the size of a frame's PNG, in bytes: its samples uncompressed, a filter byte for each
 /// row, and the framing of deflate and PNG. No compression level exceeds it.
 pub fn max_png_bytes(frame: &Frame) -> usize {
-    let Content::Pixels { size, layout } = frame.content else { return frame.bytes.len() };
+    let Content::Pixels(layout) = frame.content else { return frame.bytes.len() };
     let samples = frame.bytes.len() / layout.samples.bytes() * layout.samples.png_bytes();
-    let stored = samples + size.height() as usize;
+    let stored = samples + frame.size.height() as usize;
     stored + stored / 1000 + 1024
 }
 
@@ -76,27 +76,17 @@ impl Encoder {
     /// Appends the frame's PNG to `out`. If the frame is to blame, the error is a `BadSample`. The frame's
     /// bytes are garbage afterwards.
     pub fn append_png(&self, frame: &mut Frame, out: &mut Vec<u8>) -> Result<()> {
-        let Content::Pixels { size, layout } = frame.content else {
+        let Content::Pixels(layout) = frame.content else {
             out.extend_from_slice(&frame.bytes);
             return Ok(());
         };
+        let (width, height) = (frame.size.width(), frame.size.height());
         let samples = samples::for_png(layout, self.range, &mut frame.bytes);
         let samples = samples.map_err(|Bad { at, what }| {
-            let pixel = at / layout.color.channels();
-            let width = size.width() as usize;
+            let (pixel, width) = (at / layout.color.channels(), width as usize);
             BadSample { row: pixel / width, column: pixel % width, what }
         })?;
-        self.write(size, layout, samples, out).context("encode")
-    }
-
-    fn write(
-        &self,
-        size: FrameSize,
-        layout: Layout,
-        samples: &[u8],
-        out: &mut Vec<u8>,
-    ) -> Result<(), png::EncodingError> {
-        let mut encoder = png::Encoder::new(out, size.width(), size.height());
+        let mut encoder = png::Encoder::new(out, width, height);
         encoder.set_color(color_type(layout.color));
         encoder.set_depth(match layout.samples.png_bytes() {
             2 => png::BitDepth::Sixteen,
@@ -104,9 +94,9 @@ impl Encoder {
         });
         encoder.set_compression(self.level.compression);
         encoder.validate_sequence(true);
-        let mut writer = encoder.write_header()?;
-        writer.write_image_data(samples)?;
-        writer.finish()
+        let mut writer = encoder.write_header().context("encode")?;
+        writer.write_image_data(samples).context("encode")?;
+        writer.finish().context("encode")
     }
 }
 

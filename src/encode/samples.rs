@@ -3,9 +3,8 @@
 //! We work in place if the samples don't grow, so that a frame takes no second buffer. Every loop is plain
 //! enough for the compiler to do many samples at a time.
 
-use byteorder::{BE, ByteOrder as _, LE};
-
-use crate::frame::{ByteOrder, ChannelOrder, Layout, SampleRange, Samples};
+use crate::frame::ByteOrder::{Big, Little};
+use crate::frame::{ChannelOrder, Layout, SampleRange, Samples};
 
 /// The first sample that no PNG can hold. Its index is that in the frame's bytes, row by row. (No planar layout
 /// has bad samples.)
@@ -19,24 +18,14 @@ pub fn for_png(layout: Layout, range: SampleRange, bytes: &mut Vec<u8>) -> Resul
     match layout.samples {
         Samples::U8 if layout.order == ChannelOrder::PlanarGbr => return Ok(interleaved(bytes)),
         Samples::U8 => order_channels(layout, bytes),
-        Samples::U16(ByteOrder::Big) => {}
-        Samples::U16(ByteOrder::Little) => {
-            bytes.as_chunks_mut::<2>().0.iter_mut().for_each(|sample| sample.swap(0, 1));
-        }
+        Samples::U16(Big) => {}
+        Samples::U16(Little) => each::<2>(bytes, |sample| sample.swap(0, 1)),
         Samples::Maxval(maxval @ ..=255) => scale_to_8_bits(bytes, maxval)?,
         Samples::Maxval(maxval) => scale_to_16_bits(bytes, maxval)?,
-        Samples::F32(ByteOrder::Little) => {
-            return quantized_singles(bytes, range, |sample| LE::read_f32(sample));
-        }
-        Samples::F32(ByteOrder::Big) => {
-            return quantized_singles(bytes, range, |sample| BE::read_f32(sample));
-        }
-        Samples::F64(ByteOrder::Little) => {
-            return quantized_doubles::<8>(bytes, range, |sample| LE::read_f64(sample));
-        }
-        Samples::F64(ByteOrder::Big) => {
-            return quantized_doubles::<8>(bytes, range, |sample| BE::read_f64(sample));
-        }
+        Samples::F32(Little) => return quantized_singles(bytes, range, f32::from_le_bytes),
+        Samples::F32(Big) => return quantized_singles(bytes, range, f32::from_be_bytes),
+        Samples::F64(Little) => return quantized_doubles(bytes, range, f64::from_le_bytes),
+        Samples::F64(Big) => return quantized_doubles(bytes, range, f64::from_be_bytes),
     }
     Ok(bytes)
 }
@@ -44,19 +33,16 @@ pub fn for_png(layout: Layout, range: SampleRange, bytes: &mut Vec<u8>) -> Resul
 fn order_channels(layout: Layout, bytes: &mut [u8]) {
     match (layout.order, layout.color.channels()) {
         (ChannelOrder::Png | ChannelOrder::PlanarGbr, _) => {}
-        (ChannelOrder::BlueFirst, 3) => {
-            bytes.as_chunks_mut::<3>().0.iter_mut().for_each(|pixel| pixel.swap(0, 2));
-        }
-        (ChannelOrder::BlueFirst, _) => {
-            bytes.as_chunks_mut::<4>().0.iter_mut().for_each(|pixel| pixel.swap(0, 2));
-        }
-        (ChannelOrder::AlphaFirst, _) => {
-            bytes.as_chunks_mut::<4>().0.iter_mut().for_each(|pixel| pixel.rotate_left(1));
-        }
-        (ChannelOrder::Reversed, _) => {
-            bytes.as_chunks_mut::<4>().0.iter_mut().for_each(|pixel| pixel.reverse());
-        }
+        (ChannelOrder::BlueFirst, 3) => each::<3>(bytes, |pixel| pixel.swap(0, 2)),
+        (ChannelOrder::BlueFirst, _) => each::<4>(bytes, |pixel| pixel.swap(0, 2)),
+        (ChannelOrder::AlphaFirst, _) => each::<4>(bytes, |pixel| pixel.rotate_left(1)),
+        (ChannelOrder::Reversed, _) => each::<4>(bytes, |pixel| pixel.reverse()),
     }
+}
+
+/// Changes each pixel or sample, of N bytes.
+fn each<const N: usize>(bytes: &mut [u8], change: impl Fn(&mut [u8; N])) {
+    bytes.as_chunks_mut::<N>().0.iter_mut().for_each(change);
 }
 
 /// Three planes into pixels, which are appended: interleaving needs a second buffer.
@@ -126,7 +112,7 @@ const BLOCK: usize = 64;
 fn quantized_singles(
     bytes: &mut [u8],
     range: SampleRange,
-    read: impl Fn(&[u8; 4]) -> f32 + Copy,
+    read: impl Fn([u8; 4]) -> f32 + Copy,
 ) -> Result<&[u8], Bad> {
     match range.in_single_precision() {
         Some((min, scale)) => quantized(bytes, |sample| level_of_single(read(sample), min, scale)),
@@ -137,7 +123,7 @@ fn quantized_singles(
 fn quantized_doubles<const N: usize>(
     bytes: &mut [u8],
     range: SampleRange,
-    read: impl Fn(&[u8; N]) -> f64,
+    read: impl Fn([u8; N]) -> f64,
 ) -> Result<&[u8], Bad> {
     let (min, scale) = (range.min(), range.scale());
     quantized(bytes, |sample| level_of_double(read(sample), min, scale))
@@ -146,20 +132,20 @@ fn quantized_doubles<const N: usize>(
 /// Floats into bytes, in place: a float is read before its place is written. `level` is `None` for NaN.
 fn quantized<const N: usize>(
     bytes: &mut [u8],
-    level: impl Fn(&[u8; N]) -> Option<u8>,
+    level: impl Fn([u8; N]) -> Option<u8>,
 ) -> Result<&[u8], Bad> {
     let count = bytes.len() / N;
     for start in (0..count).step_by(BLOCK) {
         let end = count.min(start + BLOCK);
         let samples = bytes[start * N..end * N].as_chunks::<N>().0;
         let (mut levels, mut has_nan) = ([0; BLOCK], false);
-        for (sample, place) in samples.iter().zip(&mut levels) {
+        for (&sample, place) in samples.iter().zip(&mut levels) {
             let level = level(sample);
             has_nan |= level.is_none();
             *place = level.unwrap_or_default();
         }
         if has_nan {
-            let first = samples.iter().take_while(|&sample| level(sample).is_some()).count();
+            let first = samples.iter().take_while(|&&sample| level(sample).is_some()).count();
             return Err(Bad { at: start + first, what: "sample is NaN".to_owned() });
         }
         bytes[start..end].copy_from_slice(&levels[..end - start]);

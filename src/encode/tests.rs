@@ -16,8 +16,9 @@ fn through(
 ) -> Result<(png::ColorType, png::BitDepth, Vec<u8>)> {
     let size = FrameSize::new(size.0, size.1).unwrap();
     assert_eq!(layout.frame_bytes(size), Some(bytes.len()));
-    let content = Content::Pixels { size, layout };
-    let mut frame = Frame { number: 0, content, bytes: bytes.to_vec(), read_at: Instant::now() };
+    let (content, bytes_of_frame) = (Content::Pixels(layout), bytes.to_vec());
+    let mut frame =
+        Frame { number: 0, size, content, bytes: bytes_of_frame, read_at: Instant::now() };
     let mut out = b"before".to_vec();
     let most = max_png_bytes(&frame);
     Encoder { level: Level::FAST, range }.append_png(&mut frame, &mut out)?;
@@ -239,7 +240,8 @@ fn infinities_clip_and_nan_is_named() {
 #[test]
 fn a_png_goes_through_as_it_is() {
     let bytes = b"whatever it is".to_vec();
-    let mut frame = Frame { number: 0, content: Content::Png, bytes, read_at: Instant::now() };
+    let (size, content) = (FrameSize::new(1, 1).unwrap(), Content::Png);
+    let mut frame = Frame { number: 0, size, content, bytes, read_at: Instant::now() };
     let mut out = b"before ".to_vec();
     Encoder::DEFAULT.append_png(&mut frame, &mut out).unwrap();
     assert_eq!(out, b"before whatever it is");
@@ -375,8 +377,8 @@ fn costs_of_every_layout() {
     println!("ms         read  (pipe)  order  encode   (read + order) / encode");
     for (name, layout) in named.into_iter().chain(pnm) {
         let bytes = photograph(layout);
-        let content = Content::Pixels { size, layout };
-        let mut frame = Frame { number: 0, content, bytes: bytes.clone(), read_at: Instant::now() };
+        let (content, read_at) = (Content::Pixels(layout), Instant::now());
+        let mut frame = Frame { number: 0, size, content, bytes: bytes.clone(), read_at };
         let read = milliseconds(|| {
             let begin = Instant::now();
             frame.bytes.copy_from_slice(&bytes);

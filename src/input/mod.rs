@@ -90,6 +90,9 @@ enum Kind {
     SelfDescribing(Images),
 }
 
+/// An image whose bytes have been read.
+type Image = (FrameSize, Content);
+
 #[derive(Default)]
 struct Images {
     /// The array whose images are being read.
@@ -127,7 +130,7 @@ impl<R: Read> Input<R> {
         loop {
             let number = self.next;
             let failed = |cause| InputError { frame: number, cause };
-            let Some(content) = self.read_any(&mut bytes).map_err(failed)? else {
+            let Some((size, content)) = self.read_any(&mut bytes).map_err(failed)? else {
                 // `--skip` past the last frame is fine: there was nothing left to post.
                 if number >= self.skip {
                     return Ok(None);
@@ -136,12 +139,12 @@ impl<R: Read> Input<R> {
             };
             self.next += 1;
             if number >= self.skip {
-                return Ok(Some(Frame { number, content, bytes, read_at: Instant::now() }));
+                return Ok(Some(Frame { number, size, content, bytes, read_at: Instant::now() }));
             }
         }
     }
 
-    fn read_any(&mut self, bytes: &mut Vec<u8>) -> Result<Option<Content>, Cause> {
+    fn read_any(&mut self, bytes: &mut Vec<u8>) -> Result<Option<Image>, Cause> {
         self.source.begin();
         match &mut self.kind {
             Kind::Headerless(frames) => frames.read(&mut self.source, self.next, bytes),
@@ -156,14 +159,14 @@ impl Images {
         &mut self,
         source: &mut Source<R>,
         bytes: &mut Vec<u8>,
-    ) -> Result<Option<Content>, Cause> {
+    ) -> Result<Option<Image>, Cause> {
         loop {
             if let Some(npy::Array { left: left @ 1.., size, layout, frame_bytes }) =
                 &mut self.array
             {
                 *left -= 1;
                 source.samples(bytes, *frame_bytes)?;
-                return Ok(Some(Content::Pixels { size: *size, layout: *layout }));
+                return Ok(Some((*size, Content::Pixels(*layout))));
             }
             let mut magic = [0; 2];
             let got = self.read_magic(source, &mut magic)?;
@@ -177,8 +180,8 @@ impl Images {
                     return pnm::read(kind, source, bytes).map(Some);
                 }
                 [0x89, _] => {
-                    png::read(magic, source, bytes)?;
-                    return Ok(Some(Content::Png));
+                    let size = png::read(magic, source, bytes)?;
+                    return Ok(Some((size, Content::Png)));
                 }
                 [0x93, _] => {
                     // An array may hold no images: then another header follows.

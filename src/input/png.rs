@@ -7,7 +7,7 @@ use std::io::Read;
 
 use byteorder::{BE, ByteOrder};
 
-use crate::frame::MAX_FRAME_BYTES;
+use crate::frame::{FrameSize, MAX_FRAME_BYTES};
 
 use super::source::Source;
 use super::{Cause, frame_size, malformed};
@@ -31,7 +31,7 @@ pub fn read<R: Read>(
     magic: [u8; 2],
     source: &mut Source<R>,
     bytes: &mut Vec<u8>,
-) -> Result<(), Cause> {
+) -> Result<FrameSize, Cause> {
     bytes.clear();
     bytes.extend_from_slice(&magic);
     // Every PNG is at least this long.
@@ -58,7 +58,8 @@ pub fn read<R: Read>(
         }
         order.take_in(kind, &bytes[data])?;
         if is_last {
-            return Ok(());
+            // IHDR comes first.
+            return size(&bytes[SIGNATURE.len() + HEAD..]);
         }
     }
 }
@@ -122,8 +123,12 @@ impl Order {
     }
 }
 
+fn size(header: &[u8]) -> Result<FrameSize, Cause> {
+    frame_size(BE::read_u32(header).into(), BE::read_u32(&header[4..]).into())
+}
+
 fn check_header(data: &[u8]) -> Result<(), Cause> {
-    frame_size(BE::read_u32(data).into(), BE::read_u32(&data[4..]).into())?;
+    size(data)?;
     let (bit_depth, color_type) = (data[8], data[9]);
     let fits = match color_type {
         0 => matches!(bit_depth, 1 | 2 | 4 | 8 | 16),

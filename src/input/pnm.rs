@@ -10,7 +10,7 @@ use crate::frame::{ByteOrder, ChannelOrder, Color, Content, FrameSize, Layout, S
 use crate::messages::{count_of, foreign};
 
 use super::source::Source;
-use super::{Cause, frame_size, malformed, promised_bytes};
+use super::{Cause, Image, frame_size, malformed, promised_bytes};
 
 /// The longest header, comments included.
 pub const MAX_HEADER_BYTES: u64 = 64 << 10;
@@ -20,7 +20,7 @@ pub fn read<R: Read>(
     kind: u8,
     source: &mut Source<R>,
     bytes: &mut Vec<u8>,
-) -> Result<Content, Cause> {
+) -> Result<Image, Cause> {
     match kind {
         b'1' | b'4' => return malformed("PBM is not read; 'pamdepth 255' turns it into PGM"),
         b'2' | b'3' => {
@@ -30,7 +30,7 @@ pub fn read<R: Read>(
     }
     let (size, layout) = read_header(kind, source)?;
     source.samples(bytes, promised_bytes(size, layout)?)?;
-    Ok(Content::Pixels { size, layout })
+    Ok((size, Content::Pixels(layout)))
 }
 
 /// The kind of image whose whole header, with a possible size, stands at the beginning of `bytes`. Headerless frames
@@ -50,10 +50,8 @@ pub fn kind_of_header(bytes: &[u8]) -> Option<&'static str> {
 fn read_header<R: Read>(kind: u8, source: &mut Source<R>) -> Result<(FrameSize, Layout), Cause> {
     let mut header = HeaderReader { source };
     let (width, height, color, maxval) = match kind {
-        b'1' | b'4' => header.bitmap()?,
-        b'2' | b'5' => header.plain(Color::Gray)?,
-        b'3' | b'6' => header.plain(Color::Rgb)?,
-        _ => header.pam()?,
+        b'7' => header.pam()?,
+        _ => header.plain(kind)?,
     };
     let samples = match maxval {
         0 => return malformed("maxval is 0; it must be from 1 to 65535"),
@@ -80,29 +78,25 @@ impl<R: Read> HeaderReader<'_, R> {
         if self.source.taken() >= MAX_HEADER_BYTES {
             return malformed(format!("PNM header is over the limit of {MAX_HEADER_BYTES} bytes"));
         }
-        self.source.byte()
+        let mut byte = [0];
+        self.source.fill(&mut byte)?;
+        Ok(byte[0])
     }
 
-    /// Three numbers. One blank after the last of them ends the header.
-    fn plain(&mut self, color: Color) -> Result<Fields, Cause> {
-        let (width, height) = self.sides()?;
-        Ok((width, height, color, self.number("maxval")?))
-    }
-
-    /// PBM has no maxval.
-    fn bitmap(&mut self) -> Result<Fields, Cause> {
-        let (width, height) = self.sides()?;
-        Ok((width, height, Color::Gray, 1))
-    }
-
-    fn sides(&mut self) -> Result<(u64, u64), Cause> {
+    /// Two numbers for PBM, which has no maxval, or else three. One blank after the last of them ends the header.
+    fn plain(&mut self, kind: u8) -> Result<Fields, Cause> {
         // Without this, "P564 64 255" would be an image.
         match self.byte()? {
             b'#' => self.comment()?,
             byte if is_blank(byte) => {}
             _ => return malformed("no blank after the magic number of PNM"),
         }
-        Ok((self.number("width")?, self.number("height")?))
+        let (width, height) = (self.number("width")?, self.number("height")?);
+        Ok(match kind {
+            b'1' | b'4' => (width, height, Color::Gray, 1),
+            b'2' | b'5' => (width, height, Color::Gray, self.number("maxval")?),
+            _ => (width, height, Color::Rgb, self.number("maxval")?),
+        })
     }
 
     /// A number, with blanks and comments before it, and the one blank or comment after it.

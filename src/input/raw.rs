@@ -5,7 +5,7 @@ use std::io::Read;
 use crate::frame::{Content, FrameSize, PixelFormat};
 
 use super::source::Source;
-use super::{Cause, malformed, npy, over_the_limit, png, pnm, unread};
+use super::{Cause, Image, malformed, npy, over_the_limit, png, pnm, unread};
 
 /// The most layouts that we name if the input does not fit the given one.
 const MAX_HINTS: usize = 3;
@@ -35,7 +35,7 @@ impl RawFrames {
         source: &mut Source<R>,
         number: u64,
         bytes: &mut Vec<u8>,
-    ) -> Result<Option<Content>, Cause> {
+    ) -> Result<Option<Image>, Cause> {
         let read = source.samples(bytes, self.frame_bytes);
         let got = bytes.len().min(usize::try_from(source.taken()).unwrap_or(usize::MAX));
         if number == 0
@@ -44,7 +44,7 @@ impl RawFrames {
             return malformed(why);
         }
         match read {
-            Ok(()) => Ok(Some(Content::Pixels { size: self.size, layout: self.format.layout() })),
+            Ok(()) => Ok(Some((self.size, Content::Pixels(self.format.layout())))),
             Err(Cause::Truncated { got: 0, .. }) => Ok(None),
             Err(Cause::Truncated { got, expected, .. }) => {
                 let total = number.saturating_mul(self.frame_bytes as u64).saturating_add(got);

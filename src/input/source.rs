@@ -60,12 +60,6 @@ impl<R: Read> Source<R> {
         }
     }
 
-    pub fn byte(&mut self) -> Result<u8, Cause> {
-        let mut byte = [0];
-        self.fill(&mut byte)?;
-        Ok(byte[0])
-    }
-
     /// Appends `count` bytes, which the image must have. `most`: the bytes that `bytes` will ever have.
     pub fn append(&mut self, bytes: &mut Vec<u8>, count: usize, most: usize) -> Result<(), Cause> {
         let end = bytes.len() + count;

@@ -62,7 +62,8 @@ fn only_pixels(bytes: &[u8]) -> (u32, u32, usize, Samples, Vec<u8>) {
     assert_eq!((frames.len(), error), (1, None), "{}", bytes.escape_ascii());
     let frame = frames.remove(0);
     match frame.content {
-        Content::Pixels { size, layout } => {
+        Content::Pixels(layout) => {
+            let size = frame.size;
             let channels = layout.color.channels();
             (size.width(), size.height(), channels, layout.samples, frame.bytes)
         }
@@ -698,10 +699,10 @@ fn survives(bytes: &[u8], step: usize) -> usize {
         let result = images.read(&mut source, &mut frame);
         assert!(frame.capacity() as u64 <= 2 * bytes.len() as u64 + FIRST_STEP);
         match result {
-            Ok(Some(Content::Pixels { size, layout })) => {
+            Ok(Some((size, Content::Pixels(layout)))) => {
                 assert_eq!(layout.frame_bytes(size), Some(frame.len()));
             }
-            Ok(Some(Content::Png)) => assert!(frame.len() as u64 == source.taken()),
+            Ok(Some((_, Content::Png))) => assert!(frame.len() as u64 == source.taken()),
             Ok(None) | Err(_) => return count,
         }
         count += 1;

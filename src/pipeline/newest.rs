@@ -219,7 +219,7 @@ mod tests {
     use std::thread;
     use std::time::Instant;
 
-    use crate::frame::Content;
+    use crate::frame::{Content, FrameSize};
 
     fn newest(jobs: usize, limit: usize) -> Arc<Newest> {
         let newest = Arc::new(Newest::new(limit));
@@ -228,8 +228,9 @@ mod tests {
     }
 
     fn put_one(newest: &Newest, number: u64) -> Option<u64> {
-        let (content, read_at) = (Content::Png, Instant::now());
-        let frame = Frame { number, content, bytes: Vec::new(), read_at };
+        let (size, content, read_at) =
+            (FrameSize::new(1, 1).unwrap(), Content::Png, Instant::now());
+        let frame = Frame { number, size, content, bytes: Vec::new(), read_at };
         newest.put(frame).map(|dropped| dropped.number)
     }
 

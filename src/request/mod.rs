@@ -13,7 +13,7 @@ mod url;
 use anyhow::{Context, Result};
 
 use crate::encode::{Encoder, max_png_bytes};
-use crate::frame::Frame;
+use crate::frame::{Frame, FrameSize};
 use crate::memory;
 
 use template::Template;
@@ -75,8 +75,7 @@ pub struct Body {
     pub frame: u64,
     /// `None` if the user left the header out.
     pub content_type: Option<String>,
-    /// Width and height of the image.
-    pub size: (u32, u32),
+    pub size: FrameSize,
     pub bytes: Vec<u8>,
 }
 
@@ -92,17 +91,23 @@ impl Request {
     pub fn body(&self, encoder: &Encoder, frame: &mut Frame, mut bytes: Vec<u8>) -> Result<Body> {
         bytes.clear();
         memory::reserve(&mut bytes, self.max_bytes(max_png_bytes(frame))).context("encode")?;
-        let (size, mut content_type) = (frame.size(), self.content_type.clone());
+        let mut content_type = self.content_type.clone();
         match &self.shape {
             Shape::Form(parts) => {
-                let boundary = multipart::append(parts, encoder, frame, &mut bytes)?;
+                let boundary = multipart::append(
+                    multipart::random_boundary(),
+                    parts,
+                    encoder,
+                    frame,
+                    &mut bytes,
+                )?;
                 content_type = content_type.map(|it| format!("{it}; boundary={boundary}"));
             }
             Shape::Raw => encoder.append_png(frame, &mut bytes)?,
             Shape::Json(json) => json.append(encoder, frame, &mut bytes)?,
             Shape::Base64 => json::append_base64(encoder, frame, &mut bytes)?,
         }
-        Ok(Body { frame: frame.number, content_type, size, bytes })
+        Ok(Body { frame: frame.number, content_type, size: frame.size, bytes })
     }
 
     /// An upper bound of the bytes of a body whose PNG takes at most this many.
@@ -127,7 +132,8 @@ mod tests {
 
     /// A frame that is a PNG already: any bytes, since nothing looks into them.
     pub fn passed_on(number: u64, png: &[u8]) -> Frame {
-        Frame { number, content: Content::Png, bytes: png.to_vec(), read_at: Instant::now() }
+        let (size, bytes) = (FrameSize::new(1, 1).unwrap(), png.to_vec());
+        Frame { number, size, content: Content::Png, bytes, read_at: Instant::now() }
     }
 
     fn field(name: &[u8], value: &[u8]) -> Part {

@@ -12,17 +12,9 @@ use crate::frame::Frame;
 
 use super::Part;
 
-/// Appends the form, with the frame's PNG as its image. Returns the boundary.
+/// Appends the form, with the frame's PNG as its image. Returns the boundary: the given one, unless the body holds
+/// it already.
 pub fn append(
-    parts: &[Part],
-    encoder: &Encoder,
-    frame: &mut Frame,
-    body: &mut Vec<u8>,
-) -> Result<String> {
-    append_with(random_boundary(), parts, encoder, frame, body)
-}
-
-fn append_with(
     boundary: String,
     parts: &[Part],
     encoder: &Encoder,
@@ -117,7 +109,7 @@ pub fn max_bytes_around(parts: &[Part]) -> usize {
 }
 
 /// 128 random bits: hashes of nothing, under keys that std takes from the system.
-fn random_boundary() -> String {
+pub fn random_boundary() -> String {
     let draw = || RandomState::new().build_hasher().finish();
     format!("pngpost-{:016x}{:016x}", draw(), draw())
 }
@@ -140,7 +132,7 @@ mod tests {
     fn written(png: &[u8], boundary: &str) -> (String, Vec<u8>) {
         let (mut frame, mut body) = (passed_on(7, png), Vec::new());
         let boundary = boundary.to_owned();
-        let used = append_with(boundary, &parts(), &Encoder::DEFAULT, &mut frame, &mut body);
+        let used = append(boundary, &parts(), &Encoder::DEFAULT, &mut frame, &mut body);
         (used.unwrap(), body)
     }
 

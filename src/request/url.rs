@@ -145,29 +145,25 @@ fn parse_port(port: &str, hide: bool) -> Result<u16, String> {
 /// A user alone has an empty password, as in curl.
 fn decoded_user(text: &str) -> Result<UserInfo, String> {
     let colon = if text.contains(':') { "" } else { ":" };
-    let decoded = percent_decoded(&format!("{text}{colon}"))?;
+    let decoded = percent_decoded(&format!("{text}{colon}"));
+    let decoded = decoded.ok_or("'%' in the user-info is not followed by two hex digits")?;
     if decoded.iter().any(u8::is_ascii_control) {
         return Err("the user-info holds a control character".into());
     }
     Ok(UserInfo(decoded))
 }
 
-fn percent_decoded(text: &str) -> Result<Vec<u8>, String> {
-    let mut decoded = Vec::with_capacity(text.len());
-    let mut rest = text.as_bytes();
-    while let Some((&byte, after)) = rest.split_first() {
-        if byte != b'%' {
-            decoded.push(byte);
-            rest = after;
-            continue;
-        }
-        let hex = after.get(..2).and_then(|hex| std::str::from_utf8(hex).ok());
-        let value = hex.filter(|hex| hex.bytes().all(|c| c.is_ascii_hexdigit()));
-        let value = value.and_then(|hex| u8::from_str_radix(hex, 16).ok());
-        decoded.push(value.ok_or("'%' in the user-info is not followed by two hex digits")?);
-        rest = &after[2..];
+/// `None`: a `%` is not followed by two hex digits.
+fn percent_decoded(text: &str) -> Option<Vec<u8>> {
+    let mut pieces = text.split('%');
+    let mut decoded = pieces.next()?.as_bytes().to_vec();
+    for piece in pieces {
+        let (hex, rest) = piece.split_at_checked(2)?;
+        let is_hex = hex.bytes().all(|byte| byte.is_ascii_hexdigit());
+        decoded.push(u8::from_str_radix(hex, 16).ok().filter(|_| is_hex)?);
+        decoded.extend_from_slice(rest.as_bytes());
     }
-    Ok(decoded)
+    Some(decoded)
 }
 
 #[cfg(test)]

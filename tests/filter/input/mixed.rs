@@ -3,7 +3,6 @@
 use png::BitDepth::Sixteen;
 use png::ColorType::Rgb;
 
-use crate::support::folder::Folder;
 use crate::support::images::{image_8, npy, pam, pgm, png_of};
 use crate::support::posted::{images, post};
 use crate::support::program::{Running, command};
