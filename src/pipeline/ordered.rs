@@ -46,7 +46,7 @@ pub fn map_here<T, U>(
     mut source: impl Iterator<Item = T>,
     work: impl Fn(T) -> U,
 ) -> impl Iterator<Item = Result<U, Lost>> {
-    let mut places = first..;
+    let mut places = first..=u64::MAX;
     std::iter::from_fn(move || {
         let place = places.next()?;
         guard(place, || source.next().map(&work)).transpose()

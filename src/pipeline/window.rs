@@ -70,7 +70,7 @@ impl<T> Window<T> {
             return None;
         }
         state.places.push_back(None);
-        Some(state.first + state.places.len() as u64 - 1)
+        Some(state.first + (state.places.len() as u64 - 1))
     }
 
     /// There is no item for the place that was reserved last, so there are none later. The caller still holds the

@@ -69,6 +69,8 @@ fn an_input_of_fewer_frames_than_are_skipped_is_bad_input() {
     let images = [&b"P5 1 1 255 a"[..], b"P6 1 1 255 rgb"].concat();
     skip(&[], "2", &images).ok();
     skip(&[], "3", &images).fails(3, "--skip 3: the input has only 2 frames");
+    let two_jobs = [&raw[..], &["-j", "2"]].concat();
+    skip(&two_jobs, &longest, &[]).fails(3, &message);
     assert_eq!(server.connections(), 0);
 }
 
