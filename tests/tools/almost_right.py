@@ -1,14 +1,13 @@
-"""Says what numpy reads in each of many streams of .npy arrays.
+"""Reads each of many streams of .npy arrays with numpy, and writes what it has read as numpy writes it.
 
-almost_right.py < STREAMS > LINES
-
-Each stream comes behind its length, 4 bytes in little-endian order. Its images are lines `image WIDTH HEIGHT CHANNELS
-DEPTH SAMPLES`, samples as PNG has them, in hexadecimal digits; an array that is no image to pngpost, such as one of
-complex numbers, is `other`. `free` stands before the images of an array whose header is a Python literal, but not in the
-way that numpy writes it. Then comes `error TEXT`, if reading has failed, and `end`.
+almost_right.py FOLDER: the streams are 0, 1, ... For each N come N.out, its arrays; N.error, why reading has failed, empty
+if it has not; and, if there is an array whose header is a Python literal, but not in the way that numpy writes it,
+N.plain, the arrays before the first such one.
 """
 
 import io
+import itertools
+import pathlib
 import re
 import resource
 import sys
@@ -22,29 +21,6 @@ PAIR = rb"\s*" + STRING + rb"\s*:\s*(?:" + STRING + rb"|True|False|" + SHAPE + r
 # Three keys, each once, with a string, a truth value and a tuple of decimal numbers.
 PLAIN = re.compile(rb"\s*\{" + PAIR + rb"," + PAIR + rb"," + PAIR + rb",?\s*\}\s*")
 
-KINDS = {"u1": 8, "u2": 16, "f4": 8, "f8": 8}
-
-
-def levels(array):
-    """Of the range 0:255, as arrays.py has them."""
-    if array.dtype.kind == "u":
-        return array.astype(array.dtype.newbyteorder(">"))
-    return ((array * (255.0 / 255.0)).clip(0, 255) + 0.5).astype(np.uint8)
-
-
-def images(array):
-    kind = array.dtype.str[1:]
-    if kind not in KINDS or array.ndim not in (2, 3, 4):
-        return ["other"]
-    if array.ndim == 2:
-        array = array[..., np.newaxis]
-    if array.ndim == 3:
-        array = array[np.newaxis]
-    count, height, width, channels = array.shape
-    if not (height and width and 1 <= channels <= 4):
-        return ["other"]
-    return [f"image {width} {height} {channels} {KINDS[kind]} {levels(one).tobytes().hex()}" for one in array]
-
 
 def is_plain(array):
     # Behind the magic number and the version is the header's length.
@@ -53,25 +29,26 @@ def is_plain(array):
     return PLAIN.fullmatch(array[begin:end]) is not None
 
 
-def lines(stream):
-    size, stream, whole = len(stream), io.BytesIO(stream), stream
-    while (begin := stream.tell()) < size:
+def read(path):
+    whole = path.read_bytes()
+    stream, out, error = io.BytesIO(whole), io.BytesIO(), ""
+    while (begin := stream.tell()) < len(whole):
         try:
             array = np.lib.format.read_array(stream, allow_pickle=False)
-        except Exception as error:
-            yield "error " + " ".join(f"{type(error).__name__}: {error}".split())
-            return
-        if not is_plain(whole[begin:]):
-            yield "free"
-        yield from images(array)
+        except Exception as failure:
+            error = f"{type(failure).__name__}: {failure}"
+            break
+        plain = path.with_suffix(".plain")
+        if not is_plain(whole[begin:]) and not plain.exists():
+            plain.write_bytes(out.getvalue())
+        np.lib.format.write_array(out, array, allow_pickle=False)
+    path.with_suffix(".out").write_bytes(out.getvalue())
+    path.with_suffix(".error").write_text(" ".join(error.split()))
 
 
-def main():
-    warnings.simplefilter("ignore")
-    resource.setrlimit(resource.RLIMIT_AS, (4 << 30, 4 << 30))
-    while length := sys.stdin.buffer.read(4):
-        stream = sys.stdin.buffer.read(int.from_bytes(length, "little"))
-        print(*lines(stream), "end", sep="\n")
-
-
-main()
+warnings.simplefilter("ignore")
+resource.setrlimit(resource.RLIMIT_AS, (4 << 30, 4 << 30))
+for number in itertools.count():
+    if not (path := pathlib.Path(sys.argv[1], str(number))).exists():
+        break
+    read(path)

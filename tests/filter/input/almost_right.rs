@@ -8,7 +8,7 @@ use crate::installed::needed;
 use crate::support::almost_right::{Dice, Differences, Seen, judge_each};
 use crate::support::folder::Folder;
 use crate::support::foreign::{output_of, script};
-use crate::support::images::{image_8, image_16, npy_of, png_of};
+use crate::support::images::{npy_of, png_of};
 use crate::support::posted::{Posted, judged, post, zune_image};
 use crate::support::{Image, noise};
 
@@ -79,59 +79,32 @@ fn pnm_stream(number: u64) -> Vec<u8> {
     stream
 }
 
-/// The whole images of what pamtopam has written: PAM in one way of writing it.
-fn pams(mut bytes: &[u8]) -> Vec<Image> {
-    let mut images = Vec::new();
-    while let Some(end) = memchr::memmem::find(bytes, b"ENDHDR\n") {
-        let header = String::from_utf8_lossy(&bytes[..end]).into_owned();
-        let number = |name: &str| -> usize {
-            let line = header.lines().find_map(|line| line.strip_prefix(name)).expect(name);
-            line.trim().parse().unwrap()
-        };
-        let (width, height) = (number("WIDTH "), number("HEIGHT "));
-        let (depth, maxval) = (number("DEPTH "), number("MAXVAL "));
-        let wide = maxval > 255;
-        let count = width * height * depth;
-        let data = &bytes[end + 7..];
-        let Some((data, rest)) = data.split_at_checked(count * (1 + usize::from(wide))) else {
-            break;
-        };
-        bytes = rest;
-        let full = if wide { 65535.0 } else { 255.0 };
-        let level = |sample: u16| (f64::from(sample) * full / maxval as f64).round();
-        // More channels than PNG has: an image that nothing equals.
-        let channels = if depth > 4 { 1 } else { depth };
-        let (width, height) = (width as u32, height as u32);
-        images.push(if wide {
-            let samples = data.chunks(2).map(|two| u16::from_be_bytes([two[0], two[1]]));
-            let levels: Vec<u16> = samples.map(|sample| level(sample) as u16).collect();
-            image_16(width, height, channels, &levels)
-        } else {
-            let levels = data.iter().map(|&sample| level(sample.into()) as u8);
-            image_8(width, height, channels, levels.collect::<Vec<_>>())
-        });
-    }
-    images
-}
-
-/// A shell runs pamtopam for each of the files 0, 1, ... It has no error where it succeeds.
-const PAMTOPAM: &str = "ulimit -v 4000000; n=0; while [ -e $n ]; do \
-     pamtopam <$n >$n.pam 2>$n.error && : >$n.error; n=$((n+1)); done";
-
-fn netpbm(streams: &[Vec<u8>], first: u64) -> Vec<Seen<Image>> {
-    let folder = Folder::new(&format!("almost-right-{first}"));
+/// What another reader makes of each stream: it finds them as files 0, 1, ... of the folder, and writes what it has read
+/// of N into N.out, in one way of writing it, and into N.error why it has stopped.
+fn theirs(folder: &Folder, streams: &[Vec<u8>], read: impl FnOnce()) -> Vec<Seen<Image>> {
     for (number, stream) in streams.iter().enumerate() {
         folder.file(&number.to_string(), stream);
     }
-    output_of(Command::new("sh").args(["-c", PAMTOPAM]).current_dir(folder.path()), b"");
-    let read = |number| {
+    read();
+    let seen = |number| {
         let error = folder.read(&format!("{number}.error"));
         Seen {
-            items: pams(&folder.read(&format!("{number}.pam"))),
+            items: our_images(&folder.read(&format!("{number}.out"))).items,
             error: (!error.is_empty()).then(|| String::from_utf8_lossy(&error).into_owned()),
         }
     };
-    (0..streams.len()).map(read).collect()
+    (0..streams.len()).map(seen).collect()
+}
+
+/// A shell runs pamtopam for each of the files. It has no error where it succeeds.
+const PAMTOPAM: &str = "ulimit -v 4000000; n=0; while [ -e $n ]; do \
+     pamtopam <$n >$n.out 2>$n.error && : >$n.error; n=$((n+1)); done";
+
+fn netpbm(streams: &[Vec<u8>], first: u64) -> Vec<Seen<Image>> {
+    let folder = Folder::new(&format!("almost-right-{first}"));
+    theirs(&folder, streams, || {
+        output_of(Command::new("sh").args(["-c", PAMTOPAM]).current_dir(folder.path()), b"");
+    })
 }
 
 #[test]
@@ -234,45 +207,23 @@ fn npy_stream(number: u64) -> Vec<u8> {
     stream
 }
 
-/// An image of almost_right.py; an array that is no image to us has no pixels, and is equal to none of ours.
-fn numpy_image(line: &str) -> Image {
-    let words: Vec<&str> = line.split(' ').collect();
-    let ["image", width, height, channels, depth, samples] = words[..] else {
-        return image_8(0, 0, 1, []);
-    };
-    let [width, height, channels] = [width, height, channels].map(|word| word.parse().unwrap());
-    let digits = samples.as_bytes().chunks(2).map(|two| std::str::from_utf8(two).unwrap());
-    let bytes: Vec<u8> = digits.map(|two| u8::from_str_radix(two, 16).unwrap()).collect();
-    let image = image_8(width, height, channels as usize, bytes);
-    let bit_depth = if depth == "16" { png::BitDepth::Sixteen } else { png::BitDepth::Eight };
-    Image { bit_depth, ..image }
-}
-
 /// What numpy reads of a stream.
 struct Numpy {
     seen: Seen<Image>,
-    /// The images before the first array whose header is written in a way of its own.
+    /// The number of images before the first array whose header is written in a way of its own.
     plain: Option<usize>,
 }
 
-fn numpy(python: &Path, streams: &[Vec<u8>]) -> Vec<Numpy> {
-    let framed = |stream: &Vec<u8>| [&(stream.len() as u32).to_le_bytes()[..], stream].concat();
-    let framed: Vec<u8> = streams.iter().flat_map(framed).collect();
-    let text = String::from_utf8(script(python, "almost_right.py", &[], &framed)).unwrap();
-    let none = || Numpy { seen: Seen { items: Vec::new(), error: None }, plain: None };
-    let (mut all, mut read) = (Vec::new(), none());
-    for line in text.lines() {
-        let Numpy { seen, plain } = &mut read;
-        match line.split_once(' ') {
-            Some(("error", error)) => seen.error = Some(error.to_owned()),
-            None if line == "end" => all.push(std::mem::replace(&mut read, none())),
-            None if line == "free" => drop(plain.get_or_insert(seen.items.len())),
-            None if line.is_empty() => {}
-            _ => seen.items.push(numpy_image(line)),
-        }
-    }
-    assert_eq!(all.len(), streams.len());
-    all
+fn numpy(python: &Path, streams: &[Vec<u8>], first: u64) -> Vec<Numpy> {
+    let folder = Folder::new(&format!("almost-right-npy-{first}"));
+    let all = theirs(&folder, streams, || {
+        script(python, "almost_right.py", &[folder.path()], b"");
+    });
+    let all = all.into_iter().enumerate().map(|(number, seen)| {
+        let plain = std::fs::read(folder.path().join(format!("{number}.plain"))).ok();
+        Numpy { seen, plain: plain.map(|arrays| our_images(&arrays).items.len()) }
+    });
+    all.collect()
 }
 
 #[test]
@@ -305,7 +256,7 @@ fn numpy_reads_the_same_images_of_almost_right_npy() {
             && ours.items == theirs.seen.items[..ours.items.len()]
             && ours.error.as_ref().is_some_and(refuses)
     };
-    let theirs = |streams: &[Vec<u8>], _| numpy(&python, streams);
+    let theirs = |streams: &[Vec<u8>], first| numpy(&python, streams, first);
     judge_each(npy_stream, theirs, |stream, theirs| {
         let ours = our_images(stream);
         if is_of_its_own(&ours, &theirs) {
