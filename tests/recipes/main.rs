@@ -23,7 +23,6 @@ mod servers;
 mod shell;
 #[path = "../tools/skipped.rs"]
 mod skipped;
-mod sshd;
 #[path = "../receiver/started.rs"]
 mod started;
 mod trial;
@@ -148,9 +147,8 @@ recipes! {
     resume: failures::resume_after_a_cut, RECIPES, "--skip 17 https://host/classify <", [];
     resume_with_the_frame_again: failures::resume_again, RECIPES, "sed -i '$d' lines &&", [];
     resume_after_a_crash: failures::resume_after_a_crash, RECIPES, "wc -l < lines", [];
-    many_machines: machines::one_killed, RECIPES, "--retries 3 --pipe", ["parallel", "ssh", "sshd"];
-    many_machines_resumed: machines::one_killed_and_resumed, RECIPES, "--resume-failed",
-        ["parallel", "ssh", "sshd"];
+    many_machines: machines::one_killed, RECIPES, "--retries 3 --pipe", ["parallel"];
+    many_machines_resumed: machines::one_killed_and_resumed, RECIPES, "--resume-failed", ["parallel"];
 }
 
 #[test]

@@ -15,22 +15,10 @@ use crate::support::folder::Folder;
 use crate::support::program::run;
 use crate::support::server::{Request, Server, wait_for_hang_up};
 
+#[rustfmt::skip]
 const WORDS: [&str; 16] = [
-    " ",
-    "\n",
-    "\r\n",
-    "\r",
-    "\t",
-    ":",
-    ";",
-    "0",
-    "-",
-    "\0",
-    "HTTP/1.1 ",
-    "Content-Length: 3\r\n",
-    "Transfer-Encoding: chunked\r\n",
-    "X: y\r\n z\r\n",
-    "HTTP/1.1 100 Continue\r\n\r\n",
+    " ", "\n", "\r\n", "\r", "\t", ":", ";", "0", "-", "\0", "HTTP/1.1 ", "Content-Length: 3\r\n",
+    "Transfer-Encoding: chunked\r\n", "X: y\r\n z\r\n", "HTTP/1.1 100 Continue\r\n\r\n",
     "\r\n\r\n",
 ];
 

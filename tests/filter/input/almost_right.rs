@@ -31,23 +31,10 @@ fn our_images(stream: &[u8]) -> Seen<Image> {
     Seen { items: items.iter().map(|png| judged(png)).collect(), error }
 }
 
+#[rustfmt::skip]
 const PNM_WORDS: [&str; 16] = [
-    " ",
-    "\n",
-    "\r",
-    "\t",
-    "\x0b",
-    "#",
-    "# c\n",
-    "#\r",
-    "P5",
-    "P6 1 1 255 abc",
-    "P7\n",
-    "-",
-    "+",
-    "ENDHDR\n",
-    "TUPLTYPE RGB\n",
-    "DEPTH 1\n",
+    " ", "\n", "\r", "\t", "\x0b", "#", "# c\n", "#\r", "P5", "P6 1 1 255 abc", "P7\n", "-", "+",
+    "ENDHDR\n", "TUPLTYPE RGB\n", "DEPTH 1\n",
 ];
 
 /// One to three images of PGM, PPM and PAM, and what mutations make of them.
@@ -146,28 +133,10 @@ fn netpbm_reads_the_same_images_of_almost_right_pnm() {
     });
 }
 
+#[rustfmt::skip]
 const NPY_WORDS: [&str; 21] = [
-    " ",
-    "\n",
-    "L",
-    ",",
-    "'",
-    "\"",
-    "(",
-    ")",
-    "}",
-    "-",
-    "0",
-    "_",
-    "True",
-    "False",
-    "<",
-    ">",
-    "f4",
-    "#",
-    "u",
-    "\\x",
-    "'shape': (1, 1), ",
+    " ", "\n", "L", ",", "'", "\"", "(", ")", "}", "-", "0", "_", "True", "False", "<", ">", "f4",
+    "#", "u", "\\x", "'shape': (1, 1), ",
 ];
 
 /// One to three arrays, and what mutations make of them.

@@ -14,23 +14,10 @@ const COUNT: u64 = 200;
 const BATCH: u64 = 1000;
 
 /// Numbers at the limits of bytes, of maxval, of PNG's sides and of words.
+#[rustfmt::skip]
 const NUMBERS: [&str; 16] = [
-    "0",
-    "1",
-    "2",
-    "3",
-    "4",
-    "5",
-    "007",
-    "255",
-    "256",
-    "65535",
-    "65536",
-    "2147483647",
-    "2147483648",
-    "4294967297",
-    "18446744073709551617",
-    "99999999999999999999",
+    "0", "1", "2", "3", "4", "5", "007", "255", "256", "65535", "65536", "2147483647",
+    "2147483648", "4294967297", "18446744073709551617", "99999999999999999999",
 ];
 
 /// Judges the streams of this run by what another reader makes of them, a batch at a time, from its first number on.
