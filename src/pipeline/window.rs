@@ -126,7 +126,8 @@ impl<T> Iterator for Results<T> {
         while !state.is_cut_off {
             if let Some(result) = state.places.front_mut().and_then(Option::take) {
                 state.places.pop_front();
-                state.first += 1;
+                // Behind the last number there is no item.
+                state.first = state.first.wrapping_add(1);
                 let wakes = mem::take(&mut state.taker_waits);
                 drop(state);
                 if wakes {
