@@ -78,16 +78,12 @@ fn post(args: Args) -> Ending {
         return bad_usage("standard input is a terminal: pipe frames into it");
     }
     messages::set(args.quiet, args.verbose);
-    let run = match setup::run(args) {
-        Ok(run) => run,
-        Err(error) => return bad_usage(causes(&error)),
-    };
-    match start(run, begin) {
-        Ok(ending) => ending,
-        Err(error) => {
+    match setup::run(args) {
+        Err(error) => bad_usage(causes(&error)),
+        Ok(run) => start(run, begin).unwrap_or_else(|error| {
             messages::say(causes(&error));
             Ending::Failed
-        }
+        }),
     }
 }
 

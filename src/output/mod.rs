@@ -32,8 +32,6 @@ pub struct Lines {
     rules: Rules,
     reporter: Reporter,
     counts: Arc<Counts>,
-    /// Frames before the gap that the server may have got.
-    posted: u64,
     /// Whether there is a gap: a frame that the stopped run has not sent.
     has_gap: bool,
     /// Whether a frame beyond it has failed, and ends the run.
@@ -69,8 +67,7 @@ impl Lines {
     /// The error: there is no standard output.
     pub fn new(rules: Rules, request: Arc<Request>, counts: Arc<Counts>) -> io::Result<Self> {
         let (out, reporter) = (Stdout::new()?, Reporter::new(request, rules.keep_going));
-        let (posted, has_gap, has_failed_beyond) = (0, false, false);
-        Ok(Lines { out, rules, reporter, counts, posted, has_gap, has_failed_beyond })
+        Ok(Lines { out, rules, reporter, counts, has_gap: false, has_failed_beyond: false })
     }
 
     /// Writes the line of every answer, in order, until the run ends.
@@ -90,7 +87,8 @@ impl Lines {
         }
         let mut report = match answer {
             Answer::Uploaded(uploaded) => {
-                self.posted += u64::from(uploaded.upload.is_posted);
+                let is_posted = uploaded.upload.is_posted;
+                self.counts.posted.fetch_sub(is_posted.into(), Ordering::Relaxed);
                 self.reporter.uploaded(uploaded)
             }
             Answer::Dropped { first, count } => return self.put_dropped(first, count),
@@ -150,9 +148,7 @@ impl Lines {
             return Ok(());
         }
         let line = if self.rules.records {
-            let failure = report.failure.as_deref().unwrap_or_default();
-            let result = report.response.as_ref().ok_or(failure);
-            record::line(frame, report.attempts, report.elapsed, behind, result)
+            record::line(report, behind)
         } else {
             let body = report.response.take().map_or_else(Vec::new, |response| response.body);
             line::from_body(body).map_err(io::Error::from)
@@ -237,8 +233,7 @@ impl Lines {
         if !self.rules.can_go_on {
             return format!("; {out} out{torn}");
         }
-        let posted = self.counts.posted.load(Ordering::Relaxed);
-        let again = match posted.saturating_sub(self.posted) {
+        let again = match self.counts.posted.load(Ordering::Relaxed) {
             0 => String::new(),
             again => {
                 let frames = count_of(again, frame, &format!("{frame}s"));

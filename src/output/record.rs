@@ -9,24 +9,19 @@ use std::time::Duration;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
-use crate::http::Response;
+use super::report::Report;
 use crate::memory;
 
 /// Legal unescaped inside a JSON string, but Python's splitlines splits at them. We escape them, so that a
 /// record is one line there, too.
 const LINE_ENDS: [char; 3] = ['\u{85}', '\u{2028}', '\u{2029}'];
 
-/// The record with its line end. `elapsed`: the duration of the last attempt; `behind`: the time since the
-/// frame's last byte was read, if it is known; `result`: the response, or the reason why there is none.
-pub fn line(
-    frame: u64,
-    attempts: u32,
-    elapsed: Duration,
-    behind: Option<Duration>,
-    result: Result<&Response, &str>,
-) -> io::Result<Vec<u8>> {
+/// The record with its line end. `behind`: the time since the frame's last byte was read, if it is known.
+pub fn line(report: &Report, behind: Option<Duration>) -> io::Result<Vec<u8>> {
+    let Report { frame, attempts, response, .. } = report;
+    let result = response.as_ref().ok_or(report.failure.as_deref().unwrap_or_default());
     let status = result.map_or("null".to_owned(), |response| response.status.to_string());
-    let seconds = elapsed.as_secs_f64();
+    let seconds = report.elapsed.as_secs_f64();
     let behind = behind.map_or("null".to_owned(), |behind| format!("{:.6}", behind.as_secs_f64()));
     let mut line = Vec::new();
     let content = result.map(|response| (&response.body, str::from_utf8(&response.body)));
@@ -80,19 +75,28 @@ fn most_bytes(text: &str) -> usize {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::http::Response;
 
     const ELAPSED: Duration = Duration::from_micros(12_345);
     const BEHIND: Duration = Duration::from_micros(34_567);
 
-    fn empty() -> Response {
-        let (location, retry_after, body) = (None, None, Vec::new());
-        Response { status: 404, location, retry_after, body }
-    }
-
     fn line_of(result: Result<&[u8], &str>) -> Vec<u8> {
-        let response = |body: &[u8]| Response { body: body.to_vec(), ..empty() };
-        let response = result.map(response);
-        line(7, 2, ELAPSED, Some(BEHIND), response.as_ref().map_err(|error| *error)).unwrap()
+        let response = |body: &[u8]| Response {
+            status: 404,
+            location: None,
+            retry_after: None,
+            body: body.to_vec(),
+        };
+        let (response, failure) = (result.ok().map(response), result.err().map(str::to_owned));
+        let report = Report {
+            frame: 7,
+            attempts: 2,
+            elapsed: ELAPSED,
+            response,
+            failure,
+            ..Report::default()
+        };
+        line(&report, Some(BEHIND)).unwrap()
     }
 
     fn record(result: Result<&[u8], &str>) -> String {

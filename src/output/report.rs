@@ -14,6 +14,7 @@ use crate::upload::Upload;
 const DROPPED: &str = "dropped: a newer frame came";
 
 /// The report on one frame.
+#[derive(Default)]
 pub struct Report {
     pub frame: u64,
     pub attempts: u32,
@@ -63,19 +64,19 @@ impl Reporter {
 
     /// A frame that became no body.
     pub fn not_encoded(&self, frame: u64, cause: String, read_at: Instant) -> Report {
-        let read_at = Some(read_at);
-        Report { read_at, ends_run: !self.keep_going, ..without_attempt(frame, cause) }
+        let (read_at, failure, ends_run) = (Some(read_at), Some(cause), !self.keep_going);
+        Report { frame, read_at, failure, ends_run, ..Report::default() }
     }
 
     /// A frame whose worker panicked. That ends every run.
     pub fn lost(&self, frame: u64) -> Report {
-        let cause = "its worker ended without an answer".to_owned();
-        Report { ends_run: true, ..without_attempt(frame, cause) }
+        let failure = Some("its worker ended without an answer".to_owned());
+        Report { frame, failure, ends_run: true, ..Report::default() }
     }
 
     /// A frame that was dropped. That is no failure.
     pub fn dropped(&self, frame: u64) -> Report {
-        without_attempt(frame, DROPPED.to_owned())
+        Report { frame, failure: Some(DROPPED.to_owned()), ..Report::default() }
     }
 
     /// What is said of the first frame that was not sent again because it may have arrived.
@@ -92,19 +93,6 @@ impl Reporter {
         let Some(location) = &response.location else { return cause };
         let own = self.request.url(frame);
         format!("{cause}, {}", redirect::told(response.status, location, &own))
-    }
-}
-
-fn without_attempt(frame: u64, cause: String) -> Report {
-    Report {
-        frame,
-        attempts: 0,
-        elapsed: Duration::ZERO,
-        read_at: None,
-        response: None,
-        failure: Some(cause),
-        may_have_arrived: false,
-        ends_run: false,
     }
 }
 
