@@ -45,7 +45,6 @@ mod stop;
 mod upload;
 
 use std::io::{self, IsTerminal};
-use std::thread;
 use std::time::Instant;
 
 use anyhow::Context;
@@ -60,7 +59,7 @@ use crate::stop::Watcher;
 const NO_THREAD: &str = "cannot start a thread";
 
 fn main() {
-    silence_worker_panics();
+    tell_panics();
     obey(args::parse(std::env::args_os().skip(1))).leave()
 }
 
@@ -116,11 +115,11 @@ fn bad_usage(message: impl std::fmt::Display) -> Ending {
     Ending::BadUsage
 }
 
-/// A worker's panic becomes its frame's failure. The default hook would tell of it a second time.
-fn silence_worker_panics() {
+/// Says where a panic came from. Its text is not shown: it may hold a value.
+fn tell_panics() {
     std::panic::set_hook(Box::new(|panic| {
-        if thread::current().name() == Some("main") && !pipeline::is_guarded() {
-            messages::say_anyway(format!("internal error: {panic}"));
+        if let Some(place) = panic.location() {
+            messages::say_anyway(format!("internal error at {place}"));
         }
     }));
 }

@@ -106,7 +106,7 @@ impl Lines {
             Answer::Unsent(Unsent::NotRead(error)) if !is_of_the_stop(&error, asked) => {
                 return Err(Early::NotRead(error));
             }
-            Answer::Unsent(Unsent::NotWanted | Unsent::NotRead(_)) | Answer::CutOff => {
+            Answer::Unsent(Unsent::NotWanted | Unsent::NotRead(_)) => {
                 self.has_gap = true;
                 return Ok(());
             }

@@ -11,53 +11,43 @@ use std::thread::Builder;
 use super::newest::Newest;
 use super::ordered::guard;
 use super::window::Lost;
-use super::{Answer, Encoding, Reading, Unsent, Uploading};
-use crate::frame::Frame;
-use crate::upload::Start;
-
-/// One frame after the other into its answer.
-struct Job {
-    newest: Arc<Newest>,
-    encoding: Encoding,
-    uploading: Uploading,
-}
+use super::{Answer, Answers, Machines, Reading, Unsent};
 
 /// The answers and the dropped frames, in the order of the frames.
-pub struct LiveAnswers(Arc<Newest>);
+struct LiveAnswers(Arc<Newest>);
 
 /// Starts the reader and the jobs, on threads of their own. The error: the system has not even threads for the
 /// reader and one job.
 pub fn start(
     reading: Reading,
-    encoding: Encoding,
-    uploading: Uploading,
+    machines: &Arc<Machines>,
     jobs: usize,
-) -> io::Result<(LiveAnswers, Arc<Newest>)> {
+) -> io::Result<(Answers, Arc<Newest>)> {
     // As many answers wait for an earlier one as without --latest.
     let newest = Arc::new(Newest::new(1 + 2 * jobs));
-    let job = Arc::new(Job { newest: Arc::clone(&newest), encoding, uploading });
-    for number in 0..jobs {
-        let job = Arc::clone(&job);
-        match Builder::new().name("upload".into()).spawn(move || job.run()) {
-            Ok(_) => newest.add_job(),
-            Err(_) if number > 0 => break,
+    let mut started = 0;
+    while started < jobs {
+        let (own, machines) = (Arc::clone(&newest), Arc::clone(machines));
+        match Builder::new().name("upload".into()).spawn(move || work(&own, &machines)) {
+            Ok(_) => started += 1,
+            Err(_) if started > 0 => break,
             Err(error) => return Err(error),
         }
     }
     let own = Arc::clone(&newest);
-    Builder::new().name("read".into()).spawn(move || read(reading, &own))?;
-    Ok((LiveAnswers(Arc::clone(&newest)), newest))
+    Builder::new().name("read".into()).spawn(move || read(reading, &own, started))?;
+    Ok((Box::new(LiveAnswers(Arc::clone(&newest))), newest))
 }
 
 /// Reads frames until the input ends or fails, or the run is to stop.
-fn read(mut reading: Reading, newest: &Newest) {
+fn read(mut reading: Reading, newest: &Newest, jobs: usize) {
     let mut next = 0;
     let last = loop {
         match guard(next, || reading.next()) {
             Ok(Some(Ok(frame))) if !newest.is_cut_off() => {
                 next = frame.number + 1;
-                if let Some(dropped) = newest.put(frame) {
-                    reading.frames.keep(dropped.bytes);
+                if let Some(dropped) = newest.put(frame, jobs) {
+                    reading.machines.frames.keep(dropped.bytes);
                 }
             }
             Ok(Some(Err(error))) => break Some(Unsent::NotRead(error)),
@@ -68,30 +58,16 @@ fn read(mut reading: Reading, newest: &Newest) {
     newest.end(last);
 }
 
-impl Job {
-    fn run(&self) {
-        let uploader = &self.uploading.uploader;
-        let start = |frame| uploader.start(frame, || self.newest.hold());
-        while let Some((frame, start)) = self.newest.take(start) {
-            let number = frame.number;
-            let answer = guard(number, || self.answer(frame, start));
-            let lost = |Lost(frame)| Answer::Unsent(Unsent::Lost { frame });
-            self.newest.fill(number, answer.unwrap_or_else(lost));
-        }
-        // If frames are left, an earlier one has failed, or the run is to stop.
-        self.newest.cut_off();
+/// A job: one frame after the other into its answer.
+fn work(newest: &Newest, machines: &Machines) {
+    let start = |frame| machines.uploader.start(frame, || newest.hold());
+    while let Some((frame, start)) = newest.take(start) {
+        let number = frame.number;
+        let answer = guard(number, || machines.upload(machines.encode(Ok(frame)), Some(start)));
+        newest.fill(number, answer.unwrap_or_else(Answer::from));
     }
-
-    fn answer(&self, frame: Frame, start: Start) -> Answer {
-        self.uploading.upload(self.encoding.encode(Ok(frame)), Some(start))
-    }
-}
-
-/// Nobody wants answers any more.
-impl Drop for LiveAnswers {
-    fn drop(&mut self) {
-        self.0.cut_off();
-    }
+    // If frames are left, an earlier one has failed, or the run is to stop.
+    newest.cut_off();
 }
 
 impl Iterator for LiveAnswers {
@@ -99,5 +75,12 @@ impl Iterator for LiveAnswers {
 
     fn next(&mut self) -> Option<Answer> {
         self.0.fetch()
+    }
+}
+
+/// Nobody wants answers any more.
+impl Drop for LiveAnswers {
+    fn drop(&mut self) {
+        self.0.cut_off();
     }
 }

@@ -14,8 +14,6 @@ mod newest;
 mod ordered;
 mod window;
 
-pub use ordered::is_guarded;
-
 use std::io;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -34,6 +32,9 @@ use window::{Lost, Results, Window};
 /// The time that a busy machine may take to read the end of an input without further frames.
 const LAST_READ: Duration = Duration::from_millis(100);
 
+/// The answers in the order of the frames. Each comes as soon as it and all earlier ones are in.
+pub type Answers = Box<dyn Iterator<Item = Answer>>;
+
 /// The end of a frame's road.
 pub enum Answer {
     Uploaded(Uploaded),
@@ -43,8 +44,6 @@ pub enum Answer {
         first: u64,
         count: u64,
     },
-    /// The last of a run that is to stop: more frames were to come, and are not waited for.
-    CutOff,
 }
 
 pub struct Uploaded {
@@ -69,7 +68,8 @@ pub enum Unsent {
     },
     /// The input holds no whole frame here, so none later either.
     NotRead(InputError),
-    /// An earlier frame has failed, or the run is to stop: no attempt starts any more, not even after a failed one.
+    /// No attempt starts any more, because an earlier frame has failed, or the run is to stop. It may be a frame that
+    /// is not even read, or one whose next attempt is not made.
     NotWanted,
     /// Its worker panicked.
     Lost {
@@ -77,39 +77,40 @@ pub enum Unsent {
     },
 }
 
-/// The answers in the order of the frames. Each comes as soon as it and all earlier ones are in.
-pub struct Answers {
-    answers: Box<dyn Iterator<Item = Answer>>,
-    unsent: Waiting,
-    is_over: bool,
+type Encoded = Result<Ready, Unsent>;
+
+/// A body to be sent.
+struct Ready {
+    body: Body,
+    read_at: Instant,
 }
 
-impl Iterator for Answers {
-    type Item = Answer;
+impl From<Lost> for Encoded {
+    fn from(Lost(frame): Lost) -> Self {
+        Err(Unsent::Lost { frame })
+    }
+}
 
-    fn next(&mut self) -> Option<Answer> {
-        let answer = self.answers.next();
-        if answer.is_none() && !self.is_over {
-            self.is_over = true;
-            return self.unsent.is_cut_off().then_some(Answer::CutOff);
-        }
-        answer
+impl From<Lost> for Answer {
+    fn from(Lost(frame): Lost) -> Self {
+        Answer::Unsent(Unsent::Lost { frame })
     }
 }
 
 /// Stops a run from outside of it.
 #[derive(Clone)]
 pub struct Halt {
-    uploader: Arc<Uploader>,
+    machines: Arc<Machines>,
     unsent: Waiting,
 }
 
 impl Halt {
     /// From now on no attempt begins. Returns the number of uploads under way: their answers still come.
     pub fn start_nothing(&self) -> u64 {
-        self.uploader.stop();
-        self.uploader.counts.is_stopping.store(true, Ordering::Relaxed);
-        self.uploader.counts.in_flight.load(Ordering::Relaxed)
+        let uploader = &self.machines.uploader;
+        uploader.stop();
+        uploader.counts.is_stopping.store(true, Ordering::Relaxed);
+        uploader.counts.in_flight.load(Ordering::Relaxed)
     }
 
     /// Nothing new starts, and what is under way is waited for.
@@ -134,8 +135,8 @@ impl Halt {
     /// From now on the input is not waited for, even inside a frame. Frames that are not under way are never sent.
     fn wait_for_nothing(&self) {
         match &self.unsent {
-            Waiting::Encoded(encoded) => encoded.cut_off(),
-            Waiting::Newest(live) => live.cut_off(),
+            Waiting::Encoded(window) => window.cut_off(Err(Unsent::NotWanted)),
+            Waiting::Newest(newest) => newest.cut_off(),
         }
     }
 }
@@ -145,16 +146,6 @@ impl Halt {
 enum Waiting {
     Encoded(Arc<Window<Encoded>>),
     Newest(Arc<Newest>),
-}
-
-impl Waiting {
-    /// Whether frames were to come from there when the run was to wait for nothing.
-    fn is_cut_off(&self) -> bool {
-        match self {
-            Waiting::Encoded(encoded) => encoded.is_cut_off(),
-            Waiting::Newest(live) => live.is_cut_off(),
-        }
-    }
 }
 
 /// Starts the pipeline; `latest`: that of a live source. The error: the system has no thread for us.
@@ -168,66 +159,41 @@ pub fn start(
 ) -> io::Result<(Answers, Halt)> {
     // As many frames are encoded at a time as there are cores.
     let encoders = thread::available_parallelism().map_or(1, usize::from);
-    let uploader = Arc::new(uploader);
     // Of a live source, frames that are dropped are read over again.
-    let frames = Arc::new(Buffers::new(if latest { 1 } else { encoders }));
-    let bodies = Arc::new(Buffers::new(encoders));
+    let (frames, bodies) =
+        (Buffers::new(if latest { 1 } else { encoders }), Buffers::new(encoders));
+    let machines = Arc::new(Machines { encoder, request, uploader, frames, bodies });
     let first = input.first();
-    let reading = Reading {
-        input,
-        uploader: Arc::clone(&uploader),
-        frames: Arc::clone(&frames),
-        is_over: false,
-    };
-    let encoding = Encoding {
-        encoder,
-        request,
-        uploader: Arc::clone(&uploader),
-        frames,
-        bodies: Arc::clone(&bodies),
-    };
-    let uploading = Uploading { uploader: Arc::clone(&uploader), bodies };
-    let (answers, unsent): (Box<dyn Iterator<Item = Answer>>, _) = if latest {
-        let (answers, newest) = live::start(reading, encoding, uploading, jobs)?;
-        (Box::new(answers), Waiting::Newest(newest))
-    } else {
-        // One body for the frame whose turn it is, and one for each worker, so that none waits for another.
-        let window = Window::new(first, 1 + encoders.max(jobs));
-        let encode = move |frame| encoding.encode(frame);
-        let encoded = ordered::map("encode", encoders, Arc::clone(&window), reading, encode)?;
-        let sending = Sending { encoded, uploader: Arc::clone(&uploader), is_over: false };
-        (answers(first, sending, uploading, jobs)?, Waiting::Encoded(window))
-    };
-    let answers = Answers { answers, unsent: unsent.clone(), is_over: false };
-    Ok((answers, Halt { uploader, unsent }))
-}
+    let reading = Reading { input, machines: Arc::clone(&machines), is_over: false };
+    if latest {
+        let (answers, newest) = live::start(reading, &machines, jobs)?;
+        return Ok((answers, Halt { machines, unsent: Waiting::Newest(newest) }));
+    }
 
-/// Starts the second stage, whose frames count from `first`.
-fn answers(
-    first: u64,
-    sending: Sending,
-    uploading: Uploading,
-    jobs: usize,
-) -> io::Result<Box<dyn Iterator<Item = Answer>>> {
-    let lost = |Lost(frame)| Answer::Unsent(Unsent::Lost { frame });
-    let upload = move |encoded| uploading.upload(encoded, None);
+    // One body for the frame whose turn it is, and one for each worker, so that none waits for another.
+    let window = Window::new(first, 1 + encoders.max(jobs));
+    let unsent = Waiting::Encoded(Arc::clone(&window));
+    let halt = Halt { machines: Arc::clone(&machines), unsent };
+    let own = Arc::clone(&machines);
+    let encode = move |frame| own.encode(frame);
+    let encoded = ordered::map("encode", encoders, window, reading, encode)?;
+
+    let sending = Sending { encoded, machines: Arc::clone(&machines), is_over: false };
+    let upload = move |encoded| machines.upload(encoded, None);
     if jobs == 1 {
-        let answers = ordered::map_here(first, sending, upload);
-        return Ok(Box::new(answers.map(move |answer| answer.unwrap_or_else(lost))));
+        return Ok((Box::new(ordered::map_here(first, sending, upload)), halt));
     }
     // Twice the jobs, so that one slow answer does not stop the other workers. With as many places as jobs, a
     // frame that fails would have fewer later ones behind it that were posted, and answers that take unequal
     // times (log-normal, sigma 0.3) four fifths of the frames a second.
     let window = Window::new(first, 1 + 2 * jobs);
-    let answers = ordered::map("upload", jobs, window, sending, upload)?;
-    Ok(Box::new(answers.map(move |answer| answer.unwrap_or_else(lost))))
+    Ok((Box::new(ordered::map("upload", jobs, window, sending, upload)?), halt))
 }
 
-/// Frames until the input ends, fails, or a frame has failed.
+/// The source of the first stage: frames until the input ends, fails, or a frame has failed.
 struct Reading {
     input: Input<Stdin>,
-    uploader: Arc<Uploader>,
-    frames: Arc<Buffers>,
+    machines: Arc<Machines>,
     is_over: bool,
 }
 
@@ -235,36 +201,52 @@ impl Iterator for Reading {
     type Item = Result<Frame, InputError>;
 
     fn next(&mut self) -> Option<Self::Item> {
-        if self.is_over || self.uploader.is_at_failure() {
+        let Machines { uploader, frames, .. } = &*self.machines;
+        if self.is_over || uploader.is_at_failure() {
             return None;
         }
-        let frame = self.input.read(self.frames.take()).transpose()?;
+        let frame = self.input.read(frames.take()).transpose()?;
         match &frame {
-            Ok(frame) => self.uploader.counts.add_read(frame.bytes.len()),
+            Ok(frame) => uploader.counts.add_read(frame.bytes.len()),
             Err(_) => self.is_over = true,
         }
         Some(frame)
     }
 }
 
-type Encoded = Result<Ready, Unsent>;
-
-/// A body to be sent.
-struct Ready {
-    body: Body,
-    read_at: Instant,
+/// The source of the second stage: bodies until one is not wanted.
+struct Sending {
+    encoded: Results<Encoded>,
+    machines: Arc<Machines>,
+    is_over: bool,
 }
 
-/// A frame into the body to be sent.
-struct Encoding {
+impl Iterator for Sending {
+    type Item = Encoded;
+
+    fn next(&mut self) -> Option<Encoded> {
+        let encoded = self.encoded.next().filter(|_| !self.is_over)?;
+        // With the answer it would be too late: another worker may have taken the next frame by then.
+        self.is_over = match &encoded {
+            Ok(ready) => !self.machines.uploader.wants(ready.body.frame),
+            Err(Unsent::NotEncoded { .. } | Unsent::BadSample { .. }) => false,
+            Err(Unsent::NotRead(_) | Unsent::NotWanted | Unsent::Lost { .. }) => true,
+        };
+        Some(encoded)
+    }
+}
+
+/// The work of both stages, for all workers.
+struct Machines {
     encoder: Encoder,
     request: Arc<Request>,
-    uploader: Arc<Uploader>,
-    frames: Arc<Buffers>,
-    bodies: Arc<Buffers>,
+    uploader: Uploader,
+    frames: Buffers,
+    bodies: Buffers,
 }
 
-impl Encoding {
+impl Machines {
+    /// A frame into the body to be sent.
     fn encode(&self, frame: Result<Frame, InputError>) -> Encoded {
         let mut frame = frame.map_err(Unsent::NotRead)?;
         let body = self.request.body(&self.encoder, &mut frame, self.bodies.take());
@@ -280,41 +262,8 @@ impl Encoding {
             Err(error) => Unsent::NotEncoded { frame, read_at, error },
         })
     }
-}
 
-/// Bodies until one is not wanted.
-struct Sending {
-    encoded: Results<Encoded>,
-    uploader: Arc<Uploader>,
-    is_over: bool,
-}
-
-impl Iterator for Sending {
-    type Item = Encoded;
-
-    fn next(&mut self) -> Option<Encoded> {
-        if self.is_over {
-            return None;
-        }
-        let encoded = self.encoded.next()?;
-        let encoded = encoded.unwrap_or_else(|Lost(frame)| Err(Unsent::Lost { frame }));
-        // With the answer it would be too late: another worker may have taken the next frame by then.
-        self.is_over = match &encoded {
-            Ok(ready) => !self.uploader.wants(ready.body.frame),
-            Err(unsent) => matches!(unsent, Unsent::Lost { .. }),
-        };
-        Some(encoded)
-    }
-}
-
-/// A body into its answer.
-struct Uploading {
-    uploader: Arc<Uploader>,
-    bodies: Arc<Buffers>,
-}
-
-impl Uploading {
-    /// `start`: the one that a live frame has already waited for.
+    /// A body into its answer. `start`: that of a live frame, which has waited for it.
     fn upload(&self, encoded: Encoded, start: Option<Start>) -> Answer {
         let Ready { body, read_at } = match encoded {
             Ok(ready) => ready,

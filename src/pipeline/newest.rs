@@ -27,7 +27,6 @@ pub struct Newest {
 
 #[derive(Default)]
 struct State {
-    jobs: usize,
     /// The oldest first. The last one is the newest.
     waiting: VecDeque<Frame>,
     /// The numbers of the frames that were taken, in order. `None`: its job is busy with it.
@@ -40,10 +39,10 @@ struct State {
     fetcher_waits: bool,
     /// There are no more frames.
     is_ended: bool,
-    /// Comes out behind all frames.
-    last: Option<Unsent>,
     /// No more frames are taken, though some were to be.
     is_cut_off: bool,
+    /// Comes out behind all frames.
+    last: Option<Unsent>,
 }
 
 impl Newest {
@@ -52,16 +51,11 @@ impl Newest {
         Newest { limit, turn, state, frame_is_there: Condvar::new(), next_is_there: Condvar::new() }
     }
 
-    /// From now on there is one job more.
-    pub fn add_job(&self) {
-        lock(&self.state).jobs += 1;
-    }
-
-    /// Puts the next frame in. Returns the one that is dropped for it.
-    pub fn put(&self, frame: Frame) -> Option<Frame> {
+    /// Puts the next frame in. Returns the one that is dropped for it. `jobs`: all there are, busy or not.
+    pub fn put(&self, frame: Frame, jobs: usize) -> Option<Frame> {
         let mut state = lock(&self.state);
         state.waiting.push_back(frame);
-        let (count, free) = (state.waiting.len(), state.free_jobs(self.limit));
+        let (count, free) = (state.waiting.len(), state.free_jobs(jobs, self.limit));
         let dropped = if count > free + 1 { state.waiting.remove(count - 2) } else { None };
         self.wake(state);
         dropped
@@ -70,14 +64,19 @@ impl Newest {
     /// There are no more frames. Those that wait are still taken, and then `last` comes out.
     pub fn end(&self, last: Option<Unsent>) {
         let mut state = lock(&self.state);
-        (state.is_ended, state.last) = (true, last);
+        state.is_ended = true;
+        if !state.is_cut_off {
+            state.last = last;
+        }
         self.wake(state);
     }
 
-    /// No more frames are taken. Answers to those that were taken still come out, and `last` does not.
+    /// No more frames are taken. Answers to those that were taken still come out, and behind them that more were to come.
     pub fn cut_off(&self) {
         let mut state = lock(&self.state);
-        state.is_cut_off |= !state.is_over();
+        if !state.is_over() {
+            (state.is_cut_off, state.last) = (true, Some(Unsent::NotWanted));
+        }
         self.wake(state);
     }
 
@@ -89,7 +88,13 @@ impl Newest {
     /// no more, or if `start` says so. It gets the number of a frame, which may be dropped meanwhile.
     pub fn take<S>(&self, start: impl FnOnce(u64) -> Option<S>) -> Option<(Frame, S)> {
         let _turn = lock(&self.turn);
-        let oldest = self.wait_for_frame()?;
+        let mut state = lock(&self.state);
+        while !state.has_frame(self.limit) {
+            state.job_waits = true;
+            state = self.frame_is_there.wait(state).unwrap_or_else(PoisonError::into_inner);
+        }
+        let oldest = state.waiting.front().filter(|_| !state.is_cut_off)?.number;
+        drop(state);
         let start = start(oldest)?;
         let mut state = lock(&self.state);
         state.is_held = false;
@@ -101,24 +106,13 @@ impl Newest {
         Some((frame, start))
     }
 
-    /// Waits until a frame is there and may be taken. Returns the number of the oldest one.
-    fn wait_for_frame(&self) -> Option<u64> {
-        let mut state = lock(&self.state);
-        while !state.takes_on(self.limit) {
-            state.job_waits = true;
-            state = self.frame_is_there.wait(state).unwrap_or_else(PoisonError::into_inner);
-        }
-        state.waiting.front().filter(|_| !state.is_cut_off).map(|oldest| oldest.number)
-    }
-
     /// The start of the next upload has to be waited for: only the newest frame waits, and a newer one takes its place.
     pub fn hold(&self) {
         let mut state = lock(&self.state);
         state.is_held = true;
         let newest = state.waiting.len().saturating_sub(1);
-        let dropped: Vec<_> = state.waiting.drain(..newest).collect();
+        state.waiting.drain(..newest);
         self.wake(state);
-        drop(dropped);
     }
 
     /// The answer to a frame that was taken.
@@ -138,8 +132,8 @@ impl Newest {
                 self.wake(state);
                 return Some(answer);
             }
-            if state.has_all_out() {
-                return state.last.take().filter(|_| !state.is_cut_off).map(Answer::Unsent);
+            if state.is_over() && state.taken.is_empty() {
+                return state.last.take().map(Answer::Unsent);
             }
             state.fetcher_waits = true;
             state = self.next_is_there.wait(state).unwrap_or_else(PoisonError::into_inner);
@@ -148,7 +142,7 @@ impl Newest {
 
     /// Unlocks. Wakes a job and the fetcher, each if it waits and can go on.
     fn wake(&self, mut state: MutexGuard<'_, State>) {
-        let wakes_job = state.takes_on(self.limit) && mem::take(&mut state.job_waits);
+        let wakes_job = state.has_frame(self.limit) && mem::take(&mut state.job_waits);
         let wakes_fetcher = state.has_next() && mem::take(&mut state.fetcher_waits);
         drop(state);
         if wakes_job {
@@ -162,16 +156,15 @@ impl Newest {
 
 impl State {
     /// How many jobs could take a frame and start at once.
-    fn free_jobs(&self, limit: usize) -> usize {
+    fn free_jobs(&self, jobs: usize, limit: usize) -> usize {
         let busy = self.taken.iter().filter(|(_, answer)| answer.is_none()).count();
-        let free = (self.jobs - busy).min(limit - self.taken.len());
+        let free = (jobs - busy).min(limit - self.taken.len());
         if self.is_held { 0 } else { free }
     }
 
-    /// Whether the job whose turn it is can go on: with a frame, or because there are no more.
-    fn takes_on(&self, limit: usize) -> bool {
-        let is_there = !self.waiting.is_empty() && self.taken.len() < limit;
-        is_there || self.is_cut_off || self.is_over()
+    /// Whether a frame may be taken, or none ever will.
+    fn has_frame(&self, limit: usize) -> bool {
+        self.is_over() || !self.waiting.is_empty() && self.taken.len() < limit
     }
 
     /// The frame that comes out next and is not dropped, as far as it is known.
@@ -182,10 +175,11 @@ impl State {
 
     /// Whether `fetch` has something, or never will.
     fn has_next(&self) -> bool {
-        let is_answered = self.taken.front().is_some_and(|(_, answer)| answer.is_some());
-        is_answered
-            || self.upcoming().is_some_and(|number| number > self.next)
-            || self.has_all_out()
+        match self.taken.front() {
+            Some((_, Some(_))) => true,
+            None if self.is_over() => true,
+            _ => self.upcoming().is_some_and(|number| number > self.next),
+        }
     }
 
     /// What comes out next, if it is there.
@@ -201,14 +195,9 @@ impl State {
         Some(answer)
     }
 
-    /// Whether all frames have been taken, and no more come.
+    /// Whether no more frames are taken.
     fn is_over(&self) -> bool {
-        self.is_ended && self.waiting.is_empty()
-    }
-
-    /// Whether no more frames are taken, and nothing is left of those that were.
-    fn has_all_out(&self) -> bool {
-        (self.is_over() || self.is_cut_off) && self.taken.is_empty()
+        self.is_cut_off || self.is_ended && self.waiting.is_empty()
     }
 }
 
@@ -220,18 +209,17 @@ mod tests {
     use std::time::Instant;
 
     use crate::frame::{Content, FrameSize};
+    use crate::input::{Cause, InputError};
 
-    fn newest(jobs: usize, limit: usize) -> Arc<Newest> {
-        let newest = Arc::new(Newest::new(limit));
-        (0..jobs).for_each(|_| newest.add_job());
-        newest
+    fn newest(jobs: usize) -> Arc<Newest> {
+        Arc::new(Newest::new(1 + 2 * jobs))
     }
 
     fn put_one(newest: &Newest, number: u64) -> Option<u64> {
         let (size, content, read_at) =
             (FrameSize::new(1, 1).unwrap(), Content::Png, Instant::now());
         let frame = Frame { number, size, content, bytes: Vec::new(), read_at };
-        newest.put(frame).map(|dropped| dropped.number)
+        newest.put(frame, newest.limit / 2).map(|dropped| dropped.number)
     }
 
     /// Puts these frames in, and returns those that were dropped for them.
@@ -248,28 +236,31 @@ mod tests {
     }
 
     fn end(newest: &Newest) {
-        newest.end(Some(Unsent::NotWanted));
+        let cause = Cause::Malformed(String::new());
+        newest.end(Some(Unsent::NotRead(InputError { frame: 99, cause })));
     }
 
     #[derive(Debug, PartialEq)]
     enum Out {
         Filled(u64),
         Dropped(u64),
-        Last,
+        NotRead,
+        CutOff,
     }
-    use Out::{Dropped, Filled, Last};
+    use Out::{CutOff, Dropped, Filled, NotRead};
 
     fn fetch(newest: &Newest) -> Option<Out> {
         match newest.fetch()? {
             Answer::Unsent(Unsent::Lost { frame }) => Some(Filled(frame)),
             Answer::Dropped { count, .. } => Some(Dropped(count)),
-            _ => Some(Last),
+            Answer::Unsent(Unsent::NotRead(_)) => Some(NotRead),
+            _ => Some(CutOff),
         }
     }
 
     #[test]
     fn no_frame_is_dropped_for_which_a_job_is_free() {
-        let newest = newest(2, 9);
+        let newest = newest(2);
         assert_eq!(put(&newest, 0..5), [2, 3]);
         assert_eq!([take(&newest), take(&newest)], [0, 1]);
         assert_eq!(put(&newest, 5..8), [4, 5, 6]);
@@ -283,20 +274,20 @@ mod tests {
 
     #[test]
     fn the_limit_holds_for_answers_that_are_not_fetched() {
-        let newest = newest(1, 3);
+        let newest = newest(1);
         for frame in 0..3 {
             put(&newest, [frame]);
             fill(&newest, take(&newest));
         }
         assert_eq!(put(&newest, 3..9), [3, 4, 5, 6, 7]);
-        assert!(!lock(&newest.state).takes_on(3));
+        assert!(!lock(&newest.state).has_frame(3));
         assert_eq!(fetch(&newest), Some(Filled(0)));
         assert_eq!(take(&newest), 8);
     }
 
     #[test]
     fn while_the_start_is_waited_for_only_the_newest_frame_waits() {
-        let newest = newest(3, 9);
+        let newest = newest(3);
         assert!(put(&newest, 0..3).is_empty());
         let start = |oldest| {
             assert_eq!(oldest, 0);
@@ -312,7 +303,7 @@ mod tests {
 
     #[test]
     fn the_last_frame_is_never_dropped_and_the_end_comes_behind_it() {
-        let newest = newest(1, 3);
+        let newest = newest(1);
         put(&newest, 0..9);
         end(&newest);
         fill(&newest, take(&newest));
@@ -320,12 +311,12 @@ mod tests {
         assert!(newest.take(Some).is_none());
         fill(&newest, 8);
         let out = std::iter::from_fn(|| fetch(&newest)).collect::<Vec<_>>();
-        assert_eq!(out, [Filled(0), Dropped(7), Filled(8), Last]);
+        assert_eq!(out, [Filled(0), Dropped(7), Filled(8), NotRead]);
     }
 
     #[test]
     fn a_run_that_is_cut_off_takes_no_more_and_gives_out_what_was_taken() {
-        let newest = newest(1, 3);
+        let newest = newest(1);
         put(&newest, 0..9);
         let taken = take(&newest);
         put(&newest, 9..12);
@@ -338,17 +329,17 @@ mod tests {
         assert!(newest.take(Some).is_none());
         fill(&newest, taken);
         assert_eq!([fetch(&newest), fetch(&newest)], [Some(Filled(0)), Some(Dropped(10))]);
-        assert_eq!((fetch(&newest), newest.is_cut_off()), (None, true));
+        assert_eq!([fetch(&newest), fetch(&newest)], [Some(CutOff), None]);
     }
 
     #[test]
     fn a_run_that_is_complete_cannot_be_cut_off() {
-        let newest = newest(1, 3);
+        let newest = newest(1);
         put(&newest, [0]);
         fill(&newest, take(&newest));
         end(&newest);
         newest.cut_off();
-        assert_eq!([fetch(&newest), fetch(&newest)], [Some(Filled(0)), Some(Last)]);
+        assert_eq!([fetch(&newest), fetch(&newest)], [Some(Filled(0)), Some(NotRead)]);
         assert_eq!((fetch(&newest), newest.is_cut_off()), (None, false));
     }
 
@@ -356,7 +347,7 @@ mod tests {
     #[test]
     fn every_frame_comes_out_once_in_order_and_nobody_is_forgotten() {
         const COUNT: u64 = 50_000;
-        let newest = newest(4, 9);
+        let newest = newest(4);
         let job = |holds: bool| {
             let newest = Arc::clone(&newest);
             thread::spawn(move || {
@@ -395,7 +386,7 @@ mod tests {
                     (next, answers) = (next + 1, answers + 1);
                 }
                 Dropped(count) => next += count,
-                Last => panic!("there is none"),
+                NotRead | CutOff => panic!("there is none"),
             }
         }
         reader.join().unwrap();

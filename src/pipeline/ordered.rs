@@ -4,7 +4,6 @@
 //! lets go, works, and fills the place. So items are taken one after the other, and results come out in their order.
 //! The window is bounded: if results are not fetched, no items are taken.
 
-use std::cell::Cell;
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Mutex};
@@ -32,7 +31,7 @@ pub fn map<S, U, W>(
 ) -> io::Result<Results<U>>
 where
     S: Iterator<Item: Send> + Send + 'static,
-    U: Send + 'static,
+    U: From<Lost> + Send + 'static,
     W: Fn(S::Item) -> U + Send + Sync + 'static,
 {
     let results = window.results();
@@ -41,39 +40,25 @@ where
 }
 
 /// The same on the caller's thread: each result is worked out when the caller asks for it. Places count from `first`.
-pub fn map_here<T, U>(
+pub fn map_here<T, U: From<Lost>>(
     first: u64,
     mut source: impl Iterator<Item = T>,
     work: impl Fn(T) -> U,
-) -> impl Iterator<Item = Result<U, Lost>> {
-    let mut places = first..=u64::MAX;
-    std::iter::from_fn(move || {
-        let place = places.next()?;
-        guard(place, || source.next().map(&work)).transpose()
+) -> impl Iterator<Item = U> {
+    (first..=u64::MAX).map_while(move |place| {
+        guard(place, || source.next().map(&work)).unwrap_or_else(|lost| Some(lost.into()))
     })
-}
-
-thread_local! {
-    static IS_GUARDED: Cell<bool> = const { Cell::new(false) };
-}
-
-/// Whether a panic of this thread is no more than a lost result.
-pub fn is_guarded() -> bool {
-    IS_GUARDED.get()
 }
 
 /// A panic is the lost result of this place.
 pub fn guard<T>(place: u64, work: impl FnOnce() -> T) -> Result<T, Lost> {
-    let was_guarded = IS_GUARDED.replace(true);
-    let result = catch_unwind(AssertUnwindSafe(work));
-    IS_GUARDED.set(was_guarded);
-    result.map_err(|_| Lost(place))
+    catch_unwind(AssertUnwindSafe(work)).map_err(|_| Lost(place))
 }
 
 impl<S, U, W> Stage<S, U, W>
 where
     S: Iterator<Item: Send> + Send + 'static,
-    U: Send + 'static,
+    U: From<Lost> + Send + 'static,
     W: Fn(S::Item) -> U + Send + Sync + 'static,
 {
     /// Starts the worker of this number, from 1.
@@ -88,7 +73,8 @@ where
         let mut starts_next = number < self.workers;
         while let Some((place, item)) = self.take() {
             starts_next = starts_next && Arc::clone(&self).start_worker(number + 1).is_err();
-            self.window.fill(place, guard(place, || (self.work)(item)));
+            let result = guard(place, || (self.work)(item));
+            self.window.fill(place, result.unwrap_or_else(U::from));
         }
     }
 
@@ -104,7 +90,7 @@ where
                 None
             }
             Err(lost) => {
-                self.window.fill(place, Err(lost));
+                self.window.fill(place, lost.into());
                 self.window.close();
                 None
             }
@@ -117,42 +103,40 @@ mod tests {
     use super::*;
     use std::iter;
 
+    type Doubled = Result<u64, Lost>;
+
+    impl From<Lost> for Doubled {
+        fn from(lost: Lost) -> Self {
+            Err(lost)
+        }
+    }
+
+    fn double(item: u64) -> Doubled {
+        if item == 3 { panic!("a test's") } else { Ok(2 * item) }
+    }
+
+    /// On threads of its own, and on the caller's. Places count from 70.
+    fn both(source: impl Fn() -> Box<dyn Iterator<Item = u64> + Send>) -> [Vec<Doubled>; 2] {
+        let results = map("test", 4, Window::new(70, 9), source(), double).unwrap();
+        [results.take(100).collect(), map_here(70, source(), double).take(100).collect()]
+    }
+
     #[test]
     fn results_come_in_the_order_of_the_items_and_a_panic_loses_one_of_them() {
-        let work = |item: u64| if item == 17 { panic!("a test's") } else { 2 * item };
-        let results = map("test", 4, Window::new(0, 9), 0..100, work).unwrap();
-        let expected = (0..100).map(|item| if item == 17 { Err(Lost(17)) } else { Ok(2 * item) });
-        assert!(results.eq(expected));
+        let expected = |item: u64| if item == 3 { Err(Lost(73)) } else { Ok(2 * item) };
+        for results in both(|| Box::new(0..100)) {
+            assert!(results.into_iter().eq((0..100).map(expected)));
+        }
     }
 
     #[test]
-    fn the_callers_own_thread_gives_the_same_results() {
-        let work = |item: u32| if item == 3 { panic!("a test's") } else { 2 * item };
-        let results: Vec<_> = map_here(70, 0..5, work).collect();
-        assert_eq!(results, [Ok(0), Ok(2), Ok(4), Err(Lost(73)), Ok(8)]);
-    }
-
-    #[test]
-    fn a_panic_on_the_callers_thread_is_known_to_be_a_lost_result() {
-        let mut results =
-            map_here(0, iter::from_fn(|| Some(is_guarded())), |was| was && is_guarded());
-        assert_eq!(results.next(), Some(Ok(true)));
-        assert!(!is_guarded());
-    }
-
-    #[test]
-    fn a_source_that_panics_ends_the_results_with_a_lost_one() {
+    fn a_source_that_panics_has_a_lost_result_behind_the_others() {
         let source = || {
-            let mut items = 0..3;
-            iter::from_fn(move || Some(items.next().expect("a test's panic")))
+            let mut items = 0..2_u64;
+            Box::new(iter::from_fn(move || Some(items.next().expect("a test's panic")))) as Box<_>
         };
-        let results = map("test", 2, Window::new(70, 9), source(), |item| item).unwrap();
-        assert!(results.eq([Ok(0), Ok(1), Ok(2), Err(Lost(73))]));
-        assert!(map_here(70, source(), |item| item).take(4).eq([
-            Ok(0),
-            Ok(1),
-            Ok(2),
-            Err(Lost(73))
-        ]));
+        for results in both(source) {
+            assert_eq!(results[..3], [Ok(0), Ok(2), Err(Lost(72))]);
+        }
     }
 }

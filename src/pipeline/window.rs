@@ -11,7 +11,7 @@ use std::sync::{Arc, Condvar, Mutex, PoisonError};
 
 use crate::lock::lock;
 
-/// The place of this number has no result: its worker panicked.
+/// The place of this number has no result of its own: its worker panicked.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Lost(pub u64);
 
@@ -28,15 +28,13 @@ pub struct Results<T>(Arc<Window<T>>);
 
 struct State<T> {
     /// The places from the first result that has not been fetched. `None`: a worker is busy with it.
-    places: VecDeque<Option<Result<T, Lost>>>,
-    /// The number of the first place.
+    places: VecDeque<Option<T>>,
+    /// The number of the first place. It wraps: --skip may be the greatest number.
     first: u64,
     taker_waits: bool,
     fetcher_waits: bool,
     /// No more places are given out.
     is_closed: bool,
-    /// No more results are given out either, though some were to come.
-    is_cut_off: bool,
 }
 
 impl<T> Window<T> {
@@ -48,7 +46,6 @@ impl<T> Window<T> {
             taker_waits: false,
             fetcher_waits: false,
             is_closed: false,
-            is_cut_off: false,
         };
         let (has_room, first_is_filled) = (Condvar::new(), Condvar::new());
         Arc::new(Window { limit, state: Mutex::new(state), has_room, first_is_filled })
@@ -69,24 +66,29 @@ impl<T> Window<T> {
         if state.is_closed {
             return None;
         }
+        let place = state.first.wrapping_add(state.places.len() as u64);
         state.places.push_back(None);
-        Some(state.first + (state.places.len() as u64 - 1))
+        Some(place)
     }
 
     /// There is no item for the place that was reserved last, so there are none later. The caller still holds the
     /// source's lock.
     pub fn give_back(&self) {
-        lock(&self.state).places.pop_back();
+        let mut state = lock(&self.state);
+        if !state.is_closed {
+            state.places.pop_back();
+        }
+        drop(state);
         self.close();
     }
 
     /// Fills a place that was reserved, once.
-    pub fn fill(&self, place: u64, result: Result<T, Lost>) {
+    pub fn fill(&self, place: u64, result: T) {
         let mut state = lock(&self.state);
-        // It is still empty, so it has not been fetched.
-        #[expect(clippy::cast_possible_truncation, reason = "less than the places there are")]
-        let index = (place - state.first) as usize;
-        state.places[index] = Some(result);
+        // It is there, as long as the window was not cut off.
+        let index = usize::try_from(place.wrapping_sub(state.first)).unwrap_or(usize::MAX);
+        let Some(empty) = state.places.get_mut(index) else { return };
+        *empty = Some(result);
         let wakes = index == 0 && mem::take(&mut state.fetcher_waits);
         drop(state);
         if wakes {
@@ -101,32 +103,31 @@ impl<T> Window<T> {
         self.first_is_filled.notify_one();
     }
 
-    /// No more places are given out, and nobody waits for results any more. Those that have not been fetched are
-    /// dropped.
-    pub fn cut_off(&self) {
+    /// No more places are given out, and nobody waits for results any more: in the place of those that have not been
+    /// fetched, or were to come, there is one more.
+    pub fn cut_off(&self, last: T) {
         let mut state = lock(&self.state);
-        state.is_cut_off |= !state.is_closed || !state.places.is_empty();
+        if !state.is_closed || !state.places.is_empty() {
+            state.first = state.first.wrapping_add(state.places.len() as u64);
+            state.places.clear();
+            state.places.push_back(Some(last));
+            state.is_closed = true;
+        }
         drop(state);
         self.close();
-    }
-
-    /// Whether the last result that comes out is not the last that was to come.
-    pub fn is_cut_off(&self) -> bool {
-        lock(&self.state).is_cut_off
     }
 }
 
 impl<T> Iterator for Results<T> {
-    type Item = Result<T, Lost>;
+    type Item = T;
 
-    /// Waits for the next result; `None` after the last one, or after `cut_off`.
-    fn next(&mut self) -> Option<Result<T, Lost>> {
+    /// Waits for the next result; `None` after the last one.
+    fn next(&mut self) -> Option<T> {
         let window = &self.0;
         let mut state = lock(&window.state);
-        while !state.is_cut_off {
+        loop {
             if let Some(result) = state.places.front_mut().and_then(Option::take) {
                 state.places.pop_front();
-                // Behind the last number there is no item.
                 state.first = state.first.wrapping_add(1);
                 let wakes = mem::take(&mut state.taker_waits);
                 drop(state);
@@ -141,7 +142,6 @@ impl<T> Iterator for Results<T> {
             state.fetcher_waits = true;
             state = window.first_is_filled.wait(state).unwrap_or_else(PoisonError::into_inner);
         }
-        None
     }
 }
 
@@ -162,10 +162,10 @@ mod tests {
         let results = window.results();
         let places = [(); 3].map(|()| window.reserve().unwrap());
         for place in places.into_iter().rev() {
-            window.fill(place, Ok(place));
+            window.fill(place, place);
         }
         window.close();
-        assert!(results.eq([Ok(0), Ok(1), Ok(2)]));
+        assert!(results.eq([0, 1, 2]));
     }
 
     #[test]
@@ -176,8 +176,8 @@ mod tests {
         window.reserve().unwrap();
         window.give_back();
         assert_eq!(window.reserve(), None);
-        window.fill(first, Ok(1));
-        assert_eq!((results.next(), results.next()), (Some(Ok(1)), None));
+        window.fill(first, 1);
+        assert_eq!((results.next(), results.next()), (Some(1), None));
     }
 
     /// Many threads for few places: a wake-up that is missing would show as a test that hangs.
@@ -195,33 +195,42 @@ mod tests {
                     let Some(item) = items.next() else { return window.give_back() };
                     drop(items);
                     assert!(lock(&window.state).places.len() <= 2);
-                    window.fill(place, Ok(item));
+                    window.fill(place, item);
                 }
             })
         };
         let workers: Vec<_> = (0..8).map(worker).collect();
-        assert!(results.eq((0..20_000).map(Ok)));
+        assert!(results.eq(0..20_000));
         workers.into_iter().for_each(|worker| worker.join().unwrap());
     }
 
     #[test]
-    fn a_window_that_is_cut_off_gives_no_result_and_says_so() {
+    fn a_window_that_is_cut_off_gives_the_last_result_alone_and_keeps_nobody() {
         let window = Window::new(0, 3);
         let mut results = window.results();
         let (first, second) = (window.reserve().unwrap(), window.reserve().unwrap());
-        window.fill(second, Ok(2));
+        window.fill(second, 2);
         let cut = Arc::clone(&window);
         let cutter = thread::spawn(move || {
             while !lock(&cut.state).fetcher_waits {
                 thread::yield_now();
             }
-            cut.cut_off();
+            cut.cut_off(77);
         });
-        assert_eq!((results.next(), window.is_cut_off()), (None, true));
+        assert_eq!((results.next(), results.next()), (Some(77), None));
         cutter.join().unwrap();
         assert_eq!(window.reserve(), None);
-        window.fill(first, Ok(1));
+        window.fill(first, 1);
         assert_eq!(results.next(), None);
+    }
+
+    #[test]
+    fn a_source_that_ends_after_the_window_was_cut_off_takes_nothing_back() {
+        let window = Window::new(0, 3);
+        window.reserve();
+        window.cut_off(77);
+        window.give_back();
+        assert!(window.results().eq([77]));
     }
 
     #[test]
@@ -229,12 +238,12 @@ mod tests {
         let window = Window::new(0, 2);
         let mut results = window.results();
         let place = window.reserve().unwrap();
-        window.fill(place, Ok(1));
+        window.fill(place, 1);
         window.reserve();
         window.give_back();
-        assert_eq!(results.next(), Some(Ok(1)));
-        window.cut_off();
-        assert_eq!((results.next(), window.is_cut_off()), (None, false));
+        assert_eq!(results.next(), Some(1));
+        window.cut_off(77);
+        assert_eq!(results.next(), None);
     }
 
     #[test]

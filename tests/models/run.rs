@@ -135,7 +135,7 @@ impl Run {
                 Answer::Dropped { count, .. } => {
                     *(if gap == 0 { &mut lines } else { &mut beyond }) += count
                 }
-                Answer::Unsent(Unsent::NotWanted) | Answer::CutOff => gap += 1,
+                Answer::Unsent(Unsent::NotWanted) => gap += 1,
                 Answer::Unsent(_) => panic!("frame {lines} is unsent for another reason"),
             }
         }
@@ -305,7 +305,7 @@ fn a_reader_that_goes_while_nothing_is_under_way_ends_the_run() {
             assert!(matches!(run.next(), Some(Answer::Uploaded(_))));
         }
         let stopped = run.stop(Event::ReaderGone);
-        assert!(matches!(run.next(), Some(Answer::CutOff)));
+        assert!(matches!(run.next(), Some(Answer::Unsent(Unsent::NotWanted))));
         assert!(run.next().is_none());
         drop(run);
         assert!(stopped.join().unwrap());
