@@ -155,20 +155,16 @@ fn end_of_setting(text: &[u8]) -> usize {
 fn quoted(text: &[u8]) -> Option<(Vec<u8>, &[u8])> {
     let mut rest = text.strip_prefix(b"\"")?;
     let mut value = Vec::new();
-    loop {
-        match rest {
-            [b'"', after @ ..] => return Some((value, after)),
-            [b'\\', escaped @ (b'"' | b'\\'), after @ ..] => {
-                value.push(*escaped);
-                rest = after;
-            }
-            [byte, after @ ..] => {
-                value.push(*byte);
-                rest = after;
-            }
-            [] => return None,
-        }
+    while let [first, after @ ..] = rest {
+        let byte;
+        (byte, rest) = match (first, after) {
+            (b'"', after) => return Some((value, after)),
+            (b'\\', [escaped @ (b'"' | b'\\'), after @ ..]) => (escaped, after),
+            unescaped => unescaped,
+        };
+        value.push(*byte);
     }
+    None
 }
 
 fn without_blanks_before(text: &[u8]) -> &[u8] {
