@@ -66,8 +66,11 @@ fn a_read_that_fails_ends_the_run_after_the_frames_before_it() {
     if !tracer::works() {
         return;
     }
-    let (server, files) = (echoing(), Files::new("eio", &tiny_frames(20)));
-    let arguments = ["-s", "1x1", "--raw", &server.url()];
+    // Two images are longer than the buffer.
+    let head = format!("P6 #{}\n1 1 255\n", "long".repeat(1250)).into_bytes();
+    let images: Vec<u8> = tiny_frames(20).chunks(3).flat_map(|rgb| [&head, rgb].concat()).collect();
+    let (server, files) = (echoing(), Files::new("eio", &images));
+    let arguments = ["--raw", &server.url()];
     // The third read of the thread that comes to its third first.
     let run = files.run("read:error=EIO:when=3+", Some("frames"), &arguments);
     let lines = String::from_utf8(run.stdout.clone()).unwrap();
