@@ -13,7 +13,7 @@ use crate::counts::Counts;
 use crate::frame::FrameSize;
 use crate::lock::lock;
 use crate::messages::{count_of, foreign, say};
-use crate::request::template::Template;
+use crate::request::template::{Piece, Template};
 use crate::request::{Body, HeaderRule, Request};
 
 /// Headers whose values are shown, unless the user has given them.
@@ -120,7 +120,7 @@ fn shown_url(request: &Request, frame: u64) -> String {
 /// A value that is the frame's number alone is no secret.
 fn shown_value(value: &str, frame: u64) -> String {
     match Template::with_number(value.as_bytes()) {
-        Ok(template) if template.has_number() && template.texts().next().is_none() => {
+        Ok(template) if matches!(template.pieces(), [Piece::Number(_)]) => {
             String::from_utf8_lossy(&template.fill(frame)).into_owned()
         }
         _ => WITHHELD.to_owned(),

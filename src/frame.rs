@@ -163,8 +163,8 @@ impl Layout {
 /// A layout of headerless frames, by ffmpeg's name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct PixelFormat {
-    name: &'static str,
-    layout: Layout,
+    pub name: &'static str,
+    pub layout: Layout,
 }
 
 const fn format(
@@ -207,14 +207,6 @@ impl PixelFormat {
             format("rgbf64le", Rgb, Png, F64(Little)),
         ]
     };
-
-    pub fn name(self) -> &'static str {
-        self.name
-    }
-
-    pub fn layout(self) -> Layout {
-        self.layout
-    }
 }
 
 /// The floats that become 0 and 255. `min < max`, and 255 / (max - min) is finite and not 0.

@@ -39,6 +39,7 @@ mod messages;
 mod output;
 mod pipeline;
 mod progress;
+mod random;
 mod request;
 mod setup;
 mod stop;

@@ -40,7 +40,7 @@ pub fn check_names(is_given: impl Fn(&str) -> bool) -> Result<()> {
 
 pub fn check_values(args: &Args, has_range: bool) -> Result<()> {
     if let Some(size) = args.size {
-        let (layout, name) = (args.format.layout(), args.format.name());
+        let (layout, name) = (args.format.layout, args.format.name);
         ensure!(
             layout.frame_bytes(size).is_some(),
             "--size: {size} {name} is over the limit of {MAX_FRAME_BYTES} bytes for a frame"

@@ -69,12 +69,12 @@ fn put_some<T>(field: &mut Option<T>, value: Result<T>) -> Result<()> {
 pub const OPTIONS: &[Opt] = &[
     valued(Some('s'), "size", |args, value| put_some(&mut args.size, parse_size(value))),
     valued(Some('p'), "pix-fmt", |args, value| {
-        put(&mut args.format, one_of(value, &PixelFormat::ALL, PixelFormat::name))
+        put(&mut args.format, one_of(value, &PixelFormat::ALL, |format| format.name))
     }),
     valued(None, "range", |args, value| put(&mut args.encoder.range, parse_range(value))),
     valued(None, "skip", |args, value| put(&mut args.skip, parse_whole(value, 0..=u64::MAX))),
     valued(Some('z'), "compression", |args, value| {
-        put(&mut args.encoder.level, one_of(value, &Level::ALL, Level::name))
+        put(&mut args.encoder.level, one_of(value, &Level::ALL, |level| level.name))
     }),
     valued(Some('F'), "form", |args, value| parse_form(value).map(|part| args.add_part(part))),
     valued(None, "form-string", |args, value| {

@@ -158,8 +158,8 @@ fn fish_knows_the_options_and_which_take_a_value() {
 
 #[test]
 fn all_of_them_know_the_layouts_and_the_levels() {
-    let layouts: Vec<_> = PixelFormat::ALL.iter().map(|format| format.name()).collect();
-    let levels: Vec<_> = Level::ALL.map(Level::name).into();
+    let layouts: Vec<_> = PixelFormat::ALL.iter().map(|format| format.name).collect();
+    let levels: Vec<_> = Level::ALL.map(|level| level.name).into();
     for (file, open, close) in [(BASH, "'", "'"), (ZSH, "(", ")"), (FISH, "'", "'")] {
         for list in [&layouts, &levels] {
             let list = format!("{open}{}{close}", list.join(" "));

@@ -17,7 +17,7 @@ use samples::Bad;
 /// How hard to compress: the png crate's levels, by its names.
 #[derive(Clone, Copy)]
 pub struct Level {
-    name: &'static str,
+    pub name: &'static str,
     compression: png::Compression,
 }
 
@@ -31,10 +31,6 @@ impl Level {
         Level { name: "balanced", compression: png::Compression::Balanced },
         Level { name: "high", compression: png::Compression::High },
     ];
-
-    pub fn name(self) -> &'static str {
-        self.name
-    }
 }
 
 /// A sample that no PNG can hold: the input is bad, not the encoding. Its index counts from 0.

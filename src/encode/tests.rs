@@ -33,7 +33,7 @@ fn through(
 }
 
 fn named(name: &str) -> Layout {
-    PixelFormat::ALL.into_iter().find(|format| format.name() == name).unwrap().layout()
+    PixelFormat::ALL.into_iter().find(|format| format.name == name).unwrap().layout
 }
 
 /// A color type, and for each byte of a PNG pixel its place in a pixel of the frame.
@@ -373,7 +373,7 @@ fn costs_of_every_layout() {
         let (color, order) = (Color::Rgb, ChannelOrder::Png);
         (name, Layout { color, order, samples: Samples::Maxval(maxval) })
     });
-    let named = PixelFormat::ALL.map(|format| (format.name(), format.layout()));
+    let named = PixelFormat::ALL.map(|format| (format.name, format.layout));
     println!("ms         read  (pipe)  order  encode   (read + order) / encode");
     for (name, layout) in named.into_iter().chain(pnm) {
         let bytes = photograph(layout);

@@ -24,8 +24,8 @@ pub struct RawFrames {
 
 impl RawFrames {
     pub fn new(size: FrameSize, format: PixelFormat) -> Result<Self, String> {
-        let frame_bytes = format.layout().frame_bytes(size);
-        let frame_bytes = frame_bytes.ok_or_else(|| over_the_limit(size, format.layout()))?;
+        let frame_bytes = format.layout.frame_bytes(size);
+        let frame_bytes = frame_bytes.ok_or_else(|| over_the_limit(size, format.layout))?;
         Ok(RawFrames { size, format, frame_bytes })
     }
 
@@ -44,7 +44,7 @@ impl RawFrames {
             return malformed(why);
         }
         match read {
-            Ok(()) => Ok(Some((self.size, Content::Pixels(self.format.layout())))),
+            Ok(()) => Ok(Some((self.size, Content::Pixels(self.format.layout)))),
             Err(Cause::Truncated { got: 0, .. }) => Ok(None),
             Err(Cause::Truncated { got, expected, .. }) => {
                 let total = number.saturating_mul(self.frame_bytes as u64).saturating_add(got);
@@ -60,14 +60,14 @@ impl RawFrames {
         if self.size.pixels() < MIN_PIXELS {
             return None;
         }
-        let own = 8 * self.format.layout().pixel_bytes() as u64;
+        let own = 8 * self.format.layout.pixel_bytes() as u64;
         let frames = |bits: u64| {
             let frame_bits = self.size.pixels() * bits;
             (8 * total).is_multiple_of(frame_bits).then(|| 8 * total / frame_bits)
         };
         // As (bits, frames, name).
         let mut fitting: Vec<(u64, u64, &str)> = Vec::new();
-        let formats = PixelFormat::ALL.map(|it| (8 * it.layout().pixel_bytes() as u64, it.name()));
+        let formats = PixelFormat::ALL.map(|it| (8 * it.layout.pixel_bytes() as u64, it.name));
         for (bits, name) in formats.into_iter().chain(OF_FFMPEG) {
             let is_new = bits != own && !fitting.iter().any(|&(other, ..)| other == bits);
             fitting.extend(frames(bits).filter(|_| is_new).map(|frames| (bits, frames, name)));
@@ -83,7 +83,7 @@ impl RawFrames {
             fitting.iter().map(|(_, frames, name)| format!("{frames} of {name}")).collect();
         let (size, list) = (self.size, list.join(" or "));
         let advice = match may_be_video {
-            true => format!("; from ffmpeg, it needs -pix_fmt {}", self.format.name()),
+            true => format!("; from ffmpeg, it needs -pix_fmt {}", self.format.name),
             false => String::new(),
         };
         Some(format!("all {total} bytes would be whole {size} frames: {list}{advice}"))

@@ -73,7 +73,7 @@ fn only_pixels(bytes: &[u8]) -> (u32, u32, usize, Samples, Vec<u8>) {
 
 fn raw(bytes: &[u8], format: &str, skip: u64) -> (Vec<Frame>, Option<String>) {
     let size = FrameSize::new(4, 3).unwrap();
-    let format = PixelFormat::ALL.into_iter().find(|known| known.name() == format).unwrap();
+    let format = PixelFormat::ALL.into_iter().find(|known| known.name == format).unwrap();
     read_all(Input::headerless(stream(bytes, 5), size, format, skip).unwrap())
 }
 
@@ -93,7 +93,7 @@ fn raw_frames_are_numbered_from_0_and_skipped_ones_count() {
 fn a_raw_frame_that_is_cut_says_what_the_input_would_fit() {
     let cut = |width, bytes: usize, format| {
         let size = FrameSize::new(width, 8).unwrap();
-        let format = PixelFormat::ALL.into_iter().find(|known| known.name() == format).unwrap();
+        let format = PixelFormat::ALL.into_iter().find(|known| known.name == format).unwrap();
         let bytes = vec![0; bytes];
         read_all(Input::headerless(stream(&bytes, 50), size, format, 9).unwrap()).1.unwrap()
     };
@@ -801,8 +801,8 @@ proptest! {
         format in prop::sample::select(PixelFormat::ALL.to_vec()),
         skip in 0_u64..3,
     ) {
-        let (frames, error) = raw(&bytes, format.name(), skip);
-        let size = 12 * format.layout().pixel_bytes();
+        let (frames, error) = raw(&bytes, format.name, skip);
+        let size = 12 * format.layout.pixel_bytes();
         let whole = (bytes.len() / size) as u64;
         prop_assert_eq!(frames.len() as u64, whole.saturating_sub(skip));
         prop_assert_eq!(error.is_some(), bytes.len() % size != 0 || whole < skip);
@@ -825,7 +825,7 @@ fn a_layout_names_what_png_has() {
     }
     assert_eq!((Color::of_channels(0), Color::of_channels(5)), (None, None));
     for format in PixelFormat::ALL {
-        let is_planar = format.layout().order == ChannelOrder::PlanarGbr;
-        assert_eq!(is_planar, format.name() == "gbrp");
+        let is_planar = format.layout.order == ChannelOrder::PlanarGbr;
+        assert_eq!(is_planar, format.name == "gbrp");
     }
 }

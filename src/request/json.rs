@@ -40,14 +40,12 @@ impl Json {
         if let Some((_, what)) = MARKS.iter().find(|(mark, _)| text.starts_with(mark)) {
             return Err(format!("takes JSON in UTF-8 {what}"));
         }
-        let template = Template::with_image(text)?;
-        let has_image = template.pieces().contains(&Piece::Image);
-        let json = Json { template };
+        let json = Json { template: Template::with_image(text)? };
         // 0 reveals a number that would begin with a zero; 2^64-1, that a number is allowed there.
         for frame in [0, u64::MAX] {
             json.sample(frame, SAMPLE_IMAGE).map_err(|error| json.why_no_json(frame, &error))?;
         }
-        if !has_image {
+        if !json.template.pieces().contains(&Piece::Image) {
             return Err("takes JSON that holds the image, {{png:b64}}".into());
         }
         Ok(json)

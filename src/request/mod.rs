@@ -94,13 +94,8 @@ impl Request {
         let mut content_type = self.content_type.clone();
         match &self.shape {
             Shape::Form(parts) => {
-                let boundary = multipart::append(
-                    multipart::random_boundary(),
-                    parts,
-                    encoder,
-                    frame,
-                    &mut bytes,
-                )?;
+                let boundary = multipart::random_boundary();
+                let boundary = multipart::append(boundary, parts, encoder, frame, &mut bytes)?;
                 content_type = content_type.map(|it| format!("{it}; boundary={boundary}"));
             }
             Shape::Raw => encoder.append_png(frame, &mut bytes)?,

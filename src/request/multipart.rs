@@ -1,14 +1,11 @@
 //! A multipart body (RFC 7578). The boundary is random, and the body holds it only between the parts.
 
-use std::collections::hash_map::RandomState;
-use std::hash::{BuildHasher, Hasher};
-
-use memchr::memmem;
-
 use anyhow::Result;
+use memchr::memmem;
 
 use crate::encode::Encoder;
 use crate::frame::Frame;
+use crate::random;
 
 use super::Part;
 
@@ -108,10 +105,8 @@ pub fn max_bytes_around(parts: &[Part]) -> usize {
     parts.iter().map(each).sum::<usize>() + 256
 }
 
-/// 128 random bits: hashes of nothing, under keys that std takes from the system.
 pub fn random_boundary() -> String {
-    let draw = || RandomState::new().build_hasher().finish();
-    format!("pngpost-{:016x}{:016x}", draw(), draw())
+    format!("pngpost-{:016x}{:016x}", random::bits(), random::bits())
 }
 
 #[cfg(test)]

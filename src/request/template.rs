@@ -45,17 +45,14 @@ impl Template {
         self.0.iter().any(|piece| matches!(piece, Piece::Number(_)))
     }
 
-    /// The text between the numbers and images.
-    pub fn texts(&self) -> impl Iterator<Item = &[u8]> {
-        self.0.iter().filter_map(|piece| match piece {
-            Piece::Text(text) => Some(text.as_slice()),
-            Piece::Number(_) | Piece::Image => None,
-        })
-    }
-
     /// An upper bound of the text's bytes without the image.
     pub fn max_text_bytes(&self) -> usize {
-        self.texts().map(<[u8]>::len).sum::<usize>() + MAX_WIDTH * self.0.len()
+        let most = |piece: &Piece| match piece {
+            Piece::Text(text) => text.len(),
+            Piece::Number(_) => MAX_WIDTH,
+            Piece::Image => 0,
+        };
+        self.0.iter().map(most).sum()
     }
 
     /// Appends the text for this frame. An image is left out.

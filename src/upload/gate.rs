@@ -5,16 +5,16 @@
 //! woken only if it is the first one and would sleep for too long.
 
 use std::collections::BTreeMap;
-use std::collections::hash_map::RandomState;
-use std::hash::{BuildHasher, Hasher};
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard};
 use std::thread::{self, Thread};
 use std::time::{Duration, Instant, SystemTime};
 
 use crate::http::{Failure, Outcome, Response};
 
 use crate::counts::Counts;
+use crate::lock::lock;
+use crate::random;
 
 use super::outcome;
 use super::recent::Started;
@@ -191,7 +191,7 @@ impl Gate {
     }
 
     fn lock(&self) -> MutexGuard<'_, Shared> {
-        self.shared.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.shared)
     }
 }
 
@@ -216,9 +216,9 @@ impl Shared {
     }
 }
 
-/// A number from 0 to 1 for jitter: the hash of nothing, under keys that std takes from the system.
+/// A number from 0 to 1 for jitter.
 fn random() -> f64 {
-    RandomState::new().build_hasher().finish() as f64 / u64::MAX as f64
+    random::bits() as f64 / u64::MAX as f64
 }
 
 /// The wait that the server asks for.

@@ -33,6 +33,8 @@ pub use neighbours::{counts, encode, frame, headers, http, input, messages, requ
 pub mod lock;
 #[path = "../../../src/pipeline/mod.rs"]
 pub mod pipeline;
+#[path = "../../../src/random.rs"]
+pub mod random;
 #[path = "../../../src/upload/mod.rs"]
 pub mod upload;
 
