@@ -65,7 +65,6 @@ pub struct Unreached {
 
 /// An http request to a proxy.
 pub struct AbsoluteForm<'a> {
-    pub proxy: &'a str,
     pub authorization: Option<&'a str>,
 }
 
@@ -138,7 +137,7 @@ impl Connector {
     /// The form that a proxy reads; `None` if requests go to the server or through a tunnel.
     pub fn absolute_form(&self) -> Option<AbsoluteForm<'_>> {
         let proxy = self.proxy.as_ref().filter(|_| self.tls.is_none())?;
-        Some(AbsoluteForm { proxy: self.peer(), authorization: proxy.authorization.as_deref() })
+        Some(AbsoluteForm { authorization: proxy.authorization.as_deref() })
     }
 }
 

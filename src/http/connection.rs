@@ -112,9 +112,9 @@ impl Connection {
         self.unread.start += count;
     }
 
-    /// Receives more; 0 is the end of the stream. Until something has come, it sends. If sending fails after
+    /// Sends until something has come, and receives it; 0 is the end of the stream. If sending fails after
     /// a byte has left, the answer may be in the socket already, so we look there.
-    pub fn receive(&mut self, outgoing: &mut Outgoing) -> io::Result<usize> {
+    pub fn converse(&mut self, outgoing: &mut Outgoing) -> io::Result<usize> {
         self.make_room()?;
         loop {
             self.send_until_input(outgoing)?;

@@ -85,7 +85,7 @@ fn exchange(request: minreq::Request) -> io::Result<Response> {
     }
     let headers = reply.headers.clone();
     let headers = headers.iter().map(|(name, value)| (name.as_str(), value.as_bytes()));
-    let head = Head::new(reply.status_code, headers)?;
+    let head = Head::new(1, reply.status_code, headers)?;
     let mut body = Vec::new();
     if head.has_body() {
         reply.take(MAX_RESPONSE_BYTES as u64 + 1).read_to_end(&mut body)?;

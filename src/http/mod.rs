@@ -8,6 +8,7 @@ mod certificates;
 mod connect;
 mod connection;
 mod exchange;
+mod framing;
 mod kept;
 mod look_up;
 mod minreq;
@@ -54,7 +55,7 @@ impl Client {
         match self {
             Client::Kept(kept) => kept.attempt(body, headers),
             Client::Minreq(minreq) => minreq.attempt(body, headers),
-            Client::Dry(kept, dry) => kept.rehearse(dry, body, headers),
+            Client::Dry(kept, dry) => Ok(kept.rehearse(dry, body, headers)),
         }
     }
 }

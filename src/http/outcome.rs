@@ -59,11 +59,6 @@ impl Failure {
     pub fn unknown(cause: impl Into<String>) -> Self {
         Failure::new(Outcome::Unknown, Reach::Sent, cause.into())
     }
-
-    /// The failure of an attempt that could not begin.
-    pub fn not_begun(outcome: Outcome, cause: String) -> Self {
-        Failure::new(outcome, Reach::Nothing, cause)
-    }
 }
 
 /// How std begins the text of a look-up's error. The resolver's own text follows.

@@ -3,6 +3,7 @@
 //! the body has a content coding: then the status decides.
 
 use std::io::{self, ErrorKind};
+use std::time::Duration;
 
 use crate::memory;
 
@@ -41,8 +42,9 @@ impl Response {
 }
 
 /// The head of a reply that has passed the checks.
+#[derive(Default)]
 pub struct Head {
-    status: u16,
+    pub status: u16,
     /// The Content-Length, at most `MAX_RESPONSE_BYTES`; `None` without a body, whatever the server says.
     pub length: Option<usize>,
     pub is_chunked: bool,
@@ -50,6 +52,11 @@ pub struct Head {
     codings: Vec<&'static str>,
     location: Option<String>,
     retry_after: Option<String>,
+    is_http_1_0: bool,
+    says_close: bool,
+    says_keep_alive: bool,
+    /// How long the server keeps the connection while it is idle, if it says so.
+    pub keeps_idle: Option<Duration>,
 }
 
 /// The content codings that are known by name (IANA's registry). What a server says beside them is no text for a
@@ -58,35 +65,41 @@ const CODINGS: [&str; 9] =
     ["aes128gcm", "br", "compress", "dcb", "dcz", "deflate", "gzip", "x-gzip", "zstd"];
 
 impl Head {
-    /// `headers`: name and value of each header line. Names are in any case.
+    /// `version`: the x of HTTP/1.x. `headers`: name and value of each header line. Names are in any case.
     pub fn new<'a>(
+        version: u8,
         status: u16,
         headers: impl IntoIterator<Item = (&'a str, &'a [u8])>,
     ) -> io::Result<Head> {
         check_status(status)?;
-        let (location, retry_after) = (None, None);
-        let (length, is_chunked, codings) = (None, false, Vec::new());
-        let mut head = Head { status, length, is_chunked, codings, location, retry_after };
+        let mut head = Head { status, is_http_1_0: version == 0, ..Head::default() };
         for (name, value) in headers {
-            let is = |known: &str| name.trim().eq_ignore_ascii_case(known);
-            let text = || String::from_utf8_lossy(value).trim().to_owned();
-            if is("content-length") {
-                head.set_length(&text())?;
-            } else if is("transfer-encoding") {
-                head.set_coding(&text())?;
-            } else if is("content-encoding") {
-                head.add_codings(&text());
-            } else if is("location") {
-                head.location.get_or_insert_with(text);
-            } else if is("retry-after") {
-                head.retry_after.get_or_insert_with(text);
-            }
+            let text = String::from_utf8_lossy(value);
+            head.add(&name.trim().to_ascii_lowercase(), text.trim())?;
         }
         head.length = head.length.filter(|_| head.has_body());
         if head.length.is_some_and(|length| length > MAX_RESPONSE_BYTES) {
             return Err(too_long());
         }
         Ok(head)
+    }
+
+    fn add(&mut self, name: &str, value: &str) -> io::Result<()> {
+        match name {
+            "content-length" => self.set_length(value)?,
+            "transfer-encoding" => self.set_coding(value)?,
+            "content-encoding" => self.add_codings(value),
+            "location" => drop(self.location.get_or_insert_with(|| value.to_owned())),
+            "retry-after" => drop(self.retry_after.get_or_insert_with(|| value.to_owned())),
+            "connection" | "proxy-connection" => {
+                let says = |word| value.split(',').any(|it| it.trim().eq_ignore_ascii_case(word));
+                self.says_close |= says("close");
+                self.says_keep_alive |= says("keep-alive");
+            }
+            "keep-alive" => self.keeps_idle = self.keeps_idle.or_else(|| timeout(value)),
+            _ => {}
+        }
+        Ok(())
     }
 
     /// A length that is told twice is fine if both are the same (RFC 9110, 8.6).
@@ -102,6 +115,10 @@ impl Head {
     }
 
     fn set_coding(&mut self, value: &str) -> io::Result<()> {
+        if self.is_http_1_0 {
+            // Only HTTP/1.1 has it (RFC 9112, 6.1).
+            return Err(malformed("Transfer-Encoding in HTTP/1.0"));
+        }
         if self.is_chunked || !value.eq_ignore_ascii_case("chunked") {
             return Err(malformed("Transfer-Encoding other than chunked"));
         }
@@ -117,6 +134,12 @@ impl Head {
                 self.codings.push(known.unwrap_or("an unknown coding"));
             }
         }
+    }
+
+    /// Whether the connection stays open behind the response (RFC 9112, 9.3). A proxy may pass on the head of a server
+    /// that keeps connections, and close its own: tinyproxy does. So it has to say that it keeps them.
+    pub fn keeps_connection(&self, via_proxy: bool) -> bool {
+        !self.says_close && (self.says_keep_alive || !self.is_http_1_0 && !via_proxy)
     }
 
     /// RFC 9110, 15.3.5 and 15.4.5.
@@ -145,6 +168,13 @@ pub fn make_room(body: &mut Vec<u8>, more: usize) -> io::Result<()> {
         .map_err(|error| io::Error::new(ErrorKind::OutOfMemory, format!("response: {error}")))
 }
 
+/// `timeout=5, max=100` (RFC 2068, 19.7.1.1).
+fn timeout(value: &str) -> Option<Duration> {
+    let mut settings = value.split(',').filter_map(|setting| setting.split_once('='));
+    let (_, seconds) = settings.find(|(name, _)| name.trim().eq_ignore_ascii_case("timeout"))?;
+    seconds.trim().parse().ok().map(Duration::from_secs)
+}
+
 fn check_status(status: u16) -> io::Result<()> {
     match status {
         200..=599 => Ok(()),
@@ -170,7 +200,7 @@ mod tests {
     use super::*;
 
     fn head(status: u16, headers: &[(&str, &str)]) -> io::Result<Head> {
-        Head::new(status, headers.iter().map(|&(name, value)| (name, value.as_bytes())))
+        Head::new(1, status, headers.iter().map(|&(name, value)| (name, value.as_bytes())))
     }
 
     /// The response of this body, or the error.

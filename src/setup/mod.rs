@@ -52,7 +52,7 @@ pub fn run(mut args: Args) -> Result<Run> {
     let request = Arc::new(args.request);
     let limits = Limits { max_time: args.max_time, connect_timeout: args.connect_timeout };
     let dry = args.is_dry.then(|| Arc::new(Dry::new(&headers.current().rules)));
-    let kept = way.map(|way| kept(&request, &headers, way, &limits)).transpose()?;
+    let kept = way.map(|way| kept(&request, way, &limits)).transpose()?;
     let client = match (kept, &dry) {
         (Some(kept), None) => Client::Kept(kept),
         (Some(kept), Some(dry)) => Client::Dry(kept, Arc::clone(dry)),
@@ -88,11 +88,9 @@ fn input(args: &Args) -> Result<Input<Stdin>> {
     }
 }
 
-fn kept(request: &Arc<Request>, headers: &Headers, way: Way, limits: &Limits) -> Result<Box<Kept>> {
+fn kept(request: &Arc<Request>, way: Way, limits: &Limits) -> Result<Box<Kept>> {
     let Way { route, tls, proxy_tls } = way;
-    let kept = Kept::new(Arc::clone(request), route, tls, proxy_tls, limits)?;
-    kept.check(&headers.current().list)?;
-    Ok(Box::new(kept))
+    Ok(Box::new(Kept::new(Arc::clone(request), route, tls, proxy_tls, limits)?))
 }
 
 fn headers(args: &mut Args) -> Result<Headers> {

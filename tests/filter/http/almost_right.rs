@@ -126,10 +126,12 @@ fn has_line_ends_before_head(response: &[u8]) -> bool {
     text.starts_with(b"\n") || memchr::memmem::find(&text, b"\n\n\nHTTP/").is_some()
 }
 
-/// Whether a line with a `;`, as one of a chunk's size with an extension, has a line end without its CR in it.
-fn has_line_end_in_extension(response: &[u8]) -> bool {
-    let mut pieces = response.split(|byte| *byte == b'\r');
-    pieces.any(|piece| piece.iter().skip_while(|byte| **byte != b';').any(|byte| *byte == b'\n'))
+/// Whether a header has a blank before its colon, or its value on the next line: curl takes it for another one, or for
+/// an empty one.
+fn has_header_that_curl_misses(response: &[u8]) -> bool {
+    let text: Vec<u8> = response.iter().copied().filter(|byte| *byte != b'\r').collect();
+    let missed = [&b" :"[..], b"\t:", b":\n ", b":\n\t"];
+    missed.iter().any(|part| memchr::memmem::find(&text, part).is_some())
 }
 
 #[test]
@@ -144,24 +146,23 @@ fn curl_reads_the_same_of_responses_that_are_almost_right() {
             // A CR without its LF, or a control character (RFC 9110, 5.5), is text to curl.
             "malformed response: invalid header value",
             "malformed response: invalid new line",
-            // curl takes HTTP/!.1 and the like for HTTP/1, and several blanks or a control character for one.
+            // curl takes HTTP/!.1 and the like for HTTP/1, and a control character for a blank.
             "malformed response: invalid HTTP version",
             "malformed response: invalid response status",
             // HTTP has no classes of status but 1xx to 5xx (RFC 9110, 15); curl takes any three digits.
             "malformed response: status ",
             // curl reads a length up to its first byte that is no digit, and none where there is none.
-            "malformed response: content-length header not a number",
+            "malformed response: Content-Length",
             // Where there is no body, curl does not compare its lengths.
-            "malformed response: conflicting content-length headers",
+            "malformed response: two Content-Lengths",
             // A coding that HTTP/1.0 does not have (RFC 9112, 6.1), and a switch that we have not asked for.
             "malformed response: Transfer-Encoding in HTTP/1.0",
             "interim response 101 in place of a final one",
             // The end of such a body can't be told (RFC 9112, 6.3): curl takes it as it comes.
             "malformed response: Transfer-Encoding other than chunked",
             // curl passes over what follows a chunk's size, to the end of its line, and over any byte before that end.
-            "malformed response: chunk length cannot be read as a number",
-            "malformed response: chunk length is not ascii",
-            "malformed response: chunk expected crlf as next character",
+            "malformed response: a chunk's size",
+            "malformed response: a chunk is longer than its size",
             // curl takes a head or a last chunk that is cut for a whole one; to us a response that is cut is a failure.
             "response cut short: closed before its end",
             "no response: closed before there was one",
@@ -177,17 +178,12 @@ fn curl_reads_the_same_of_responses_that_are_almost_right() {
         they_refuse: &["chunk", "Received HTTP/0.9 when not allowed"],
         ..differences
     };
-    // To curl a chunk's size ends with any line end, and the data are other ones then.
-    let differences_with_extensions = Differences {
-        they_refuse: &["chunk", "transfer closed with outstanding read data remaining"],
-        ..differences
-    };
     judge_each(response, curl, |response, theirs| {
         let server = server(&[response.to_vec()]);
         let ours = ours(&format!("{}0", server.url()));
         let differences = match response {
             response if has_line_ends_before_head(response) => &differences_with_line_ends,
-            response if has_line_end_in_extension(response) => &differences_with_extensions,
+            response if has_header_that_curl_misses(response) => return Ok(()),
             _ => &differences,
         };
         differences.judge(&ours, &theirs)

@@ -174,8 +174,8 @@ fn a_proxy_that_is_not_there_is_named_and_tried_again() {
     run(&[&retries[..], &["-x", "127.0.0.1:1", "http://h/"]].concat(), &[0; 3])
         .fails_at_once("proxy 127.0.0.1:1: connection refused (2 attempts)");
     for (bad, why) in [
-        ("closed before an answer to CONNECT", ""),
-        ("malformed response: no answer to CONNECT", "SSH-2.0-x\r\n\r\n"),
+        ("no response: closed before there was one", ""),
+        ("malformed response: invalid HTTP version", "SSH-2.0-x\r\n\r\n"),
         ("malformed response: text after CONNECT", "HTTP/1.1 200 OK\r\n\r\nhello"),
     ] {
         let proxy = Server::scripted(move |_, mut connection| {

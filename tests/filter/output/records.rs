@@ -177,20 +177,3 @@ fn behind_counts_from_the_last_byte_of_the_frame_to_its_line() {
     assert!((SERVICE..3.0).contains(&record["behind"].as_f64().unwrap()), "{record}");
     program.finish().ok();
 }
-
-/// A URL that is too long for the http crate, once the number has two digits.
-#[test]
-fn a_frame_that_was_never_tried_has_no_attempts() {
-    let server = Server::answering(|_, _| ok("taken"));
-    let url = format!("{}{}", server.url(), "x".repeat(65_534 - 1 - server.url().len()));
-    let arguments = ["-s", "1x1", "--raw", "--ndjson", "--keep-going", "--skip", "9"];
-    let run = run(&[&arguments[..], &[&format!("{url}{{{{n}}}}")]].concat(), &tiny_frames(11));
-    let error = "upload: not sent: URL: 65535 bytes are over the limit of 65534";
-    let stderr = format!("pngpost: frame 10: {error}\n");
-    assert_eq!((run.status, run.stderr.as_str()), (Some(1), stderr.as_str()));
-    let expected = [
-        json!({"frame": 9, "status": 200, "attempts": 1, "body": "taken"}),
-        json!({"frame": 10, "status": null, "attempts": 0, "error": error}),
-    ];
-    assert_eq!(records(&run), expected);
-}
