@@ -53,21 +53,15 @@ const fn print(short: Option<char>, long: &'static str, text: &'static str) -> O
     Opt { short, long, action: Action::Print(text) }
 }
 
-/// Sets a value.
-fn put<T>(field: &mut T, value: Result<T>) -> Result<()> {
-    *field = value?;
-    Ok(())
-}
-
-/// Sets a value that has no default.
-fn put_some<T>(field: &mut Option<T>, value: Result<T>) -> Result<()> {
-    *field = Some(value?);
+/// Sets a value. Where there is no default, it is `Some` value.
+fn put<T, U: From<T>>(field: &mut U, value: Result<T>) -> Result<()> {
+    *field = value?.into();
     Ok(())
 }
 
 /// All options, in the order of the help.
 pub const OPTIONS: &[Opt] = &[
-    valued(Some('s'), "size", |args, value| put_some(&mut args.size, parse_size(value))),
+    valued(Some('s'), "size", |args, value| put(&mut args.size, parse_size(value))),
     valued(Some('p'), "pix-fmt", |args, value| {
         put(&mut args.format, one_of(value, &PixelFormat::ALL, |format| format.name))
     }),
@@ -86,19 +80,19 @@ pub const OPTIONS: &[Opt] = &[
     valued(Some('H'), "header", |args, value| {
         parse_header(value).map(|header| args.headers.push(header))
     }),
-    valued(Some('u'), "user", |args, value| put_some(&mut args.user, parse_user(value))),
+    valued(Some('u'), "user", |args, value| put(&mut args.user, parse_user(value))),
     valued(Some('X'), "request", |args, value| put(&mut args.request.method, parse_method(value))),
     valued(Some('j'), "jobs", |args, value| put(&mut args.jobs, parse_whole(value, 1..=MAX_JOBS))),
     flag(None, "latest", |args| args.latest = true),
     flag(None, "no-http-keep-alive", |args| args.keeps_connections = false),
     flag(None, "minreq", |args| args.minreq = true),
-    valued(Some('x'), "proxy", |args, value| put_some(&mut args.proxy, parse_proxy(value))),
-    valued(None, "noproxy", |args, value| put_some(&mut args.noproxy, parse_text(value))),
-    valued(None, "cacert", |args, value| put_some(&mut args.cacert, parse_file(value))),
+    valued(Some('x'), "proxy", |args, value| put(&mut args.proxy, parse_proxy(value))),
+    valued(None, "noproxy", |args, value| put(&mut args.noproxy, parse_text(value))),
+    valued(None, "cacert", |args, value| put(&mut args.cacert, parse_file(value))),
     flag(Some('k'), "insecure", |args| args.insecure = true),
-    valued(None, "cert", |args, value| put_some(&mut args.cert, parse_file(value))),
-    valued(None, "key", |args, value| put_some(&mut args.key, parse_file(value))),
-    valued(None, "unix-socket", |args, value| put_some(&mut args.unix_socket, parse_file(value))),
+    valued(None, "cert", |args, value| put(&mut args.cert, parse_file(value))),
+    valued(None, "key", |args, value| put(&mut args.key, parse_file(value))),
+    valued(None, "unix-socket", |args, value| put(&mut args.unix_socket, parse_file(value))),
     valued(None, "connect-timeout", |args, value| {
         args.connect_timeout = unless_zero(parse_seconds(value, 0.0)?).unwrap_or(CONNECT_TIMEOUT);
         Ok(())
@@ -108,7 +102,7 @@ pub const OPTIONS: &[Opt] = &[
         put(&mut args.max_time, parse_seconds(value, 0.001))
     }),
     valued(None, "retry", |args, value| {
-        put_some(&mut args.policy.retries, parse_whole(value, 0..=MAX_RETRIES))
+        put(&mut args.policy.retries, parse_whole(value, 0..=MAX_RETRIES))
     }),
     valued(None, "retry-delay", |args, value| {
         put(&mut args.policy.delay, parse_seconds(value, 0.0).map(unless_zero))

@@ -38,16 +38,18 @@ pub struct Run {
 }
 
 pub fn run(mut args: Args) -> Result<Run> {
-    // No frame waits or is dropped, and the first is the first.
+    // Without a server there is no pace to keep and no frame to drop; and one job shows frame 0, not another.
     if args.is_dry {
         (args.policy.spacing, args.jobs, args.latest) = (Duration::ZERO, 1, false);
     }
     let headers = headers(&mut args)?;
     args.request.content_type = content_type(&args.request.shape, &headers.current().rules)?;
     let input = input(&args)?;
-    let way = match args.minreq {
-        true => way::check_minreq(&args).map(|()| None)?,
-        false => Some(way(&args)?),
+    let way = if args.minreq {
+        way::check_minreq(&args)?;
+        None
+    } else {
+        Some(way(&args)?)
     };
     let request = Arc::new(args.request);
     let limits = Limits { max_time: args.max_time, connect_timeout: args.connect_timeout };
