@@ -174,6 +174,9 @@ mod tests {
         assert_eq!(shown(&counts, None, 40), "1234 answered, 5 failed, 0 in flight");
         assert_eq!(shown(&counts, None, 24), "1234 answered, 5 failed");
         assert_eq!(shown(&counts, Some(1234), 80), format!("{whole}, 1.23 s behind"));
+        counts.figures.dropped.store(7, Ordering::Relaxed);
+        assert!(shown(&counts, None, 80).contains("5 failed, 7 dropped, 0 in flight"));
+        counts.figures.dropped.store(0, Ordering::Relaxed);
         counts.is_stopping.store(true, Ordering::Relaxed);
         assert!(shown(&counts, None, 80).starts_with("pngpost: stopping: 1234 answered, "));
         counts.is_stopping.store(false, Ordering::Relaxed);

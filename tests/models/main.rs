@@ -5,7 +5,6 @@
 //! runs under 10,000 random and 10,000 PCT schedules, `PNGPOST_SCHEDULES` for more; small ones under all there
 //! are. Every atomic counts as sequentially consistent: what a weaker ordering may do is not seen here.
 
-mod pool;
 mod run;
 mod upload;
 

@@ -10,9 +10,8 @@ use socket2::SockRef;
 
 use crate::support::echo::{answers, echo, echoing};
 use crate::support::folder::Folder;
-use crate::support::program::{Running, command, run, run_command};
+use crate::support::program::{Running, command, run};
 use crate::support::server::{Request, Server, response_with};
-use crate::support::tls::{Authority, answering};
 use crate::support::{tiny, tiny_frames, tiny_number, wait_until};
 
 #[test]
@@ -23,16 +22,6 @@ fn there_are_no_more_connections_than_jobs() {
         assert_eq!(run(&arguments, &tiny_frames(200)).ok().lines(), answers(200));
         assert!((1..=jobs).contains(&server.connections()), "{}", server.connections());
     }
-}
-
-#[test]
-fn over_tls_too() {
-    let authority = Authority::new("kept");
-    let server = answering(authority.server("localhost", false), echo);
-    let command = command(&["-s", "1x1", "--raw", &server.https_url()]);
-    let command = authority.trusted_by(command);
-    assert_eq!(run_command(command, &tiny_frames(50)).ok().lines(), answers(50));
-    assert_eq!(server.connections(), 1);
 }
 
 #[test]

@@ -10,16 +10,9 @@ use std::time::{Duration, Instant};
 use socket2::SockRef;
 
 use crate::support::ports::FullPort;
-use crate::support::program::{ADVICE, Running, command, run};
-use crate::support::server::{Request, Server, closing, ok, wait_for_hang_up};
+use crate::support::program::{Running, command, run};
+use crate::support::server::{Request, Server, ok, wait_for_hang_up};
 use crate::support::{tiny_frames, wait_until};
-
-#[test]
-fn a_connect_that_stalls_ends_at_max_time() {
-    let port = FullPort::new();
-    let run = run(&["-s", "1x1", "--retry", "0", "-m", "0.5", &port.url()], &[0; 3]);
-    run.fails_at_once(&format!("{}: timed out after 0.5 s (--max-time)", port.address()));
-}
 
 #[test]
 fn a_tls_peer_that_stalls_ends_at_max_time() {
@@ -32,18 +25,6 @@ fn a_tls_peer_that_stalls_ends_at_max_time() {
     let run = run(&["-s", "1x1", "--retry", "0", "-m", "0.5", &url], &[0; 3]);
     let place = url.trim_start_matches("https://").trim_end_matches('/');
     run.fails_at_once(&format!("{place}: timed out after 0.5 s (--max-time)"));
-}
-
-#[test]
-fn a_send_that_stalls_ends_at_max_time() {
-    let server = Server::scripted(|_, connection| {
-        // Not a byte of the body is read until the program is gone.
-        wait_until("it hangs up", || connection.take_error().is_ok_and(|error| error.is_some()));
-    });
-    let frame = vec![1; 16_000_000];
-    let run =
-        run(&["-s", "16000000x1", "-p", "gray", "-z", "none", "-m", "0.5", &server.url()], &frame);
-    run.fails_in_doubt(&format!("{}: timed out after 0.5 s (--max-time)", server.address));
 }
 
 #[test]
@@ -75,26 +56,6 @@ fn an_upload_ends_at_max_time_wherever_it_hangs() {
         run.fails_in_doubt(&format!("{}: timed out after 0.5 s (--max-time)", server.address));
         assert!(begin.elapsed() >= Duration::from_millis(500), "{name}");
     }
-}
-
-#[test]
-fn a_hanging_upload_does_not_stop_a_run_that_keeps_going() {
-    let server = Server::scripted(|number, mut connection| {
-        let Some(_) = Request::read(&mut connection) else { return };
-        if number % 4 == 1 {
-            wait_for_hang_up(&connection);
-        } else {
-            let _ = connection.write_all(&closing(ok(number.to_string())));
-        }
-    });
-    let arguments = ["-s", "1x1", "-m", "0.3", "--keep-going", &server.url()];
-    let run = run(&arguments, &tiny_frames(9));
-    assert_eq!(run.lines(), ["0", "", "2", "3", "4", "", "6", "7", "8"]);
-    assert_eq!(run.status, Some(1));
-    let messages: Vec<_> = run.stderr.lines().collect();
-    let cause = format!("{}: timed out after 0.3 s (--max-time)", server.address);
-    let message = |frame| format!("pngpost: frame {frame}: upload: {cause}");
-    assert_eq!(messages, [message(1) + ADVICE, message(5)]);
 }
 
 #[test]

@@ -1,9 +1,9 @@
-//! --unix-socket, against nginx and uvicorn, with curl beside.
+//! --unix-socket, against nginx, with curl beside.
 
 use std::os::unix::net::UnixListener;
 use std::time::{Duration, Instant};
 
-use crate::support::daemon::{Nginx, Uvicorn, curl, openssl};
+use crate::support::daemon::{Nginx, curl, openssl};
 use crate::support::folder::Folder;
 use crate::support::program::{command, run};
 use crate::support::tiny_frames;
@@ -55,22 +55,6 @@ fn over_tls_the_certificate_is_that_of_the_url() {
         let Some((of_curl, _)) = curl(&options, &[], folder.path()) else { return };
         assert_eq!(of_curl, is_good);
     }
-}
-
-#[test]
-fn uvicorn_behind_a_socket_takes_large_frames_on_a_connection_that_stays() {
-    let folder = Folder::new("uvicorn");
-    let Some(uvicorn) = Uvicorn::start(&folder) else { return };
-    let socket = uvicorn.socket.display().to_string();
-    let arguments = ["-s", "700x700", "-z", "none", "--raw", "--unix-socket", &socket];
-    let arguments = [&arguments[..], &["-j", "3", "http://localhost/predict"]].concat();
-    let run = run(&arguments, &vec![7; 700 * 700 * 3 * 5]).ok();
-    assert_eq!(run.lines().len(), 5);
-    assert!(
-        run.lines().iter().all(|line| line.starts_with("localhost /predict 147")),
-        "{:?}",
-        run.lines()
-    );
 }
 
 #[test]

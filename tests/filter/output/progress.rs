@@ -168,24 +168,6 @@ fn a_frame_without_a_response_is_not_answered() {
 }
 
 #[test]
-fn it_counts_the_frames_that_are_dropped() {
-    let (server, released) = holding(8, |request| {
-        if tiny_number(&request.body) == 0 {
-            // The others come meanwhile.
-            thread::sleep(Duration::from_millis(500));
-        }
-        ok("line")
-    });
-    let Some(program) = on_terminal(100, "--latest", "> /dev/null", 9, &server) else { return };
-    let told = |stream: &[u8]| {
-        let text = Screen::of(stream).text();
-        text.starts_with("pngpost: 1 answered, 0 failed, 7 dropped, 1 in flight, ")
-            && text.ends_with(" s behind")
-    };
-    watch(program, told, || released.store(true, Ordering::Release));
-}
-
-#[test]
 fn it_is_drawn_at_most_five_times_a_second() {
     let begin = Instant::now();
     let (server, released) = holding(2000, |_| ok("line"));
@@ -272,43 +254,26 @@ fn no_escape_code_goes_where_there_is_no_place_for_a_progress_line() {
 }
 
 #[test]
-fn it_is_gone_when_a_signal_ends_the_run() {
-    for jobs in ["-j 1", "-j 3"] {
+fn it_is_gone_when_a_signal_ends_the_run_and_when_a_second_one_ends_it_at_once() {
+    for (jobs, is_second) in [("-j 1", false), ("-j 3", false), ("-j 1", true), ("-j 3", true)] {
         let (server, released) = holding(2, |_| ok("line"));
         let Some(program) = on_terminal(80, jobs, "> /dev/null", 20, &server) else { return };
         let terminal = program.pid();
-        let stream = watch(
-            program,
-            |stream| draws(stream) > 0,
-            || {
-                stop(program_below(terminal), "SIGTERM");
-                released.store(true, Ordering::Release);
-            },
-        );
-        let text = Screen::of(&stream).text();
-        let message = "pngpost: stopped by SIGTERM; ";
-        assert!(text.starts_with(message) && !text.contains("frames/s"), "{text}");
-    }
-}
-
-#[test]
-fn it_is_gone_when_a_second_signal_ends_the_run_at_once() {
-    for jobs in ["-j 1", "-j 3"] {
-        let (server, released) = holding(2, |_| ok("line"));
-        let Some(program) = on_terminal(80, jobs, "> /dev/null", 20, &server) else { return };
-        let terminal = program.pid();
-        let stream = watch(
-            program,
-            |stream| draws(stream) > 0,
-            || {
-                let pid = program_below(terminal);
+        let end = || {
+            let pid = program_below(terminal);
+            if is_second {
                 stop_and_listen(pid, "SIGTERM");
                 send(pid, "SIGTERM");
-            },
-        );
+            } else {
+                stop(pid, "SIGTERM");
+                released.store(true, Ordering::Release);
+            }
+        };
+        let stream = watch(program, |stream| draws(stream) > 0, end);
         released.store(true, Ordering::Release);
-        // The shell says that it was terminated.
+        // Of a second one the shell says that the program was terminated.
         let text = Screen::of(&stream).text();
-        assert!(!text.contains("pngpost: ") && !text.contains("frames/s"), "{text}");
+        assert_eq!(text.starts_with("pngpost: stopped by SIGTERM; "), !is_second, "{text}");
+        assert!(!text.contains("frames/s"), "{text}");
     }
 }

@@ -308,18 +308,6 @@ fn a_bad_sample_fails_its_frame_and_no_other() {
 }
 
 #[test]
-fn a_reader_that_goes_away_ends_the_run() {
-    let holding = Holding::new();
-    holding.release(0..9);
-    let mut program = holding.start(&["-v", "-j", "2"]);
-    program.write(&tiny(0));
-    assert_eq!(program.line(), "answer 0");
-    program.stdout = None;
-    let run = program.end();
-    assert_eq!((run.status, &*run.stderr), (Some(141), ""));
-}
-
-#[test]
 fn a_dry_run_drops_nothing() {
     let dry = ["--latest", "-n", "-s", "1x1", "http://127.0.0.1:1/"];
     let run = run(&dry, &tiny_frames(9));

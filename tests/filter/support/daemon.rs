@@ -2,7 +2,7 @@
 
 use std::net::{TcpListener, TcpStream};
 use std::os::unix::net::UnixStream;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::{Child, Command, Stdio};
 
 use crate::installed::needed;
@@ -15,10 +15,6 @@ pub struct Daemon(Child);
 impl Daemon {
     fn start(command: &mut Command) -> Self {
         Daemon(command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().expect("it starts"))
-    }
-
-    fn assert_runs(&mut self) {
-        assert_eq!(self.0.try_wait().unwrap(), None, "it has ended");
     }
 }
 
@@ -114,43 +110,6 @@ impl TinyProxy {
         Some(TinyProxy { port, _daemon: daemon })
     }
 }
-
-/// uvicorn with an application that answers each request with its path, on a Unix socket in the folder.
-pub struct Uvicorn {
-    pub socket: PathBuf,
-    _daemon: Daemon,
-}
-
-impl Uvicorn {
-    pub fn start(folder: &Folder) -> Option<Self> {
-        let python = needed("python uvicorn")?;
-        folder.file("application.py", APPLICATION);
-        let socket = folder.path().join("uvicorn.sock");
-        let mut command = Command::new(python);
-        command.args(["-m", "uvicorn", "application:application", "--uds"]).arg(&socket);
-        let mut daemon = Daemon::start(command.current_dir(folder.path()));
-        wait_until("uvicorn listens", || {
-            daemon.assert_runs();
-            UnixStream::connect(&socket).is_ok()
-        });
-        Some(Uvicorn { socket, _daemon: daemon })
-    }
-}
-
-const APPLICATION: &str = r#"
-async def application(scope, receive, send):
-    if scope['type'] != 'http':
-        return
-    body, more = b'', True
-    while more:
-        message = await receive()
-        body, more = body + message.get('body', b''), message.get('more_body', False)
-    host = dict(scope['headers'])[b'host']
-    answer = b'%s %s %d' % (host, scope['path'].encode(), len(body))
-    headers = [(b'content-length', str(len(answer)).encode())]
-    await send({'type': 'http.response.start', 'status': 200, 'headers': headers})
-    await send({'type': 'http.response.body', 'body': answer})
-"#;
 
 /// Certificates and keys by openssl, in the folder.
 pub fn openssl(folder: &Folder, script: &str) -> Option<()> {

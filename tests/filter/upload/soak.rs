@@ -12,8 +12,7 @@ use socket2::SockRef;
 
 use crate::support::program::{Running, command};
 use crate::support::server::{Request, Server, ok, response, response_with};
-use crate::support::signals::{STOPS, stop};
-use crate::support::{noise, tiny, tiny_frames, tiny_number, wait_until};
+use crate::support::{noise, tiny, tiny_number, wait_until};
 
 const FRAMES: u32 = 20_000;
 const JOBS: usize = 8;
@@ -102,51 +101,6 @@ fn start(server: &Server, first: u32) -> Running {
     let arguments =
         [&["-s", "1x1", "--raw", "-j", &jobs, "--skip", &skip], &limits[..], &[&url]].concat();
     Running::start(command(&arguments))
-}
-
-/// Each thousand frames a signal, and a run that goes on as the one before has told.
-#[test]
-#[ignore = "takes a minute or so"]
-fn soak_with_stops() {
-    let (server, attempts) = server();
-    let mut lines = Vec::new();
-    let mut again = 0;
-    while lines.len() < FRAMES as usize {
-        let first = lines.len() as u32;
-        let mut program = start(&server, first);
-        let mut stdin = program.stdin.take().unwrap();
-        let feeder = thread::spawn(move || stdin.write_all(&tiny_frames(FRAMES)));
-        let last = (first + FRAMES / 20).min(FRAMES);
-        lines.extend((first..last).map(|_| program.line()));
-        if last < FRAMES {
-            let (number, signal) = STOPS[lines.len() / 1000 % 3];
-            stop(program.pid(), signal);
-            let run = program.end();
-            lines.extend(run.lines());
-            let (out, skip) = (lines.len() - first as usize, lines.len());
-            let begin = format!("pngpost: stopped by {signal}; {out} lines are out, ");
-            let end = format!("go on with --skip {skip}\n");
-            let named = run.stderr.strip_prefix(&begin).and_then(|it| it.strip_suffix(&end));
-            let named = named.expect(&run.stderr).split(' ').next().unwrap();
-            again += if named.is_empty() { 0 } else { named.parse::<u32>().unwrap() };
-            assert_eq!(run.signal, Some(number));
-        } else {
-            program.finish().ok();
-        }
-        let _ = feeder.join().unwrap();
-    }
-    let expected: Vec<_> = (0..FRAMES).map(|number| format!("answer {number}")).collect();
-    assert!(lines == expected);
-    // After a frame's answer there is no attempt, unless a run has named the frame. If it has, the next run makes
-    // as many as it needs.
-    let attempts = attempts.lock().unwrap();
-    let is_beyond = |&(&frame, &count): &(&u32, &u32)| {
-        let needed = (1..).find(|&attempt| is_answered(frame, attempt)).unwrap();
-        count > needed
-    };
-    let beyond = attempts.iter().filter(is_beyond).count();
-    println!("{again} frames were named, {beyond} had attempts after an answer");
-    assert!(beyond <= again as usize, "{beyond} frames after an answer, {again} named");
 }
 
 #[test]

@@ -39,5 +39,3 @@ pub mod random;
 pub mod upload;
 
 // What these keep to themselves.
-#[path = "../../../src/http/pool.rs"]
-pub mod pool;
