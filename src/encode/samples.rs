@@ -1,6 +1,6 @@
 //! A frame's bytes into PNG's samples: channels in order, 16 bits with the high byte first.
 //!
-//! We work in place if the samples don't grow, so that a frame takes no second buffer. Every loop is plain
+//! The samples stay in the frame's buffer, and all but planes are changed where they lie. Every loop is plain
 //! enough for the compiler to do many samples at a time.
 
 use crate::frame::ByteOrder::{Big, Little};
@@ -129,7 +129,8 @@ fn quantized_doubles<const N: usize>(
     quantized(bytes, |sample| level_of_double(read(sample), min, scale))
 }
 
-/// Floats into bytes, in place: a float is read before its place is written. `level` is `None` for NaN.
+/// Floats into bytes, in the same buffer: a float is read before a level is written over it. `level` is `None`
+/// for NaN.
 fn quantized<const N: usize>(
     bytes: &mut [u8],
     level: impl Fn([u8; N]) -> Option<u8>,
@@ -139,10 +140,10 @@ fn quantized<const N: usize>(
         let end = count.min(start + BLOCK);
         let samples = bytes[start * N..end * N].as_chunks::<N>().0;
         let (mut levels, mut has_nan) = ([0; BLOCK], false);
-        for (&sample, place) in samples.iter().zip(&mut levels) {
+        for (&sample, to) in samples.iter().zip(&mut levels) {
             let level = level(sample);
             has_nan |= level.is_none();
-            *place = level.unwrap_or_default();
+            *to = level.unwrap_or_default();
         }
         if has_nan {
             let first = samples.iter().take_while(|&&sample| level(sample).is_some()).count();

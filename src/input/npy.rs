@@ -62,14 +62,14 @@ pub fn read_header<R: Read>(magic: [u8; 2], source: &mut Source<R>) -> Result<Ar
     }
 }
 
-/// What the header says.
-struct Described {
+/// The dict of a header.
+struct Dict {
     dtype: String,
     fortran_order: bool,
     shape: Vec<u64>,
 }
 
-fn array(header: &Described) -> Result<Array, Cause> {
+fn array(header: &Dict) -> Result<Array, Cause> {
     let samples = samples(&header.dtype)?;
     let shape = header.shape.as_slice();
     // An array of one row or of no images has the same bytes in both orders.
@@ -144,7 +144,7 @@ struct Literal<'a> {
 
 impl Literal<'_> {
     /// The whole header. The error: it is a valid header, but not one that we take.
-    fn header(text: &[u8], may_be_long: bool) -> Option<Result<Described, Cause>> {
+    fn header(text: &[u8], may_be_long: bool) -> Option<Result<Dict, Cause>> {
         let mut literal = Literal { text, may_be_long };
         let (mut dtype, mut fortran_order, mut shape) = (None, None, None);
         literal.take(b'{')?;
@@ -168,7 +168,7 @@ impl Literal<'_> {
             }
         }
         let is_whole = literal.next().is_none();
-        let header = Described { dtype: dtype?, fortran_order: fortran_order?, shape: shape? };
+        let header = Dict { dtype: dtype?, fortran_order: fortran_order?, shape: shape? };
         is_whole.then_some(Ok(header))
     }
 

@@ -1,8 +1,8 @@
 //! PGM, PPM and PAM (netpbm's pgm(5), ppm(5), pam(5)), as netpbm, ffmpeg and ImageMagick write
 //! them.
 //!
-//! The length of a header shows only at its end, so we read it byte by byte: it has about 15. Samples keep
-//! their maxval; the encoder scales them.
+//! The length of a header shows only at its end, so we read it byte by byte. Samples keep their maxval; the
+//! encoder scales them.
 
 use std::io::Read;
 
@@ -146,10 +146,10 @@ impl<R: Read> HeaderReader<'_, R> {
                     let gap = if tuple_type.is_empty() { "" } else { " " };
                     tuple_type = format!("{tuple_type}{gap}{value}");
                 }
-                (_, Some(place)) if numbers[place].is_some() => {
+                (_, Some(index)) if numbers[index].is_some() => {
                     return malformed(format!("PAM header: {name} is given twice"));
                 }
-                (_, Some(place)) => numbers[place] = Some(pam_number(name, value)?),
+                (_, Some(index)) => numbers[index] = Some(pam_number(name, value)?),
                 (_, None) => {
                     return malformed(format!("PAM header: {} is unknown", foreign(name)));
                 }

@@ -28,7 +28,7 @@ pub fn kind(bytes: &[u8]) -> Option<(&'static str, &'static str)> {
         _ if bytes.starts_with(b"GIF87a") || bytes.starts_with(b"GIF89a") => {
             Some(("a GIF", CONVERTED))
         }
-        // The size of the file, two words that are 0, the place of the pixels, the length of the next header.
+        // The size of the file, two words that are 0, the offset of the pixels, the length of the next header.
         [b'B', b'M', _, _, _, _, 0, 0, 0, 0, _, _, _, _, 12 | 40 | 108 | 124, 0, 0, 0, ..] => {
             Some(("a BMP", CONVERTED))
         }

@@ -9,11 +9,11 @@
 
 use std::collections::VecDeque;
 use std::mem;
-use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::{Condvar, Mutex, MutexGuard};
 
 use super::{Answer, Unsent};
 use crate::frame::Frame;
-use crate::lock::lock;
+use crate::lock::{lock, wait};
 
 pub struct Newest {
     /// The most frames that have been taken and whose answers have not been fetched.
@@ -91,7 +91,7 @@ impl Newest {
         let mut state = lock(&self.state);
         while !state.has_frame(self.limit) {
             state.job_waits = true;
-            state = self.frame_is_there.wait(state).unwrap_or_else(PoisonError::into_inner);
+            state = wait(&self.frame_is_there, state);
         }
         let oldest = state.waiting.front().filter(|_| !state.is_cut_off)?.number;
         drop(state);
@@ -136,7 +136,7 @@ impl Newest {
                 return state.last.take().map(Answer::Unsent);
             }
             state.fetcher_waits = true;
-            state = self.next_is_there.wait(state).unwrap_or_else(PoisonError::into_inner);
+            state = wait(&self.next_is_there, state);
         }
     }
 

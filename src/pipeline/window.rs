@@ -7,9 +7,9 @@
 
 use std::collections::VecDeque;
 use std::mem;
-use std::sync::{Arc, Condvar, Mutex, PoisonError};
+use std::sync::{Arc, Condvar, Mutex};
 
-use crate::lock::lock;
+use crate::lock::{lock, wait};
 
 /// The place of this number has no result of its own: its worker panicked.
 #[derive(Debug, PartialEq, Eq)]
@@ -61,7 +61,7 @@ impl<T> Window<T> {
         let mut state = lock(&self.state);
         while state.places.len() >= self.limit && !state.is_closed {
             state.taker_waits = true;
-            state = self.has_room.wait(state).unwrap_or_else(PoisonError::into_inner);
+            state = wait(&self.has_room, state);
         }
         if state.is_closed {
             return None;
@@ -140,7 +140,7 @@ impl<T> Iterator for Results<T> {
                 return None;
             }
             state.fetcher_waits = true;
-            state = window.first_is_filled.wait(state).unwrap_or_else(PoisonError::into_inner);
+            state = wait(&window.first_is_filled, state);
         }
     }
 }

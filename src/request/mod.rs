@@ -1,7 +1,7 @@
 //! A frame's request, and the body that is written round its PNG. Pure: opens nothing, sends nothing.
 //!
-//! The PNG is encoded once, straight into the body that is uploaded; for base64 it is converted in place. A
-//! frame's body is made once: a retry sends the same bytes.
+//! The PNG is encoded straight into the body that is uploaded, and turned into base64 there if the body asks for it.
+//! A frame's body is made once: a retry sends the same bytes.
 
 mod header;
 mod json;
@@ -34,7 +34,7 @@ pub struct Request {
     pub shape: Shape,
 }
 
-/// The place of the PNG in a body.
+/// The form of a body: what stands round its PNG.
 pub enum Shape {
     /// The parts in their order, exactly one of them the frame.
     Form(Vec<Part>),

@@ -55,7 +55,7 @@ impl Delimiters {
         memmem::find_iter(body, self.boundary.as_bytes()).count() == self.offsets.len()
     }
 
-    /// Puts another boundary in its place. All boundaries have one length.
+    /// Writes another boundary over this one. All boundaries have one length.
     fn draw_again(&mut self, body: &mut [u8]) {
         self.boundary = random_boundary();
         for &offset in &self.offsets {

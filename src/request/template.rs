@@ -25,13 +25,13 @@ impl Template {
         Template(vec![Piece::Text(text.into())])
     }
 
-    /// For a place that takes the number. The error says what it takes.
+    /// For text that takes the number. The error says what it takes.
     pub fn with_number(text: &[u8]) -> Result<Self, &'static str> {
         let unknown = "takes no {{…}} but {{n}} and {{n:06}}, the frame's number";
         cut(text, false).map(Template).ok_or(unknown)
     }
 
-    /// For a place that takes the number and the image.
+    /// For text that takes the number and the image.
     pub fn with_image(text: &[u8]) -> Result<Self, &'static str> {
         let unknown = "takes no {{…}} but {{png:b64}}, {{n}} and {{n:06}}";
         cut(text, true).map(Template).ok_or(unknown)
