@@ -22,7 +22,7 @@ use crate::pipeline::{Answer, Answers, Halt, Unsent};
 use crate::request::Request;
 use crate::stop::Asked;
 use report::{Report, Reporter};
-use stdout::{Stdout, Torn};
+use stdout::Stdout;
 
 pub use stdout::print;
 
@@ -57,7 +57,7 @@ enum Early {
     Failed {
         frame: u64,
         cause: String,
-        torn: Option<Torn>,
+        torn: String,
     },
     NotRead(InputError),
     ReaderGone,
@@ -155,7 +155,7 @@ impl Lines {
         };
         let line = line.map_err(|error| {
             let cause = format!("line: {}", plain(&error.to_string()));
-            Early::Failed { frame, cause, torn: None }
+            Early::Failed { frame, cause, torn: String::new() }
         })?;
         self.out.write(&line).map_err(|unwritten| match unwritten.is_for_nobody() {
             true => Early::ReaderGone,
@@ -173,7 +173,7 @@ impl Lines {
         let cause = format!("{cause}{advice}");
         self.counts.failed.fetch_add(1, Ordering::Relaxed);
         if ends_run {
-            return Err(Early::Failed { frame, cause, torn: None });
+            return Err(Early::Failed { frame, cause, torn: String::new() });
         }
         say(format!("frame {frame}: {cause}"));
         Ok(())
@@ -186,7 +186,7 @@ impl Lines {
         }
         match asked.signal() {
             Some(signal) => {
-                say(format!("stopped by {}{}", signal.name(), self.how_to_go_on(None, "frame")));
+                say(format!("stopped by {}{}", signal.name(), self.how_to_go_on("", "frame")));
                 // A frame that has failed, and so has ended the run, is more than the signal.
                 match self.has_failed_beyond {
                     true => Ending::Failed,
@@ -205,12 +205,12 @@ impl Lines {
             Early::Failed { frame, cause, torn } => {
                 // No further attempt starts, or frames would be posted again that were not counted.
                 halt.start_nothing();
-                say(format!("frame {frame}: {cause}{}", self.how_to_go_on(torn, "later frame")));
+                say(format!("frame {frame}: {cause}{}", self.how_to_go_on(&torn, "later frame")));
                 Ending::Failed
             }
             // The input itself may be fine, so another run may go on.
             Early::NotRead(error) if matches!(error.cause, Cause::Read(_)) => {
-                say(format!("{error}{}", self.how_to_go_on(None, "later frame")));
+                say(format!("{error}{}", self.how_to_go_on("", "later frame")));
                 Ending::Failed
             }
             Early::NotRead(error) => {
@@ -223,13 +223,12 @@ impl Lines {
 
     /// The end of a message: the number of lines that are out, and the frame to go on with. Frames that the server
     /// may have got and that have no line are posted again; `frame` is their name.
-    fn how_to_go_on(&self, torn: Option<Torn>, frame: &str) -> String {
+    fn how_to_go_on(&self, torn: &str, frame: &str) -> String {
         if self.rules.is_dry {
             return String::new();
         }
         let lines = self.counts.lines.load(Ordering::Relaxed);
         let out = count_of(lines, "line is", "lines are");
-        let torn = torn.map_or_else(String::new, |torn| torn.text(self.rules.can_go_on));
         if !self.rules.can_go_on {
             return format!("; {out} out{torn}");
         }

@@ -18,16 +18,9 @@ pub struct Stdout(File);
 /// A line that could not be written.
 #[derive(Debug)]
 pub struct Unwritten {
-    pub error: io::Error,
-    pub torn: Option<Torn>,
-}
-
-/// The beginning of a line that is out without its end.
-#[derive(Debug)]
-pub struct Torn {
-    bytes: u64,
-    /// The offset of these bytes in the file, if others follow them.
-    offset: Option<u64>,
+    error: io::Error,
+    /// A part of a message, behind the number of lines: how much of this one is out, and how to remove that.
+    pub torn: String,
 }
 
 impl Stdout {
@@ -57,7 +50,18 @@ impl Stdout {
 
     fn unwritten(&mut self, error: io::Error, line: &[u8], left: &[u8]) -> Unwritten {
         let bytes = (line.len() - left.len()) as u64;
-        let torn = (bytes > 0).then(|| Torn { bytes, offset: self.offset_inside(bytes) });
+        let count = count_of(bytes, "byte", "bytes");
+        let torn = match self.offset_inside(bytes) {
+            _ if bytes == 0 => String::new(),
+            None => {
+                format!(
+                    ", and {count} of another (take these off first: truncate -s -{bytes} FILE)"
+                )
+            }
+            Some(offset) => {
+                format!(", and {count} of another, at offset {offset} (take these out first)")
+            }
+        };
         Unwritten { error, torn }
     }
 
@@ -69,25 +73,10 @@ impl Stdout {
     }
 }
 
-impl Torn {
-    /// A part of a message, behind the number of lines: these bytes are there, and how to remove them.
-    pub fn text(&self, can_go_on: bool) -> String {
-        let bytes = count_of(self.bytes, "byte", "bytes");
-        let (place, advice) = match self.offset {
-            None => {
-                (String::new(), format!("take these off first: truncate -s -{} FILE", self.bytes))
-            }
-            Some(offset) => (format!(", at offset {offset}"), "take these out first".to_owned()),
-        };
-        let advice = if can_go_on { format!(" ({advice})") } else { String::new() };
-        format!(", and {bytes} of another{place}{advice}")
-    }
-}
-
 impl From<io::Error> for Unwritten {
     /// Nothing of the line is out.
     fn from(error: io::Error) -> Self {
-        Unwritten { error, torn: None }
+        Unwritten { error, torn: String::new() }
     }
 }
 
