@@ -15,6 +15,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use crate::counts::Counts;
+use crate::encode::BadSample;
 use crate::ending::Ending;
 use crate::input::{Cause, InputError};
 use crate::messages::{causes, count_of, plain, say};
@@ -92,15 +93,14 @@ impl Lines {
                 self.reporter.uploaded(uploaded)
             }
             Answer::Dropped { first, count } => return self.put_dropped(first, count),
+            Answer::Unsent(Unsent::NotEncoded { frame, error, .. })
+                if error.is::<BadSample>() && !self.rules.keep_going =>
+            {
+                let cause = Cause::Malformed(error.to_string());
+                return Err(Early::NotRead(InputError { frame, cause }));
+            }
             Answer::Unsent(Unsent::NotEncoded { frame, error, read_at }) => {
                 self.reporter.not_encoded(frame, causes(&error), read_at)
-            }
-            Answer::Unsent(Unsent::BadSample { frame, bad, read_at }) if self.rules.keep_going => {
-                self.reporter.not_encoded(frame, bad.to_string(), read_at)
-            }
-            Answer::Unsent(Unsent::BadSample { frame, bad, .. }) => {
-                let cause = Cause::Malformed(bad.to_string());
-                return Err(Early::NotRead(InputError { frame, cause }));
             }
             Answer::Unsent(Unsent::Lost { frame }) => self.reporter.lost(frame),
             Answer::Unsent(Unsent::NotRead(error)) if !is_of_the_stop(&error, asked) => {

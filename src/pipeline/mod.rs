@@ -20,7 +20,7 @@ use std::sync::atomic::Ordering;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use crate::encode::{BadSample, Encoder};
+use crate::encode::Encoder;
 use crate::frame::Frame;
 use crate::input::{Input, InputError, Stdin};
 use crate::request::{Body, Request};
@@ -55,26 +55,15 @@ pub struct Uploaded {
 
 /// The reason why a frame was never sent.
 pub enum Unsent {
-    NotEncoded {
-        frame: u64,
-        read_at: Instant,
-        error: anyhow::Error,
-    },
-    /// It holds a sample that no PNG can hold. The next frame begins where it ends.
-    BadSample {
-        frame: u64,
-        read_at: Instant,
-        bad: BadSample,
-    },
+    /// If the error is a `BadSample`, the next frame begins where this one ends.
+    NotEncoded { frame: u64, read_at: Instant, error: anyhow::Error },
     /// The input holds no whole frame here, so none later either.
     NotRead(InputError),
     /// No attempt starts any more, because an earlier frame has failed, or the run is to stop. It may be a frame that
     /// is not even read, or one whose next attempt is not made.
     NotWanted,
     /// Its worker panicked.
-    Lost {
-        frame: u64,
-    },
+    Lost { frame: u64 },
 }
 
 type Encoded = Result<Ready, Unsent>;
@@ -229,7 +218,7 @@ impl Iterator for Sending {
         // With the answer it would be too late: another worker may have taken the next frame by then.
         self.is_over = match &encoded {
             Ok(ready) => !self.machines.uploader.wants(ready.body.frame),
-            Err(Unsent::NotEncoded { .. } | Unsent::BadSample { .. }) => false,
+            Err(Unsent::NotEncoded { .. }) => false,
             Err(Unsent::NotRead(_) | Unsent::NotWanted | Unsent::Lost { .. }) => true,
         };
         Some(encoded)
@@ -252,15 +241,13 @@ impl Machines {
         let body = self.request.body(&self.encoder, &mut frame, self.bodies.take());
         let Frame { number: frame, read_at, bytes, .. } = frame;
         self.frames.keep(bytes);
-        let error = match body {
-            Ok(body) => return Ok(Ready { body, read_at }),
-            Err(error) => error,
-        };
-        self.uploader.fail(frame);
-        Err(match error.downcast() {
-            Ok(bad) => Unsent::BadSample { frame, read_at, bad },
-            Err(error) => Unsent::NotEncoded { frame, read_at, error },
-        })
+        match body {
+            Ok(body) => Ok(Ready { body, read_at }),
+            Err(error) => {
+                self.uploader.fail(frame);
+                Err(Unsent::NotEncoded { frame, read_at, error })
+            }
+        }
     }
 
     /// A body into its answer. `start`: that of a live frame, which has waited for it.

@@ -1,18 +1,7 @@
 //! What stands around the parts that are tried: as much of it as they name.
 
 pub mod encode {
-    use std::fmt;
-
     pub struct Encoder;
-
-    #[derive(Debug)]
-    pub struct BadSample;
-
-    impl fmt::Display for BadSample {
-        fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
-            f.write_str("a bad sample")
-        }
-    }
 }
 
 pub mod frame {
