@@ -35,15 +35,9 @@ pub fn certificates() -> Result<Vec<CertificateDer<'static>>> {
     Ok(certificates)
 }
 
-/// A proxy that a variable asks for, and the variable's name.
-pub struct Found {
-    pub name: &'static str,
-    pub proxy: Proxy,
-}
-
-/// The proxy for this URL, by curl's rules: a variable that is set to nothing counts as unset, and HTTP_PROXY
-/// does not count, because a CGI server sets it from a request's header.
-pub fn proxy(url: &Url) -> Result<Option<Found>> {
+/// The proxy for this URL and the variable that names it, by curl's rules: a variable that is set to nothing counts as
+/// unset, and HTTP_PROXY does not count, because a CGI server sets it from a request's header.
+pub fn proxy(url: &Url) -> Result<Option<(&'static str, Proxy)>> {
     let names: &[&'static str] = match url.https {
         true => &["https_proxy", "HTTPS_PROXY", "all_proxy", "ALL_PROXY"],
         false => &["http_proxy", "all_proxy", "ALL_PROXY"],
@@ -51,7 +45,7 @@ pub fn proxy(url: &Url) -> Result<Option<Found>> {
     let Some((name, value)) = first_set(names) else { return Ok(None) };
     let text = value.to_str().ok_or_else(|| anyhow!("{name}: is not UTF-8"))?;
     let proxy = Proxy::parse(text).map_err(|why| anyhow!("{name}: {why}"))?;
-    Ok(Some(Found { name, proxy }))
+    Ok(Some((name, proxy)))
 }
 
 /// Whether the host needs no proxy. `list` is the user's own, in the place of the environment's.

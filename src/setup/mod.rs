@@ -45,21 +45,11 @@ pub fn run(mut args: Args) -> Result<Run> {
     let headers = headers(&mut args)?;
     args.request.content_type = content_type(&args.request.shape, &headers.current().rules)?;
     let input = input(&args)?;
-    let way = if args.minreq {
-        way::check_minreq(&args)?;
-        None
-    } else {
-        Some(way(&args)?)
-    };
+    let way = way(&args)?;
     let request = Arc::new(args.request);
     let limits = Limits { max_time: args.max_time, connect_timeout: args.connect_timeout };
     let dry = args.is_dry.then(|| Arc::new(Dry::new(&headers.current().rules)));
-    let kept = way.map(|way| kept(&request, way, &limits)).transpose()?;
-    let client = match (kept, &dry) {
-        (Some(kept), None) => Client::Kept(kept),
-        (Some(kept), Some(dry)) => Client::Dry(kept, Arc::clone(dry)),
-        (None, _) => Client::Minreq(Minreq::new(Arc::clone(&request), args.max_time)),
-    };
+    let client = client(way, &request, &limits, dry.as_ref())?;
     let rules = Rules {
         records: args.ndjson,
         keep_going: args.keep_going,
@@ -90,9 +80,21 @@ fn input(args: &Args) -> Result<Input<Stdin>> {
     }
 }
 
-fn kept(request: &Arc<Request>, way: Way, limits: &Limits) -> Result<Box<Kept>> {
-    let Way { route, tls, proxy_tls } = way;
-    Ok(Box::new(Kept::new(Arc::clone(request), route, tls, proxy_tls, limits)?))
+fn client(
+    way: Option<Way>,
+    request: &Arc<Request>,
+    limits: &Limits,
+    dry: Option<&Arc<Dry>>,
+) -> Result<Client> {
+    let request = Arc::clone(request);
+    let Some(Way { route, tls, proxy_tls }) = way else {
+        return Ok(Client::Minreq(Minreq::new(request, limits.max_time)));
+    };
+    let kept = Box::new(Kept::new(request, route, tls, proxy_tls, limits)?);
+    Ok(match dry {
+        Some(dry) => Client::Dry(kept, Arc::clone(dry)),
+        None => Client::Kept(kept),
+    })
 }
 
 fn headers(args: &mut Args) -> Result<Headers> {

@@ -10,7 +10,7 @@ use crate::http::{self, Identity, Route, Tls, Trust};
 use crate::messages::say;
 use crate::request::Proxy;
 
-use super::environment::{self, Found};
+use super::environment;
 
 /// The way to the server, and the TLS of its legs.
 pub struct Way {
@@ -21,19 +21,23 @@ pub struct Way {
     pub proxy_tls: Option<Tls>,
 }
 
-pub fn way(args: &Args) -> Result<Way> {
+/// `None`: minreq goes its own way.
+pub fn way(args: &Args) -> Result<Option<Way>> {
+    if args.minreq {
+        return check_minreq(args).map(|()| None);
+    }
     let route = route(args)?;
-    let is_secured = |route: &Route| matches!(route, Route::Proxy(Proxy { https: true, .. }));
-    let proxy_tls = is_secured(&route).then(|| system_tls(None)).transpose()?;
+    let is_secured = matches!(route, Route::Proxy(Proxy { https: true, .. }));
+    let proxy_tls = is_secured.then(|| system_tls(None)).transpose()?;
     let tls = args.request.url.https.then(|| tls(args)).transpose()?;
     if args.insecure && args.request.url.https {
         say("--insecure: any certificate is trusted; this may be another server");
     }
-    Ok(Way { route, tls, proxy_tls })
+    Ok(Some(Way { route, tls, proxy_tls }))
 }
 
 /// The proxy of this run, whether the user or the environment asks for it.
-pub fn route(args: &Args) -> Result<Route> {
+fn route(args: &Args) -> Result<Route> {
     if let Some(path) = &args.unix_socket {
         return Ok(Route::Unix(path.clone()));
     }
@@ -42,16 +46,16 @@ pub fn route(args: &Args) -> Result<Route> {
     }
     let proxy = match &args.proxy {
         Some(given) => given.clone(),
-        None => environment::proxy(&args.request.url)?.map(|found| found.proxy),
+        None => environment::proxy(&args.request.url)?.map(|(_, proxy)| proxy),
     };
     Ok(proxy.map_or(Route::Direct, Route::Proxy))
 }
 
 /// minreq is built without proxies, and takes no IPv6 address.
-pub fn check_minreq(args: &Args) -> Result<()> {
+fn check_minreq(args: &Args) -> Result<()> {
     let url = &args.request.url;
     let found = environment::proxy(url)?;
-    if let Some(Found { name, .. }) = found.filter(|_| !environment::needs_no_proxy(url, None)) {
+    if let Some((name, _)) = found.filter(|_| !environment::needs_no_proxy(url, None)) {
         bail!("{name}: --minreq uses no proxy; unset it, or set no_proxy='*'");
     }
     if url.https {
