@@ -137,7 +137,8 @@ fn a_panic_of_minreq_is_a_failure_of_the_upload() {
             Some(0) => assert_eq!((run.lines(), run.stderr.as_str()), (vec!["good".into()], "")),
             status => assert_eq!((status, run.lines()), (Some(1), vec![])),
         }
-        assert!(run.stderr.lines().count() <= 1, "{}", run.stderr);
+        // The places of a panic in minreq's own thread and in ours, and the failure.
+        assert!(run.stderr.lines().count() <= 3, "{}", run.stderr);
         panics += usize::from(run.stderr.contains("upload: minreq panicked"));
     }
     assert!(panics > 0);
