@@ -6,17 +6,13 @@ use std::io::{self, ErrorKind, IoSlice};
 use std::ops::Range;
 use std::time::Duration;
 
-use crate::memory;
-
+use super::reply::MAX_HEADER_BYTES;
 use super::socket::Ready;
 use super::time_limit::{Deadline, MAX_TIME};
 use super::wire::Wire;
 
-/// The size of the input buffer at first.
-const INPUT_BYTES: usize = 16 << 10;
-
-/// A buffer of this size that fills up with used bytes is not doubled.
-const MAX_INPUT_BYTES: usize = 256 << 10;
+/// The size of the input buffer: what is unread when more is to come, a head or a line, is shorter.
+const INPUT_BYTES: usize = MAX_HEADER_BYTES + (32 << 10);
 
 /// A server that has answered, and for so long takes none of the rest of the body, does not want it.
 const REST_IS_WANTED: Duration = Duration::from_secs(5);
@@ -115,7 +111,7 @@ impl Connection {
     /// Sends until something has come, and receives it; 0 is the end of the stream. If sending fails after
     /// a byte has left, the answer may be in the socket already, so we look there.
     pub fn converse(&mut self, outgoing: &mut Outgoing) -> io::Result<usize> {
-        self.make_room()?;
+        self.make_room();
         loop {
             self.send_until_input(outgoing)?;
             match self.wire.receive(&mut self.input[self.unread.end..]) {
@@ -182,28 +178,13 @@ impl Connection {
         }
     }
 
-    /// Makes room behind the unread bytes. An input that filled the whole buffer gets a buffer of twice the
-    /// size.
-    fn make_room(&mut self) -> io::Result<()> {
+    /// Makes room behind the unread bytes.
+    fn make_room(&mut self) {
         if self.unread.is_empty() {
-            if self.unread.end == self.input.len() && self.input.len() < MAX_INPUT_BYTES {
-                self.double()?;
-            }
             self.unread = 0..0;
         } else if self.unread.end == self.input.len() {
             self.input.copy_within(self.unread.clone(), 0);
             self.unread = 0..self.unread.len();
-            if self.unread.end > self.input.len() / 2 {
-                self.double()?;
-            }
         }
-        Ok(())
-    }
-
-    fn double(&mut self) -> io::Result<()> {
-        let bytes = self.input.len();
-        memory::reserve(&mut self.input, bytes)?;
-        self.input.resize(2 * bytes, 0);
-        Ok(())
     }
 }

@@ -10,7 +10,7 @@ use httparse::{EMPTY_HEADER, ParserConfig, Status};
 
 use super::connection::{Connection, Outgoing};
 use super::framing::Framing;
-use super::outcome::{self, Denied};
+use super::outcome::{self, Verdict};
 use super::reply::{self, Head, MAX_HEADER_BYTES, Response, malformed, refused};
 
 const NO_HEAD: &str = "no response: closed before there was one";
@@ -39,7 +39,7 @@ pub fn exchange(
     let head = receive_head(connection, &mut outgoing)?;
     if via_proxy && head.status == PROXY_AUTHENTICATION_REQUIRED {
         // No server says this (RFC 9110, 15.5.8). The proxy's page is no answer to a frame, and often cut by a reset.
-        return Err(io::Error::other(Denied(head.status)));
+        return Err(io::Error::other(Verdict::denied(head.status)));
     }
     // A server that refuses a body does not read the rest. curl stops sending there, too.
     if !(200..=299).contains(&head.status) {

@@ -65,7 +65,7 @@ impl Kept {
             let idle = if closes { None } else { self.idle.take(Connection::is_idle) };
             let (mut connection, is_new) = match idle {
                 Some(connection) => (connection, false),
-                None => (self.connector.connect(deadline).map_err(|e| self.unreached(&e))?, true),
+                None => (self.connector.connect(deadline).map_err(unreached)?, true),
             };
             connection.begin(deadline);
             match exchange(&mut connection, &head, &body.bytes, self.origin.is_some()) {
@@ -82,22 +82,13 @@ impl Kept {
         }
     }
 
-    fn unreached(&self, unreached: &Unreached) -> Failure {
-        let Unreached { place, error } = unreached;
-        self.failure(error, false, format!("{place}: {}", outcome::text(error)))
-    }
-
     fn failed(&self, error: &io::Error, has_sent: bool) -> Failure {
-        self.failure(error, has_sent, outcome::text_at(self.connector.peer(), error))
-    }
-
-    fn failure(&self, error: &io::Error, has_sent: bool, cause: String) -> Failure {
         let (otherwise, reach) = match has_sent {
             true => (Outcome::Unknown, Reach::Sent),
             false => (Outcome::NeverSent, Reach::Unsent),
         };
-        let outcome = outcome::of_error(error).unwrap_or(otherwise);
-        Failure { retry_after: outcome::retry_after(error), ..Failure::new(outcome, reach, cause) }
+        let cause = outcome::text_at(self.connector.peer(), error);
+        Failure::of(error, otherwise, reach, cause)
     }
 
     /// Shows what would be sent, and takes it for answered.
@@ -131,4 +122,9 @@ impl Kept {
         head.extend_from_slice(b"\r\n");
         head
     }
+}
+
+fn unreached(Unreached { place, error }: Unreached) -> Failure {
+    let cause = format!("{place}: {}", outcome::text(&error));
+    Failure::of(&error, Outcome::NeverSent, Reach::Unsent, cause)
 }

@@ -60,13 +60,9 @@ impl Minreq {
 
     fn failure(&self, error: &io::Error) -> Failure {
         let kind = outcome::innermost::<io::Error>(error).map(io::Error::kind);
-        let outcome = outcome::of_error(error).unwrap_or(match kind {
-            Some(ErrorKind::ConnectionRefused) => Outcome::NeverSent,
-            _ => Outcome::Unknown,
-        });
-        let reach = match outcome {
-            Outcome::NeverSent | Outcome::NoRoom => Reach::Unsent,
-            _ => Reach::Sent,
+        let (otherwise, reach) = match kind {
+            Some(ErrorKind::ConnectionRefused) => (Outcome::NeverSent, Reach::Unsent),
+            _ => (Outcome::Unknown, Reach::Sent),
         };
         let cause = match kind {
             Some(ErrorKind::TimedOut) => {
@@ -74,7 +70,7 @@ impl Minreq {
             }
             _ => outcome::text_at(&self.place, error),
         };
-        Failure { retry_after: outcome::retry_after(error), ..Failure::new(outcome, reach, cause) }
+        Failure::of(error, otherwise, reach, cause)
     }
 }
 

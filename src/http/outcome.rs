@@ -55,6 +55,13 @@ impl Failure {
         Failure { outcome, reach, cause, retry_after: None }
     }
 
+    /// That of an attempt with this error. `otherwise`: its outcome, unless the error itself decides it.
+    pub fn of(error: &io::Error, otherwise: Outcome, reach: Reach, cause: String) -> Self {
+        let outcome = of_error(error).unwrap_or(otherwise);
+        let retry_after = innermost::<Verdict>(error).and_then(|it| it.retry_after.clone());
+        Failure { retry_after, ..Failure::new(outcome, reach, cause) }
+    }
+
     /// A failure after which the frame may or may not have arrived.
     pub fn unknown(cause: impl Into<String>) -> Self {
         Failure::new(Outcome::Unknown, Reach::Sent, cause.into())
@@ -76,99 +83,69 @@ pub fn of_status(status: u16) -> Outcome {
     }
 }
 
-/// A whole response whose body has a content coding. We asked for none and decode none, and as a line it would be
-/// no text.
+/// An error that says by itself what it means for the frame.
 #[derive(Debug)]
-pub struct Coded {
-    pub status: u16,
-    /// The codings by name; others than the known ones are no text for a message.
-    pub codings: String,
+pub struct Verdict {
+    pub outcome: Outcome,
+    pub cause: String,
     /// When to try again, as the server wrote it.
     pub retry_after: Option<String>,
 }
 
-impl Coded {
-    /// The server has the frame, or its status says otherwise.
-    fn outcome(&self) -> Outcome {
-        match self.status {
-            200..=299 => Outcome::Refused,
-            status => of_status(status),
-        }
+impl Verdict {
+    fn new(outcome: Outcome, cause: impl Into<String>) -> Self {
+        Verdict { outcome, cause: cause.into(), retry_after: None }
+    }
+
+    /// A proxy does not pass the request on.
+    pub fn denied(status: u16) -> Self {
+        let outcome = match of_status(status) {
+            Outcome::Refused => Outcome::Refused,
+            _ => Outcome::NeverSent,
+        };
+        Verdict::new(outcome, format!("status {status}"))
     }
 }
 
-impl fmt::Display for Coded {
+impl fmt::Display for Verdict {
     fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
-        let Coded { status, codings, .. } = self;
-        write!(f, "status {status}, response coded with {codings} (Content-Encoding)")
+        f.write_str(&self.cause)
     }
 }
 
-impl Error for Coded {}
+impl Error for Verdict {}
 
-/// A proxy's answer to CONNECT that opens no tunnel: its status.
-#[derive(Debug)]
-pub struct Denied(pub u16);
-
-impl fmt::Display for Denied {
-    fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
-        write!(f, "status {}", self.0)
-    }
-}
-
-impl Error for Denied {}
-
-/// What a handshake of TLS was answered with is none of TLS, as the answer of a server for http://. After a handshake
-/// the same bytes tell nothing of the frame.
-#[derive(Debug)]
-pub struct NoTls;
-
-impl fmt::Display for NoTls {
-    fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
-        f.write_str("no TLS there; http:// is without")
-    }
-}
-
-impl Error for NoTls {}
-
-/// The error of a handshake.
+/// The error of a handshake. If the answer is none of TLS, it is that of a server for http://; after a handshake the
+/// same bytes tell nothing of the frame.
 pub fn of_handshake(error: io::Error) -> io::Error {
     use rustls::InvalidMessage::InvalidContentType;
     match innermost(&error) {
-        Some(rustls::Error::InvalidMessage(InvalidContentType)) => io::Error::other(NoTls),
+        Some(rustls::Error::InvalidMessage(InvalidContentType)) => {
+            let cause = "no TLS there; http:// is without";
+            io::Error::other(Verdict::new(Outcome::Refused, cause))
+        }
         _ => error,
     }
 }
 
 /// The outcome of an error, if the error itself decides it.
 pub fn of_error(error: &(dyn Error + 'static)) -> Option<Outcome> {
-    match innermost::<Coded>(error) {
-        Some(coded) => Some(coded.outcome()),
+    match innermost::<Verdict>(error) {
+        Some(verdict) => Some(verdict.outcome),
         None if is_final(error) => Some(Outcome::Refused),
         None => is_of_no_room(error).then_some(Outcome::NoRoom),
     }
 }
 
-/// When to try again, if the server has written it on a response that is an error to us.
-pub fn retry_after(error: &(dyn Error + 'static)) -> Option<String> {
-    innermost::<Coded>(error)?.retry_after.clone()
-}
-
-/// Whether another attempt would end with the same error: the name does not exist, TLS has found a wrong
-/// certificate or no common ground, or a proxy refuses.
+/// Whether another attempt would end with the same error: the name does not exist, or TLS has found a wrong
+/// certificate or no common ground.
 fn is_final(error: &(dyn Error + 'static)) -> bool {
-    if let Some(Denied(status)) = innermost(error) {
-        return of_status(*status) == Outcome::Refused;
-    }
-    if innermost::<NoTls>(error).is_some() {
-        return true;
-    }
     if let Some(error) = innermost::<rustls::Error>(error) {
         return is_final_for_tls(error);
     }
     innermost::<io::Error>(error).is_some_and(|error| {
         let text = error.to_string();
-        is_of_look_up(error) && !LOOK_UP_MAY_PASS.iter().any(|known| text.contains(known))
+        text.contains(LOOK_UP) && !LOOK_UP_MAY_PASS.iter().any(|known| text.contains(known))
     })
 }
 
@@ -176,16 +153,11 @@ fn is_final(error: &(dyn Error + 'static)) -> bool {
 const NO_FILE_DESCRIPTOR: [i32; 2] = [23, 24];
 
 /// Whether we have no descriptor or no port for a connection. Only making one reports this.
-pub fn is_of_no_room(error: &(dyn Error + 'static)) -> bool {
+fn is_of_no_room(error: &(dyn Error + 'static)) -> bool {
     innermost::<io::Error>(error).is_some_and(|error| {
         error.kind() == ErrorKind::AddrNotAvailable
             || error.raw_os_error().is_some_and(|number| NO_FILE_DESCRIPTOR.contains(&number))
     })
-}
-
-/// Whether this is the error of a name look-up.
-pub fn is_of_look_up(error: &io::Error) -> bool {
-    error.to_string().contains(LOOK_UP)
 }
 
 /// The text of an error for a message. Some errors are wrapped twice, and the innermost one names the cause.
@@ -320,8 +292,20 @@ mod tests {
         io::Error::other(io::Error::new(ErrorKind::InvalidData, error))
     }
 
-    fn coded(status: u16) -> io::Error {
-        wrapped(Coded { status, codings: "gzip".to_owned(), retry_after: None })
+    #[test]
+    fn a_verdict_decides_wherever_it_is_wrapped() {
+        for outcome in [Outcome::Refused, Outcome::Unknown, Outcome::RefusedForNow] {
+            assert_eq!(of_error(&wrapped(Verdict::new(outcome, ""))), Some(outcome));
+        }
+        let retry_after = Some("7".to_owned());
+        let verdict = Verdict { retry_after, ..Verdict::new(Outcome::RefusedForNow, "") };
+        let failure = Failure::of(&wrapped(verdict), Outcome::Unknown, Reach::Sent, String::new());
+        assert_eq!(
+            (failure.outcome, failure.retry_after.as_deref()),
+            (Outcome::RefusedForNow, Some("7"))
+        );
+        // A proxy that is busy has passed nothing on.
+        assert_eq!(of_error(&wrapped(Verdict::denied(503))), Some(Outcome::NeverSent));
     }
 
     #[test]
@@ -331,11 +315,9 @@ mod tests {
         let certificate = InvalidCertificate(CertificateError::Expired);
         for error in [
             io::Error::other(no_such_name),
-            wrapped(Denied(403)),
+            wrapped(Verdict::denied(403)),
             wrapped(certificate),
             wrapped(AlertReceived(Alert::HandshakeFailure)),
-            coded(200),
-            coded(404),
         ] {
             assert_eq!(of_error(&error), Some(Outcome::Refused), "{error:?}");
         }
@@ -350,13 +332,10 @@ mod tests {
             io::Error::other("Name or service not known"),
             io::Error::from(ErrorKind::ConnectionRefused),
             io::Error::from_raw_os_error(22),
-            wrapped(Denied(503)),
             wrapped(AlertReceived(Alert::InternalError)),
         ] {
             assert_eq!(of_error(&error), None, "{error:?}");
         }
-        assert_eq!(of_error(&coded(503)), Some(Outcome::RefusedForNow));
-        assert_eq!(of_error(&coded(500)), Some(Outcome::Unknown));
     }
 
     #[test]
@@ -372,9 +351,8 @@ mod tests {
 
     #[test]
     fn a_message_names_the_innermost_cause_and_the_place_if_it_is_the_networks() {
-        let denied = wrapped(Denied(407));
+        let denied = wrapped(Verdict::denied(407));
         assert_eq!(text(&denied), "status 407");
-        assert_eq!(text(&coded(200)), "status 200, response coded with gzip (Content-Encoding)");
         assert_eq!(text_at("h:80", &denied), "h:80: status 407");
         for kind in [ErrorKind::InvalidData, ErrorKind::UnexpectedEof] {
             assert_eq!(text_at("h:80", &io::Error::new(kind, "cut")), "cut");

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use crate::memory;
 
-use super::outcome::{self, Coded, Outcome};
+use super::outcome::{self, Outcome, Verdict};
 
 /// The longest response body that we take.
 pub const MAX_RESPONSE_BYTES: usize = 64 << 20;
@@ -147,14 +147,21 @@ impl Head {
         !matches!(self.status, 204 | 304)
     }
 
-    /// The error: the body has a content coding.
+    /// The error: the body has a content coding. We asked for none and decode none, and as a line it would be no text.
+    /// The server has the frame, unless its status says otherwise.
     pub fn into_response(self, body: Vec<u8>) -> io::Result<Response> {
         let Head { status, codings, location, retry_after, .. } = self;
-        if !body.is_empty() && !codings.is_empty() {
-            let coded = Coded { status, codings: codings.join(", "), retry_after };
-            return Err(io::Error::new(ErrorKind::InvalidData, coded));
+        let response = Response { status, location, retry_after, body };
+        if response.body.is_empty() || codings.is_empty() {
+            return Ok(response);
         }
-        Ok(Response { status, location, retry_after, body })
+        let codings = codings.join(", ");
+        let verdict = Verdict {
+            outcome: response.outcome().unwrap_or(Outcome::Refused),
+            cause: format!("status {status}, response coded with {codings} (Content-Encoding)"),
+            retry_after: response.retry_after,
+        };
+        Err(io::Error::new(ErrorKind::InvalidData, verdict))
     }
 }
 

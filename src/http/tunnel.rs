@@ -5,7 +5,7 @@ use std::io;
 use super::USER_AGENT;
 use super::connection::{Connection, Outgoing};
 use super::exchange::receive_head;
-use super::outcome::Denied;
+use super::outcome::Verdict;
 use super::reply::malformed;
 use super::wire::Wire;
 
@@ -22,6 +22,6 @@ pub fn open(wire: Wire, target: &str, authorization: Option<&str>) -> io::Result
         // The server speaks when it is spoken to.
         200..=299 if !connection.unread().is_empty() => Err(malformed("text after CONNECT")),
         200..=299 => Ok(connection.into_wire()),
-        status => Err(io::Error::other(Denied(status))),
+        status => Err(io::Error::other(Verdict::denied(status))),
     }
 }
