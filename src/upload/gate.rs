@@ -10,18 +10,17 @@ use std::sync::{Arc, Mutex, MutexGuard};
 use std::thread::{self, Thread};
 use std::time::{Duration, Instant, SystemTime};
 
-use crate::http::{Failure, Outcome, Response};
-
 use crate::counts::Counts;
+use crate::http::{Failure, Outcome, Response};
 use crate::lock::lock;
 use crate::random;
 
-use super::outcome;
-use super::recent::Started;
+use super::pace::Started;
 use super::retry::{Next, Policy};
 use super::retry_after::parse_retry_after;
 use super::schedule::{Ended, Schedule, Turn};
 use super::tries::Tries;
+use super::{is_unauthorized, outcome};
 
 type Random = fn() -> f64;
 
@@ -62,8 +61,9 @@ impl Gate {
         is_posted: bool,
         held: impl FnOnce(),
     ) -> Option<Started> {
-        let now = Instant::now();
         let mut shared = self.lock();
+        // Under the lock, or two starts might stand in the wrong order.
+        let now = Instant::now();
         if !self.lets_pass(frame) {
             return None;
         }
@@ -79,9 +79,9 @@ impl Gate {
     }
 
     /// The attempt, the first of its frame, is not made after all.
-    pub fn give_back(&self, started: &Started) {
+    pub fn give_back(&self) {
         let mut shared = self.lock();
-        shared.schedule.give_back(started);
+        shared.schedule.give_back();
         self.counts.in_flight.fetch_sub(1, Ordering::Relaxed);
         self.counts.posted.fetch_sub(1, Ordering::Relaxed);
         self.wake_first(shared, Instant::now());
@@ -146,6 +146,7 @@ impl Gate {
             outcome,
             // A refusal whose body can't be used is one all the same.
             is_response: result.is_ok() || outcome == Some(Outcome::RefusedForNow),
+            is_unauthorized: is_unauthorized(result),
             retry_after: wait_asked_for(result),
         };
         let mut shared = self.lock();
@@ -156,8 +157,8 @@ impl Gate {
         }
         let now = Instant::now();
         let next = shared.schedule.end(frame, started, tries, &ended, now);
-        let pace = shared.schedule.pace();
-        self.counts.figures.allowed.set(pace.rate(), pace.room());
+        let Shared { schedule, .. } = &*shared;
+        self.counts.figures.allowed.set(schedule.rate(), schedule.room());
         self.wake_first(shared, now);
         next
     }
@@ -258,10 +259,29 @@ mod tests {
             let counts = [&gate.counts.in_flight, &gate.counts.posted];
             counts.map(|count| count.load(Ordering::Relaxed))
         };
-        let started = gate.wait(0, None, false, || ()).unwrap();
+        assert!(gate.wait(0, None, false, || ()).is_some());
         assert_eq!(under_way(), [1, 1]);
-        gate.give_back(&started);
+        gate.give_back();
         assert_eq!(under_way(), [0, 0]);
+    }
+
+    #[test]
+    fn starts_stand_in_the_order_in_which_they_were_made() {
+        let gate = gate(Duration::ZERO);
+        let mut shared = gate.lock();
+        let (sender, comes) = mpsc::channel();
+        let waiter = Arc::clone(&gate);
+        let later = thread::spawn(move || {
+            sender.send(()).unwrap();
+            waiter.wait(1, None, false, || ()).unwrap().at
+        });
+        comes.recv().unwrap();
+        // It comes to the lock, most likely, and has to wait there.
+        (0..1000).for_each(|_| thread::yield_now());
+        let now = Instant::now();
+        assert!(matches!(shared.schedule.start(now), Turn::Now(_)));
+        drop(shared);
+        assert!(later.join().unwrap() >= now);
     }
 
     #[test]

@@ -4,22 +4,21 @@
 //! there is at most one attempt of a frame at a time, and one answer.
 //!
 //! `gate` is where uploads wait; `schedule` says which of them starts next, and when. For that, `retry` knows
-//! what failed, `tries` how often a frame did, and `pace` what was refused: `recent` attempts in their order,
-//! `counts` of them, `fit` for the limit that explains these, `row` for refusals that follow each other, `limit`
-//! for a pace and its growth, `quota` for a server that takes nothing for a while, and `room` for uploads under
-//! way. A simulation runs all but the gate.
+//! what failed, `tries` how often a frame did, and `pace` how fast a server that refuses is asked. A simulation runs all
+//! but the gate.
+//!
+//! The law of pace, in five sentences. (1) As long as no more is refused than chance explains, no upload is held back.
+//! (2) Once more is refused, attempts of all jobs together start evenly spaced, at 0.85 of the pace at which the trouble
+//! began, or less if far less was accepted. (3) From there the pace climbs, fast at first, slowly near the one that was
+//! too much, and faster again beyond it, until more is refused again. (4) What is refused early in a climb, where no
+//! limit is near, is chance, and as much may be refused from then on. (5) After more than three refusals in a row the
+//! server takes nothing, whatever the pace: that stays as it is, and attempts get rare, down to one in six seconds,
+//! until one is accepted.
 
-mod counts;
-mod fit;
 mod gate;
-mod limit;
 mod pace;
-mod quota;
-mod recent;
 mod retry;
 mod retry_after;
-mod room;
-mod row;
 mod schedule;
 #[cfg(test)]
 mod simulation;
@@ -36,7 +35,7 @@ use crate::messages::{causes, say, say_more};
 use crate::request::Body;
 
 use gate::Gate;
-use recent::Started;
+use pace::Started;
 use retry::{Again, Next};
 use tries::Tries;
 
@@ -140,8 +139,7 @@ impl Uploader {
     /// Whether the server has turned the frame away for want of authentication, and there are newer headers. A
     /// file of headers that can't be read any more changes nothing.
     fn renews(&self, frame: u64, result: &Result<Response, Failure>, used: &Arc<Current>) -> bool {
-        let is_unauthorized = result.as_ref().is_ok_and(|response| response.status == UNAUTHORIZED);
-        if !is_unauthorized {
+        if !is_unauthorized(result) {
             return false;
         }
         let renewed = self.headers.renew(used);
@@ -240,8 +238,8 @@ pub struct Start<'a> {
 
 impl Drop for Start<'_> {
     fn drop(&mut self) {
-        if let Some(started) = &self.started {
-            self.gate.give_back(started);
+        if self.started.is_some() {
+            self.gate.give_back();
         }
     }
 }
@@ -262,6 +260,10 @@ impl Drop for UnderWay<'_> {
 /// `None` for success.
 fn outcome(result: &Result<Response, Failure>) -> Option<Outcome> {
     result.as_ref().map_or_else(|failure| Some(failure.outcome), Response::outcome)
+}
+
+fn is_unauthorized(result: &Result<Response, Failure>) -> bool {
+    result.as_ref().is_ok_and(|response| response.status == UNAUTHORIZED)
 }
 
 fn reach(result: &Result<Response, Failure>) -> Reach {

@@ -91,10 +91,10 @@ pub struct Retry<R> {
     totals: Totals,
     /// Whether there was any response, a refusal too.
     has_responded: bool,
-    /// Rounds of failures since the last answer. Attempts that were under way together count as one round.
+    /// Rounds of failures since the last answer.
     round: u32,
-    /// When the last round began: earlier attempts belong to an earlier one.
-    round_began: Option<Instant>,
+    /// The last round, or the answer that ended it: a failure that began before says nothing.
+    counted: Option<Instant>,
     /// The first failure since a frame was last answered.
     down_since: Option<Instant>,
     /// The server would be away for longer than its limit before the next attempt could start.
@@ -113,7 +113,7 @@ impl<R: FnMut() -> f64> Retry<R> {
             totals: Totals::default(),
             has_responded: false,
             round: 0,
-            round_began: None,
+            counted: None,
             down_since: None,
             given_up: false,
             pause_end: None,
@@ -128,7 +128,6 @@ impl<R: FnMut() -> f64> Retry<R> {
 
     /// An attempt starts.
     pub fn start(&mut self, now: Instant) {
-        self.totals.starts += 1;
         if self.round > 0 && !self.is_gone(now) {
             // One at a time: the next attempt, of any job, is a pause away.
             self.pause_end = Some(now + self.pause());
@@ -159,7 +158,7 @@ impl<R: FnMut() -> f64> Retry<R> {
     fn heard(&mut self, now: Instant) {
         self.has_responded = true;
         if self.round > 0 {
-            (self.round, self.round_began, self.pause_end) = (0, Some(now), None);
+            (self.round, self.counted, self.pause_end) = (0, Some(now), None);
         }
     }
 
@@ -178,7 +177,7 @@ impl<R: FnMut() -> f64> Retry<R> {
     pub fn count(&mut self, tries: &mut Tries, outcome: Outcome) -> Option<u32> {
         let (count, most) = match outcome {
             Outcome::RefusedForNow => {
-                tries.look_around(&mut self.totals);
+                tries.note_refusal(&mut self.totals);
                 (&mut tries.refused, Some(REFUSALS))
             }
             Outcome::Unknown => (&mut tries.unknown, Some(FEW)),
@@ -244,7 +243,7 @@ impl<R: FnMut() -> f64> Retry<R> {
     ) -> Option<Instant> {
         self.heard(now);
         match retry_after.map(|after| now + self.bounded(after)) {
-            Some(end) if tries.is_odd() => Some(end),
+            Some(end) if tries.is_refused_alone() => Some(end),
             Some(end) => {
                 self.asked = self.asked.max(Some(end));
                 None
@@ -256,17 +255,12 @@ impl<R: FnMut() -> f64> Retry<R> {
     /// The server could not be reached, or its answer was none. Extends the pause of all jobs, or returns the
     /// end of the frame's own pause.
     fn back_off(&mut self, tries: &Tries, failed: &Failed, now: Instant) -> Option<Instant> {
-        let is_late = self.round_began.is_some_and(|began| failed.at < began);
-        if is_late && self.round == 0 {
-            // The server has answered others since then.
-            return Some(now + self.own_pause(tries.never_sent + tries.unknown + 1));
+        if self.counted.is_some_and(|counted| failed.at < counted) {
+            return Some(now + self.own_pause(tries.never_sent + tries.unknown));
         }
+        (self.round, self.counted) = (self.round.saturating_add(1), Some(now));
         let asked = failed.retry_after.map(|after| now + self.bounded(after));
-        if !is_late {
-            self.round = self.round.saturating_add(1);
-            self.round_began = Some(now);
-            self.pause_end = if asked.is_some() { None } else { Some(now + self.pause()) };
-        }
+        self.pause_end = if asked.is_some() { None } else { Some(now + self.pause()) };
         self.asked = self.asked.max(asked);
         None
     }
@@ -508,11 +502,11 @@ mod tests {
     }
 
     #[test]
-    fn a_frame_that_is_refused_while_others_are_taken_is_odd() {
+    fn a_frame_that_is_refused_while_others_are_taken_is_refused_alone() {
         let mut trial = trial(own());
-        for odd in [false, false, true, true] {
+        for alone in [false, false, true, true] {
             trial.refused();
-            assert_eq!(trial.tries.is_odd(), odd);
+            assert_eq!(trial.tries.is_refused_alone(), alone);
             (0..2).for_each(|_| trial.retry.answered(trial.now));
         }
         // A wait that it is asked for is its own.
@@ -522,7 +516,7 @@ mod tests {
         trial.next_frame();
         for _ in 0..10 {
             trial.refused();
-            assert!(!trial.tries.is_odd());
+            assert!(!trial.tries.is_refused_alone());
         }
     }
 
@@ -699,7 +693,7 @@ mod tests {
         trial.retry.answered(trial.now);
         trial.next_frame();
         for (outcome, seconds) in
-            [(Outcome::NeverSent, 2), (Outcome::Unknown, 4), (Outcome::NeverSent, 8)]
+            [(Outcome::NeverSent, 1), (Outcome::Unknown, 2), (Outcome::NeverSent, 4)]
         {
             let next = trial.fails_from(outcome, None, begin);
             assert_eq!(again(next, trial.now).0, seconds * SECOND);
@@ -711,17 +705,5 @@ mod tests {
         trial.retry.answered(trial.now);
         trial.fails_from(Outcome::NeverSent, None, begin);
         assert_eq!(trial.pause(), Some(SECOND));
-    }
-
-    #[test]
-    fn a_refusal_is_no_news_if_others_have_started_since_the_last_one_and_none_was_refused() {
-        let mut trial = trial(own());
-        for (others, is_news) in [(1, true), (4, false)] {
-            trial.next_frame();
-            trial.refused();
-            (0..others).for_each(|_| trial.retry.start(trial.now));
-            trial.refused();
-            assert_eq!(trial.tries.is_news(), is_news, "{others}");
-        }
     }
 }

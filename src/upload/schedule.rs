@@ -9,20 +9,22 @@ use std::time::{Duration, Instant};
 
 use crate::http::Outcome;
 
-use super::pace::Pace;
-use super::recent::Started;
+use super::pace::{Pace, Started};
 use super::retry::{Failed, Next, Policy, Retry};
 use super::tries::Tries;
 
-/// What a start comes late by is made up for, up to this, so that --rate does not drift with each wake-up: more if
-/// an upload waited for its time, and the machine was busy.
+/// Late starts are caught up on, up to 100 ms, so that --rate does not drift with each wake-up; up to half a second if
+/// an upload waited for its time, because then the machine was busy.
 const CATCH_UP: Duration = Duration::from_millis(100);
 const CATCH_UP_AWAITED: Duration = Duration::from_millis(500);
 
-/// A frame that was refused lets so many others be accepted first, unless one of them is refused: it may be the
-/// frame. A server that refuses every second attempt refuses another one then, and one that refuses all refuses
-/// each frame as often.
-const YIELDED: u32 = 3;
+/// A frame that was refused waits until 3 to 6 others were accepted, or one of them was refused: the server may refuse
+/// this frame alone. The number changes with each refusal: one that kept step with the server's limit would have the
+/// same frame refused again and again.
+const OTHERS: (u32, u32) = (3, 6);
+
+/// After 50 accepts one upload more is tried at once than we had descriptors and ports for.
+const TRY_AFTER: u32 = 50;
 
 /// Whether the next attempt may start.
 #[derive(Debug, PartialEq)]
@@ -41,6 +43,8 @@ pub struct Ended {
     pub outcome: Option<Outcome>,
     /// Whether the server has answered, if only with an error.
     pub is_response: bool,
+    /// A gateway that wants no load says 401 as well, so it counts as no accept.
+    pub is_unauthorized: bool,
     /// The wait that the response asks for with Retry-After.
     pub retry_after: Option<Duration>,
 }
@@ -54,9 +58,13 @@ pub struct Schedule<R> {
     ready: BTreeSet<u64>,
     /// Frames that were refused let the others go first.
     yields: BTreeSet<u64>,
-    /// Accepts since the last refusal.
+    /// Accepts since the last refusal, and after how many the frames yield no more.
     accepts: u32,
+    others: u32,
     under_way: u32,
+    /// The most uploads under way that we have descriptors and ports for, and the accepts since we had none for more.
+    room: u32,
+    accepts_in_room: u32,
     last_start: Option<Instant>,
     /// Whether a start had to wait for its time.
     is_awaited: bool,
@@ -71,14 +79,23 @@ impl<R: FnMut() -> f64> Schedule<R> {
             ready: BTreeSet::new(),
             yields: BTreeSet::new(),
             accepts: 0,
+            others: OTHERS.1,
             under_way: 0,
+            room: u32::MAX,
+            accepts_in_room: 0,
             last_start: None,
             is_awaited: false,
         }
     }
 
-    pub fn pace(&self) -> &Pace {
-        &self.pace
+    /// Attempts a second, if the server was found to limit them.
+    pub fn rate(&self) -> Option<f64> {
+        self.pace.rate()
+    }
+
+    /// The most uploads under way, if they are limited.
+    pub fn room(&self) -> Option<u32> {
+        Some(self.room).filter(|&room| room < u32::MAX)
     }
 
     /// The frame is ready, and waits.
@@ -105,7 +122,7 @@ impl<R: FnMut() -> f64> Schedule<R> {
             self.is_awaited |= due >= pause_end;
             return Turn::At(later);
         }
-        if !self.pace.has_room(self.under_way) {
+        if self.under_way >= self.room {
             return Turn::AfterAnEnd;
         }
         self.under_way += 1;
@@ -122,7 +139,7 @@ impl<R: FnMut() -> f64> Schedule<R> {
             let made_up = if is_awaited { CATCH_UP_AWAITED } else { CATCH_UP };
             Some(if late <= made_up { due } else { now })
         });
-        Turn::Now(self.pace.start(now, self.under_way, is_awaited && !is_by_rate))
+        Turn::Now(self.pace.start(now, is_awaited && !is_by_rate))
     }
 
     /// The frame was refused. As long as the server has taken none at all, the first one shall soon have been refused
@@ -130,6 +147,7 @@ impl<R: FnMut() -> f64> Schedule<R> {
     fn let_others_go_first(&mut self, frame: u64) {
         if std::mem::take(&mut self.accepts) > 0 {
             self.yields.clear();
+            self.others = if self.others < OTHERS.1 { self.others + 1 } else { OTHERS.0 };
         }
         if self.retry.has_accepted() {
             self.yields.insert(frame);
@@ -161,13 +179,25 @@ impl<R: FnMut() -> f64> Schedule<R> {
 
     /// Whether nothing is limited and nothing has failed. Then the time of an answer does not matter.
     pub fn is_calm(&self) -> bool {
-        self.pace.is_open() && self.retry.is_calm()
+        self.pace.is_open() && self.room == u32::MAX && self.retry.is_calm()
     }
 
-    /// The attempt was not made after all. Its time is spent.
-    pub fn give_back(&mut self, started: &Started) {
+    /// An attempt was not made after all. Its time is spent.
+    pub fn give_back(&mut self) {
         self.under_way -= 1;
-        self.pace.give_back(started);
+    }
+
+    /// The server has taken a frame, or judged it.
+    fn accepted(&mut self) {
+        self.accepts += 1;
+        if self.accepts == self.others {
+            self.yields.clear();
+        }
+        self.accepts_in_room += 1;
+        if self.accepts_in_room.is_multiple_of(TRY_AFTER) {
+            self.room = self.room.saturating_add(1);
+        }
+        self.pace.accepted();
     }
 
     /// An attempt has ended.
@@ -184,17 +214,15 @@ impl<R: FnMut() -> f64> Schedule<R> {
         let Some(outcome) = ended.outcome.filter(|&outcome| self.retry.may_repeat(outcome)) else {
             // An error that is never repeated is an answer, too: the server is up.
             if ended.is_response {
-                self.accepts += 1;
-                if self.accepts == YIELDED {
-                    self.yields.clear();
+                if !ended.is_unauthorized {
+                    self.accepted();
                 }
-                self.pace.accepted(started, now);
                 self.retry.answered(now);
             }
             return Next::Done(None);
         };
         if outcome == Outcome::NoRoom && self.under_way > 0 {
-            self.pace.hold_room(self.under_way);
+            (self.room, self.accepts_in_room) = (self.under_way, 0);
             return self.retry.had_no_room(tries, self.due().map_or(now, |due| due.max(now)));
         }
         let (is_response, retry_after) = (ended.is_response, ended.retry_after);
@@ -203,12 +231,11 @@ impl<R: FnMut() -> f64> Schedule<R> {
         match outcome {
             Outcome::RefusedForNow => {
                 self.let_others_go_first(frame);
-                if !tries.is_odd() && tries.is_news() {
-                    let wait = retry_after.map(|after| self.retry.bounded(after));
-                    self.pace.refused(started, now, wait.filter(|wait| !wait.is_zero()));
+                if !tries.is_refused_alone() {
+                    self.pace.refused(started, now);
                 }
             }
-            Outcome::Unknown if is_response => self.pace.accepted(started, now),
+            Outcome::Unknown if is_response && !ended.is_unauthorized => self.pace.accepted(),
             _ => {}
         }
         let next = self.retry.failed(tries, left, &failed, self.due(), now);
@@ -231,6 +258,11 @@ mod tests {
         Schedule::new(policy, || 1.0)
     }
 
+    /// A frame is accepted.
+    fn answer() -> Ended {
+        Ended { outcome: None, is_response: true, is_unauthorized: false, retry_after: None }
+    }
+
     fn starts(schedule: &mut Schedule<fn() -> f64>, now: Instant) -> bool {
         matches!(schedule.start(now), Turn::Now(_))
     }
@@ -250,14 +282,13 @@ mod tests {
     fn a_start_that_is_given_back_leaves_its_room_and_its_time_is_spent() {
         let mut schedule = schedule(SECOND);
         let now = Instant::now();
-        let Turn::Now(started) = schedule.start(now) else { panic!("nothing is limited") };
-        let no_room =
-            Ended { outcome: Some(Outcome::NoRoom), is_response: false, retry_after: None };
+        assert!(starts(&mut schedule, now));
+        let no_room = Ended { outcome: Some(Outcome::NoRoom), is_response: false, ..answer() };
         let Turn::Now(second) = schedule.start(now + SECOND) else { panic!("one at once") };
         let mut tries = Tries::default();
         schedule.end(1, &second, &mut tries, &no_room, now + SECOND);
         assert_eq!(schedule.start(now + 2 * SECOND), Turn::AfterAnEnd);
-        schedule.give_back(&started);
+        schedule.give_back();
         assert_eq!(schedule.start(now + SECOND), Turn::At(now + 2 * SECOND));
         assert!(starts(&mut schedule, now + 2 * SECOND));
     }
@@ -284,11 +315,39 @@ mod tests {
             let mut schedule = schedule(Duration::ZERO);
             let Turn::Now(started) = schedule.start(now) else { panic!("nothing is limited") };
             let (outcome, retry_after) = (Some(Outcome::RefusedForNow), Some(wait));
-            let ended = Ended { outcome, is_response: true, retry_after };
+            let ended = Ended { outcome, retry_after, ..answer() };
             let next = schedule.end(0, &started, &mut Tries::default(), &ended, now);
             assert!(matches!(next, Next::Again(_)), "{wait:?}: {next:?}");
             assert_eq!(starts(&mut schedule, now), wait.is_zero(), "{wait:?}");
         }
+    }
+
+    #[test]
+    fn a_401_between_refusals_does_not_raise_the_pace() {
+        let spacings = [false, true].map(|is_unauthorized| {
+            let mut schedule = schedule(Duration::ZERO);
+            let mut now = Instant::now();
+            for number in 0..20 {
+                let started = loop {
+                    match schedule.start(now) {
+                        Turn::Now(started) => break started,
+                        Turn::At(later) => now = later,
+                        Turn::AfterAnEnd => panic!("nothing is under way"),
+                    }
+                };
+                now += SECOND / 100;
+                let outcome = match number {
+                    0..10 => None,
+                    _ if number % 2 == 0 => Some(Outcome::RefusedForNow),
+                    _ => Some(Outcome::Refused),
+                };
+                let is_unauthorized = is_unauthorized && outcome == Some(Outcome::Refused);
+                let ended = Ended { outcome, is_unauthorized, ..answer() };
+                schedule.end(number, &started, &mut Tries::default(), &ended, now);
+            }
+            schedule.least_spacing().unwrap_or_default()
+        });
+        assert!(spacings[1] > 2 * spacings[0], "{spacings:?}");
     }
 
     /// The frames that go, of four that are there at a time, if the server refuses those of these numbers. It has
@@ -300,8 +359,7 @@ mod tests {
         (0..4).for_each(|frame| schedule.enter(frame));
         let mut next = 4;
         let Turn::Now(started) = schedule.start(now) else { panic!("nothing is limited") };
-        let accepted = Ended { outcome: None, is_response: true, retry_after: None };
-        schedule.end(9, &started, &mut Tries::default(), &accepted, now);
+        schedule.end(9, &started, &mut Tries::default(), &answer(), now);
         let go = |number| {
             let frame = schedule.first().unwrap();
             let started = loop {
@@ -313,7 +371,7 @@ mod tests {
             };
             schedule.leave(frame);
             let outcome = refuses(number).then_some(Outcome::RefusedForNow);
-            let ended = Ended { outcome, is_response: true, retry_after: None };
+            let ended = Ended { outcome, ..answer() };
             let tries = &mut tries[usize::try_from(frame).unwrap()];
             schedule.end(frame, &started, tries, &ended, now);
             let ready = if refuses(number) { frame } else { next };
@@ -335,7 +393,7 @@ mod tests {
         let now = Instant::now();
         let Turn::Now(started) = schedule.start(now) else { panic!("nothing is limited") };
         let outcome = Some(Outcome::RefusedForNow);
-        let refused = Ended { outcome, is_response: true, retry_after: None };
+        let refused = Ended { outcome, ..answer() };
         schedule.end(3, &started, &mut Tries::default(), &refused, now);
         schedule.enter(5);
         schedule.enter(3);

@@ -28,7 +28,7 @@ text { font: 12px system-ui, -apple-system, "Segoe UI", "DejaVu Sans", sans-seri
 
 def traces():
     """The points of each scene: seconds, attempts a second."""
-    command = ["cargo", "test", "--locked", "--bin", "pngpost", "simulation::cases::trace", "--", "--ignored", "--nocapture"]
+    command = ["cargo", "test", "--locked", "--bin", "pngpost", "simulation::scenes::trace", "--", "--ignored", "--nocapture"]
     output = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout
     points = {}
     for line in output.splitlines():

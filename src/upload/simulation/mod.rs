@@ -1,17 +1,17 @@
 //! Runs against models of servers: the real schedule, with its retries and its pace, on a clock that jumps from
 //! one event to the next. Nothing sleeps, so an hour of a run takes a moment.
 //!
-//! `server` has the models, `cases` what is asked of runs against them, and `survey` a table of others.
+//! `server` has the models, `scenes` what is asked of runs against them.
 
-mod cases;
+mod scenes;
 mod server;
-mod survey;
+mod trial;
 
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BinaryHeap};
 use std::time::{Duration, Instant};
 
-use super::recent::Started;
+use super::pace::Started;
 use super::retry::{Next, Policy};
 use super::schedule::{Ended, Schedule, Turn};
 use super::tries::Tries;
@@ -73,7 +73,6 @@ struct Report {
     is_over: bool,
     /// Time, and the pace that was found.
     paces: Vec<(f64, f64)>,
-    rooms: Vec<(f64, u32)>,
 }
 
 impl Report {
@@ -251,10 +250,7 @@ impl Simulation {
                 self.at(self.now + nanos(takes), Event::Leave);
                 (self.now + nanos(takes) + back, false, None)
             }
-            Verdict::Refused(after) => {
-                let takes = if self.server.refuses_late { self.server.takes() } else { 0.0 };
-                (self.now + nanos(takes) + back, true, after.map(|after| after as u64))
-            }
+            Verdict::Refused(after) => (self.now + back, true, after.map(|after| after as u64)),
         };
         self.at(time, Event::Answer { run, frame, refused, retry_after });
     }
@@ -267,6 +263,7 @@ impl Simulation {
         let ended = Ended {
             outcome: refused.then_some(Outcome::RefusedForNow),
             is_response: true,
+            is_unauthorized: false,
             retry_after: retry_after.map(Duration::from_secs),
         };
         let next = run.schedule.end(frame, &started, tries, &ended, now);
@@ -274,11 +271,8 @@ impl Simulation {
             true => run.report.refusals.push(seconds),
             false => run.report.accepts.push(seconds),
         }
-        if let Some(rate) = run.schedule.pace().rate() {
+        if let Some(rate) = run.schedule.rate() {
             run.report.paces.push((seconds, rate));
-        }
-        if let Some(room) = run.schedule.pace().room() {
-            run.report.rooms.push((seconds, room));
         }
         match next {
             Next::Again(again) => match again.not_before {

@@ -36,8 +36,6 @@ pub struct Server {
     pub takes: f64,
     /// Whether it takes a random time, from half of it to one and a half.
     pub wavers: bool,
-    /// Whether a refusal takes as long as an accept.
-    pub refuses_late: bool,
     /// The share of attempts that is refused at random, beside what the model refuses.
     pub strays: f64,
     /// A Retry-After of so many seconds, on every refusal.
@@ -67,7 +65,6 @@ impl Server {
             noise,
             takes,
             wavers: false,
-            refuses_late: false,
             strays: 0.0,
             tells: None,
             opens_at: 0.0,
