@@ -12,7 +12,7 @@ use socket2::SockRef;
 
 use crate::support::echo::{answers_as_text, echoing};
 use crate::support::folder::Folder;
-use crate::support::program::{Run, command, run_command};
+use crate::support::program::{Run, run_command, without_settings};
 use crate::support::server::Server;
 use crate::support::{BIG, BIG_BYTES, noise, tiny_frames, tracer};
 
@@ -28,20 +28,14 @@ impl Files {
 
     /// Runs the program under strace, which injects this; its calls on `only`, if any, and no others.
     fn run(&self, inject: &str, only: Option<&str>, arguments: &[&str]) -> Run {
-        let program = command(&[""; 0]);
         let mut strace = Command::new("strace");
-        for (name, value) in program.get_envs() {
-            match value {
-                Some(value) => strace.env(name, value),
-                None => strace.env_remove(name),
-            };
-        }
+        without_settings(&mut strace);
         let inject = format!("inject={inject}");
         strace.args(["-f", "-qq", "-o", "/dev/null", "-e", &inject]);
         if let Some(only) = only {
             strace.arg("-P").arg(self.0.path().join(only));
         }
-        strace.arg(program.get_program()).args(arguments);
+        strace.arg(env!("CARGO_BIN_EXE_pngpost")).args(arguments);
         strace.stdin(File::open(self.0.path().join("frames")).unwrap());
         strace.stdout(File::create(self.0.path().join("lines")).unwrap());
         strace.stderr(Stdio::piped());

@@ -10,7 +10,7 @@ use socket2::SockRef;
 
 use crate::support::echo::{answers, echo, echoing};
 use crate::support::folder::Folder;
-use crate::support::program::{Running, command, run};
+use crate::support::program::{post, posting, run};
 use crate::support::server::{Request, Server, response_with};
 use crate::support::{tiny, tiny_frames, tiny_number, wait_until};
 
@@ -18,8 +18,7 @@ use crate::support::{tiny, tiny_frames, tiny_number, wait_until};
 fn there_are_no_more_connections_than_jobs() {
     for jobs in [1, 4] {
         let server = echoing();
-        let arguments = ["-s", "1x1", "--raw", "-j", &jobs.to_string(), &server.url()];
-        assert_eq!(run(&arguments, &tiny_frames(200)).ok().lines(), answers(200));
+        assert_eq!(post(&["-j", &jobs.to_string()], &server.url(), 200).ok().lines(), answers(200));
         assert!((1..=jobs).contains(&server.connections()), "{}", server.connections());
     }
 }
@@ -36,7 +35,7 @@ fn a_connection_that_the_server_has_closed_while_it_was_idle_loses_nothing() {
         drop(connection);
         count.fetch_add(1, Ordering::AcqRel);
     });
-    let mut program = Running::start(command(&["-s", "1x1", "--raw", &server.url()]));
+    let mut program = posting(&[], &server.url());
     for number in 0..4 {
         program.write(&tiny(number));
         assert_eq!(program.line(), format!("answer {number}"));
@@ -50,7 +49,7 @@ fn a_connection_that_the_server_has_closed_while_it_was_idle_loses_nothing() {
 #[test]
 fn a_connection_that_has_been_idle_for_long_is_not_used_again() {
     let server = echoing();
-    let mut program = Running::start(command(&["-s", "1x1", "--raw", &server.url()]));
+    let mut program = posting(&[], &server.url());
     for (number, connections) in [(0, 1), (1, 1), (2, 2)] {
         let begin = Instant::now();
         // Shorter than any server's limit that we know of, and longer than the program's.
@@ -85,7 +84,7 @@ fn connections_of_two(header: &'static str, pause: Duration) -> usize {
     let server = Server::answering(move |_, request| {
         response_with("200 OK", header, format!("answer {}", tiny_number(&request.body)))
     });
-    let mut program = Running::start(command(&["-s", "1x1", "--raw", &server.url()]));
+    let mut program = posting(&[], &server.url());
     for number in 0..2 {
         let begin = Instant::now();
         wait_until("a pause", || number == 0 || begin.elapsed() >= pause);
@@ -125,7 +124,7 @@ fn a_response_that_comes_unasked_is_no_answer_to_the_next_frame() {
             connection.write_all(&[echo(&request), late.to_vec()].concat()).unwrap();
         }
     });
-    let run = run(&["-s", "1x1", "--raw", &server.url()], &tiny_frames(5)).ok();
+    let run = post(&[], &server.url(), 5).ok();
     assert_eq!((run.lines(), server.connections()), (answers(5), 5));
 }
 
@@ -143,7 +142,7 @@ fn a_frame_that_has_left_on_a_connection_that_then_dies_is_not_sent_again() {
                 connection.write_all(&echo(&request)).unwrap();
             }
         });
-        let run = run(&["-s", "1x1", "--raw", &server.url()], &tiny_frames(9));
+        let run = post(&[], &server.url(), 9);
         assert_eq!((run.status, run.lines()), (Some(1), answers(3)), "{}", run.stderr);
         assert_eq!((requests.load(Ordering::Acquire), server.connections()), (4, 1));
     }

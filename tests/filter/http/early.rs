@@ -7,10 +7,10 @@ use std::time::{Duration, Instant};
 
 use socket2::SockRef;
 
-use crate::support::program::{Run, command, run, run_command};
+use crate::support::program::{Run, command, post, run, run_command};
 use crate::support::server::{Request, Server, ok, response, response_with};
 use crate::support::tls::{Authority, accept, close};
-use crate::support::{BIG, BIG_BYTES, noise, tiny_frames};
+use crate::support::{BIG, BIG_BYTES, noise};
 
 /// The server's next step, once it has answered before it has read the body.
 #[derive(Clone, Copy, Debug)]
@@ -170,7 +170,7 @@ fn interim_responses_are_passed_over_with_headers_and_without() {
                 connection.write_all(&ok("final")).unwrap();
             }
         });
-        let run = run(&["-s", "1x1", &server.url()], &tiny_frames(3)).ok();
+        let run = post(&[], &server.url(), 3).ok();
         assert_eq!((run.lines(), server.connections()), (vec!["final".to_owned(); 3], 1));
     }
 }

@@ -10,9 +10,9 @@ use std::time::{Duration, Instant};
 use socket2::SockRef;
 
 use crate::support::ports::FullPort;
-use crate::support::program::{Running, command, run};
+use crate::support::program::{post, posting, run};
 use crate::support::server::{Request, Server, ok, wait_for_hang_up};
-use crate::support::{tiny_frames, wait_until};
+use crate::support::wait_until;
 
 #[test]
 fn a_tls_peer_that_stalls_ends_at_max_time() {
@@ -52,7 +52,7 @@ fn an_upload_ends_at_max_time_wherever_it_hangs() {
     for (name, script) in scripts {
         let server = Server::scripted(move |_, connection| script(connection));
         let begin = Instant::now();
-        let run = run(&["-s", "1x1", "-m", "0.5", &server.url()], &[0; 3]);
+        let run = post(&["-m", "0.5"], &server.url(), 1);
         run.fails_in_doubt(&format!("{}: timed out after 0.5 s (--max-time)", server.address));
         assert!(begin.elapsed() >= Duration::from_millis(500), "{name}");
     }
@@ -65,9 +65,7 @@ fn uploads_that_time_out_lose_no_frame() {
         wait_for_hang_up(&connection);
     });
     let limits = ["-m", "0.05", "--retry", "0", "-j", "4", "--keep-going"];
-    let url = server.url();
-    let arguments = [&["-s", "1x1"], &limits[..], &[&url]].concat();
-    let run = run(&arguments, &tiny_frames(100));
+    let run = post(&limits, &server.url(), 100);
     let lines = run.lines();
     assert!(lines.iter().all(String::is_empty));
     let messages = run.stderr.lines().count();
@@ -79,7 +77,7 @@ fn uploads_that_time_out_lose_no_frame() {
 fn a_connect_that_times_out_was_never_sent() {
     let port = FullPort::new();
     let limits = ["-m", "0.3", "--retry", "2", "--retry-delay", "0.001"];
-    let run = run(&[&["-s", "1x1"], &limits[..], &[&port.url()]].concat(), &[0; 3]);
+    let run = post(&limits, &port.url(), 1);
     let cause = "timed out after 0.3 s (--max-time) (3 attempts)";
     run.fails_at_once(&format!("{}: {cause}", port.address()));
 }
@@ -113,7 +111,7 @@ fn an_answer_that_is_there_when_the_limit_passes_is_read() {
             asked.lock().unwrap().send(()).unwrap();
         }
     });
-    let mut program = Running::start(command(&["-s", "1x1", "-m", "0.5", &server.url()]));
+    let mut program = posting(&["-m", "0.5"], &server.url());
     let begin = Instant::now();
     program.write(&[0; 3]);
     requests.recv().unwrap();

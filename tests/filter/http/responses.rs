@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use socket2::SockRef;
 
-use crate::support::program::{run, run_answered_with};
+use crate::support::program::{post, run, run_answered_with};
 use crate::support::server::{Request, Server, ok, response_with};
 
 /// The frame failed for this cause, and there is no line.
@@ -139,7 +139,7 @@ fn a_coded_response_means_what_its_status_means() {
         let server =
             Server::answering(move |_, _| response_with(status, "Content-Encoding: gzip\r\n", "x"));
         let retries = ["--retry", "2", "--retry-delay", "0.001", "--keep-going"];
-        let run = run(&[&["-s", "1x1"], &retries[..], &[&server.url()]].concat(), &[0; 3]);
+        let run = post(&retries, &server.url(), 1);
         assert_eq!((run.status, run.lines()), (Some(1), vec![String::new()]));
         assert_eq!(server.requests().len(), attempts, "{status}");
     }
@@ -164,7 +164,7 @@ fn a_response_over_the_limit_is_refused_before_it_fills_the_memory() {
             while connection.write_all(&[b'x'; 1 << 16]).is_ok() {}
         }
     });
-    run(&["-s", "1x1", &server.url()], &[0; 3]).fails_in_doubt(limit);
+    post(&[], &server.url(), 1).fails_in_doubt(limit);
 }
 
 #[test]
@@ -175,7 +175,7 @@ fn endless_headers_are_refused() {
             while connection.write_all(b"X: yyyyyyyyyyyyyyyyyyyyyyyyyyyyyy\r\n").is_ok() {}
         }
     });
-    let run = run(&["-s", "1x1", &server.url()], &[0; 3]);
+    let run = post(&[], &server.url(), 1);
     assert_eq!((run.status, run.stdout.as_slice()), (Some(1), &b""[..]));
     assert!(run.stderr.contains("headers"), "{}", run.stderr);
 }
@@ -248,7 +248,7 @@ fn a_body_without_length_that_is_reset_is_cut() {
             SockRef::from(&connection).set_linger(Some(Duration::ZERO)).unwrap();
         }
     });
-    let run = run(&["-s", "1x1", &server.url()], &[0; 3]);
+    let run = post(&[], &server.url(), 1);
     run.fails_in_doubt(&format!("{}: connection reset by peer", server.address));
 }
 

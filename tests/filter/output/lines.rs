@@ -2,14 +2,14 @@
 
 use std::io::{Read, Write};
 
-use crate::support::program::run;
+use crate::support::program::post;
 use crate::support::server::{Request, Server, ok};
 
 /// The line of a frame whose response has this body.
 fn line_of(body: &[u8]) -> Vec<u8> {
     let body = body.to_vec();
     let server = Server::answering(move |_, _| ok(&body));
-    run(&["-s", "1x1", &server.url()], &[0; 3]).ok().stdout
+    post(&[], &server.url(), 1).ok().stdout
 }
 
 #[test]
@@ -47,5 +47,5 @@ fn a_204_is_an_empty_line_and_is_not_waited_for() {
             let _ = connection.read(&mut [0]);
         }
     });
-    assert_eq!(run(&["-s", "1x1", &server.url()], &[0; 3]).ok().stdout, b"\n");
+    assert_eq!(post(&[], &server.url(), 1).ok().stdout, b"\n");
 }

@@ -8,7 +8,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use crate::support::echo::{answers, echo};
-use crate::support::program::{Run, Running, command, run, run_command};
+use crate::support::program::{Run, Running, command, post, posting, run_command};
 use crate::support::server::{Request, Server, ok};
 use crate::support::turnstile::Turnstile;
 use crate::support::{noise, tiny_frames, wait_until};
@@ -26,8 +26,7 @@ fn at_most_as_many_uploads_as_jobs_are_in_flight() {
             now.fetch_sub(1, Ordering::AcqRel);
             echo(request)
         });
-        let arguments = ["-s", "1x1", "--raw", "-j", &jobs.to_string(), &server.url()];
-        assert_eq!(run(&arguments, &tiny_frames(200)).ok().lines(), answers(200));
+        assert_eq!(post(&["-j", &jobs.to_string()], &server.url(), 200).ok().lines(), answers(200));
         assert_eq!(most.load(Ordering::Acquire), jobs);
     }
 }
@@ -81,8 +80,7 @@ fn stdin_is_not_read_on_while_uploads_stall() {
 fn stdin_is_not_read_on_while_nobody_takes_the_lines() {
     for jobs in [1, 8] {
         let server = Server::answering(|_, _| ok("x".repeat(100_000)));
-        let arguments = ["-s", "1x1", "--raw", "-j", &jobs.to_string(), &server.url()];
-        let mut program = Running::start(command(&arguments));
+        let mut program = posting(&["-j", &jobs.to_string()], &server.url());
         let mut stdin = program.stdin.take().unwrap();
         let feeder = thread::spawn(move || stdin.write_all(&tiny_frames(200)));
         let begun = count_at_rest(|| server.requests.lock().unwrap().len());

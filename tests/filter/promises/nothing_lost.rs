@@ -5,7 +5,7 @@ use std::thread;
 use std::time::Duration;
 
 use crate::support::echo::{answers, echo, echoing};
-use crate::support::program::{ADVICE, run};
+use crate::support::program::{ADVICE, post, run};
 use crate::support::server::{Request, Server, closing, response};
 use crate::support::{tiny_frames, tiny_number};
 
@@ -38,7 +38,7 @@ fn a_failed_frame_stops_the_run_and_every_line_before_it_is_out() {
                 }
             }
         });
-        let run = run(&["-s", "1x1", "--raw", "-j", jobs, &server.url()], &tiny_frames(10_000));
+        let run = post(&["-j", jobs], &server.url(), 10_000);
         // Those that had been posted before are told.
         let later = match server.connections() - 13 {
             0 => String::new(),
@@ -61,8 +61,7 @@ fn with_keep_going_every_frame_has_one_line_and_every_failure_a_message() {
             7 => response("400 Bad Request", "bad\nframe"),
             _ => echo(request),
         });
-        let arguments = ["-s", "1x1", "--raw", "--keep-going", "-j", jobs, &server.url()];
-        let run = run(&arguments, &tiny_frames(20));
+        let run = post(&["--keep-going", "-j", jobs], &server.url(), 20);
         let mut lines = answers(20);
         lines[3] = String::new();
         lines[7] = "bad frame".to_owned();

@@ -4,7 +4,7 @@ use std::thread;
 use std::time::Duration;
 
 use crate::support::echo::{answers, echo};
-use crate::support::program::run;
+use crate::support::program::{post, run};
 use crate::support::server::{Server, ok};
 use crate::support::turnstile::Turnstile;
 use crate::support::{noise, tiny_frames, tiny_number};
@@ -20,8 +20,7 @@ fn lines_are_in_the_order_of_the_frames_when_the_first_upload_is_the_slowest() {
         }
         echo(request)
     });
-    let arguments = ["-s", "1x1", "--raw", "-j", "8", &server.url()];
-    assert_eq!(run(&arguments, &tiny_frames(100)).ok().lines(), answers(100));
+    assert_eq!(post(&["-j", "8"], &server.url(), 100).ok().lines(), answers(100));
 }
 
 #[test]

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use crate::support::echo::{echo, echoing};
-use crate::support::program::{Running, command};
+use crate::support::program::posting;
 use crate::support::server::Server;
 use crate::support::turnstile::Turnstile;
 use crate::support::{tiny, tiny_frames, tiny_number};
@@ -12,8 +12,7 @@ use crate::support::{tiny, tiny_frames, tiny_number};
 fn a_program_that_writes_one_frame_and_then_reads_one_line_never_hangs() {
     let server = echoing();
     for jobs in ["1", "4"] {
-        let arguments = ["-s", "1x1", "--raw", "-j", jobs, &server.url()];
-        let mut dialogue = Running::start(command(&arguments));
+        let mut dialogue = posting(&["-j", jobs], &server.url());
         for number in 0..1000 {
             dialogue.write(&tiny(number));
             assert_eq!(dialogue.line(), format!("answer {number}"));
@@ -32,8 +31,7 @@ fn a_line_is_out_while_a_later_frame_still_waits_for_its_response() {
         }
         echo(request)
     });
-    let arguments = ["-s", "1x1", "--raw", "-j", "2", &server.url()];
-    let mut program = Running::start(command(&arguments));
+    let mut program = posting(&["-j", "2"], &server.url());
     program.write(&tiny_frames(2));
     assert_eq!(program.line(), "answer 0");
     release.pass_one();

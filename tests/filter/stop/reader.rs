@@ -7,7 +7,7 @@ use std::os::unix::net::UnixStream;
 use std::process::Stdio;
 use std::thread;
 
-use crate::support::program::{Running, command, run_command};
+use crate::support::program::{Running, command, posting, run_command};
 use crate::support::server::{Server, ok, response_with};
 use crate::support::signals::sleeps;
 use crate::support::{PATIENCE, file, tiny, tiny_frames, tiny_number, wait_until};
@@ -96,7 +96,7 @@ fn a_reader_that_leaves_after_the_last_line_of_the_last_frame_spoils_nothing() {
     let server = Server::answering(|_, _| ok("line"));
     for jobs in ["1", "8"] {
         for _ in 0..20 {
-            let mut program = Running::start(command(&["-s", "1x1", "-j", jobs, &server.url()]));
+            let mut program = posting(&["-j", jobs], &server.url());
             program.write(&tiny_frames(3));
             program.stdin = None;
             (0..3).for_each(|_| assert_eq!(program.line(), "line"));

@@ -6,7 +6,7 @@
 use std::io::Read;
 use std::sync::{Arc, Mutex};
 
-use crate::support::program::{Running, command, run};
+use crate::support::program::{Running, command, post};
 use crate::support::server::{Server, ok, response_with};
 use crate::support::signals::{STOPS, stop, writes};
 use crate::support::tls::Authority;
@@ -69,8 +69,7 @@ impl Case {
         assert_eq!(scene.answered.lock().unwrap().len(), first.len() + again);
         scene.released.pass_one();
         let (jobs, skip) = (self.jobs.to_string(), first.len().to_string());
-        let arguments = ["-s", "1x1", "--raw", "-j", &jobs, "--skip", &skip, &server.url()];
-        let second = run(&arguments, &tiny_frames(FRAMES)).ok();
+        let second = post(&["-j", &jobs, "--skip", &skip], &server.url(), FRAMES).ok();
         let undisturbed: Vec<_> = (0..FRAMES).map(scene.line).collect();
         assert!([first, second.lines()].concat() == undisturbed);
         assert_eq!(scene.answered.lock().unwrap().len(), FRAMES as usize + again);

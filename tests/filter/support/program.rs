@@ -8,8 +8,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::Instant;
 
-use super::PATIENCE;
 use super::server::Server;
+use super::{PATIENCE, tiny_frames};
 
 /// Stands behind the first failure of a frame that may have arrived.
 pub const ADVICE: &str = "; it may have arrived: --retry-all-errors would send it again";
@@ -72,18 +72,36 @@ impl Run {
 pub fn command<S: AsRef<std::ffi::OsStr>>(arguments: &[S]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_pngpost"));
     command.args(arguments).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
-    for name in ["http_proxy", "https_proxy", "HTTPS_PROXY", "all_proxy", "ALL_PROXY"] {
-        command.env_remove(name);
-    }
-    for name in ["no_proxy", "NO_PROXY", "SSL_CERT_FILE", "SSL_CERT_DIR", "MINREQ_TIMEOUT"] {
-        command.env_remove(name);
-    }
+    without_settings(&mut command);
     command
+}
+
+/// Takes what the program reads out of the environment.
+pub fn without_settings(command: &mut Command) {
+    for name in ["http_proxy", "https_proxy", "all_proxy", "no_proxy"] {
+        command.env_remove(name).env_remove(name.to_uppercase());
+    }
+    command.env_remove("SSL_CERT_FILE").env_remove("SSL_CERT_DIR");
 }
 
 /// Runs the program on these frames to its end.
 pub fn run<S: AsRef<std::ffi::OsStr>>(arguments: &[S], frames: &[u8]) -> Run {
     run_command(command(arguments), frames)
+}
+
+/// The program that posts frames of 1x1 to this URL, each as its PNG alone, with these options.
+fn posting_command(options: &[&str], url: &str) -> Command {
+    command(&[&["-s", "1x1", "--raw"], options, &[url]].concat())
+}
+
+/// Posts so many of these frames.
+pub fn post(options: &[&str], url: &str, frames: u32) -> Run {
+    run_command(posting_command(options, url), &tiny_frames(frames))
+}
+
+/// The same while it runs.
+pub fn posting(options: &[&str], url: &str) -> Running {
+    Running::start(posting_command(options, url))
 }
 
 /// Runs the program on one frame, whose request is answered with these bytes. The server closes behind them if they

@@ -156,37 +156,19 @@ impl Ground {
     }
 
     fn arguments(&self, road: Road, port: u16, skip: u32) -> Vec<String> {
-        let folder = self.folder.path();
-        let scheme = if road.https { "https" } else { "http" };
-        let mut words = vec![
-            self.program.display().to_string(),
-            "-F".into(),
-            format!("key=<{}", folder.join("key").display()),
-            "-H".into(),
-            format!("X-Key: {}", SECRETS[1]),
-            "-z".into(),
-            "fastest".into(),
-            "--retry-delay".into(),
-            "0.001".into(),
-            "--max-time".into(),
-            "60".into(),
-            "-j".into(),
-            road.jobs.to_string(),
-        ];
-        let mut add = |more: &[&str]| words.extend(more.iter().map(|&word| word.to_owned()));
-        match road.npy {
-            // Each frame that fails makes the next retries wait longer: a run that keeps going has none.
-            true => add(&["--keep-going", "--retry", "0"]),
-            false => add(&["-s", "1x1"]),
-        }
-        if road.each {
-            add(&["--no-http-keep-alive"]);
-        }
-        if skip > 0 {
-            add(&["--skip", &skip.to_string()]);
-        }
-        add(&[&format!("{scheme}://localhost:{port}/")]);
-        words
+        let Road { each, https, jobs, npy } = road;
+        // Each frame that fails makes the next retries wait longer: a run that keeps going has none.
+        let frames = if npy { "--keep-going --retry 0" } else { "-s 1x1" };
+        let each = if each { "--no-http-keep-alive" } else { "" };
+        let scheme = if https { "https" } else { "http" };
+        let line = format!(
+            "{program} -F key=<{key} -H X-Key:{secret} -z fastest --retry-delay 0.001 --max-time 60 -j {jobs} {frames} \
+             {each} --skip {skip} {scheme}://localhost:{port}/",
+            program = self.program.display(),
+            key = self.folder.path().join("key").display(),
+            secret = SECRETS[1],
+        );
+        line.split_whitespace().map(str::to_owned).collect()
     }
 
     /// Starts a run, by the command `before` if there is one. `stdin` is the stream's file, or a pipe.
@@ -194,12 +176,7 @@ impl Ground {
         let witness = Witness::new(road.https.then(|| Arc::clone(&self.config)));
         let words = [before, &self.arguments(road, witness.port(), skip)].concat();
         let mut command = Command::new(&words[0]);
-        for (name, value) in program::command(&[""; 0]).get_envs() {
-            match value {
-                Some(value) => command.env(name, value),
-                None => command.env_remove(name),
-            };
-        }
+        program::without_settings(&mut command);
         command.env("SSL_CERT_FILE", &self.authority.file);
         command.env("SSL_CERT_DIR", self.folder.path().join("certificates"));
         command.args(&words[1..]).process_group(0).stderr(Stdio::piped());

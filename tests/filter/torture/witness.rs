@@ -1,7 +1,7 @@
 //! A server that answers each frame by its number, and knows which frames it has read whole, and how often.
 
 use std::io::{Read, Write};
-use std::net::TcpStream;
+use std::net::{Shutdown, TcpStream};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
@@ -19,8 +19,6 @@ pub struct Witness {
 struct Shared {
     frames: Mutex<Vec<u32>>,
     ended: AtomicUsize,
-    /// The ports of the clients.
-    ports: Mutex<Vec<u16>>,
 }
 
 /// Counts a connection as ended, however that comes.
@@ -39,9 +37,6 @@ impl Witness {
         let of_server = Arc::clone(&shared);
         let server = Server::scripted(move |_, connection| {
             let _ended = Ended(&of_server.ended);
-            if let Ok(peer) = connection.peer_addr() {
-                of_server.ports.lock().unwrap().push(peer.port());
-            }
             match &config {
                 Some(config) => of_server.answer(tls::accept(config, connection)),
                 None => of_server.answer(connection),
@@ -56,13 +51,10 @@ impl Witness {
 
     /// The frames that were read whole, in their order, once the program has ended and all that it has sent is read.
     pub fn frames(&self) -> Vec<u32> {
-        // Connections are accepted in their order: behind this one there is no other.
-        let last = TcpStream::connect(self.server.address).unwrap();
-        let port = last.local_addr().unwrap().port();
-        wait_until("the last connection is accepted", || {
-            self.shared.ports.lock().unwrap().contains(&port)
-        });
-        drop(last);
+        // Connections are accepted in their order: when this one has ended, all others have begun.
+        let mut last = TcpStream::connect(self.server.address).unwrap();
+        last.shutdown(Shutdown::Write).unwrap();
+        let _ = last.read_to_end(&mut Vec::new());
         let connections = self.server.connections();
         wait_until("all connections have ended", || {
             self.shared.ended.load(Ordering::Acquire) >= connections

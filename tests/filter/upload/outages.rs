@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use crate::support::echo::{answers, echo};
 use crate::support::ports::ClosedPort;
-use crate::support::program::{command, run, run_command};
+use crate::support::program::{command, post, run, run_command};
 use crate::support::server::{Request, Server, closing};
 use crate::support::{tiny_frames, tiny_number, wait_until};
 
@@ -61,8 +61,7 @@ fn a_wrong_port_is_told_in_seconds() {
     let port = ClosedPort::new();
     for jobs in ["1", "8"] {
         let begin = Instant::now();
-        let arguments = ["-s", "1x1", "-j", jobs, &port.url()];
-        let run = run(&arguments, &tiny_frames(100));
+        let run = post(&["-j", jobs], &port.url(), 100);
         let cause = "connection refused (4 attempts)";
         run.fails_at_once(&format!("{}: {cause}", port.address()));
         // Three pauses of up to 1, 2 and 4 seconds.

@@ -4,7 +4,7 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-use crate::support::program::{Running, command, run};
+use crate::support::program::{posting, run};
 use crate::support::server::{Server, ok, response, response_with};
 use crate::support::{tiny_frames, tiny_number, wait_until};
 
@@ -55,8 +55,7 @@ fn frames_after_a_failed_one_take_no_turns_of_the_rate() {
         }
         _ => ok(""),
     });
-    let options = ["-s", "1x1", "--raw", "--rate", "2/s", "-j", "64", &server.url()];
-    let mut program = Running::start(command(&options));
+    let mut program = posting(&["--rate", "2/s", "-j", "64"], &server.url());
     let frames = tiny_frames(64);
     program.write(&frames[..6]);
     wait_until("frame 1 has arrived", || seen.load(Ordering::Acquire) > 0);

@@ -11,7 +11,7 @@ use socket2::SockRef;
 
 use crate::support::echo::{answers, echo};
 use crate::support::ports::ClosedPort;
-use crate::support::program::{Running, command, run};
+use crate::support::program::{post, posting, run};
 use crate::support::server::{
     Request, Server, closing, ok, response, response_with, wait_for_hang_up,
 };
@@ -38,9 +38,7 @@ fn a_server_that_comes_back_within_the_budget_loses_nothing() {
     for jobs in ["1", "8"] {
         let port = ClosedPort::new();
         let limits = ["--retry", "10000", "--retry-delay", "0.01", "-j", jobs, "-v"];
-        let url = port.url();
-        let arguments = [&["-s", "1x1", "--raw"], &limits[..], &[&url]].concat();
-        let mut program = Running::start(command(&arguments));
+        let mut program = posting(&limits, &port.url());
         program.write(&tiny_frames(50));
         program.stdin = None;
         // Some attempts have been refused.
@@ -66,9 +64,7 @@ fn many_jobs_do_not_hammer_a_server_that_is_down() {
         response("503 Service Unavailable", "")
     });
     let limits = ["--retry", "1000", "--retry-delay", "60", "-j", "8", "--retry-max-time", "1000"];
-    let url = server.url();
-    let arguments = [&["-s", "1x1"], &limits[..], &[&url]].concat();
-    let mut program = Running::start(command(&arguments));
+    let mut program = posting(&limits, &server.url());
     program.write(&tiny_frames(100));
     wait_until("the first attempt", || attempts.load(Ordering::Acquire) > 0);
     let begin = Instant::now();
@@ -111,7 +107,7 @@ fn retry_after_is_waited_for() {
             _ => ok(""),
         }
     });
-    run(&["-s", "1x1", "--retry-delay", "0.001", &server.url()], &[0; 3]).ok();
+    post(&["--retry-delay", "0.001"], &server.url(), 1).ok();
     let times = times.lock().unwrap();
     for pair in times.windows(2) {
         assert!(pair[1] - pair[0] >= Duration::from_secs(1));
@@ -121,7 +117,7 @@ fn retry_after_is_waited_for() {
 #[test]
 fn a_retry_after_past_the_limit_is_not_waited_for() {
     let server = Server::answering(|_, _| response_with("503 x", "Retry-After: 3600\r\n", "later"));
-    let run = run(&["-s", "1x1", &server.url()], &tiny_frames(2));
+    let run = post(&[], &server.url(), 2);
     let message = "frame 0: upload: status 503 \
                    (Retry-After of 3600 s passes the limit of 600 s, --retry-max-time); \
                    1 line is out, go on with --skip 1";
@@ -163,8 +159,7 @@ fn faulty_once(fault: Fault) -> Server {
 fn a_frame_that_may_have_arrived_is_sent_again_only_if_the_user_asks() {
     for (name, fault) in UNKNOWN {
         let server = faulty_once(fault);
-        let arguments = ["-s", "1x1", "--raw", "-m", "1", "--retry-delay", "0.001", &server.url()];
-        let run_once = run(&arguments, &tiny_frames(2));
+        let run_once = post(&["-m", "1", "--retry-delay", "0.001"], &server.url(), 2);
         assert_eq!(run_once.status, Some(1), "{name}");
         assert_eq!(server.connections(), 1, "{name}");
 
@@ -184,9 +179,7 @@ fn a_frame_that_is_refused_is_never_sent_again() {
             "304 x" => b"HTTP/1.1 304 x\r\nDate: x\r\n\r\n".to_vec(),
             _ => response(status, "no"),
         });
-        let arguments =
-            ["-s", "1x1", "--retry-all-errors", "--retry-delay", "0.001", &server.url()];
-        let run = run(&arguments, &[0; 3]);
+        let run = post(&["--retry-all-errors", "--retry-delay", "0.001"], &server.url(), 1);
         assert_eq!((run.status, server.connections()), (Some(1), 1), "{status}");
     }
 }

@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex};
 
 use crate::support::echo::{answers, echo};
 use crate::support::folder::Folder;
-use crate::support::program::{Running, command, run};
+use crate::support::program::{Running, command, post, run};
 use crate::support::server::{Request, Server, ok, response};
 use crate::support::{tiny_frames, tiny_number};
 
@@ -64,7 +64,7 @@ fn without_a_change_a_401_is_final() {
     put(&folder, "token", "Authorization: Bearer secret\n");
     let file = format!("@{}", folder.path().join("token").display());
     for options in [&["-H", "Authorization: Bearer secret"][..], &["-H", &file]] {
-        let run = run(&[&["-s", "1x1"], options, &[&server.url()]].concat(), &tiny_frames(2));
+        let run = post(options, &server.url(), 2);
         let message = "frame 0: upload: status 401; 1 line is out, go on with --skip 1";
         assert_eq!(run.fails(1, message).lines(), ["who are you"]);
     }
@@ -77,7 +77,7 @@ fn without_a_change_a_401_is_final() {
         fs::write(&place, format!("Authorization: Bearer other-{number}\n")).unwrap();
         unauthorized()
     });
-    let run = run(&["-s", "1x1", "-H", &file, &server.url()], &[0; 3]);
+    let run = post(&["-H", &file], &server.url(), 1);
     let message = "frame 0: upload: status 401 (2 attempts); 1 line is out, go on with --skip 1";
     run.fails(1, message);
     assert_eq!(server.requests().len(), 2);
@@ -96,7 +96,7 @@ fn a_user_of_a_file_is_read_again_too() {
         ok(request.header("Authorization").join(","))
     });
     let file = format!("@{}", folder.path().join("user").display());
-    let run = run(&["-s", "1x1", "-u", &file, &server.url()], &tiny_frames(2)).ok();
+    let run = post(&["-u", &file], &server.url(), 2).ok();
     // me:new
     assert_eq!(run.lines(), ["Basic bWU6bmV3"; 2]);
 }
@@ -114,7 +114,7 @@ fn a_file_that_has_become_none_of_headers_is_told_and_the_401_is_final() {
             unauthorized()
         });
         let path = folder.path().join("token").display().to_string();
-        let run = run(&["-s", "1x1", "-H", &format!("@{path}"), &server.url()], &[0; 3]);
+        let run = post(&["-H", &format!("@{path}")], &server.url(), 1);
         assert_eq!(run.status, Some(1));
         let told: Vec<_> = run.stderr.lines().collect();
         let [told, end] = told[..] else { panic!("{}", run.stderr) };
@@ -134,7 +134,7 @@ fn a_file_that_is_gone_is_told_and_the_401_is_final() {
         fs::remove_file(&file).unwrap();
         unauthorized()
     });
-    let run = run(&["-s", "1x1", "-H", &argument, &server.url()], &[0; 3]);
+    let run = post(&["-H", &argument], &server.url(), 1);
     let told = "pngpost: frame 0: --header: @FILE: no such file or directory\n";
     let end = "pngpost: frame 0: upload: status 401; 1 line is out, go on with --skip 1\n";
     assert_eq!((run.status, run.stderr), (Some(1), format!("{told}{end}")));
@@ -146,8 +146,7 @@ fn the_frames_number_is_filled_in_in_headers_of_the_command_line() {
     let file = format!("@{}", folder.file("headers", "X-File: {{n}}\n"));
     let server = Server::answering(|_, _| ok("taken"));
     let header = "Idempotency-Key: run7-{{n}}/{{n:04}}";
-    let arguments = ["-s", "1x1", "--skip", "2", "-H", header, "-H", &file, &server.url()];
-    run(&arguments, &tiny_frames(4)).ok();
+    post(&["--skip", "2", "-H", header, "-H", &file], &server.url(), 4).ok();
     let keys: Vec<_> = server
         .requests()
         .iter()
