@@ -116,10 +116,11 @@ fn bad_usage(message: impl std::fmt::Display) -> Ending {
     Ending::BadUsage
 }
 
-/// Says where a panic came from. Its text is not shown: it may hold a value.
+/// Says where a panic of ours came from. Its text is not shown: it may hold a value. A crate's panic, whose place is a
+/// path of the machine that built us, is its caller's to tell.
 fn tell_panics() {
     std::panic::set_hook(Box::new(|panic| {
-        if let Some(place) = panic.location() {
+        if let Some(place) = panic.location().filter(|place| place.file().starts_with("src/")) {
             messages::say_anyway(format!("internal error at {place}"));
         }
     }));
