@@ -11,6 +11,7 @@ mod report;
 mod stdout;
 
 use std::io;
+use std::mem::replace;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
@@ -22,17 +23,25 @@ use crate::messages::{causes, count_of, plain, say};
 use crate::pipeline::{Answer, Answers, Halt, Unsent};
 use crate::request::Request;
 use crate::stop::Asked;
-use report::{Report, Reporter};
+use report::Report;
 use stdout::Stdout;
 
 pub use stdout::print;
+
+/// The failure of a frame whose worker panicked.
+const LOST: &str = "its worker ended without an answer";
+
+/// The error of a frame in whose place a newer one was taken. That is no failure.
+const DROPPED: &str = "dropped: a newer frame came";
 
 /// Writes the lines of a run.
 pub struct Lines {
     out: Stdout,
     rules: Rules,
-    reporter: Reporter,
+    request: Arc<Request>,
     counts: Arc<Counts>,
+    /// Whether --retry-all-errors has been spoken of.
+    has_advised: bool,
     /// Whether there is a gap: a frame that the stopped run has not sent.
     has_gap: bool,
     /// Whether a frame beyond it has failed, and ends the run.
@@ -67,8 +76,8 @@ enum Early {
 impl Lines {
     /// The error: there is no standard output.
     pub fn new(rules: Rules, request: Arc<Request>, counts: Arc<Counts>) -> io::Result<Self> {
-        let (out, reporter) = (Stdout::new()?, Reporter::new(request, rules.keep_going));
-        Ok(Lines { out, rules, reporter, counts, has_gap: false, has_failed_beyond: false })
+        let (out, has_advised, has_gap, has_failed_beyond) = (Stdout::new()?, false, false, false);
+        Ok(Lines { out, rules, request, counts, has_advised, has_gap, has_failed_beyond })
     }
 
     /// Writes the line of every answer, in order, until the run ends.
@@ -90,7 +99,7 @@ impl Lines {
             Answer::Uploaded(uploaded) => {
                 let is_posted = uploaded.upload.is_posted;
                 self.counts.posted.fetch_sub(is_posted.into(), Ordering::Relaxed);
-                self.reporter.uploaded(uploaded)
+                Report::uploaded(uploaded, &self.request)
             }
             Answer::Dropped { first, count } => return self.put_dropped(first, count),
             Answer::Unsent(Unsent::NotEncoded { frame, error, .. })
@@ -100,9 +109,11 @@ impl Lines {
                 return Err(Early::NotRead(InputError { frame, cause }));
             }
             Answer::Unsent(Unsent::NotEncoded { frame, error, read_at }) => {
-                self.reporter.not_encoded(frame, causes(&error), read_at)
+                Report::unsent(frame, Some(read_at), causes(&error))
             }
-            Answer::Unsent(Unsent::Lost { frame }) => self.reporter.lost(frame),
+            Answer::Unsent(Unsent::Lost { frame }) => {
+                Report { ends_run: true, ..Report::unsent(frame, None, LOST) }
+            }
             Answer::Unsent(Unsent::NotRead(error)) if !is_of_the_stop(&error, asked) => {
                 return Err(Early::NotRead(error));
             }
@@ -115,7 +126,7 @@ impl Lines {
         self.counts.figures.frames.fetch_add(1, Ordering::Relaxed);
         self.counts.figures.answered.fetch_add(is_answered.into(), Ordering::Relaxed);
         // Each response is a line. Under --keep-going, so is each failure.
-        if is_answered || !report.ends_run {
+        if is_answered || !self.ends_run(&report) {
             self.put(&mut report)?;
         }
         self.tell_failure(report)
@@ -124,8 +135,8 @@ impl Lines {
     /// A frame beyond the gap has no line: going on begins at the gap. If it has failed, that is said.
     fn pass_over(&mut self, answer: Answer) {
         if let Answer::Uploaded(uploaded) = answer {
-            let report = self.reporter.uploaded(uploaded);
-            self.has_failed_beyond |= report.failure.is_some() && report.ends_run;
+            let report = Report::uploaded(uploaded, &self.request);
+            self.has_failed_beyond |= self.ends_run(&report);
             report.failure.iter().for_each(|cause| say(format!("frame {}: {cause}", report.frame)));
         }
     }
@@ -133,7 +144,7 @@ impl Lines {
     /// Writes the lines of so many frames that were dropped, from this one on.
     fn put_dropped(&mut self, first: u64, count: u64) -> Result<(), Early> {
         for frame in first..first.saturating_add(count) {
-            self.put(&mut self.reporter.dropped(frame))?;
+            self.put(&mut Report::unsent(frame, None, DROPPED))?;
             self.counts.figures.dropped.fetch_add(1, Ordering::Relaxed);
         }
         Ok(())
@@ -167,10 +178,12 @@ impl Lines {
 
     /// Says why the frame has failed, if it has. The run may end with that.
     fn tell_failure(&mut self, report: Report) -> Result<(), Early> {
-        let advice = self.reporter.advice_once(&report);
-        let Report { frame, failure, ends_run, .. } = report;
-        let Some(cause) = failure else { return Ok(()) };
-        let cause = format!("{cause}{advice}");
+        let ends_run = self.ends_run(&report);
+        let Report { frame, failure, may_have_arrived, .. } = report;
+        let Some(mut cause) = failure else { return Ok(()) };
+        if may_have_arrived && !replace(&mut self.has_advised, true) {
+            cause.push_str("; it may have arrived: --retry-all-errors would send it again");
+        }
         self.counts.failed.fetch_add(1, Ordering::Relaxed);
         if ends_run {
             return Err(Early::Failed { frame, cause, torn: String::new() });
@@ -240,6 +253,11 @@ impl Lines {
             }
         };
         format!("; {out} out{torn}{again}, go on with --skip {}", self.rules.skip + lines)
+    }
+
+    /// Whether the run ends with this report.
+    fn ends_run(&self, report: &Report) -> bool {
+        report.failure.is_some() && (report.ends_run || !self.rules.keep_going)
     }
 
     fn has_failed(&self) -> bool {
