@@ -271,8 +271,10 @@ fn a_png_is_passed_on_byte_for_byte() {
     let image = png(3, 2, &[7; 18]);
     let (frames, error) = images(&[&image[..], b"P5 1 1 255 x", &image].concat());
     assert_eq!((frames.len(), error), (3, None));
-    assert_eq!((frames[0].content, &frames[0].bytes), (Content::Png, &image));
-    assert_eq!((frames[2].content, &frames[2].bytes), (Content::Png, &image));
+    for frame in [&frames[0], &frames[2]] {
+        assert_eq!((frame.content, &frame.bytes), (Content::Png, &image));
+        assert_eq!(frame.size, FrameSize::new(3, 2).unwrap());
+    }
     let apart = chunks(&[
         (b"IHDR", b"\0\0\0\x01\0\0\0\x01\x01\x03\0\0\x01"),
         (b"PLTE", b"abcdef"),

@@ -1,8 +1,6 @@
 //! Request headers, checked: the name is a token, the value holds no control character, and neither holds a
 //! line end. So no header can smuggle in a second one, or a second request.
 
-use std::fmt;
-
 use super::template::Template;
 
 /// Headers that frame the message or the connection. pngpost alone sets them.
@@ -12,7 +10,7 @@ const OWN: [&str; 2] = ["Content-Length", "Host"];
 const NEVER_SENT: [&str; 7] =
     ["Expect", "Keep-Alive", "Proxy-Connection", "TE", "Trailer", "Transfer-Encoding", "Upgrade"];
 
-/// Name and value of a header line. Its Debug form keeps the value secret.
+/// Name and value of a header line. It has no Debug form, because the value may be a secret.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Header {
     pub name: String,
@@ -36,14 +34,8 @@ impl Header {
     }
 }
 
-impl fmt::Debug for Header {
-    fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
-        write!(f, "{}: (redacted)", self.name)
-    }
-}
-
 /// A header line of the user, in curl's three forms.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub enum HeaderRule {
     /// `Name: value`, or `Name;` for an empty value.
     Send(Header),
@@ -128,18 +120,18 @@ mod tests {
     #[test]
     fn curls_three_forms() {
         let send = |name: &str, value: &str| Ok(HeaderRule::Send(Header::new(name, value)));
-        assert_eq!(HeaderRule::parse(b"X-A:  b c\t"), send("X-A", "b c"));
-        assert_eq!(HeaderRule::parse(b"X-A: b: c;"), send("X-A", "b: c;"));
-        assert_eq!(HeaderRule::parse(b"X-A;"), send("X-A", ""));
-        assert_eq!(HeaderRule::parse(b"X-A:"), Ok(HeaderRule::Omit("X-A".to_owned())));
+        assert!(HeaderRule::parse(b"X-A:  b c\t") == send("X-A", "b c"));
+        assert!(HeaderRule::parse(b"X-A: b: c;") == send("X-A", "b: c;"));
+        assert!(HeaderRule::parse(b"X-A;") == send("X-A", ""));
+        assert!(HeaderRule::parse(b"X-A:") == Ok(HeaderRule::Omit("X-A".to_owned())));
     }
 
     #[test]
     fn a_header_that_is_never_sent_may_be_left_out_and_not_sent() {
         for name in NEVER_SENT {
             let omitted = Ok(HeaderRule::Omit(name.to_owned()));
-            assert_eq!(HeaderRule::parse(format!("{name}:").as_bytes()), omitted);
-            assert_eq!(HeaderRule::parse(format!("{name}: \t").as_bytes()), omitted);
+            assert!(HeaderRule::parse(format!("{name}:").as_bytes()) == omitted);
+            assert!(HeaderRule::parse(format!("{name}: \t").as_bytes()) == omitted);
             for line in [format!("{name}: x"), format!("{name};")] {
                 assert!(HeaderRule::parse(line.as_bytes()).is_err(), "{line}");
             }
@@ -161,7 +153,7 @@ mod tests {
             b"X-A: \xff",
         ];
         for line in lines {
-            let error = HeaderRule::parse(line).unwrap_err();
+            let error = HeaderRule::parse(line).err().unwrap();
             assert!(!error.contains("secret"), "{error}");
         }
     }

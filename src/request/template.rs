@@ -7,7 +7,7 @@
 /// The digits of the longest number, 2^64-1.
 const MAX_WIDTH: usize = 20;
 
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub enum Piece {
     Text(Vec<u8>),
     /// The frame's number, in at least this many digits.
@@ -16,7 +16,7 @@ pub enum Piece {
     Image,
 }
 
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct Template(Vec<Piece>);
 
 impl Template {
