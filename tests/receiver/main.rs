@@ -27,39 +27,7 @@ use tokio::{net::TcpListener, runtime, task, time};
 use options::Options;
 use upload::Upload;
 
-const HELP: &str = "\
-Usage: cargo run --example receiver [-- OPTION...]
-
-A server on 127.0.0.1 to try pngpost on. It takes PNG uploads on any path, in a
-form, in JSON, in base64 or as the bare body, and answers each with one line of
-JSON:
-
-  width, height, color_type, bit_depth
-                 as in the PNG's header
-  crc32          of the decoded pixels, 8 hex digits; in Python, for a frame of
-                 rgb24, rgba, gray or ya8: '%08x' % zlib.crc32(frame)
-  fields         the form's text fields, each as [name, value], in their order
-  part, file_name, content_type
-                 of the image; null where there is none; in JSON, part is where
-                 the image stands, such as /instances/0/b64
-
-Anything but one whole PNG is answered with status 400 and {\"error\": ...}.
-
-      --port N   listen on port N [0: a free one]
-      --delay SECONDS
-                 answer each upload after this pause, each on its own [0]
-      --fail RATE
-                 answer this share of the uploads, 0 to 1, with status 503 and
-                 {\"error\": ...}, evenly spread: 0.25 is every fourth one, and
-                 the next attempt counts as one. There is no Retry-After, so
-                 that pngpost's --retry-delay says when that comes [0]
-      --status N answer what would get 200 with status N, 200 to 599; the JSON
-                 is the same, but 204, 205 and 304 have no body [200]
-  -h, --help     this text
-
-The first line on standard output is 'listening on http://127.0.0.1:PORT/'.
-Ctrl-C ends it.
-";
+const HELP: &str = include_str!("help.txt");
 
 fn main() -> ExitCode {
     let (failure, result) = match options::parse(std::env::args_os().skip(1)) {

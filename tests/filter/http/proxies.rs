@@ -285,22 +285,3 @@ fn relay(mut near: rustls::StreamOwned<rustls::ServerConnection, TcpStream>, por
         }
     }
 }
-
-#[test]
-fn socks_and_other_schemes_are_refused() {
-    for (arguments, message) in [
-        (
-            "-x socks5h://u:secret@p http://h/",
-            "--proxy: socks5h:// is SOCKS; takes an http:// or https:// proxy",
-        ),
-        ("-x ftp://p http://h/", "--proxy: takes an http:// or https:// proxy, no other scheme"),
-        ("-x http://p:x http://h/", "--proxy: the port takes a number from 1 to 65535"),
-        (
-            "-x p --unix-socket s http://h/",
-            "--proxy: cannot go with --unix-socket; a proxy connects to hosts",
-        ),
-    ] {
-        let arguments: Vec<_> = arguments.split(' ').collect();
-        run(&[&["-s", "1x1"], &arguments[..]].concat(), &[0; 3]).fails(2, message);
-    }
-}
