@@ -3,31 +3,13 @@
 //! A `Vec` that can't grow ends the process. Such a size may be larger than the machine, so its memory is asked for
 //! here, and a refusal is an error that names the size. All other memory is small, or as large as what was had here.
 
-use std::fmt;
 use std::io::{self, ErrorKind};
 
-/// There is no memory for this many bytes.
-#[derive(Debug)]
-pub struct NoMemory(usize);
-
-impl fmt::Display for NoMemory {
-    fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
-        write!(f, "no memory for {} bytes", self.0)
-    }
-}
-
-impl std::error::Error for NoMemory {}
-
-impl From<NoMemory> for io::Error {
-    fn from(error: NoMemory) -> Self {
-        io::Error::new(ErrorKind::OutOfMemory, error)
-    }
-}
-
 /// Makes room for `more` bytes, and for no others.
-pub fn reserve(bytes: &mut Vec<u8>, more: usize) -> Result<(), NoMemory> {
+pub fn reserve(bytes: &mut Vec<u8>, more: usize) -> io::Result<()> {
     let needed = bytes.len().saturating_add(more);
-    bytes.try_reserve_exact(more).map_err(|_| NoMemory(needed))
+    let error = || io::Error::new(ErrorKind::OutOfMemory, format!("no memory for {needed} bytes"));
+    bytes.try_reserve_exact(more).map_err(|_| error())
 }
 
 #[cfg(test)]

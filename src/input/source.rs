@@ -95,7 +95,7 @@ pub(super) fn grow(bytes: &mut Vec<u8>, end: usize, most: usize) -> Result<(), C
     if bytes.capacity() < longer {
         // The Vec's own growth would double its room beyond the limit.
         let room = (2 * filled).min(most).max(longer);
-        memory::reserve(bytes, room - filled).map_err(|error| Cause::Read(error.into()))?;
+        memory::reserve(bytes, room - filled).map_err(Cause::Read)?;
     }
     bytes.resize(longer, 0);
     Ok(())

@@ -1,13 +1,15 @@
 //! A response into one line. It holds the response body byte for byte, except line ends, which a line can't
 //! hold.
 
-use crate::memory::{self, NoMemory};
+use std::io;
+
+use crate::memory;
 
 /// The response body as one line, with its line end.
 ///
 /// Trailing line ends are dropped; each inner run of CR and LF, with the blanks after it, becomes one
 /// space. A raw line end cannot stand inside a JSON string (RFC 8259, section 7), so JSON keeps its value.
-pub fn from_body(mut body: Vec<u8>) -> Result<Vec<u8>, NoMemory> {
+pub fn from_body(mut body: Vec<u8>) -> io::Result<Vec<u8>> {
     let is_line_end = |byte: u8| byte == b'\r' || byte == b'\n';
     let end = body.iter().rposition(|&byte| !is_line_end(byte)).map_or(0, |last| last + 1);
     body.truncate(end);

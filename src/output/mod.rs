@@ -162,7 +162,7 @@ impl Lines {
             record::line(report, behind)
         } else {
             let body = report.response.take().map_or_else(Vec::new, |response| response.body);
-            line::from_body(body).map_err(io::Error::from)
+            line::from_body(body)
         };
         let line = line.map_err(|error| {
             let cause = format!("line: {}", plain(&error.to_string()));
