@@ -3,7 +3,6 @@
 //! Promise 4 stands on `has_sent`: if no byte of a frame has left, it was never sent. A time limit closes the
 //! connection, so nothing is sent after an attempt has ended.
 
-use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -15,7 +14,7 @@ use crate::request::{Body, Header, Request};
 use super::connect::{Connector, Unreached};
 use super::connection::Connection;
 use super::exchange::exchange;
-use super::outcome::{self, Failure, Outcome, Reach};
+use super::outcome::{self, Failure};
 use super::pool::Pool;
 use super::reply::Response;
 use super::route::Route;
@@ -77,18 +76,12 @@ impl Kept {
                 }
                 // The server closed it while it was idle: we take another one, or a new one.
                 Err(_) if !is_new && !connection.has_sent() => {}
-                Err(error) => return Err(self.failed(&error, connection.has_sent())),
+                Err(error) => {
+                    let cause = outcome::text_at(self.connector.peer(), &error);
+                    return Err(Failure::of(&error, connection.has_sent(), cause));
+                }
             }
         }
-    }
-
-    fn failed(&self, error: &io::Error, has_sent: bool) -> Failure {
-        let (otherwise, reach) = match has_sent {
-            true => (Outcome::Unknown, Reach::Sent),
-            false => (Outcome::NeverSent, Reach::Unsent),
-        };
-        let cause = outcome::text_at(self.connector.peer(), error);
-        Failure::of(error, otherwise, reach, cause)
     }
 
     /// Shows what would be sent, and takes it for answered.
@@ -126,5 +119,5 @@ impl Kept {
 
 fn unreached(Unreached { place, error }: Unreached) -> Failure {
     let cause = format!("{place}: {}", outcome::text(&error));
-    Failure::of(&error, Outcome::NeverSent, Reach::Unsent, cause)
+    Failure::of(&error, false, cause)
 }

@@ -12,7 +12,7 @@ use std::time::Duration;
 
 use crate::request::{Body, Header, Request};
 
-use super::outcome::{self, Failure, Outcome, Reach};
+use super::outcome::{self, Failure};
 use super::reply::{self, Head, MAX_HEADER_BYTES, MAX_RESPONSE_BYTES, Response, refused};
 use super::route::place;
 use super::time_limit::{MAX_TIME, timed_out};
@@ -38,7 +38,7 @@ impl Minreq {
         let request = self.request(body, headers);
         match catch_unwind(AssertUnwindSafe(|| exchange(request))) {
             Ok(result) => result.map_err(|error| self.failure(&error)),
-            Err(_) => Err(Failure::unknown("minreq panicked")),
+            Err(_) => Err(self.failure(&refused("minreq panicked"))),
         }
     }
 
@@ -60,17 +60,13 @@ impl Minreq {
 
     fn failure(&self, error: &io::Error) -> Failure {
         let kind = outcome::innermost::<io::Error>(error).map(io::Error::kind);
-        let (otherwise, reach) = match kind {
-            Some(ErrorKind::ConnectionRefused) => (Outcome::NeverSent, Reach::Unsent),
-            _ => (Outcome::Unknown, Reach::Sent),
-        };
         let cause = match kind {
             Some(ErrorKind::TimedOut) => {
                 format!("{}: {}", self.place, timed_out(self.max_time, MAX_TIME))
             }
             _ => outcome::text_at(&self.place, error),
         };
-        Failure::of(error, otherwise, reach, cause)
+        Failure::of(error, kind != Some(ErrorKind::ConnectionRefused), cause)
     }
 }
 

@@ -31,7 +31,7 @@ use crate::request::{Body, Header};
 pub use certificates::Trust;
 pub use kept::{Kept, Limits};
 pub use minreq::Minreq;
-pub use outcome::{Failure, Outcome, Reach};
+pub use outcome::{Failure, Outcome};
 pub use reply::Response;
 pub use route::Route;
 pub use tls::{Identity, Tls, certificates, private_key};

@@ -25,46 +25,26 @@ pub enum Outcome {
     Unknown,
     /// Another attempt would end the same: it is never repeated.
     Refused,
-    /// No frame can be sent any more: the run ends, even with --keep-going.
-    Hopeless,
-}
-
-/// How far an attempt came.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Reach {
-    /// It has not begun: there was no look-up and no connection.
-    Nothing,
-    /// No byte of the request has left.
-    Unsent,
-    /// A byte may have left.
-    Sent,
 }
 
 /// The reason why an attempt has no whole response, and its meaning for the frame.
 #[derive(Debug)]
 pub struct Failure {
     pub outcome: Outcome,
-    pub reach: Reach,
+    /// Whether a byte of the request may have left.
+    pub has_sent: bool,
     pub cause: String,
     /// When to try again, as the server wrote it.
     pub retry_after: Option<String>,
 }
 
 impl Failure {
-    pub fn new(outcome: Outcome, reach: Reach, cause: String) -> Self {
-        Failure { outcome, reach, cause, retry_after: None }
-    }
-
-    /// That of an attempt with this error. `otherwise`: its outcome, unless the error itself decides it.
-    pub fn of(error: &io::Error, otherwise: Outcome, reach: Reach, cause: String) -> Self {
+    /// That of an attempt with this error, which is a `Verdict` or something that may pass.
+    pub fn of(error: &io::Error, has_sent: bool, cause: String) -> Self {
+        let otherwise = if has_sent { Outcome::Unknown } else { Outcome::NeverSent };
         let outcome = of_error(error).unwrap_or(otherwise);
         let retry_after = innermost::<Verdict>(error).and_then(|it| it.retry_after.clone());
-        Failure { retry_after, ..Failure::new(outcome, reach, cause) }
-    }
-
-    /// A failure after which the frame may or may not have arrived.
-    pub fn unknown(cause: impl Into<String>) -> Self {
-        Failure::new(Outcome::Unknown, Reach::Sent, cause.into())
+        Failure { outcome, has_sent, cause, retry_after }
     }
 }
 
@@ -299,7 +279,7 @@ mod tests {
         }
         let retry_after = Some("7".to_owned());
         let verdict = Verdict { retry_after, ..Verdict::new(Outcome::RefusedForNow, "") };
-        let failure = Failure::of(&wrapped(verdict), Outcome::Unknown, Reach::Sent, String::new());
+        let failure = Failure::of(&wrapped(verdict), true, String::new());
         assert_eq!(
             (failure.outcome, failure.retry_after.as_deref()),
             (Outcome::RefusedForNow, Some("7"))

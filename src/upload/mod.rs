@@ -30,7 +30,7 @@ use std::time::{Duration, Instant};
 
 use crate::counts::Counts;
 use crate::headers::{Current, Headers};
-use crate::http::{Client, Failure, Outcome, Reach, Response};
+use crate::http::{Client, Failure, Outcome, Response};
 use crate::messages::{causes, say, say_more};
 use crate::request::Body;
 
@@ -45,7 +45,6 @@ const UNAUTHORIZED: u16 = 401;
 
 /// The result of an upload.
 pub struct Upload {
-    /// Those that have begun.
     pub attempts: u32,
     /// Whether the server may have got the frame.
     pub is_posted: bool,
@@ -97,11 +96,11 @@ impl Uploader {
         let mut started = start.started.take()?;
         let mut tries = Tries::default();
         let (mut begun, mut is_posted, mut is_renewed) = (0, false, false);
-        let (result, elapsed, given_up, is_over) = loop {
+        let (result, elapsed, given_up, ends_run) = loop {
             let begin = Instant::now();
             let headers = self.headers.current();
             let result = self.attempt(body, &headers, &mut is_posted);
-            begun += u32::from(reach(&result) != Reach::Nothing);
+            begun += 1;
             self.count_refusal(&result);
             let not_before = match self.gate.report(body.frame, &started, &mut tries, &result) {
                 Next::Again(again) => {
@@ -117,7 +116,6 @@ impl Uploader {
             };
             started = self.gate.wait(body.frame, not_before, is_posted, || ())?;
         };
-        let ends_run = is_over || is_hopeless(&result);
         self.stop_at_failure(body.frame, &result, ends_run);
         let may_have_arrived = self.leaves_out(&result);
         Some(Upload {
@@ -165,7 +163,7 @@ impl Uploader {
         let result = self.client.attempt(body, &headers.list);
         *under_way.is_posted |= may_have_arrived(&result);
         drop(under_way);
-        if reach(&result) == Reach::Sent {
+        if has_sent(&result) {
             self.counts.figures.bytes_sent.fetch_add(body.bytes.len() as u64, Ordering::Relaxed);
         }
         result
@@ -266,16 +264,12 @@ fn is_unauthorized(result: &Result<Response, Failure>) -> bool {
     result.as_ref().is_ok_and(|response| response.status == UNAUTHORIZED)
 }
 
-fn reach(result: &Result<Response, Failure>) -> Reach {
-    result.as_ref().map_or_else(|failure| failure.reach, |_| Reach::Sent)
+/// Whether a byte of the frame may have left.
+fn has_sent(result: &Result<Response, Failure>) -> bool {
+    result.as_ref().map_or_else(|failure| failure.has_sent, |_| true)
 }
 
 /// Whether the server may have taken the frame.
 fn may_have_arrived(result: &Result<Response, Failure>) -> bool {
-    reach(result) == Reach::Sent && outcome(result) != Some(Outcome::RefusedForNow)
-}
-
-/// Whether no frame can be sent any more.
-fn is_hopeless(result: &Result<Response, Failure>) -> bool {
-    result.as_ref().is_err_and(|failure| failure.outcome == Outcome::Hopeless)
+    has_sent(result) && outcome(result) != Some(Outcome::RefusedForNow)
 }

@@ -168,7 +168,7 @@ impl<R: FnMut() -> f64> Retry<R> {
             && match outcome {
                 Outcome::NeverSent | Outcome::NoRoom | Outcome::RefusedForNow => true,
                 Outcome::Unknown => self.policy.all_errors,
-                Outcome::Refused | Outcome::Hopeless => false,
+                Outcome::Refused => false,
             }
     }
 
@@ -569,7 +569,7 @@ mod tests {
             let may_repeat = |outcome| trial.retry.may_repeat(outcome);
             assert!(may_repeat(Outcome::NeverSent) && may_repeat(Outcome::NoRoom));
             assert!(may_repeat(Outcome::RefusedForNow));
-            assert!(!may_repeat(Outcome::Refused) && !may_repeat(Outcome::Hopeless));
+            assert!(!may_repeat(Outcome::Refused));
             assert_eq!(may_repeat(Outcome::Unknown), all_errors);
         }
     }

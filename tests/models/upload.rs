@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex};
 
 use world::counts::Counts;
 use world::headers::Headers;
-use world::http::{Client, Failure, Outcome, Reach, Response};
+use world::http::{Client, Failure, Outcome, Response};
 use world::request::Body;
 use world::time::{Duration, Instant};
 use world::upload::{Policy, Upload, Uploader};
@@ -26,11 +26,8 @@ fn refused(retry_after: Option<&str>) -> Answer {
 }
 
 pub fn failed(outcome: Outcome) -> Answer {
-    let reach = match outcome {
-        Outcome::NeverSent | Outcome::NoRoom => Reach::Unsent,
-        _ => Reach::Sent,
-    };
-    Err(Failure { outcome, reach, cause: String::new(), retry_after: None })
+    let has_sent = !matches!(outcome, Outcome::NeverSent | Outcome::NoRoom);
+    Err(Failure { outcome, has_sent, cause: String::new(), retry_after: None })
 }
 
 /// Something after which the frame is sent again.

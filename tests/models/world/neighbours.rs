@@ -49,20 +49,12 @@ pub mod http {
         RefusedForNow,
         Unknown,
         Refused,
-        Hopeless,
-    }
-
-    #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-    pub enum Reach {
-        Nothing,
-        Unsent,
-        Sent,
     }
 
     #[derive(Debug)]
     pub struct Failure {
         pub outcome: Outcome,
-        pub reach: Reach,
+        pub has_sent: bool,
         pub cause: String,
         pub retry_after: Option<String>,
     }
