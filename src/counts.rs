@@ -12,8 +12,7 @@ pub struct Counts {
     pub in_flight: AtomicU64,
     /// Whether nothing starts any more, and the run ends once the attempts under way have ended.
     pub is_stopping: AtomicBool,
-    /// Frames that the server may have got, because they are under way or posted, and whose turn to be a line has not
-    /// come.
+    /// Frames that the server may have got, under way or posted, whose answers are not yet with the lines.
     pub posted: AtomicU64,
     pub lines: AtomicU64,
     pub failed: AtomicU64,
