@@ -189,12 +189,8 @@ fn undisturbed(jobs: usize) {
 }
 
 #[test]
-fn one_job_answers_every_frame_in_order() {
+fn every_frame_is_answered_in_order() {
     check(|| undisturbed(1));
-}
-
-#[test]
-fn many_jobs_answer_every_frame_in_order() {
     check(|| undisturbed(3));
 }
 
@@ -224,23 +220,15 @@ fn stopped_by_a_signal(jobs: usize, last: Last) {
 }
 
 #[test]
-fn a_signal_at_any_moment_stops_one_job() {
+fn a_signal_stops_a_run_at_any_moment() {
     check(|| stopped_by_a_signal(1, Last::End));
-}
-
-#[test]
-fn a_signal_at_any_moment_stops_many_jobs() {
     check(|| stopped_by_a_signal(3, Last::End));
 }
 
 #[test]
 fn a_signal_stops_a_run_whose_input_gives_nothing_more() {
-    check(|| stopped_by_a_signal(2, Last::Silence));
-}
-
-#[test]
-fn a_signal_stops_one_job_whose_input_gives_nothing_more() {
     check(|| stopped_by_a_signal(1, Last::Silence));
+    check(|| stopped_by_a_signal(2, Last::Silence));
 }
 
 /// Uploads that wait at the gate hear of it.
@@ -287,12 +275,8 @@ fn stopped_by_its_reader(jobs: usize, last: Last) {
 }
 
 #[test]
-fn a_reader_that_goes_at_any_moment_stops_one_job() {
+fn a_reader_that_goes_stops_a_run_at_any_moment() {
     check(|| stopped_by_its_reader(1, Last::End));
-}
-
-#[test]
-fn a_reader_that_goes_at_any_moment_stops_many_jobs() {
     check(|| stopped_by_its_reader(3, Last::End));
 }
 
@@ -352,12 +336,8 @@ fn live(jobs: usize) {
 }
 
 #[test]
-fn one_job_answers_a_live_source_in_order() {
+fn a_live_source_is_answered_in_order() {
     check(|| live(1));
-}
-
-#[test]
-fn many_jobs_answer_a_live_source_in_order() {
     check(|| live(3));
 }
 
@@ -382,12 +362,8 @@ fn live_stopped_by_a_signal(jobs: usize, last: Last) {
 }
 
 #[test]
-fn a_signal_at_any_moment_stops_a_live_source() {
+fn a_signal_stops_a_live_source_at_any_moment() {
     check(|| live_stopped_by_a_signal(3, Last::End));
-}
-
-#[test]
-fn a_signal_stops_a_live_source_that_gives_nothing_more() {
     check(|| live_stopped_by_a_signal(2, Last::Silence));
 }
 
@@ -420,12 +396,8 @@ fn with_a_panic(jobs: usize) {
 
 #[test]
 fn a_worker_that_panics_loses_its_frame_alone() {
-    check(|| with_a_panic(3));
-}
-
-#[test]
-fn one_job_that_panics_loses_its_frame_alone() {
     check(|| with_a_panic(1));
+    check(|| with_a_panic(3));
 }
 
 /// As when stdout fails: all threads end.
