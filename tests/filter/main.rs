@@ -36,9 +36,7 @@ mod input {
     mod frames;
     mod mixed;
     mod netpbm;
-    mod npy;
     mod numpy;
-    mod png;
     mod pnm;
     mod refused;
     mod with_headers;
@@ -46,7 +44,6 @@ mod input {
 
 mod encode {
     mod bad_samples;
-    mod layouts;
     mod levels;
     mod readers;
 }
@@ -73,7 +70,6 @@ mod http {
     mod connections;
     mod cuts;
     mod early;
-    mod heads;
     mod max_time;
     mod minreq;
     mod namespaces;

@@ -109,14 +109,6 @@ fn a_connection_is_left_in_time_if_the_server_says_how_long_it_keeps_one() {
 }
 
 #[test]
-fn a_connection_that_the_server_will_close_is_not_used_again() {
-    for header in ["Connection: close\r\n", "Connection: x, Close\r\n"] {
-        // It stays open all the same.
-        assert_eq!(connections_of_two(header, Duration::ZERO), 2, "{header}");
-    }
-}
-
-#[test]
 fn a_response_that_comes_unasked_is_no_answer_to_the_next_frame() {
     let server = Server::scripted(|_, mut connection| {
         while let Some(request) = Request::read(&mut connection) {

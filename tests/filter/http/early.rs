@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use socket2::SockRef;
 
-use crate::support::program::{Run, command, post, run, run_command};
+use crate::support::program::{Run, command, run, run_command};
 use crate::support::server::{Request, Server, ok, response, response_with};
 use crate::support::tls::{Authority, accept, close};
 use crate::support::{BIG, BIG_BYTES, noise};
@@ -150,29 +150,6 @@ fn behind_an_early_success_a_server_that_takes_no_more_of_the_body_does_not_hold
     let (server, _held) = early(Then::Holds, |_| ok("enough"));
     assert_eq!(run_big(&[], &server.url(), 1).ok().lines(), ["enough"]);
     assert!(begin.elapsed() < Duration::from_secs(150), "{:?}", begin.elapsed());
-}
-
-#[test]
-fn interim_responses_are_passed_over_with_headers_and_without() {
-    let interim: [&str; 4] = [
-        "HTTP/1.1 100 Continue\r\n\r\n",
-        "HTTP/1.1 100 Continue\r\nX-Request: 7\r\nServer: x\r\n\r\n",
-        "HTTP/1.1 102 Processing\r\nX-Progress: half\r\n\r\n",
-        "HTTP/1.1 103 Early Hints\r\nLink: </a>; rel=preload\r\nLink: </b>\r\n\r\n",
-    ];
-    let all = interim.concat();
-    for before in interim.iter().chain([&all.as_str()]) {
-        let before = (*before).to_owned();
-        let server = Server::scripted(move |_, mut connection| {
-            while Request::read(&mut connection).is_some() {
-                // A byte each, so that each comes in pieces.
-                before.bytes().for_each(|byte| connection.write_all(&[byte]).unwrap());
-                connection.write_all(&ok("final")).unwrap();
-            }
-        });
-        let run = post(&[], &server.url(), 3).ok();
-        assert_eq!((run.lines(), server.connections()), (vec!["final".to_owned(); 3], 1));
-    }
 }
 
 #[test]

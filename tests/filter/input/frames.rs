@@ -2,7 +2,6 @@
 
 use std::io::Write;
 
-use crate::support::posted::post;
 use crate::support::program::{Running, command, run};
 use crate::support::server::{Server, ok};
 use crate::support::{decode, noise, tiny_frames};
@@ -81,35 +80,4 @@ fn stdin_that_cannot_be_read_is_an_error() {
     program.stdin(std::fs::File::open("/").unwrap());
     let run = Running::start(program).finish();
     run.fails(1, "frame 0: stdin: is a directory; 0 lines are out, go on with --skip 0");
-}
-
-#[test]
-fn a_stream_that_fits_another_layout_says_so() {
-    let hint =
-        |size, format, bytes: usize| post(&["-s", size, "-p", format], &vec![0; bytes]).run.stderr;
-    let cases = [
-        (
-            hint("64x64", "rgb24", 64 * 64 * 4),
-            "frame 1: input ends after 4096 of 12288 bytes; \
-             all 16384 bytes would be whole 64x64 frames: 1 of rgba or 2 of ya8 or 4 of gray; \
-             from ffmpeg, it needs -pix_fmt rgb24",
-        ),
-        (
-            hint("64x48", "rgb48le", 64 * 48 * 3),
-            "frame 0: input ends after 9216 of 18432 bytes; \
-             all 9216 bytes would be whole 64x48 frames: 1 of rgb24 or 2 of yuv420p or 3 of gray; \
-             from ffmpeg, it needs -pix_fmt rgb48le",
-        ),
-        // Three frames of ffmpeg's usual layout.
-        (
-            hint("64x64", "rgb24", 3 * 64 * 64 * 3 / 2),
-            "frame 1: input ends after 6144 of 12288 bytes; \
-             all 18432 bytes would be whole 64x64 frames: 3 of yuv420p; \
-             from ffmpeg, it needs -pix_fmt rgb24",
-        ),
-        (hint("64x48", "rgb24", 10_000), "frame 1: input ends after 784 of 9216 bytes"),
-    ];
-    for (stderr, message) in cases {
-        assert_eq!(stderr, format!("pngpost: {message}\n"));
-    }
 }

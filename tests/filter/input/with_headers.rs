@@ -11,19 +11,8 @@ fn images_with_headers_are_not_posted_as_headerless_frames() {
     let converted = "does, which is not read; 'convert - png:-' turns it into PNG";
     let (y4m, avi) = (format!("Y4M {raw}"), format!("an AVI {raw}"));
     let [webp, gif, bmp] = ["a WebP", "a GIF", "a BMP"].map(|kind| format!("{kind} {converted}"));
-    let cases: [(&[u8], &str); 20] = [
-        (b"P5 8 8 255\n", "a PGM does; leave --size out"),
-        (b"P6\n8 8\n255\n", "a PPM does; leave --size out"),
+    let cases: [(&[u8], &str); 12] = [
         (b"P6\n# a comment\n8 8\n65535\n", "a PPM does; leave --size out"),
-        (b"P7\nWIDTH 8\nHEIGHT 8\nDEPTH 3\nMAXVAL 255\nENDHDR\n", "a PAM does; leave --size out"),
-        (
-            b"P7\r\nWIDTH 8\r\nHEIGHT 8\r\nDEPTH 3\r\nMAXVAL 255\r\nENDHDR\r\n",
-            "a PAM does; leave --size out",
-        ),
-        (b"P4 8 8\n", "a PBM does; leave --size out"),
-        (b"P3 8 8 255\n", "a PPM does; leave --size out"),
-        (b"\x89PNG\r\n\x1a\n", "a PNG does; leave --size out"),
-        (b"\x93NUMPY", "a .npy file does; leave --size out"),
         (
             b"farbfeld\0\0\0\x08\0\0\0\x08",
             "farbfeld does, which is not read; 'ff2png' turns it into PNG",
@@ -74,11 +63,6 @@ fn frames_that_only_begin_like_an_image_are_posted() {
         b"P68 8 255\n",
         b"P7\nWIDTH 8\n",
         b"farbfel",
-        b"\xff\xd8\xff",
-        b"\xff\xd8\xff\xe0\0\x10",
-        b"\xff\xd8\xff\xdb\0\x01\xff\xdb",
-        b"\xff\xd8\xff\xd8\0\x05abc\xff\xc0",
-        b"\xff\xd8\xff\xe1\xff\0",
     ] {
         let mut stream = begin.to_vec();
         stream.resize(192, b'x');

@@ -59,18 +59,6 @@ fn body_of(record: &Value) -> Vec<u8> {
 }
 
 #[test]
-fn a_record_has_the_members_of_the_manual_in_their_order() {
-    let server = Server::answering(|_, _| ok("{\"label\": \"cat\"}\n"));
-    let line = &run_with(&server, &[], 1).ok().lines()[0];
-    let begin = "{\"frame\":0,\"status\":200,\"attempts\":1,\"seconds\":0.";
-    let rest = line.strip_prefix(begin).expect(line);
-    let digits = |c: char| c.is_ascii_digit();
-    let rest = rest.trim_start_matches(digits).strip_prefix(",\"behind\":0.").expect(line);
-    let rest = rest.trim_start_matches(digits);
-    assert_eq!(rest, ",\"body\":\"{\\\"label\\\": \\\"cat\\\"}\\n\"}");
-}
-
-#[test]
 fn each_response_is_in_its_record_byte_for_byte() {
     let bodies = hard_bodies();
     let count = bodies.len() as u32;

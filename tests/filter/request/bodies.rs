@@ -5,7 +5,7 @@ use base64::engine::general_purpose::STANDARD;
 
 use crate::support::program::run;
 use crate::support::server::{Request, Server, ok};
-use crate::support::{decode, file, noise, tiny_frames, tiny_number};
+use crate::support::{decode, file, tiny_frames, tiny_number};
 
 /// The requests that are sent for these 1x1 frames, in their order.
 fn requests_with(arguments: &[&str], path: &str, frames: &[u8]) -> Vec<Request> {
@@ -47,20 +47,6 @@ fn json_from_a_file_is_the_same_with_its_line_ends() {
     let template = "{\n  \"image\": \"{{png:b64}}\"\n}\n";
     let request = request_with(&["--json", &format!("@{}", file("template.json", template))]);
     assert_eq!(request.body, template.replace("{{png:b64}}", &base64_png()).into_bytes());
-}
-
-#[test]
-fn a_large_image_survives_base64() {
-    let pixels = noise(5, 301 * 203 * 3);
-    for arguments in [&["--json", "[\"{{png:b64}}\",\"{{png:b64}}\"]"][..], &["--body-b64"]] {
-        let server = Server::answering(|_, _| ok(""));
-        run(&[&["-s", "301x203"], arguments, &[&server.url()]].concat(), &pixels).ok();
-        let body = server.requests().remove(0).body;
-        let text = str::from_utf8(&body).unwrap();
-        let images: Vec<_> = text.trim_matches(['[', ']', '"']).split("\",\"").collect();
-        assert!(images.iter().all(|image| *image == images[0]));
-        assert_eq!(decode(&STANDARD.decode(images[0]).unwrap()).pixels, pixels);
-    }
 }
 
 #[test]

@@ -1,6 +1,6 @@
 //! Images of each kind as streams have them, and the pixels that PNG has of them.
 
-use png::BitDepth::{Eight, Sixteen};
+use png::BitDepth::Eight;
 use png::ColorType::{self, Grayscale, GrayscaleAlpha, Rgb, Rgba};
 
 use super::Image;
@@ -11,11 +11,6 @@ const COLORS: [ColorType; 4] = [Grayscale, GrayscaleAlpha, Rgb, Rgba];
 pub fn image_8(width: u32, height: u32, channels: usize, pixels: impl Into<Vec<u8>>) -> Image {
     let (color_type, pixels) = (COLORS[channels - 1], pixels.into());
     Image { width, height, color_type, bit_depth: Eight, pixels }
-}
-
-pub fn image_16(width: u32, height: u32, channels: usize, samples: &[u16]) -> Image {
-    let pixels = samples.iter().flat_map(|sample| sample.to_be_bytes()).collect();
-    Image { width, height, color_type: COLORS[channels - 1], bit_depth: Sixteen, pixels }
 }
 
 pub fn pgm(width: u32, height: u32, samples: &[u8]) -> Vec<u8> {

@@ -3,9 +3,8 @@
 use std::io::Write;
 use std::net::TcpStream;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex};
 use std::thread;
-use std::time::{Duration, Instant, SystemTime};
+use std::time::{Duration, SystemTime};
 
 use socket2::SockRef;
 
@@ -15,7 +14,7 @@ use crate::support::program::{post, posting, run};
 use crate::support::server::{
     Request, Server, closing, ok, response, response_with, wait_for_hang_up,
 };
-use crate::support::{tiny_frames, tiny_number, wait_until};
+use crate::support::{tiny_frames, tiny_number};
 
 #[test]
 fn a_refused_connection_is_tried_again_and_then_a_failure() {
@@ -56,24 +55,6 @@ fn a_server_that_comes_back_within_the_budget_loses_nothing() {
 }
 
 #[test]
-fn many_jobs_do_not_hammer_a_server_that_is_down() {
-    let attempts = Arc::new(AtomicUsize::new(0));
-    let count = Arc::clone(&attempts);
-    let server = Server::answering(move |_, _| {
-        count.fetch_add(1, Ordering::AcqRel);
-        response("503 Service Unavailable", "")
-    });
-    let limits = ["--retry", "1000", "--retry-delay", "60", "-j", "8", "--retry-max-time", "1000"];
-    let mut program = posting(&limits, &server.url());
-    program.write(&tiny_frames(100));
-    wait_until("the first attempt", || attempts.load(Ordering::Acquire) > 0);
-    let begin = Instant::now();
-    wait_until("two seconds have passed", || begin.elapsed() > Duration::from_secs(2));
-    // All may have been under way together once; then a pause of up to a minute lies between two.
-    assert!(attempts.load(Ordering::Acquire) <= 8 + 2, "{attempts:?} attempts");
-}
-
-#[test]
 fn a_frame_refused_for_now_is_sent_again_the_same_and_only_the_last_answer_is_a_line() {
     let soon = || httpdate::fmt_http_date(SystemTime::now() + Duration::from_secs(1));
     let values = [Some("0".to_owned()), Some("1".to_owned()), Some(soon()), None];
@@ -91,26 +72,6 @@ fn a_frame_refused_for_now_is_sent_again_the_same_and_only_the_last_answer_is_a_
         for request in &requests[1..] {
             assert_eq!((&request.head, &request.body), (&requests[0].head, &requests[0].body));
         }
-    }
-}
-
-#[test]
-fn retry_after_is_waited_for() {
-    let times = Arc::new(Mutex::new(Vec::new()));
-    let seen = Arc::clone(&times);
-    let server = Server::answering(move |number, _| {
-        seen.lock().unwrap().push(Instant::now());
-        match number {
-            0 => response_with("503 x", "Retry-After: 1\r\n", ""),
-            // A body that is of no use.
-            1 => response_with("503 x", "Retry-After: 1\r\nContent-Encoding: gzip\r\n", "x"),
-            _ => ok(""),
-        }
-    });
-    post(&["--retry-delay", "0.001"], &server.url(), 1).ok();
-    let times = times.lock().unwrap();
-    for pair in times.windows(2) {
-        assert!(pair[1] - pair[0] >= Duration::from_secs(1));
     }
 }
 
