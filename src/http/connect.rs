@@ -18,9 +18,9 @@ use crate::request::{Url, UserInfo};
 
 use super::connection::Connection;
 use super::look_up::LookUp;
-use super::outcome;
+use super::outcome::{self, Failure};
 use super::race;
-use super::route::{Route, place, proxy_place};
+use super::route::{Route, Way, place, proxy_place};
 use super::socket::{self, Socket};
 use super::time_limit::{CONNECT_TIMEOUT, Deadline};
 use super::tls::Tls;
@@ -47,9 +47,9 @@ enum End {
     Unix(SocketAddrUnix),
 }
 
-struct ViaProxy {
+pub struct ViaProxy {
     tls: Option<Secured>,
-    authorization: Option<String>,
+    pub authorization: Option<String>,
 }
 
 struct Secured {
@@ -57,27 +57,10 @@ struct Secured {
     name: ServerName<'static>,
 }
 
-/// A connection that did not come about: where on the way, and why.
-pub struct Unreached {
-    pub place: String,
-    pub error: io::Error,
-}
-
-/// An http request to a proxy.
-pub struct AbsoluteForm<'a> {
-    pub authorization: Option<&'a str>,
-}
-
 impl Connector {
-    /// `tls` is that of an https URL, `proxy_tls` that of an https proxy. The error is bad usage: a host's name
-    /// can't be in a certificate, or the path of a socket is too long.
-    pub fn new(
-        url: &Url,
-        route: Route,
-        tls: Option<Tls>,
-        proxy_tls: Option<Tls>,
-        timeout: Duration,
-    ) -> anyhow::Result<Self> {
+    /// The error is bad usage: a host's name can't be in a certificate, or the path of a socket is too long.
+    pub fn new(url: &Url, way: Way, timeout: Duration) -> anyhow::Result<Self> {
+        let Way { route, tls, proxy_tls } = way;
         let (end, proxy, detour) = match route {
             Route::Direct => {
                 (End::Tcp(LookUp::new(url.bare_host(), url.port_or_default())), None, None)
@@ -99,9 +82,11 @@ impl Connector {
     }
 
     /// A new connection, with TLS if the URL says so.
-    pub fn connect(&self, deadline: Deadline) -> Result<Connection, Unreached> {
+    pub fn connect(&self, deadline: Deadline) -> Result<Connection, Failure> {
         let deadline = deadline.sooner(Deadline::after(self.timeout, CONNECT_TIMEOUT));
-        let at = |place: &str, error| Unreached { place: place.to_owned(), error };
+        let at = |place: &str, error: io::Error| {
+            Failure::of(&error, false, format!("{place}: {}", outcome::text(&error)))
+        };
         let first = self.detour().unwrap_or(&self.server);
         let wire = self.wire(deadline).map_err(|error| at(first, error))?;
         let wire = secured(wire, self.tls.as_ref()).map_err(|error| at(&self.server, error))?;
@@ -123,7 +108,7 @@ impl Connector {
         }
     }
 
-    /// The name of the peer that requests go to, in messages.
+    /// The name of the peer that reads the requests, in messages.
     pub fn peer(&self) -> &str {
         let has_tunnel = self.proxy.is_some() && self.tls.is_some();
         self.detour().filter(|_| !has_tunnel).unwrap_or(&self.server)
@@ -134,10 +119,9 @@ impl Connector {
         self.detour.as_deref()
     }
 
-    /// The form that a proxy reads; `None` if requests go to the server or through a tunnel.
-    pub fn absolute_form(&self) -> Option<AbsoluteForm<'_>> {
-        let proxy = self.proxy.as_ref().filter(|_| self.tls.is_none())?;
-        Some(AbsoluteForm { authorization: proxy.authorization.as_deref() })
+    /// The proxy that reads the requests: it passes on those for http. One for https goes through a tunnel.
+    pub fn reading_proxy(&self) -> Option<&ViaProxy> {
+        self.proxy.as_ref().filter(|_| self.tls.is_none())
     }
 }
 

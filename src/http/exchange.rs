@@ -74,8 +74,7 @@ pub fn receive_head(connection: &mut Connection, outgoing: &mut Outgoing) -> io:
 
 /// The length of the head that `bytes` begin with, and the head unless it is an interim one. 0: it is not whole yet.
 fn parse(bytes: &[u8]) -> io::Result<(usize, Option<Head>)> {
-    // One byte more than a head may have.
-    let bytes = &bytes[..bytes.len().min(MAX_HEADER_BYTES + 1)];
+    let bytes = &bytes[..bytes.len().min(MAX_HEADER_BYTES)];
     let lines = memchr::memchr_iter(b'\n', bytes).count();
     let mut headers = vec![EMPTY_HEADER; lines];
     let mut parsed = httparse::Response::new(&mut headers);
@@ -84,14 +83,12 @@ fn parse(bytes: &[u8]) -> io::Result<(usize, Option<Head>)> {
         .allow_spaces_after_header_name_in_responses(true)
         .allow_multiple_spaces_in_response_status_delimiters(true)
         .parse_response(&mut parsed, bytes);
-    let used = match status.map_err(malformed)? {
-        Status::Complete(used) => used,
-        Status::Partial => 0,
-    };
-    check_line_bytes(if used > 0 { used } else { bytes.len() })?;
-    let (Some(version), Some(code), 1..) = (parsed.version, parsed.code, used) else {
+    let Status::Complete(used) = status.map_err(malformed)? else {
+        check_begun(bytes)?;
         return Ok((0, None));
     };
+    // Both are there in a head that is whole.
+    let (version, code) = (parsed.version.unwrap_or(1), parsed.code.unwrap_or(0));
     if (100..=199).contains(&code) && code != SWITCHING_PROTOCOLS {
         return Ok((used, None));
     }
@@ -99,9 +96,9 @@ fn parse(bytes: &[u8]) -> io::Result<(usize, Option<Head>)> {
     Ok((used, Some(Head::new(version, code, headers)?)))
 }
 
-/// A head, or a line between chunks, may have so many bytes.
-fn check_line_bytes(count: usize) -> io::Result<()> {
-    if count > MAX_HEADER_BYTES {
+/// What has begun, a head or a line between chunks, may still end within the limit.
+fn check_begun(bytes: &[u8]) -> io::Result<()> {
+    if bytes.len() >= MAX_HEADER_BYTES {
         let limit = MAX_HEADER_BYTES >> 10;
         return Err(refused(format!("response headers over the limit of {limit} KiB")));
     }
@@ -123,7 +120,7 @@ fn receive_body(
         if framing.is_whole() {
             return Ok((framing, body));
         }
-        check_line_bytes(connection.unread().len())?;
+        check_begun(connection.unread())?;
         if !receive(connection, outgoing, NO_END)? {
             return match framing {
                 Framing::Stream => Ok((framing, body)),

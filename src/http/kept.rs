@@ -1,4 +1,4 @@
-//! Attempts over connections that stay between uploads.
+//! Attempts over connections of our own. They stay between uploads, unless a header closes them.
 //!
 //! Promise 4 stands on `has_sent`: if no byte of a frame has left, it was never sent. A time limit closes the
 //! connection, so nothing is sent after an attempt has ended.
@@ -11,15 +11,14 @@ use anyhow::Result;
 use crate::dry::Dry;
 use crate::request::{Body, Header, Request};
 
-use super::connect::{Connector, Unreached};
+use super::connect::Connector;
 use super::connection::Connection;
 use super::exchange::exchange;
 use super::outcome::{self, Failure};
 use super::pool::Pool;
 use super::reply::Response;
-use super::route::Route;
+use super::route::Way;
 use super::time_limit::{Deadline, MAX_TIME};
-use super::tls::Tls;
 
 /// The limits of an attempt.
 pub struct Limits {
@@ -39,18 +38,11 @@ pub struct Kept {
 }
 
 impl Kept {
-    /// `tls` is for an https URL, `proxy_tls` for an https proxy. The error is bad usage: the host's
-    /// name or the path of a socket is wrong.
-    pub fn new(
-        request: Arc<Request>,
-        route: Route,
-        tls: Option<Tls>,
-        proxy_tls: Option<Tls>,
-        limits: &Limits,
-    ) -> Result<Self> {
+    /// The error is bad usage: the host's name or the path of a socket is wrong.
+    pub fn new(request: Arc<Request>, way: Way, limits: &Limits) -> Result<Self> {
         let url = &request.url;
-        let connector = Connector::new(url, route, tls, proxy_tls, limits.connect_timeout)?;
-        let origin = connector.absolute_form().map(|_| format!("http://{}", url.host_and_port()));
+        let connector = Connector::new(url, way, limits.connect_timeout)?;
+        let origin = connector.reading_proxy().map(|_| format!("http://{}", url.host_and_port()));
         let max_time = limits.max_time;
         Ok(Kept { request, connector, origin, max_time, idle: Pool::default() })
     }
@@ -64,7 +56,7 @@ impl Kept {
             let idle = if closes { None } else { self.idle.take(Connection::is_idle) };
             let (mut connection, is_new) = match idle {
                 Some(connection) => (connection, false),
-                None => (self.connector.connect(deadline).map_err(unreached)?, true),
+                None => (self.connector.connect(deadline)?, true),
             };
             connection.begin(deadline);
             match exchange(&mut connection, &head, &body.bytes, self.origin.is_some()) {
@@ -102,7 +94,8 @@ impl Kept {
             line.iter().for_each(|piece| head.extend_from_slice(piece));
         };
         add("Host", self.request.url.host_and_port().as_bytes());
-        let authorization = self.connector.absolute_form().and_then(|form| form.authorization);
+        let proxy = self.connector.reading_proxy();
+        let authorization = proxy.and_then(|proxy| proxy.authorization.as_deref());
         let is_given = || headers.iter().any(|header| header.is("Proxy-Authorization"));
         if let Some(authorization) = authorization.filter(|_| !is_given()) {
             add("Proxy-Authorization", authorization.as_bytes());
@@ -115,9 +108,4 @@ impl Kept {
         head.extend_from_slice(b"\r\n");
         head
     }
-}
-
-fn unreached(Unreached { place, error }: Unreached) -> Failure {
-    let cause = format!("{place}: {}", outcome::text(&error));
-    Failure::of(&error, false, cause)
 }

@@ -1,8 +1,8 @@
 //! One attempt: a request into a `Response` or a `Failure`.
 //!
-//! Each way to connect has a file: `kept` and `minreq`. `reply` holds the checks for both, so a response that
-//! is cut, doubled or made up is never taken for whole. Nothing here sends a second time after a byte has
-//! left.
+//! `kept` is our own road, over `connect`, `pool` and `exchange`; `minreq` is a room of its own. `reply` holds the checks
+//! for both, so a response that is doubled or made up is never taken for whole, and on our own road none that is cut.
+//! Nothing here sends a second time after a byte has left.
 
 mod certificates;
 mod connect;
@@ -33,7 +33,7 @@ pub use kept::{Kept, Limits};
 pub use minreq::Minreq;
 pub use outcome::{Failure, Outcome};
 pub use reply::Response;
-pub use route::Route;
+pub use route::{Route, Way};
 pub use tls::{Identity, Tls, certificates, private_key};
 
 /// Our name in requests, to servers and to proxies.
@@ -41,9 +41,9 @@ pub const USER_AGENT: &str = concat!("pngpost/", env!("CARGO_PKG_VERSION"));
 
 /// How requests are sent. All jobs share it.
 pub enum Client {
-    /// On connections that are kept.
+    /// On our own connections.
     Kept(Box<Kept>),
-    /// On a connection for each request.
+    /// By the minreq crate.
     Minreq(Minreq),
     /// Not at all: they are shown as they would go out.
     Dry(Box<Kept>, Arc<Dry>),

@@ -6,6 +6,7 @@ use std::error::Error;
 use std::fmt;
 use std::io::{self, ErrorKind};
 
+use rustix::io::Errno;
 use rustls::pki_types::ServerName;
 
 use crate::messages;
@@ -129,15 +130,10 @@ fn is_final(error: &(dyn Error + 'static)) -> bool {
     })
 }
 
-/// ENFILE and EMFILE, on Linux and on the BSDs: no file descriptor, so no socket.
-const NO_FILE_DESCRIPTOR: [i32; 2] = [23, 24];
-
 /// Whether we have no descriptor or no port for a connection. Only making one reports this.
 fn is_of_no_room(error: &(dyn Error + 'static)) -> bool {
-    innermost::<io::Error>(error).is_some_and(|error| {
-        error.kind() == ErrorKind::AddrNotAvailable
-            || error.raw_os_error().is_some_and(|number| NO_FILE_DESCRIPTOR.contains(&number))
-    })
+    let number = innermost::<io::Error>(error).and_then(Errno::from_io_error);
+    matches!(number, Some(Errno::MFILE | Errno::NFILE | Errno::ADDRNOTAVAIL))
 }
 
 /// The text of an error for a message. Some errors are wrapped twice, and the innermost one names the cause.
@@ -320,11 +316,7 @@ mod tests {
 
     #[test]
     fn without_a_descriptor_or_a_port_there_is_no_room() {
-        for error in [
-            io::Error::from_raw_os_error(23),
-            io::Error::from_raw_os_error(24),
-            io::Error::from(ErrorKind::AddrNotAvailable),
-        ] {
+        for error in [Errno::MFILE, Errno::NFILE, Errno::ADDRNOTAVAIL].map(io::Error::from) {
             assert_eq!(of_error(&error), Some(Outcome::NoRoom), "{error:?}");
         }
     }

@@ -3,7 +3,7 @@
 //! A connection is here or with the job that has taken it, so at most one for each job is open. What a
 //! connection is does not matter here: tests/models puts one in its place that counts.
 
-use std::sync::{Mutex, MutexGuard};
+use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
 use crate::lock::lock;
@@ -27,7 +27,7 @@ impl<C> Pool<C> {
     /// The connection used last that is still good. Others are closed.
     pub fn take(&self, is_good: impl Fn(&mut C) -> bool) -> Option<C> {
         loop {
-            let mut idle = self.lock().pop()?;
+            let mut idle = lock(&self.0).pop()?;
             if Instant::now() < idle.until && is_good(&mut idle.connection) {
                 return Some(idle.connection);
             }
@@ -39,13 +39,9 @@ impl<C> Pool<C> {
         // Three quarters of the server's own limit: a request takes time to get there.
         let limit = keeps_idle.map_or(MAX_IDLE, |kept| MAX_IDLE.min(kept.saturating_mul(3) / 4));
         let now = Instant::now();
-        let mut idle = self.lock();
+        let mut idle = lock(&self.0);
         idle.retain(|idle| now < idle.until);
         idle.push(Idle { connection, until: now + limit });
-    }
-
-    fn lock(&self) -> MutexGuard<'_, Vec<Idle<C>>> {
-        lock(&self.0)
     }
 }
 

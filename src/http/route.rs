@@ -4,12 +4,23 @@ use std::path::PathBuf;
 
 use crate::request::{Proxy, Url};
 
+use super::tls::Tls;
+
 pub enum Route {
     Direct,
     /// An https request goes through it in a tunnel (CONNECT), an http request to it in absolute form.
     Proxy(Proxy),
     /// The URL gives Host header and path.
     Unix(PathBuf),
+}
+
+/// The way to the server, and the TLS of its legs.
+pub struct Way {
+    pub route: Route,
+    /// To the server, with an https URL.
+    pub tls: Option<Tls>,
+    /// To an https proxy.
+    pub proxy_tls: Option<Tls>,
 }
 
 /// The name of a server in messages.

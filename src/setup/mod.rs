@@ -16,13 +16,13 @@ use crate::counts::Counts;
 use crate::dry::Dry;
 use crate::encode::Encoder;
 use crate::headers::{Headers, Source};
-use crate::http::{Client, Kept, Limits, Minreq, USER_AGENT};
+use crate::http::{Client, Kept, Limits, Minreq, USER_AGENT, Way};
 use crate::input::{Input, Stdin};
 use crate::output::{Lines, Rules};
 use crate::request::{Header, HeaderRule, Request, Shape};
 use crate::upload::Uploader;
 
-use way::{Way, way};
+use way::way;
 
 /// The machines of a run, ready to start.
 pub struct Run {
@@ -87,10 +87,10 @@ fn client(
     dry: Option<&Arc<Dry>>,
 ) -> Result<Client> {
     let request = Arc::clone(request);
-    let Some(Way { route, tls, proxy_tls }) = way else {
+    let Some(way) = way else {
         return Ok(Client::Minreq(Minreq::new(request, limits.max_time)));
     };
-    let kept = Box::new(Kept::new(request, route, tls, proxy_tls, limits)?);
+    let kept = Box::new(Kept::new(request, way, limits)?);
     Ok(match dry {
         Some(dry) => Client::Dry(kept, Arc::clone(dry)),
         None => Client::Kept(kept),

@@ -6,20 +6,11 @@ use anyhow::{Context, Result, anyhow, bail, ensure};
 
 use crate::args::Args;
 use crate::files;
-use crate::http::{self, Identity, Route, Tls, Trust};
+use crate::http::{self, Identity, Route, Tls, Trust, Way};
 use crate::messages::say;
 use crate::request::Proxy;
 
 use super::environment;
-
-/// The way to the server, and the TLS of its legs.
-pub struct Way {
-    pub route: Route,
-    /// To the server, with an https URL.
-    pub tls: Option<Tls>,
-    /// To an https proxy. As in curl, the options for certificates are about the server alone.
-    pub proxy_tls: Option<Tls>,
-}
 
 /// `None`: minreq goes its own way.
 pub fn way(args: &Args) -> Result<Option<Way>> {
@@ -28,6 +19,7 @@ pub fn way(args: &Args) -> Result<Option<Way>> {
     }
     let route = route(args)?;
     let is_secured = matches!(route, Route::Proxy(Proxy { https: true, .. }));
+    // As in curl, the options for certificates are about the server alone.
     let proxy_tls = is_secured.then(|| system_tls(None)).transpose()?;
     let tls = args.request.url.https.then(|| tls(args)).transpose()?;
     if args.insecure && args.request.url.https {
