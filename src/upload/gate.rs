@@ -16,9 +16,9 @@ use crate::lock::lock;
 use crate::random;
 
 use super::pace::Started;
-use super::retry::{Next, Policy};
+use super::retry::{Ended, Next, Policy};
 use super::retry_after::parse_retry_after;
-use super::schedule::{Ended, Schedule, Turn};
+use super::schedule::{Schedule, Turn};
 use super::tries::Tries;
 use super::{is_unauthorized, outcome};
 
@@ -51,9 +51,9 @@ impl Gate {
         Gate { shared: Mutex::new(shared), end: AtomicU64::new(u64::MAX), counts }
     }
 
-    /// Waits until an attempt for this frame may start, and at least until `not_before`. `None` if the gate is
-    /// closed for this frame.
-    /// `is_posted`: whether an earlier attempt of it may have arrived. `held` is called if it has to wait.
+    /// Waits until an attempt for this frame may start, and at least until `not_before`. `None` if the gate is closed
+    /// for this frame. `is_posted`: whether an earlier attempt of it may have arrived. `held` is called if it has to
+    /// wait.
     pub fn wait(
         &self,
         frame: u64,
@@ -61,21 +61,38 @@ impl Gate {
         is_posted: bool,
         held: impl FnOnce(),
     ) -> Option<Started> {
+        let mut held = Some(held);
         let mut shared = self.lock();
-        // Under the lock, or two starts might stand in the wrong order.
-        let now = Instant::now();
-        if !self.lets_pass(frame) {
-            return None;
-        }
-        if not_before.is_none_or(|then| then <= now) {
-            if let Some(started) = shared.start_at_once(frame, now) {
-                return Some(self.let_in(started, is_posted));
+        let started = loop {
+            if !self.lets_pass(frame) {
+                break None;
             }
-            shared.schedule.enter(frame);
+            // Under the lock, or two starts might stand in the wrong order.
+            let now = Instant::now();
+            let until = match not_before.filter(|&then| then > now) {
+                Some(then) => Some(then),
+                None => match shared.turn(frame, now) {
+                    Turn::Now(started) => break Some(self.let_in(started, is_posted)),
+                    Turn::At(then) => Some(then),
+                    Turn::AfterAnEnd => None,
+                },
+            };
+            if let Some(held) = held.take() {
+                held();
+            }
+            shared.waiting.insert(frame, Waiter { thread: thread::current(), until });
+            drop(shared);
+            match until {
+                Some(then) => thread::park_timeout(then.saturating_duration_since(now)),
+                None => thread::park(),
+            }
+            shared = self.lock();
+        };
+        shared.schedule.leave(frame);
+        if shared.waiting.remove(&frame).is_some() {
+            self.wake_first(shared, Instant::now());
         }
-        held();
-        shared.waiting.insert(frame, Waiter { thread: thread::current(), until: None });
-        self.wait_for_turn(shared, frame, not_before, is_posted)
+        started
     }
 
     /// The attempt, the first of its frame, is not made after all.
@@ -85,45 +102,6 @@ impl Gate {
         self.counts.in_flight.fetch_sub(1, Ordering::Relaxed);
         self.counts.posted.fetch_sub(1, Ordering::Relaxed);
         self.wake_first(shared, Instant::now());
-    }
-
-    /// Sleeps until the frame has its turn.
-    fn wait_for_turn<'a>(
-        &'a self,
-        mut shared: MutexGuard<'a, Shared>,
-        frame: u64,
-        not_before: Option<Instant>,
-        is_posted: bool,
-    ) -> Option<Started> {
-        let started = loop {
-            if !self.lets_pass(frame) {
-                break None;
-            }
-            let now = Instant::now();
-            let until = if let Some(then) = not_before.filter(|&then| then > now) {
-                Some(then)
-            } else {
-                shared.schedule.enter(frame);
-                match shared.turn(frame, now) {
-                    Turn::Now(started) => break Some(self.let_in(started, is_posted)),
-                    Turn::At(then) => Some(then),
-                    Turn::AfterAnEnd => None,
-                }
-            };
-            if let Some(waiter) = shared.waiting.get_mut(&frame) {
-                waiter.until = until;
-            }
-            drop(shared);
-            match until {
-                Some(then) => thread::park_timeout(then.saturating_duration_since(now)),
-                None => thread::park(),
-            }
-            shared = self.lock();
-        };
-        shared.schedule.leave(frame);
-        shared.waiting.remove(&frame);
-        self.wake_first(shared, Instant::now());
-        started
     }
 
     /// The attempt is under way. The caller has locked, so the closer of the gate knows of it.
@@ -143,6 +121,7 @@ impl Gate {
     ) -> Next {
         let outcome = outcome(result);
         let ended = Ended {
+            started: *started,
             outcome,
             // A refusal whose body can't be used is one all the same.
             is_response: result.is_ok() || outcome == Some(Outcome::RefusedForNow),
@@ -153,17 +132,17 @@ impl Gate {
         let is_calm = shared.waiting.is_empty() && shared.schedule.is_calm();
         if ended.outcome.is_none() && is_calm {
             // Nothing is limited, so the time of this does not matter. Nobody waits, or it might change who goes first.
-            return shared.schedule.end(frame, started, tries, &ended, started.at);
+            return shared.schedule.end(frame, tries, &ended, started.at);
         }
         let now = Instant::now();
-        let next = shared.schedule.end(frame, started, tries, &ended, now);
-        let Shared { schedule, .. } = &*shared;
-        self.counts.figures.allowed.set(schedule.rate(), schedule.room());
+        let next = shared.schedule.end(frame, tries, &ended, now);
+        let (pace, at_once) = shared.schedule.limits();
+        self.counts.figures.allowed.set(pace, at_once);
         self.wake_first(shared, now);
         next
     }
 
-    /// Closes the gate for this frame and all later ones. Of these none passes after this.
+    /// Closes the gate for this frame and all later ones: none of them passes after this.
     pub fn close_from(&self, frame: u64) {
         self.end.fetch_min(frame, Ordering::AcqRel);
         // One that has looked before holds the lock until it has passed.
@@ -197,19 +176,9 @@ impl Gate {
 }
 
 impl Shared {
-    /// If nobody waits and nothing is limited, that is all.
-    fn start_at_once(&mut self, frame: u64, now: Instant) -> Option<Started> {
-        if self.schedule.first().is_some_and(|first| first <= frame) {
-            return None;
-        }
-        match self.schedule.start(now) {
-            Turn::Now(started) => Some(started),
-            Turn::At(_) | Turn::AfterAnEnd => None,
-        }
-    }
-
     /// Whether this frame may start, or when to ask again.
     fn turn(&mut self, frame: u64, now: Instant) -> Turn {
+        self.schedule.enter(frame);
         if self.schedule.first() == Some(frame) {
             return self.schedule.start(now);
         }

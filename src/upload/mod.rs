@@ -95,13 +95,11 @@ impl Uploader {
     pub fn upload(&self, body: &Body, mut start: Start) -> Option<Upload> {
         let mut started = start.started.take()?;
         let mut tries = Tries::default();
-        let (mut begun, mut is_posted, mut is_renewed) = (0, false, false);
+        let (mut is_posted, mut is_renewed) = (false, false);
         let (result, elapsed, given_up, ends_run) = loop {
             let begin = Instant::now();
             let headers = self.headers.current();
             let result = self.attempt(body, &headers, &mut is_posted);
-            begun += 1;
-            self.count_refusal(&result);
             let not_before = match self.gate.report(body.frame, &started, &mut tries, &result) {
                 Next::Again(again) => {
                     self.tell_retry(body.frame, &result, tries.attempts, &again);
@@ -116,22 +114,14 @@ impl Uploader {
             };
             started = self.gate.wait(body.frame, not_before, is_posted, || ())?;
         };
-        self.stop_at_failure(body.frame, &result, ends_run);
-        let may_have_arrived = self.leaves_out(&result);
-        Some(Upload {
-            attempts: begun,
-            is_posted,
-            elapsed,
-            result,
-            given_up,
-            ends_run,
-            may_have_arrived,
-        })
-    }
-
-    /// Whether this would be repeated with --retry-all-errors.
-    fn leaves_out(&self, result: &Result<Response, Failure>) -> bool {
-        self.leaves_out && outcome(result) == Some(Outcome::Unknown)
+        let (attempts, outcome) = (tries.attempts, outcome(&result));
+        if ends_run {
+            self.stop_after(body.frame);
+        } else if outcome.is_some() {
+            self.fail(body.frame);
+        }
+        let may_have_arrived = self.leaves_out && outcome == Some(Outcome::Unknown);
+        Some(Upload { attempts, is_posted, elapsed, result, given_up, ends_run, may_have_arrived })
     }
 
     /// Whether the server has turned the frame away for want of authentication, and there are newer headers. A
@@ -163,16 +153,13 @@ impl Uploader {
         let result = self.client.attempt(body, &headers.list);
         *under_way.is_posted |= may_have_arrived(&result);
         drop(under_way);
+        if outcome(&result) == Some(Outcome::RefusedForNow) {
+            self.counts.figures.refused.fetch_add(1, Ordering::Relaxed);
+        }
         if has_sent(&result) {
             self.counts.figures.bytes_sent.fetch_add(body.bytes.len() as u64, Ordering::Relaxed);
         }
         result
-    }
-
-    fn count_refusal(&self, result: &Result<Response, Failure>) {
-        if outcome(result) == Some(Outcome::RefusedForNow) {
-            self.counts.figures.refused.fetch_add(1, Ordering::Relaxed);
-        }
     }
 
     fn tell_retry(
@@ -191,14 +178,6 @@ impl Uploader {
         let pause = again.earliest.saturating_duration_since(Instant::now()).as_secs_f64();
         let next = attempts + 1;
         say_more(format!("frame {frame}: upload: {cause}; attempt {next}{of} in {pause:.1} s"));
-    }
-
-    fn stop_at_failure(&self, frame: u64, result: &Result<Response, Failure>, ends_run: bool) {
-        match result {
-            Ok(response) if response.is_success() => {}
-            _ if ends_run => self.stop_after(frame),
-            _ => self.fail(frame),
-        }
     }
 
     /// This frame has failed: unless the run goes on, later ones are not wanted.

@@ -12,6 +12,7 @@ use std::time::{Duration, Instant};
 
 use crate::http::Outcome;
 
+use super::pace::Started;
 use super::tries::{Totals, Tries};
 
 /// No pause of our own is longer.
@@ -25,8 +26,8 @@ const FIRST_PAUSE: Duration = Duration::from_secs(1);
 const FIRST_OWN_PAUSE: Duration = Duration::from_millis(1);
 const OWN_PAUSE_AT_MOST: Duration = Duration::from_millis(250);
 
-/// A frame may be refused so often and is tried once more: a server that refuses half of all attempts at
-/// random fails one frame in two million.
+/// A frame has failed with its 21st refusal: a server that refuses half of all attempts at random fails one frame in two
+/// million.
 const REFUSALS: u32 = 20;
 
 /// Further attempts while no frame has been answered yet, so that a wrong port is told in seconds; and of what
@@ -68,17 +69,19 @@ pub struct Again {
     pub not_before: Option<Instant>,
     /// It starts no earlier, as far as is known now.
     pub earliest: Instant,
-    /// The most attempts that the frame gets; `None`: as many as --retry-max-time lets it have.
+    /// The most attempts that the frame gets; `None`: --retry-max-time alone limits them.
     pub of: Option<u32>,
 }
 
-/// A failed attempt.
-pub struct Failed {
-    pub outcome: Outcome,
+/// The end of an attempt.
+pub struct Ended {
+    pub started: Started,
+    /// `None`: the frame was answered with success.
+    pub outcome: Option<Outcome>,
     /// Whether the server has answered, if only with an error.
     pub is_response: bool,
-    /// When the attempt began.
-    pub at: Instant,
+    /// A gateway that sheds load may say 401, so that is no accept.
+    pub is_unauthorized: bool,
     /// The wait that the response asks for with Retry-After.
     pub retry_after: Option<Duration>,
 }
@@ -139,9 +142,9 @@ impl<R: FnMut() -> f64> Retry<R> {
         self.down_since.is_none()
     }
 
-    /// Whether any frame was answered.
-    pub fn has_accepted(&self) -> bool {
-        self.totals.accepted > 0
+    /// Frames that were answered.
+    pub fn answers(&self) -> u64 {
+        self.totals.accepted
     }
 
     /// A frame was answered, so the server is up, whenever the attempt began.
@@ -199,33 +202,28 @@ impl<R: FnMut() -> f64> Retry<R> {
         }
     }
 
-    /// An attempt that may be repeated has failed. `left` is that of `count`, and `due` the time until which
-    /// the rate or the pace holds the next attempt back.
+    /// An attempt that may be repeated has failed. `left` is that of `count`, and `due` the time until which the rate or
+    /// the pace holds the next attempt back.
     pub fn failed(
         &mut self,
         tries: &Tries,
         left: Option<u32>,
-        failed: &Failed,
+        ended: &Ended,
         due: Option<Instant>,
         now: Instant,
     ) -> Next {
         let down_since = *self.down_since.get_or_insert(now);
-        self.has_responded |= failed.is_response;
-        let not_before = match failed.outcome {
-            Outcome::RefusedForNow => self.refused(tries, failed.retry_after, now),
-            _ => self.back_off(tries, failed, now),
-        };
+        self.has_responded |= ended.is_response;
+        let not_before = self.hold_back(tries, ended, now);
         let later = not_before.max(due).max(self.pause_end).max(self.asked);
         let earliest = later.unwrap_or(now).max(now);
         let outage = earliest.saturating_duration_since(down_since);
         let passed = self.policy.max_time.filter(|&limit| self.given_up || outage > limit);
         // Even if this frame has no attempts left: the others must not wait for this Retry-After.
         self.given_up = passed.is_some();
-        if left == Some(0) {
-            return Next::Done(None);
-        }
         match passed {
-            Some(limit) => Next::Over(given_up(failed.retry_after, limit)),
+            _ if left == Some(0) => Next::Done(None),
+            Some(limit) => Next::Over(given_up(ended.retry_after, limit)),
             None => {
                 let of = left.map(|left| tries.attempts.saturating_add(left));
                 Next::Again(Again { not_before, earliest, of })
@@ -233,61 +231,49 @@ impl<R: FnMut() -> f64> Retry<R> {
         }
     }
 
-    /// The server has refused a frame for now. A wait that it asks for is for all jobs, unless it takes other
-    /// frames all the while. Returns the end of the frame's own pause.
-    fn refused(
-        &mut self,
-        tries: &Tries,
-        retry_after: Option<Duration>,
-        now: Instant,
-    ) -> Option<Instant> {
-        self.heard(now);
-        match retry_after.map(|after| now + self.bounded(after)) {
-            Some(end) if tries.is_refused_alone() => Some(end),
-            Some(end) => {
-                self.asked = self.asked.max(Some(end));
-                None
-            }
-            None => Some(now + self.own_pause(tries.refused)).filter(|&end| end > now),
+    /// Extends the pause of all jobs, or returns the end of the frame's own pause. The frame pauses alone if it was
+    /// refused, unless the server asks for a wait and takes no others; and if it failed too late to say anything.
+    fn hold_back(&mut self, tries: &Tries, ended: &Ended, now: Instant) -> Option<Instant> {
+        let asked = ended.retry_after.map(|after| now + self.bounded(after));
+        let is_refused = ended.outcome == Some(Outcome::RefusedForNow);
+        let (is_own, failures) = if is_refused {
+            self.heard(now);
+            (asked.is_none() || tries.is_refused_alone(), tries.refused)
+        } else {
+            let is_late = self.counted.is_some_and(|counted| ended.started.at < counted);
+            (is_late, tries.never_sent + tries.unknown)
+        };
+        if is_own {
+            let end = asked.unwrap_or_else(|| now + self.own_pause(failures));
+            return Some(end).filter(|&end| end > now);
         }
-    }
-
-    /// The server could not be reached, or its answer was none. Extends the pause of all jobs, or returns the
-    /// end of the frame's own pause.
-    fn back_off(&mut self, tries: &Tries, failed: &Failed, now: Instant) -> Option<Instant> {
-        if self.counted.is_some_and(|counted| failed.at < counted) {
-            return Some(now + self.own_pause(tries.never_sent + tries.unknown));
+        if !is_refused {
+            (self.round, self.counted) = (self.round.saturating_add(1), Some(now));
+            self.pause_end = if asked.is_some() { None } else { Some(now + self.pause()) };
         }
-        (self.round, self.counted) = (self.round.saturating_add(1), Some(now));
-        let asked = failed.retry_after.map(|after| now + self.bounded(after));
-        self.pause_end = if asked.is_some() { None } else { Some(now + self.pause()) };
         self.asked = self.asked.max(asked);
         None
     }
 
     /// The wait for a Retry-After, cut so that one that is far off does not overflow the clock.
-    pub fn bounded(&self, after: Duration) -> Duration {
+    fn bounded(&self, after: Duration) -> Duration {
         after.min(self.policy.max_time.map_or(FAR, |limit| limit * 2 + PAUSE_AT_MOST))
     }
 
     /// Full jitter: anything up to the delay, doubled for each round, up to the cap.
     fn pause(&mut self) -> Duration {
         let first = self.policy.delay.unwrap_or(FIRST_PAUSE);
-        doubled(first, self.round, PAUSE_AT_MOST).mul_f64(self.jitter())
+        doubled(first, self.round, PAUSE_AT_MOST).mul_f64((self.random)())
     }
 
-    /// The pause of one frame after so many failures.
+    /// The pause of one frame after a number of failures.
     fn own_pause(&mut self, failures: u32) -> Duration {
         match self.policy.delay {
-            Some(first) => doubled(first, failures, PAUSE_AT_MOST).mul_f64(self.jitter()),
+            Some(first) => doubled(first, failures, PAUSE_AT_MOST).mul_f64((self.random)()),
             None if failures < 2 => Duration::ZERO,
             None => doubled(FIRST_OWN_PAUSE, failures - 1, OWN_PAUSE_AT_MOST)
-                .mul_f64(0.5 + self.jitter() / 2.0),
+                .mul_f64(0.5 + (self.random)() / 2.0),
         }
-    }
-
-    fn jitter(&mut self) -> f64 {
-        (self.random)().clamp(0.0, 1.0)
     }
 
     /// Whether the server has been away for longer than its limit.
@@ -298,25 +284,24 @@ impl<R: FnMut() -> f64> Retry<R> {
     }
 }
 
-/// The first pause, doubled with each of so many failures after the first one.
+/// The first pause, doubled with each failure after the first one.
 fn doubled(first: Duration, failures: u32, longest: Duration) -> Duration {
     first.saturating_mul(1 << failures.saturating_sub(1).min(31)).min(longest)
 }
 
 fn given_up(retry_after: Option<Duration>, limit: Duration) -> String {
-    let limit = limit.as_secs_f64();
-    match retry_after {
-        Some(after) => {
-            let after = after.as_secs();
-            format!("Retry-After of {after} s passes the limit of {limit} s, --retry-max-time")
-        }
-        None => format!("no retry within the limit of {limit} s, --retry-max-time"),
-    }
+    let cause = match retry_after {
+        Some(after) => format!("Retry-After of {} s passes", after.as_secs()),
+        None => "no retry within".to_owned(),
+    };
+    format!("{cause} the limit of {} s, --retry-max-time", limit.as_secs_f64())
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    use super::super::pace::Pace;
 
     const SECOND: Duration = Duration::from_secs(1);
 
@@ -358,11 +343,12 @@ mod tests {
             retry_after: Option<Duration>,
             at: Instant,
         ) -> Next {
-            let is_response = outcome == Outcome::RefusedForNow;
-            let failed = Failed { outcome, is_response, at, retry_after };
             self.tries.attempts += 1;
+            let (is_response, is_unauthorized) = (outcome == Outcome::RefusedForNow, false);
             let left = self.retry.count(&mut self.tries, outcome);
-            self.retry.failed(&self.tries, left, &failed, None, self.now)
+            let (started, outcome) = (Pace::new().start(at, false), Some(outcome));
+            let ended = Ended { started, outcome, is_response, is_unauthorized, retry_after };
+            self.retry.failed(&self.tries, left, &ended, None, self.now)
         }
 
         fn down(&mut self) -> Next {

@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use crate::http::Outcome;
 
 use super::pace::{Pace, Started};
-use super::retry::{Failed, Next, Policy, Retry};
+use super::retry::{Ended, Next, Policy, Retry};
 use super::tries::Tries;
 
 /// Late starts are caught up on, up to 100 ms, so that --rate does not drift with each wake-up; up to half a second if
@@ -23,8 +23,8 @@ const CATCH_UP_AWAITED: Duration = Duration::from_millis(500);
 /// same frame refused again and again.
 const OTHERS: (u32, u32) = (3, 6);
 
-/// After 50 accepts one upload more is tried at once than we had descriptors and ports for.
-const TRY_AFTER: u32 = 50;
+/// Every 50 answers one upload more is tried at once than we had descriptors and ports for: some may be free again.
+const TRY_AFTER: u64 = 50;
 
 /// Whether the next attempt may start.
 #[derive(Debug, PartialEq)]
@@ -35,18 +35,6 @@ pub enum Turn {
     At(Instant),
     /// Ask again after the next end.
     AfterAnEnd,
-}
-
-/// The end of an attempt.
-pub struct Ended {
-    /// `None`: the frame was answered with success.
-    pub outcome: Option<Outcome>,
-    /// Whether the server has answered, if only with an error.
-    pub is_response: bool,
-    /// A gateway that wants no load says 401 as well, so it counts as no accept.
-    pub is_unauthorized: bool,
-    /// The wait that the response asks for with Retry-After.
-    pub retry_after: Option<Duration>,
 }
 
 pub struct Schedule<R> {
@@ -62,9 +50,8 @@ pub struct Schedule<R> {
     accepts: u32,
     others: u32,
     under_way: u32,
-    /// The most uploads under way that we have descriptors and ports for, and the accepts since we had none for more.
+    /// The most uploads under way that we have descriptors and ports for.
     room: u32,
-    accepts_in_room: u32,
     last_start: Option<Instant>,
     /// Whether a start had to wait for its time.
     is_awaited: bool,
@@ -82,20 +69,14 @@ impl<R: FnMut() -> f64> Schedule<R> {
             others: OTHERS.1,
             under_way: 0,
             room: u32::MAX,
-            accepts_in_room: 0,
             last_start: None,
             is_awaited: false,
         }
     }
 
-    /// Attempts a second, if the server was found to limit them.
-    pub fn rate(&self) -> Option<f64> {
-        self.pace.rate()
-    }
-
-    /// The most uploads under way, if they are limited.
-    pub fn room(&self) -> Option<u32> {
-        Some(self.room).filter(|&room| room < u32::MAX)
+    /// The attempts a second and the uploads under way, where they are limited.
+    pub fn limits(&self) -> (Option<f64>, Option<u32>) {
+        (self.pace.rate(), Some(self.room).filter(|&room| room < u32::MAX))
     }
 
     /// The frame is ready, and waits.
@@ -149,7 +130,7 @@ impl<R: FnMut() -> f64> Schedule<R> {
             self.yields.clear();
             self.others = if self.others < OTHERS.1 { self.others + 1 } else { OTHERS.0 };
         }
-        if self.retry.has_accepted() {
+        if self.retry.answers() > 0 {
             self.yields.insert(frame);
         }
     }
@@ -193,22 +174,14 @@ impl<R: FnMut() -> f64> Schedule<R> {
         if self.accepts == self.others {
             self.yields.clear();
         }
-        self.accepts_in_room += 1;
-        if self.accepts_in_room.is_multiple_of(TRY_AFTER) {
+        if self.retry.answers().is_multiple_of(TRY_AFTER) {
             self.room = self.room.saturating_add(1);
         }
         self.pace.accepted();
     }
 
     /// An attempt has ended.
-    pub fn end(
-        &mut self,
-        frame: u64,
-        started: &Started,
-        tries: &mut Tries,
-        ended: &Ended,
-        now: Instant,
-    ) -> Next {
+    pub fn end(&mut self, frame: u64, tries: &mut Tries, ended: &Ended, now: Instant) -> Next {
         self.under_way -= 1;
         tries.attempts += 1;
         let Some(outcome) = ended.outcome.filter(|&outcome| self.retry.may_repeat(outcome)) else {
@@ -222,23 +195,21 @@ impl<R: FnMut() -> f64> Schedule<R> {
             return Next::Done(None);
         };
         if outcome == Outcome::NoRoom && self.under_way > 0 {
-            (self.room, self.accepts_in_room) = (self.under_way, 0);
+            self.room = self.under_way;
             return self.retry.had_no_room(tries, self.due().map_or(now, |due| due.max(now)));
         }
-        let (is_response, retry_after) = (ended.is_response, ended.retry_after);
-        let failed = Failed { outcome, is_response, at: started.at, retry_after };
         let left = self.retry.count(tries, outcome);
         match outcome {
             Outcome::RefusedForNow => {
                 self.let_others_go_first(frame);
                 if !tries.is_refused_alone() {
-                    self.pace.refused(started, now);
+                    self.pace.refused(&ended.started, now);
                 }
             }
-            Outcome::Unknown if is_response && !ended.is_unauthorized => self.pace.accepted(),
+            Outcome::Unknown if ended.is_response => self.pace.accepted(),
             _ => {}
         }
-        let next = self.retry.failed(tries, left, &failed, self.due(), now);
+        let next = self.retry.failed(tries, left, ended, self.due(), now);
         if !matches!(next, Next::Again(_)) {
             self.yields.remove(&frame);
         }
@@ -259,8 +230,9 @@ mod tests {
     }
 
     /// A frame is accepted.
-    fn answer() -> Ended {
-        Ended { outcome: None, is_response: true, is_unauthorized: false, retry_after: None }
+    fn answer(started: Started) -> Ended {
+        let (is_unauthorized, retry_after) = (false, None);
+        Ended { started, outcome: None, is_response: true, is_unauthorized, retry_after }
     }
 
     fn starts(schedule: &mut Schedule<fn() -> f64>, now: Instant) -> bool {
@@ -283,10 +255,11 @@ mod tests {
         let mut schedule = schedule(SECOND);
         let now = Instant::now();
         assert!(starts(&mut schedule, now));
-        let no_room = Ended { outcome: Some(Outcome::NoRoom), is_response: false, ..answer() };
         let Turn::Now(second) = schedule.start(now + SECOND) else { panic!("one at once") };
+        let no_room =
+            Ended { outcome: Some(Outcome::NoRoom), is_response: false, ..answer(second) };
         let mut tries = Tries::default();
-        schedule.end(1, &second, &mut tries, &no_room, now + SECOND);
+        schedule.end(1, &mut tries, &no_room, now + SECOND);
         assert_eq!(schedule.start(now + 2 * SECOND), Turn::AfterAnEnd);
         schedule.give_back();
         assert_eq!(schedule.start(now + SECOND), Turn::At(now + 2 * SECOND));
@@ -315,8 +288,8 @@ mod tests {
             let mut schedule = schedule(Duration::ZERO);
             let Turn::Now(started) = schedule.start(now) else { panic!("nothing is limited") };
             let (outcome, retry_after) = (Some(Outcome::RefusedForNow), Some(wait));
-            let ended = Ended { outcome, retry_after, ..answer() };
-            let next = schedule.end(0, &started, &mut Tries::default(), &ended, now);
+            let ended = Ended { outcome, retry_after, ..answer(started) };
+            let next = schedule.end(0, &mut Tries::default(), &ended, now);
             assert!(matches!(next, Next::Again(_)), "{wait:?}: {next:?}");
             assert_eq!(starts(&mut schedule, now), wait.is_zero(), "{wait:?}");
         }
@@ -342,16 +315,16 @@ mod tests {
                     _ => Some(Outcome::Refused),
                 };
                 let is_unauthorized = is_unauthorized && outcome == Some(Outcome::Refused);
-                let ended = Ended { outcome, is_unauthorized, ..answer() };
-                schedule.end(number, &started, &mut Tries::default(), &ended, now);
+                let ended = Ended { outcome, is_unauthorized, ..answer(started) };
+                schedule.end(number, &mut Tries::default(), &ended, now);
             }
             schedule.least_spacing().unwrap_or_default()
         });
         assert!(spacings[1] > 2 * spacings[0], "{spacings:?}");
     }
 
-    /// The frames that go, of four that are there at a time, if the server refuses those of these numbers. It has
-    /// taken the one before them.
+    /// The frames that go, of four that are there at a time, if the server refuses the attempts with certain numbers. It
+    /// has taken the one before them.
     fn order(count: usize, refuses: impl Fn(usize) -> bool) -> Vec<u64> {
         let mut schedule = schedule(Duration::ZERO);
         let mut now = Instant::now();
@@ -359,7 +332,7 @@ mod tests {
         (0..4).for_each(|frame| schedule.enter(frame));
         let mut next = 4;
         let Turn::Now(started) = schedule.start(now) else { panic!("nothing is limited") };
-        schedule.end(9, &started, &mut Tries::default(), &answer(), now);
+        schedule.end(9, &mut Tries::default(), &answer(started), now);
         let go = |number| {
             let frame = schedule.first().unwrap();
             let started = loop {
@@ -371,9 +344,9 @@ mod tests {
             };
             schedule.leave(frame);
             let outcome = refuses(number).then_some(Outcome::RefusedForNow);
-            let ended = Ended { outcome, ..answer() };
+            let ended = Ended { outcome, ..answer(started) };
             let tries = &mut tries[usize::try_from(frame).unwrap()];
-            schedule.end(frame, &started, tries, &ended, now);
+            schedule.end(frame, tries, &ended, now);
             let ready = if refuses(number) { frame } else { next };
             next += u64::from(!refuses(number));
             schedule.enter(ready);
@@ -393,8 +366,8 @@ mod tests {
         let now = Instant::now();
         let Turn::Now(started) = schedule.start(now) else { panic!("nothing is limited") };
         let outcome = Some(Outcome::RefusedForNow);
-        let refused = Ended { outcome, ..answer() };
-        schedule.end(3, &started, &mut Tries::default(), &refused, now);
+        let refused = Ended { outcome, ..answer(started) };
+        schedule.end(3, &mut Tries::default(), &refused, now);
         schedule.enter(5);
         schedule.enter(3);
         assert_eq!(schedule.first(), Some(3));

@@ -1,7 +1,7 @@
 //! The attempts of one frame, and whether the server refuses this frame and takes the others.
 
-/// A frame is refused alone from its third refusal on, if since the first one the server has taken 4 others at least,
-/// and twice as many as it refused.
+/// A frame is refused alone from its third refusal on, if since the first one 4 others at least were accepted, and two
+/// for each other that was refused.
 const REFUSALS: u32 = 3;
 const ACCEPTS: u64 = 4;
 

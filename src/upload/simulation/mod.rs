@@ -12,8 +12,8 @@ use std::collections::{BTreeMap, BinaryHeap};
 use std::time::{Duration, Instant};
 
 use super::pace::Started;
-use super::retry::{Next, Policy};
-use super::schedule::{Ended, Schedule, Turn};
+use super::retry::{Ended, Next, Policy};
+use super::schedule::{Schedule, Turn};
 use super::tries::Tries;
 use crate::http::Outcome;
 use server::{Noise, Server, Verdict};
@@ -82,7 +82,7 @@ impl Report {
         count as f64 / (to - from)
     }
 
-    /// The share of attempts refused, after so many accepts.
+    /// The share of attempts refused, after a number of accepts.
     fn refused_after(&self, accepts: usize) -> f64 {
         let from = self.accepts.get(accepts).copied().unwrap_or(f64::INFINITY);
         let refused = self.refusals.iter().filter(|&&at| at >= from).count() as f64;
@@ -131,7 +131,7 @@ impl Simulation {
         }
     }
 
-    /// Adds a run that begins after so many seconds.
+    /// Adds a run that begins `after` seconds.
     fn run(&mut self, jobs: u64, frames: u64, policy: Policy, after: f64) -> usize {
         let mut noise = Noise(0xdead_beef_cafe_f00d + self.runs.len() as u64);
         let random: Random = Box::new(move || noise.next());
@@ -167,7 +167,7 @@ impl Simulation {
         self.begin + Duration::from_nanos(self.now)
     }
 
-    /// Goes on until all is done, or until so many seconds have passed.
+    /// Goes on until all is done, or until that number of seconds has passed.
     fn go(&mut self, seconds: f64) {
         while let Some(Reverse((time, _, event))) = self.events.pop() {
             if time > nanos(seconds) {
@@ -261,17 +261,18 @@ impl Simulation {
         let (tries, started) = run.open.get_mut(&frame).unwrap();
         let started = started.take().unwrap();
         let ended = Ended {
+            started,
             outcome: refused.then_some(Outcome::RefusedForNow),
             is_response: true,
             is_unauthorized: false,
             retry_after: retry_after.map(Duration::from_secs),
         };
-        let next = run.schedule.end(frame, &started, tries, &ended, now);
+        let next = run.schedule.end(frame, tries, &ended, now);
         match refused {
             true => run.report.refusals.push(seconds),
             false => run.report.accepts.push(seconds),
         }
-        if let Some(rate) = run.schedule.rate() {
+        if let Some(rate) = run.schedule.limits().0 {
             run.report.paces.push((seconds, rate));
         }
         match next {

@@ -12,8 +12,8 @@ fn seeds() -> [u64; 3] {
     [first, first + 1000, first + 2000]
 }
 
-/// A run of so many seconds: at least this share of the allowed is reached in its second half, at most this share is
-/// refused after 30 accepts, and no frame fails.
+/// Of a run: `least`, the share of the allowed that is reached in its second half; `most`, the share that is refused after
+/// 30 accepts; and that no frame fails.
 fn asks(name: &str, trial: Trial, seconds: f64, least: f64, most: f64) {
     let rows = seeds().map(|seed| {
         let trial = Trial { seed, ..trial };

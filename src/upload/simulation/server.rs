@@ -16,13 +16,13 @@ impl Noise {
 /// What a server refuses.
 #[derive(Clone, Copy, Debug)]
 pub enum Model {
-    /// nginx's limit_req: what comes early waits for its turn, as many as `burst`.
+    /// nginx's limit_req: what comes early waits for its turn, in a queue of `burst` places.
     Leaky { rate: f64, burst: f64 },
     /// nginx's limit_req with nodelay: a bucket that is full at first.
     Token { rate: f64, burst: f64 },
-    /// So many in each window, and perhaps a Retry-After to the end of it.
+    /// A number of accepts in each window, and perhaps a Retry-After to the end of it.
     Window { count: u32, seconds: f64, tells: bool },
-    /// So many under way at once: nginx's limit_conn.
+    /// A number under way at once: nginx's limit_conn.
     UnderWay(u32),
     /// This share of all attempts, at random.
     Chance(f64),
@@ -38,7 +38,7 @@ pub struct Server {
     pub wavers: bool,
     /// The share of attempts that is refused at random, beside what the model refuses.
     pub strays: f64,
-    /// A Retry-After of so many seconds, on every refusal.
+    /// The seconds of a Retry-After on every refusal.
     pub tells: Option<f64>,
     /// Before this it refuses everything.
     pub opens_at: f64,
@@ -52,7 +52,7 @@ pub struct Server {
 }
 
 pub enum Verdict {
-    /// Answered after so many seconds.
+    /// Answered after a number of seconds.
     Accepted(f64),
     Refused(Option<f64>),
 }
