@@ -50,16 +50,6 @@ fn it_says_where_the_image_was_in_each_body() {
 }
 
 #[test]
-fn two_images_in_json_are_told() {
-    let receiver = Receiver::start(&[]);
-    let run = post(&receiver, &["-q", "--json", r#"["{{png:b64}}", "{{png:b64}}"]"#], 1);
-    assert_eq!(
-        (run.status, run.lines()),
-        (Some(1), vec![r#"{"error":"2 images: takes one"}"#.into()])
-    );
-}
-
-#[test]
 fn fail_takes_its_share_evenly_and_always_the_same() {
     for (rate, failed) in [
         ("0", &[][..]),

@@ -45,36 +45,6 @@ impl Files {
 }
 
 #[test]
-fn a_read_that_is_interrupted_is_done_again() {
-    if !tracer::works() {
-        return;
-    }
-    let (server, files) = (echoing(), Files::new("eintr", &tiny_frames(20)));
-    let arguments = ["-s", "1x1", "--raw", &server.url()];
-    let run = files.run("read:error=EINTR:when=1+2", Some("frames"), &arguments).ok();
-    assert_eq!(String::from_utf8(run.stdout).unwrap(), answers_as_text(20));
-}
-
-#[test]
-fn a_read_that_fails_ends_the_run_after_the_frames_before_it() {
-    if !tracer::works() {
-        return;
-    }
-    // Two images are longer than the buffer.
-    let head = format!("P6 #{}\n1 1 255\n", "long".repeat(1250)).into_bytes();
-    let images: Vec<u8> = tiny_frames(20).chunks(3).flat_map(|rgb| [&head, rgb].concat()).collect();
-    let (server, files) = (echoing(), Files::new("eio", &images));
-    let arguments = ["--raw", &server.url()];
-    // The third read of the thread that comes to its third first.
-    let run = files.run("read:error=EIO:when=3+", Some("frames"), &arguments);
-    let lines = String::from_utf8(run.stdout.clone()).unwrap();
-    let count = lines.lines().count() as u32;
-    let how = format!("{count} lines are out, go on with --skip {count}");
-    run.fails(1, &format!("frame {count}: stdin: input/output error; {how}"));
-    assert!(count >= 2 && lines == answers_as_text(count), "{lines}");
-}
-
-#[test]
 fn no_file_descriptor_for_a_connection_was_never_sent_and_is_tried_again() {
     if !tracer::works() {
         return;

@@ -8,7 +8,7 @@ use world::counts::Counts;
 use world::headers::Headers;
 use world::http::{Client, Failure, Outcome, Response};
 use world::request::Body;
-use world::time::{Duration, Instant};
+use world::time::Duration;
 use world::upload::{Policy, Upload, Uploader};
 use world::{check, choose, sync, thread};
 
@@ -115,18 +115,6 @@ fn every_frame_is_answered_in_the_end_whatever_the_server_says_before() {
 }
 
 #[test]
-fn every_frame_is_answered_once_the_server_is_back() {
-    check(|| {
-        let is_down = |before| before < 4;
-        let answer = move |before, _, _| match is_down(before) {
-            true => failed(Outcome::NeverSent),
-            false => accepted(),
-        };
-        Service::new(false, Duration::ZERO, answer).answers(3, 4);
-    });
-}
-
-#[test]
 fn an_upload_that_finds_no_room_goes_once_another_one_has_ended() {
     check(|| {
         let answer = |_, others, _| match others {
@@ -145,14 +133,6 @@ fn a_server_that_takes_one_upload_at_a_time_gets_all_of_them() {
     });
 }
 
-#[test]
-fn a_wait_that_the_server_asks_for_ends_for_all() {
-    check(|| {
-        let answer = |before, _, _| if before == 0 { refused(Some("3")) } else { accepted() };
-        Service::new(false, Duration::ZERO, answer).answers(3, 4);
-    });
-}
-
 /// Of six that are under way, two are refused: one before any was accepted, and one that lets three others go first.
 #[test]
 fn frames_that_wait_are_not_forgotten_as_their_order_changes() {
@@ -167,21 +147,6 @@ fn frames_that_wait_are_not_forgotten_as_their_order_changes() {
         let is_in_trouble = |before| before < 8 && choose(2) == 0;
         let answer = move |before, _, _| if is_in_trouble(before) { trouble() } else { accepted() };
         Service::new(false, Duration::ZERO, answer).answers(6, 8);
-    });
-}
-
-/// Pauses of up to 1, 2 and 4 s: clients that a server has lost don't come back together.
-#[test]
-fn pauses_are_drawn_at_random() {
-    check(|| {
-        let answer = |before, _, _| match before {
-            0..3 => failed(Outcome::NeverSent),
-            _ => accepted(),
-        };
-        let begin = Instant::now();
-        Service::new(false, Duration::ZERO, answer).answers(1, 1);
-        let waited = begin.elapsed();
-        assert!(Duration::ZERO < waited && waited < Duration::from_secs(7), "{waited:?}");
     });
 }
 
@@ -244,15 +209,6 @@ fn wait_until(is_so: impl Fn() -> bool) {
     while !is_so() {
         thread::yield_now();
     }
-}
-
-#[test]
-fn starts_are_apart_by_as_much_as_the_user_asks_for() {
-    check(|| {
-        let (spacing, begin) = (Duration::from_millis(10), Instant::now());
-        Service::new(false, spacing, |_, _, _| accepted()).answers(3, 4);
-        assert!(begin.elapsed() >= spacing * 3);
-    });
 }
 
 /// A run that is told to stop: those under way are known, nobody else begins, and nobody waits until the time is

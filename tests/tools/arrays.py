@@ -1,11 +1,10 @@
 """Writes .npy files by numpy itself, and beside each what its images have to become.
 
-arrays.py toimage|dtypes|refused FOLDER
+arrays.py toimage|refused FOLDER
 arrays.py bytescale MIN MAX < SINGLES > BYTES
 
-STREAM.npy holds arrays one after the other. STREAM.samples holds the samples that PNG must hold,
-those of 16 bits big-endian; STREAM.txt the range on its first line, then WIDTH HEIGHT CHANNELS DEPTH
-for each image. Always the same numbers: the generator's seed is fixed.
+STREAM.npy holds arrays one after the other. STREAM.samples holds the samples that PNG must hold; STREAM.txt the
+range on its first line, then WIDTH HEIGHT CHANNELS DEPTH for each image. Always the same numbers: the generator's seed is fixed.
 
 `refused` takes names of arrays and what to do about them as lines on standard input, NAME TAB ADVICE,
 and evaluates the advice; with no lines it writes the arrays as they are.
@@ -39,14 +38,11 @@ class Stream:
         self.path, self.arrays, self.samples = path, io.BytesIO(), io.BytesIO()
         self.lines = [f"{limits[0]!r}:{limits[1]!r}"]
 
-    def add(self, array, samples, version=None):
-        np.lib.format.write_array(self.arrays, array, version=version, allow_pickle=False)
-        shape = samples.shape + (1,) if samples.ndim == 2 else samples.shape
-        count = shape[0] if len(shape) == 4 else 1
-        height, width, channels = shape[-3:]
-        depth = 8 * samples.itemsize
-        self.samples.write(samples.astype(samples.dtype.newbyteorder(">")).tobytes())
-        self.lines += [f"{width} {height} {channels} {depth}"] * count
+    def add(self, array, samples):
+        np.lib.format.write_array(self.arrays, array, allow_pickle=False)
+        height, width, channels = samples.shape + (1,) if samples.ndim == 2 else samples.shape
+        self.samples.write(samples.tobytes())
+        self.lines.append(f"{width} {height} {channels} 8")
 
     def save(self):
         self.path.with_suffix(".npy").write_bytes(self.arrays.getvalue())
@@ -78,24 +74,6 @@ def write_toimage(folder):
             array = random_floats(*limits, dtypes[at % len(dtypes)])
             stream.add(array, bytescale(array, *limits))
         stream.save()
-
-
-def write_dtypes(folder):
-    stream = Stream(folder / "dtypes")
-    for dtype in ["u1", "<u2", ">u2", *FLOATS]:
-        for shape in [(3, 5), (1, 1), (7, 1), (1, 7), (61, 47), (3, 5, 1), (3, 5, 2), (3, 5, 3),
-                      (3, 5, 4), (4, 3, 5, 3), (4, 3, 5, 1), (0, 3, 5, 3)]:
-            top = 65536 if dtype.endswith("u2") else 256
-            samples = rng.integers(0, top, shape).astype(np.uint16 if top > 256 else np.uint8)
-            for version in [(1, 0), (2, 0), (3, 0)]:
-                stream.add(samples.astype(dtype), samples, version)
-    # In Fortran order, where that is no other order.
-    line = np.asfortranarray(rng.integers(0, 256, (1, 9)).astype(np.uint8))
-    stream.add(line, line)
-    # A view that is neither order is saved in C order.
-    view = rng.integers(0, 256, (3, 8, 6)).astype(np.uint8).transpose(1, 2, 0)[::2, ::-1]
-    stream.add(view, view)
-    stream.save()
 
 
 def refused():
@@ -131,8 +109,6 @@ def main():
     what, folder = sys.argv[1], pathlib.Path(sys.argv[2])
     if what == "toimage":
         write_toimage(folder)
-    elif what == "dtypes":
-        write_dtypes(folder)
     elif what == "refused":
         write_refused(folder, dict(line.rstrip("\n").split("\t") for line in sys.stdin))
 

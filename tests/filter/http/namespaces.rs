@@ -92,17 +92,6 @@ fn a_black_hole_ends_at_connect_timeout_and_is_tried_again() {
 }
 
 #[test]
-fn on_a_host_without_ipv6_the_error_is_that_of_the_ipv4_address() {
-    let folder = Folder::new("no-ipv6");
-    // As in containers: the hosts file has ::1 all the same. Nobody listens at port 9.
-    let script = "echo 1 >/proc/sys/net/ipv6/conf/all/disable_ipv6
-                  pngpost --retry 1 --retry-delay 0.001 http://own:9/";
-    let Some((text, _)) = in_a_network(&folder, script) else { return };
-    let message = "frame 0: upload: own:9: connection refused (2 attempts); 0 lines are out";
-    assert!(text.contains(message), "{text}");
-}
-
-#[test]
 fn a_dead_first_address_costs_a_quarter_of_a_second_and_no_more() {
     let folder = Folder::new("dead-address");
     // Twenty frames, on a new connection each: the server is HTTP/1.0.

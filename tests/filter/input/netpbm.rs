@@ -10,41 +10,6 @@ use crate::support::native::joined;
 use crate::support::posted::{images, post};
 
 #[test]
-fn netpbm_images_of_any_maxval_one_after_the_other() {
-    let Some(pamdepth) = needed("pamdepth") else { return };
-    let commands = [
-        "ppmmake red 5 7",
-        "ppmmake -maxval 1000 rgb:12/34/56 5 7",
-        "pgmramp -lr 33 5",
-        "pgmramp -lr -maxval 1 33 5",
-        "pgmramp -tb -maxval 1000 33 65",
-        "pgmramp -ellipse -maxval 65535 31 31",
-        "pamgradient black red green blue 9 11",
-        "pamseq 3 15",
-        "pamseq 1 999",
-        "pamseq 2 9 -tupletype=GRAYSCALE_ALPHA",
-        "pamseq 4 2 -tupletype=RGB_ALPHA",
-    ];
-    let mut made: Vec<Vec<u8>> = Vec::new();
-    for line in commands {
-        let (name, arguments) = line.split_once(' ').unwrap();
-        made.push(output(&find(name).expect("netpbm is whole"), arguments, b""));
-    }
-    let all = images(&[], &made.concat());
-    assert_eq!(all.len(), made.len());
-    for ((image, stream), line) in all.iter().zip(&made).zip(commands) {
-        // netpbm's own scaling to a maxval that PNG has.
-        let maxval = if image.bit_depth == png::BitDepth::Sixteen { "65535" } else { "255" };
-        let own = output(&pamdepth, maxval, stream);
-        let (header, samples) = own.split_at(own.len() - image.pixels.len());
-        assert!(samples == image.pixels, "{line}: other samples");
-        let words = header.split(u8::is_ascii_whitespace).map(String::from_utf8_lossy);
-        let numbers: Vec<u32> = words.filter_map(|word| word.parse().ok()).collect();
-        assert_eq!(numbers[..2], [image.width, image.height], "{line}");
-    }
-}
-
-#[test]
 fn netpbm_pamcat_and_the_tools_that_messages_advise() {
     let Some(pamdepth) = needed("pamdepth") else { return };
     let netpbm = |name: &str, arguments: &str, input: &[u8]| {

@@ -96,27 +96,6 @@ fn a_server_that_is_slower_than_the_camera_gets_the_newest_frames_and_as_many_as
     }
 }
 
-/// Four jobs that took a frame each and then waited would send frames that are two seconds old.
-#[test]
-fn a_frame_that_waits_for_the_rate_is_replaced_too() {
-    const FRAMES: u32 = 300;
-    for jobs in ["1", "4"] {
-        let camera = Camera::new(|it| tiny_number(&it.body), |_| ());
-        let rated = ["--latest", "--rate", "2/s", "-s", "1x1", "--raw", "-j", jobs];
-        let hiccups = Hiccups::watch();
-        let mut program = Running::start(command(&[&rated[..], &[&camera.server.url()]].concat()));
-        let stdin = program.stdin.as_mut().unwrap();
-        write_at_pace(stdin, |frame| tiny(frame).into(), FRAMES, SPACING, &camera.written);
-        let run = program.finish().ok();
-        let hiccup = hiccups.end();
-        camera.assert_lines(&run, FRAMES);
-        let arrivals = camera.arrivals();
-        assert!((5..=9).contains(&arrivals.len()), "{arrivals:?}");
-        let oldest = arrivals.iter().map(|arrival| arrival.age).max().unwrap();
-        assert!(oldest <= 10 * SPACING + hiccup, "{hiccup:?}: {arrivals:?}");
-    }
-}
-
 /// The size of a frame of which a pipe holds none.
 const LARGE: &str = "200x150";
 const LARGE_BYTES: usize = 200 * 150 * 3;
@@ -159,30 +138,4 @@ fn while_the_server_hangs_stdin_never_blocks_and_memory_does_not_grow() {
         assert!(after.1 < before.1 + 2000, "{before:?}, {after:?}");
         camera.assert_lines(&program.finish().ok(), FRAMES);
     }
-}
-
-/// The server answers none of them before the last is written.
-#[test]
-fn ten_thousand_frames_a_second_do_not_block() {
-    const FRAMES: u32 = 100_000;
-    const BYTES: usize = 64 * 64 * 3;
-    let written = Written::default();
-    let seen = written.clone();
-    let server = Server::answering(move |_, _| {
-        wait_until("all are written", || seen.count() == FRAMES as usize);
-        ok("answer")
-    });
-    let arguments = ["--latest", "-s", "64x64", "--raw", &server.url()];
-    let mut program = Running::start(command(&arguments));
-    let (hiccups, begin) = (Hiccups::watch(), Instant::now());
-    let mut stdin = program.stdin.take().unwrap();
-    let spacing = Duration::from_micros(100);
-    let longest = write_at_pace(&mut stdin, |_| vec![7; BYTES], FRAMES, spacing, &written);
-    let (took, hiccup) = (begin.elapsed(), hiccups.end());
-    println!("{took:?}, longest write {longest:?}");
-    assert!(longest < BLOCKED + hiccup, "{longest:?}, {hiccup:?}");
-    drop(stdin);
-    let lines = program.finish().ok().lines();
-    let answers = lines.iter().filter(|line| !line.is_empty()).count();
-    assert_eq!((lines.len(), answers, &*lines[0]), (FRAMES as usize, 2, "answer"));
 }

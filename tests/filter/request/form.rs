@@ -190,19 +190,6 @@ fn headers_of_the_user_replace_pngposts_own() {
     assert!(content_type[0].starts_with("multipart/related; boundary=pngpost-"));
 }
 
-/// As in lines of curl: `-H Expect:`.
-#[test]
-fn a_header_that_is_never_sent_can_be_left_out() {
-    let names = ["Expect", "TE", "Trailer", "Upgrade", "Keep-Alive", "Proxy-Connection"];
-    let lines = names.map(|name| format!("{name}:"));
-    let omitted: Vec<&str> = lines.iter().flat_map(|line| ["-H", line]).collect();
-    let request = request_with(&omitted);
-    for name in names {
-        assert_eq!(request.header(name), [""; 0], "{name}");
-    }
-    assert_eq!(request.head.len(), request_with(&[]).head.len());
-}
-
 #[test]
 fn basic_authentication_comes_from_the_option_a_file_or_the_url() {
     let folder = Folder::new("user");

@@ -37,27 +37,13 @@ fn reader_goes_away(options: &[&str], stdin: &[u8], posted: [usize; 2]) {
 }
 
 #[test]
-fn it_is_seen_while_the_next_frame_is_waited_for() {
+fn it_is_seen_while_a_frame_is_waited_for_held_back_or_under_way() {
     reader_goes_away(&[], &tiny(0), [1, 1]);
-}
-
-#[test]
-fn it_is_seen_inside_a_frame() {
+    // Inside a frame.
     reader_goes_away(&[], &tiny_frames(2)[..5], [1, 1]);
-}
-
-#[test]
-fn it_is_seen_while_the_rate_holds_a_frame_back() {
     reader_goes_away(&["--rate", "1/h"], &tiny_frames(9), [1, 1]);
-}
-
-#[test]
-fn it_is_seen_while_a_retry_pauses() {
+    // While a retry pauses.
     reader_goes_away(&["--retry-max-time", "0"], &tiny_frames(2), [2, 2]);
-}
-
-#[test]
-fn it_is_seen_while_uploads_are_under_way() {
     let frames = [tiny(0), tiny(2), tiny(3), tiny(4)].concat();
     reader_goes_away(&[], &frames, [2, 4]);
 }
