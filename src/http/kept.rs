@@ -53,8 +53,7 @@ impl Kept {
         // The user or --no-http-keep-alive says so: a connection for each request.
         let closes = headers.iter().any(|header| header.is("Connection"));
         loop {
-            let idle = if closes { None } else { self.idle.take(Connection::is_idle) };
-            let (mut connection, is_new) = match idle {
+            let (mut connection, is_new) = match self.idle.take(Connection::is_idle) {
                 Some(connection) => (connection, false),
                 None => (self.connector.connect(deadline)?, true),
             };

@@ -66,15 +66,16 @@ fn each_upload_has_a_connection_of_its_own_if_the_user_says_so() {
     let folder = Folder::new("close");
     let file = format!("@{}", folder.file("headers", "connection: Close\n"));
     for option in [&["--no-http-keep-alive"][..], &["-H", "Connection: close"], &["-H", &file]] {
-        let server = echoing();
-        let url = server.url();
-        let arguments = [&["-s", "1x1", "--raw", "-j", "2"], option, &[&url]].concat();
-        assert_eq!(run(&arguments, &tiny_frames(9)).ok().lines(), answers(9));
-        assert_eq!(server.connections(), 9);
-        for request in server.requests() {
-            let values = request.header("Connection");
-            assert!(values.len() == 1 && values[0].eq_ignore_ascii_case("close"), "{values:?}");
-        }
+        // It leaves the closing to us.
+        let server = Server::scripted(|_, mut connection| {
+            while let Some(request) = Request::read(&mut connection) {
+                let values = request.header("Connection");
+                assert!(values.len() == 1 && values[0].eq_ignore_ascii_case("close"), "{values:?}");
+                connection.write_all(&echo(&request)).unwrap();
+            }
+        });
+        let run = post(&[&["-j", "2"], option].concat(), &server.url(), 9).ok();
+        assert_eq!((run.lines(), server.connections()), (answers(9), 9));
     }
 }
 

@@ -119,10 +119,13 @@ fn faulty_once(fault: Fault) -> Server {
 #[test]
 fn a_frame_that_may_have_arrived_is_sent_again_only_if_the_user_asks() {
     for (name, fault) in UNKNOWN {
-        let server = faulty_once(fault);
-        let run_once = post(&["-m", "1", "--retry-delay", "0.001"], &server.url(), 2);
-        assert_eq!(run_once.status, Some(1), "{name}");
-        assert_eq!(server.connections(), 1, "{name}");
+        for road in [&[][..], &["--no-http-keep-alive"]] {
+            let server = faulty_once(fault);
+            let options = [&["-m", "1", "--retry-delay", "0.001"], road].concat();
+            let run_once = post(&options, &server.url(), 2);
+            assert_eq!(run_once.status, Some(1), "{name}");
+            assert_eq!(server.connections(), 1, "{name}");
+        }
 
         let server = faulty_once(fault);
         let asked =
