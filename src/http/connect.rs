@@ -59,8 +59,8 @@ struct Secured {
 
 impl Connector {
     /// The error is bad usage: a host's name can't be in a certificate, or the path of a socket is too long.
-    pub fn new(url: &Url, way: Way, timeout: Duration) -> anyhow::Result<Self> {
-        let Way { route, tls, proxy_tls } = way;
+    pub fn new(url: &Url, way: Way) -> anyhow::Result<Self> {
+        let Way { route, tls, proxy_tls, timeout } = way;
         let (end, proxy, detour) = match route {
             Route::Direct => {
                 (End::Tcp(LookUp::new(url.bare_host(), url.port_or_default())), None, None)

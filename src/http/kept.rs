@@ -20,30 +20,22 @@ use super::reply::Response;
 use super::route::Way;
 use super::time_limit::{Deadline, MAX_TIME};
 
-/// The limits of an attempt.
-pub struct Limits {
-    /// From name look-up to the end of the response.
-    pub max_time: Duration,
-    /// Until a connection is there.
-    pub connect_timeout: Duration,
-}
-
 pub struct Kept {
     request: Arc<Request>,
     connector: Connector,
     /// Stands before the path of a request to a proxy.
     origin: Option<String>,
+    /// From name look-up to the end of the response.
     max_time: Duration,
     idle: Pool<Connection>,
 }
 
 impl Kept {
     /// The error is bad usage: the host's name or the path of a socket is wrong.
-    pub fn new(request: Arc<Request>, way: Way, limits: &Limits) -> Result<Self> {
+    pub fn new(request: Arc<Request>, way: Way, max_time: Duration) -> Result<Self> {
         let url = &request.url;
-        let connector = Connector::new(url, way, limits.connect_timeout)?;
+        let connector = Connector::new(url, way)?;
         let origin = connector.reading_proxy().map(|_| format!("http://{}", url.host_and_port()));
-        let max_time = limits.max_time;
         Ok(Kept { request, connector, origin, max_time, idle: Pool::default() })
     }
 

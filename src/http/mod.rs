@@ -29,7 +29,7 @@ use crate::dry::Dry;
 use crate::request::{Body, Header};
 
 pub use certificates::Trust;
-pub use kept::{Kept, Limits};
+pub use kept::Kept;
 pub use minreq::Minreq;
 pub use outcome::{Failure, Outcome};
 pub use reply::Response;

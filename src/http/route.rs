@@ -1,6 +1,7 @@
 //! The way to the server: straight, through a proxy, or through a Unix socket.
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use crate::request::{Proxy, Url};
 
@@ -14,13 +15,15 @@ pub enum Route {
     Unix(PathBuf),
 }
 
-/// The way to the server, and the TLS of its legs.
+/// The way to the server, with the TLS of its legs.
 pub struct Way {
     pub route: Route,
     /// To the server, with an https URL.
     pub tls: Option<Tls>,
     /// To an https proxy.
     pub proxy_tls: Option<Tls>,
+    /// Until a connection is there.
+    pub timeout: Duration,
 }
 
 /// The name of a server in messages.

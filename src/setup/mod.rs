@@ -16,7 +16,7 @@ use crate::counts::Counts;
 use crate::dry::Dry;
 use crate::encode::Encoder;
 use crate::headers::{Headers, Source};
-use crate::http::{Client, Kept, Limits, Minreq, USER_AGENT, Way};
+use crate::http::{Client, Kept, Minreq, USER_AGENT, Way};
 use crate::input::{Input, Stdin};
 use crate::output::{Lines, Rules};
 use crate::request::{Header, HeaderRule, Request, Shape};
@@ -47,9 +47,8 @@ pub fn run(mut args: Args) -> Result<Run> {
     let input = input(&args)?;
     let way = way(&args)?;
     let request = Arc::new(args.request);
-    let limits = Limits { max_time: args.max_time, connect_timeout: args.connect_timeout };
     let dry = args.is_dry.then(|| Arc::new(Dry::new(&headers.current().rules)));
-    let client = client(way, &request, &limits, dry.as_ref())?;
+    let client = client(way, &request, args.max_time, dry.as_ref())?;
     let rules = Rules {
         records: args.ndjson,
         keep_going: args.keep_going,
@@ -83,14 +82,14 @@ fn input(args: &Args) -> Result<Input<Stdin>> {
 fn client(
     way: Option<Way>,
     request: &Arc<Request>,
-    limits: &Limits,
+    max_time: Duration,
     dry: Option<&Arc<Dry>>,
 ) -> Result<Client> {
     let request = Arc::clone(request);
     let Some(way) = way else {
-        return Ok(Client::Minreq(Minreq::new(request, limits.max_time)));
+        return Ok(Client::Minreq(Minreq::new(request, max_time)));
     };
-    let kept = Box::new(Kept::new(request, way, limits)?);
+    let kept = Box::new(Kept::new(request, way, max_time)?);
     Ok(match dry {
         Some(dry) => Client::Dry(kept, Arc::clone(dry)),
         None => Client::Kept(kept),

@@ -25,7 +25,7 @@ pub fn way(args: &Args) -> Result<Option<Way>> {
     if args.insecure && args.request.url.https {
         say("--insecure: any certificate is trusted; this may be another server");
     }
-    Ok(Some(Way { route, tls, proxy_tls }))
+    Ok(Some(Way { route, tls, proxy_tls, timeout: args.connect_timeout }))
 }
 
 /// The proxy of this run, whether the user or the environment asks for it.
