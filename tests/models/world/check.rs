@@ -4,7 +4,7 @@
 use real::env;
 
 use shuttle::rand::{Rng, thread_rng};
-use shuttle::scheduler::{DfsScheduler, PctScheduler, RandomScheduler, ReplayScheduler, Scheduler};
+use shuttle::scheduler::{PctScheduler, RandomScheduler, ReplayScheduler, Scheduler};
 use shuttle::{Config, Runner};
 
 use crate::{thread, time};
@@ -32,14 +32,6 @@ pub fn choose(limit: usize) -> usize {
     thread_rng().gen_range(0..limit)
 }
 
-/// Under all schedules there are.
-pub fn check_all(model: fn()) {
-    if !is_repeated(model) {
-        let number = run(model, DfsScheduler::new(None, false));
-        println!("{number} schedules");
-    }
-}
-
 fn is_repeated(model: fn()) -> bool {
     let schedule = env::var("PNGPOST_SCHEDULE");
     if let Ok(schedule) = &schedule {
@@ -48,7 +40,7 @@ fn is_repeated(model: fn()) -> bool {
     schedule.is_ok()
 }
 
-fn run(model: fn(), scheduler: impl Scheduler + 'static) -> usize {
+fn run(model: fn(), scheduler: impl Scheduler + 'static) {
     let mut config = Config::new();
     config.stack_size = 1 << 17;
     // That atomics are sequentially consistent here: the head of the models says it.
@@ -57,5 +49,5 @@ fn run(model: fn(), scheduler: impl Scheduler + 'static) -> usize {
         time::begin();
         thread::begin();
         model();
-    })
+    });
 }

@@ -1,9 +1,9 @@
 //! The parts of pngpost in which threads meet, in a world where a scheduler says which of them goes on.
 //!
 //! The files of `src` are compiled here a second time, as they are and without their own tests. They name
-//! `std`, and in this crate that is the crate itself: it hands the real one on, all but `sync`, `thread`, `time`
-//! and the keys of hash maps, which are shuttle's or ours. So each lock, wait, wake-up and look at the clock
-//! is a place where another thread may go on, and a run can be repeated from its schedule.
+//! `std`, and in this crate that is the crate itself: it hands the real one on, all but `sync`, `thread` and
+//! `time`, which are shuttle's or ours. So each lock, wait, wake-up and look at the clock is a place where another
+//! thread may go on, and a run can be repeated from its schedule.
 //!
 //! `neighbours` has as much of the rest of pngpost as these files name.
 
@@ -16,7 +16,6 @@ extern crate std as real;
 
 pub use real::*;
 
-pub mod collections;
 pub mod sync {
     pub use shuttle::sync::*;
 }
@@ -26,15 +25,13 @@ pub mod time;
 mod check;
 mod neighbours;
 
-pub use check::{check, check_all, choose};
-pub use neighbours::{counts, encode, frame, headers, http, input, messages, request};
+pub use check::{check, choose};
+pub use neighbours::{counts, encode, frame, headers, http, input, messages, random, request};
 
 #[path = "../../../src/lock.rs"]
 pub mod lock;
 #[path = "../../../src/pipeline/mod.rs"]
 pub mod pipeline;
-#[path = "../../../src/random.rs"]
-pub mod random;
 #[path = "../../../src/upload/mod.rs"]
 pub mod upload;
 

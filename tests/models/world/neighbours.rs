@@ -168,6 +168,15 @@ pub mod counts {
     }
 }
 
+pub mod random {
+    use shuttle::rand::{Rng, thread_rng};
+
+    /// The schedule's: they are the same when it is repeated.
+    pub fn bits() -> u64 {
+        thread_rng().r#gen()
+    }
+}
+
 pub mod request {
     use anyhow::Result;
 
