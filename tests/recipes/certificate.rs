@@ -7,10 +7,11 @@ use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::{ServerConfig, ServerConnection, StreamOwned};
 
 use crate::documents::Block;
+use crate::program::Run;
 use crate::recorder::pass_on;
 use crate::seen::{Picture, assert_lines};
 use crate::server::Server;
-use crate::trial::{Run, Trial};
+use crate::trial::Trial;
 
 pub fn trusted(block: &Block) {
     let trial = Trial::new(block);

@@ -6,10 +6,11 @@ use std::net::TcpListener;
 use serde_json::Value;
 
 use crate::documents::Block;
+use crate::program::Run;
 use crate::recorder::Answer;
 use crate::seen::assert_lines;
 use crate::server::{Request, ok};
-use crate::trial::{Run, Trial};
+use crate::trial::Trial;
 
 const ERROR: &str =
     "HTTP/1.1 500 Internal Server Error\r\nConnection: close\r\nContent-Length: 5\r\n\r\nfault";

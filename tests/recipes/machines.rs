@@ -8,9 +8,10 @@ use std::sync::Arc;
 use serde_json::json;
 
 use crate::documents::Block;
+use crate::program::Run;
 use crate::recorder::Answer;
 use crate::seen::assert_lines;
-use crate::trial::{Run, Trial};
+use crate::trial::Trial;
 use crate::turnstile::Turnstile;
 
 /// Four blocks, and a part of one.
@@ -92,7 +93,7 @@ pub fn one_killed_and_resumed(block: &Block) {
     let (trial, gate) = machines(block);
     let failed = run_with_some_killed(&trial, &gate);
     assert!(failed.status.is_some_and(|status| status > 0), "{}", failed.stderr);
-    assert!(!trial.folder.join("lines").exists());
+    assert!(!trial.folder.path().join("lines").exists());
     let before = trial.recorder.exchanges().len();
     let log = String::from_utf8(trial.read("log")).unwrap();
     // Exit status and signal.
@@ -112,7 +113,7 @@ pub fn one_killed_and_resumed(block: &Block) {
 /// Each process counts its frames from 0, and {#} is its block.
 fn numbers(trial: &Trial) {
     let posted = trial.recorder.exchanges().len();
-    fs::remove_file(trial.folder.join("log")).unwrap();
+    fs::remove_file(trial.folder.path().join("log")).unwrap();
     let numbered = "'pngpost -F block={#} -F n={{n}} ";
     trial.run_script(&trial.script().replace("'pngpost ", numbered)).ok();
     let pictures = trial.pictures();

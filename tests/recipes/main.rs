@@ -7,11 +7,16 @@ mod certificate;
 mod documents;
 mod elsewhere;
 mod failures;
+#[path = "../tools/folder.rs"]
+mod folder;
 #[path = "../tools/installed.rs"]
 mod installed;
 mod machines;
 mod media;
 mod pages;
+#[allow(dead_code, reason = "the filter's tests need all of it")]
+#[path = "../tools/program.rs"]
+mod program;
 mod python;
 mod reach;
 mod recorder;

@@ -27,7 +27,7 @@ pub fn proxy(block: &Block) {
 
 pub fn unix_socket(block: &Block) {
     let trial = Trial::new(block);
-    let socket = trial.folder.join("model.sock");
+    let socket = trial.folder.path().join("model.sock");
     let listener = UnixListener::bind(&socket).unwrap();
     let recorder = trial.recorder.address.clone();
     thread::spawn(move || {
@@ -50,7 +50,7 @@ pub fn token_that_expires(block: &Block) {
         wait_until("there is a new token", || !token().contains("number 1"));
         Answer::Own("HTTP/1.1 401 Unauthorized\r\nConnection: close\r\nContent-Length: 0\r\n\r\n")
     });
-    folder.set(trial.folder.clone()).unwrap();
+    folder.set(trial.folder.path().to_owned()).unwrap();
     trial.command("token", "echo x >> tokens; echo number $(wc -l < tokens)");
     let script = trial.script().replace("Bearer TOKEN", "Bearer $(token)").replace("3000", "0.3");
     let run = trial.run_script(&script);

@@ -32,7 +32,7 @@ pub fn files(block: &Block) {
 
 /// Writes files of several sizes, and returns their pictures in the order in which the shell names the files.
 fn pngs(trial: &Trial) -> Vec<Picture> {
-    fs::remove_file(trial.folder.join("cat.png")).unwrap();
+    fs::remove_file(trial.folder.path().join("cat.png")).unwrap();
     let sizes = [("a", 8, 3), ("b", 64, 64), ("c", 1, 1)];
     let pictures = sizes.iter().enumerate().map(|(number, &(name, width, height))| {
         let rgb = frame(number, width * height * 3);

@@ -3,52 +3,26 @@
 
 use std::ffi::OsString;
 use std::fs;
-use std::io::{BufRead, BufReader, Read};
 use std::os::unix::fs::{PermissionsExt, symlink};
-use std::path::PathBuf;
-use std::process::{Child, Command, Stdio};
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::thread;
-use std::time::Instant;
+use std::process::{Command, Stdio};
 
 use crate::documents::{Block, blocks};
+use crate::folder::Folder;
 use crate::installed;
+use crate::program::{Run, Running, without_settings};
 use crate::recorder::{Answer, Recorder};
 use crate::seen::{Picture, png_of};
 use crate::started::Receiver;
-
-/// A run that takes longer is ended.
-const PATIENCE: &str = "60";
 
 /// Frames in frames.rgb.
 pub const FRAMES: usize = 5;
 
 pub struct Trial {
     pub block: Block,
-    pub folder: PathBuf,
+    pub folder: Folder,
     pub recorder: Recorder,
     /// Ends with the trial.
     _receiver: Receiver,
-}
-
-/// The result of a run.
-pub struct Run {
-    pub status: Option<i32>,
-    pub stdout: Vec<u8>,
-    pub stderr: String,
-}
-
-impl Run {
-    /// Success, and nothing on stderr.
-    #[track_caller]
-    pub fn ok(self) -> Self {
-        assert_eq!((self.status, self.stderr.as_str()), (Some(0), ""));
-        self
-    }
-
-    pub fn lines(&self) -> Vec<String> {
-        String::from_utf8(self.stdout.clone()).unwrap().lines().map(str::to_owned).collect()
-    }
 }
 
 impl Trial {
@@ -62,10 +36,7 @@ impl Trial {
         options: &[&str],
         script: impl Fn(usize) -> Answer + Send + Sync + 'static,
     ) -> Self {
-        static COUNT: AtomicUsize = AtomicUsize::new(0);
-        let number = COUNT.fetch_add(1, Ordering::Relaxed);
-        let name = format!("pngpost-recipe-{}-{number}", std::process::id());
-        let folder = std::env::temp_dir().join(name);
+        let folder = Folder::new("recipe");
         let receiver = Receiver::start(options);
         let recorder = Recorder::start(&receiver.address, script);
         let trial = Trial { block: block.clone(), folder, recorder, _receiver: receiver };
@@ -74,10 +45,10 @@ impl Trial {
     }
 
     fn lay_out(&self) {
-        fs::create_dir_all(self.folder.join("bin")).unwrap();
-        symlink(env!("CARGO_BIN_EXE_pngpost"), self.folder.join("bin/pngpost")).unwrap();
+        fs::create_dir_all(self.folder.path().join("bin")).unwrap();
+        symlink(env!("CARGO_BIN_EXE_pngpost"), self.folder.path().join("bin/pngpost")).unwrap();
         if let Some(convert) = installed::find("ImageMagick") {
-            symlink(convert, self.folder.join("bin/convert")).unwrap();
+            symlink(convert, self.folder.path().join("bin/convert")).unwrap();
         }
         self.command("frames", "cat frames.rgb");
         self.command("consumer", "cat");
@@ -97,16 +68,16 @@ impl Trial {
     }
 
     pub fn write(&self, name: &str, bytes: impl AsRef<[u8]>) {
-        fs::write(self.folder.join(name), bytes).unwrap();
+        self.folder.file(name, bytes);
     }
 
     pub fn read(&self, name: &str) -> Vec<u8> {
-        fs::read(self.folder.join(name)).unwrap_or_else(|error| panic!("{name}: {error}"))
+        self.folder.read(name)
     }
 
     /// A command of the test's own on the PATH.
     pub fn command(&self, name: &str, text: &str) {
-        let path = self.folder.join("bin").join(name);
+        let path = self.folder.path().join("bin").join(name);
         fs::write(&path, format!("#!/bin/sh\n{text}\n")).unwrap();
         fs::set_permissions(path, fs::Permissions::from_mode(0o755)).unwrap();
     }
@@ -137,28 +108,19 @@ impl Trial {
     }
 
     pub fn start(&self, script: &str) -> Running {
-        let mut command = Command::new("timeout");
-        command.args([PATIENCE, "sh", "-c", script]).current_dir(&self.folder);
+        let mut command = Command::new("sh");
+        command.args(["-c", script]).current_dir(self.folder.path());
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
-        command.env("PATH", self.path()).env("HOME", &self.folder);
+        without_settings(&mut command);
+        command.env("PATH", self.path()).env("HOME", self.folder.path());
         // matplotlib looks through all fonts once.
         command.env("MPLCONFIGDIR", env!("CARGO_TARGET_TMPDIR")).env_remove("PYTHONUNBUFFERED");
-        for name in ["http_proxy", "https_proxy", "HTTPS_PROXY", "all_proxy", "ALL_PROXY"] {
-            command.env_remove(name);
-        }
-        let mut child = command.spawn().expect("timeout and sh start");
-        let mut stderr = child.stderr.take().unwrap();
-        let errors = thread::spawn(move || {
-            let mut text = Vec::new();
-            stderr.read_to_end(&mut text).unwrap();
-            String::from_utf8_lossy(&text).into_owned()
-        });
-        Running { child, errors }
+        Running::start(command)
     }
 
     /// The trial's own commands first.
     pub fn path(&self) -> OsString {
-        let folders = [vec![self.folder.join("bin")], installed::folders()].concat();
+        let folders = [vec![self.folder.path().join("bin")], installed::folders()].concat();
         std::env::join_paths(folders).unwrap()
     }
 
@@ -170,35 +132,6 @@ impl Trial {
         let run = self.run_script(producer).ok();
         assert!(!run.stdout.is_empty(), "{producer}: writes nothing");
         run.stdout
-    }
-}
-
-impl Drop for Trial {
-    fn drop(&mut self) {
-        let _ = fs::remove_dir_all(&self.folder);
-    }
-}
-
-pub struct Running {
-    child: Child,
-    errors: thread::JoinHandle<String>,
-}
-
-impl Running {
-    pub fn finish(mut self) -> Run {
-        let mut stdout = Vec::new();
-        self.child.stdout.as_mut().unwrap().read_to_end(&mut stdout).unwrap();
-        let status = self.child.wait().unwrap().code();
-        Run { status, stdout, stderr: self.errors.join().unwrap() }
-    }
-
-    /// To its end, with the time at which each line came.
-    pub fn timed_lines(mut self) -> Vec<(Instant, String)> {
-        let lines = BufReader::new(self.child.stdout.take().unwrap()).lines();
-        let lines = lines.map(|line| (Instant::now(), line.unwrap())).collect();
-        assert_eq!(self.errors.join().unwrap(), "");
-        assert!(self.child.wait().unwrap().success());
-        lines
     }
 }
 

@@ -3,6 +3,7 @@
 pub mod almost_right;
 pub mod daemon;
 pub mod echo;
+#[path = "../../tools/folder.rs"]
 pub mod folder;
 pub mod foreign;
 pub mod images;
