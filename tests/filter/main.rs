@@ -37,7 +37,6 @@ mod input {
     mod mixed;
     mod netpbm;
     mod numpy;
-    mod pnm;
     mod refused;
     mod with_headers;
 }

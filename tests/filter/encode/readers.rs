@@ -5,26 +5,10 @@ use std::path::{Path, PathBuf};
 
 use crate::installed::needed;
 use crate::support::folder::Folder;
-use crate::support::foreign::{output, script};
-use crate::support::native::{HEIGHT, NATIVE, WIDTH, native_frames};
+use crate::support::foreign::script;
+use crate::support::native::{HEIGHT, NATIVE, WIDTH};
 use crate::support::noise;
 use crate::support::posted::post;
-
-#[test]
-fn ffmpeg_reads_every_png_of_ours() {
-    let Some(ffmpeg) = needed("ffmpeg") else { return };
-    for (native, _) in NATIVE {
-        let frames = native_frames(native);
-        for level in ["none", "fastest", "fast", "balanced", "high"] {
-            let size = format!("{WIDTH}x{HEIGHT}");
-            let posted = post(&["-s", &size, "-p", native, "-z", level], &frames);
-            let to = format!("-f rawvideo -pix_fmt {native} -");
-            let from = "-v error -f image2pipe -c:v png -i -";
-            let read = output(&ffmpeg, &format!("{from} {to}"), &posted.pngs.concat());
-            assert!(read == frames, "{native} {level}");
-        }
-    }
-}
 
 #[test]
 fn pillow_reads_every_png_of_ours() {

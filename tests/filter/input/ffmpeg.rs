@@ -74,21 +74,6 @@ fn ffmpeg_image2pipe_of_every_codec_and_layout() {
     }
 }
 
-#[test]
-fn ffmpeg_pam_of_one_bit_and_pgm_of_ten() {
-    let Some(ffmpeg) = needed("ffmpeg") else { return };
-    let from = |layout| format!("-v error -f rawvideo -pix_fmt {layout} -s {WIDTH}x{HEIGHT} -i -");
-    let black_and_white: Vec<u8> =
-        native_frames("gray").iter().map(|sample| if sample & 1 == 0 { 0 } else { 255 }).collect();
-    let to = "-f image2pipe -c:v pam -pix_fmt monob -";
-    let stream = output(&ffmpeg, &format!("{} {to}", from("gray")), &black_and_white);
-    assert!(memchr::memmem::find(&stream, b"MAXVAL 1\n").is_some());
-    assert_native(&images(&[], &stream), "gray", &black_and_white, "pam monob");
-    let palette = "-f image2pipe -c:v png -pix_fmt pal8 -";
-    let stream = output(&ffmpeg, &format!("{} {palette}", from("rgb24")), &native_frames("rgb24"));
-    assert!(post(&[], &stream).pngs.concat() == stream);
-}
-
 /// What the message about a JPEG advises.
 #[test]
 fn jpegs_become_ppm_by_the_commands_of_the_message() {

@@ -2,16 +2,13 @@
 
 use std::fs;
 use std::io::{Read, Write};
-use std::os::fd::OwnedFd;
-use std::os::unix::net::UnixStream;
 use std::process::{Command, Stdio};
-use std::thread;
 
 use crate::installed::needed;
 use crate::skipped::skip;
 use crate::support::program::{Run, Running, command, run_command};
 use crate::support::server::{Server, ok};
-use crate::support::signals::{polls, stop, writes};
+use crate::support::signals::{stop, writes};
 use crate::support::{file, tiny_frames, tiny_number, wait_until};
 
 const FRAMES: u32 = 40;
@@ -96,33 +93,6 @@ fn inside_a_file_a_part_of_a_line_is_named() {
     run.fails(1, message);
     let end = "x".repeat(4096);
     assert!(fs::read_to_string(&path).unwrap() == lines(0..4) + &self::line(4)[..96] + &end);
-}
-
-/// A pipe or a socket that does not block is full when the reader is slow.
-#[test]
-fn a_stdout_that_does_not_block_is_waited_for() {
-    let server = Server::answering(|_, request| {
-        ok(format!("{} {}", tiny_number(&request.body), "x".repeat(300_000)))
-    });
-    let (mut ours, theirs) = UnixStream::pair().unwrap();
-    theirs.set_nonblocking(true).unwrap();
-    let mut program = command(&["-s", "1x1", "--raw", &server.url()]);
-    program.stdout(Stdio::from(OwnedFd::from(theirs)));
-    let mut program = Running::start(program);
-    program.write(&tiny_frames(5));
-    program.stdin = None;
-    // The first line does not fit, and a second upload waits behind it.
-    wait_until("the reader is waited for", || polls(program.pid()));
-    let reader = thread::spawn(move || {
-        let mut text = String::new();
-        ours.read_to_string(&mut text).unwrap();
-        text
-    });
-    program.finish().ok();
-    let text = reader.join().unwrap();
-    let numbers: Vec<_> = text.lines().map(|line| line.split(' ').next().unwrap()).collect();
-    assert_eq!(numbers, ["0", "1", "2", "3", "4"]);
-    assert!(text.lines().all(|line| line.len() == 300_002));
 }
 
 #[test]

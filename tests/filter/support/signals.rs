@@ -105,11 +105,6 @@ pub fn writes(pid: u32) -> bool {
     fs::read_to_string(format!("/proc/{pid}/syscall")).is_ok_and(|place| is_in(&place, &WRITE))
 }
 
-/// Whether the main thread waits in poll(2).
-pub fn polls(pid: u32) -> bool {
-    fs::read_to_string(format!("/proc/{pid}/syscall")).is_ok_and(|place| is_in(&place, &POLL))
-}
-
 /// The program below this process, which has started it itself or by way of a shell.
 pub fn program_below(pid: u32) -> u32 {
     let mut found = pid;

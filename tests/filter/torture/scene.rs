@@ -5,14 +5,14 @@
 
 use std::fmt;
 use std::fs::{self, File};
-use std::io::{Read, Write};
+use std::io::Write;
 use std::os::fd::AsRawFd;
-use std::os::unix::process::{CommandExt, ExitStatusExt};
+use std::os::unix::process::CommandExt;
 use std::path::PathBuf;
-use std::process::{Child, Command, Stdio};
+use std::process::{Command, Stdio};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::thread::{self, JoinHandle};
+use std::thread;
 use std::time::{Duration, Instant};
 
 use rustls::ServerConfig;
@@ -21,7 +21,7 @@ use super::witness::Witness;
 use crate::support::echo::answers;
 use crate::support::folder::Folder;
 use crate::support::images::npy;
-use crate::support::program;
+use crate::support::program::{self, Run};
 use crate::support::tiny_frames;
 use crate::support::tls::Authority;
 
@@ -29,7 +29,7 @@ pub const FRAMES: u32 = 12;
 
 /// No run takes so long, unless it hangs: many times what one takes on a slow machine that is busy. A look-up that
 /// asks a server which does not answer takes ten seconds of it for each attempt.
-const LIMIT: Duration = Duration::from_secs(180);
+const LIMIT: Duration = Duration::from_secs(100);
 
 /// A run that takes longer may be lost.
 const LONG: Duration = Duration::from_millis(500);
@@ -109,10 +109,8 @@ pub struct Pipes {
 
 /// The program while it runs.
 pub struct Running {
-    child: Child,
-    pub witness: Witness,
-    stdout: Option<JoinHandle<Vec<u8>>>,
-    stderr: JoinHandle<Vec<u8>>,
+    program: program::Running,
+    witness: Witness,
     lines: PathBuf,
     pipes: Pipes,
 }
@@ -171,28 +169,29 @@ impl Ground {
         line.split_whitespace().map(str::to_owned).collect()
     }
 
-    /// Starts a run, by the command `before` if there is one. `stdin` is the stream's file, or a pipe.
-    pub fn start(&self, road: Road, before: &[String], skip: u32, stdin: Stdin) -> Running {
+    /// Starts a run, by the command `before` if there is one. Its stdin is a pipe, or the array's file.
+    pub fn start(&self, road: Road, before: &[String], skip: u32, is_file: bool) -> Running {
         let witness = Witness::new(road.https.then(|| Arc::clone(&self.config)));
         let words = [before, &self.arguments(road, witness.port(), skip)].concat();
         let mut command = Command::new(&words[0]);
         program::without_settings(&mut command);
         command.env("SSL_CERT_FILE", &self.authority.file);
         command.env("SSL_CERT_DIR", self.folder.path().join("certificates"));
-        command.args(&words[1..]).process_group(0).stderr(Stdio::piped());
-        match stdin {
-            Stdin::Pipe => command.stdin(Stdio::piped()),
-            Stdin::File => {
-                let name = if road.npy { "npy" } else { "raw" };
-                command.stdin(File::open(self.folder.path().join(name)).unwrap())
-            }
-        };
+        command.args(&words[1..]).process_group(0);
+        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        if is_file {
+            command.stdin(File::open(self.folder.path().join("npy")).unwrap());
+        }
         let lines = self.path("lines");
-        match road.npy {
-            true => command.stdout(File::create(&lines).unwrap()),
-            false => command.stdout(Stdio::piped()),
+        if road.npy {
+            command.stdout(File::create(&lines).unwrap());
+        }
+        let program = program::Running::start(command);
+        let pipes = Pipes {
+            stdin: program.stdin.as_ref().map(name),
+            stdout: program.stdout.as_ref().map(|stdout| name(stdout.get_ref())),
         };
-        Running::start(command, witness, lines)
+        Running { program, witness, lines, pipes }
     }
 
     /// Runs it to its end, and feeds it if its stdin is a pipe.
@@ -203,8 +202,7 @@ impl Ground {
         skip: u32,
         is_lost: impl FnMut() -> bool,
     ) -> Ended {
-        let stdin = if road.npy { Stdin::File } else { Stdin::Pipe };
-        let mut running = self.start(road, before, skip, stdin);
+        let mut running = self.start(road, before, skip, road.npy);
         if !road.npy {
             running.feed(self.frames(road));
         }
@@ -212,31 +210,14 @@ impl Ground {
     }
 }
 
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub enum Stdin {
-    Pipe,
-    File,
-}
-
 impl Running {
-    fn start(mut command: Command, witness: Witness, lines: PathBuf) -> Self {
-        let mut child = command.spawn().expect("it starts");
-        let pipes = Pipes {
-            stdin: child.stdin.as_ref().map(name),
-            stdout: child.stdout.as_ref().map(name),
-        };
-        let stdout = child.stdout.take().map(drain);
-        let stderr = drain(child.stderr.take().expect("stderr"));
-        Running { child, witness, stdout, stderr, lines, pipes }
-    }
-
     pub fn pid(&self) -> u32 {
-        self.child.id()
+        self.program.pid()
     }
 
     /// Writes the stream and closes it, on a thread: the program may stop early.
     pub fn feed(&mut self, frames: Vec<u8>) {
-        let mut stdin = self.child.stdin.take().expect("a pipe");
+        let mut stdin = self.program.stdin.take().expect("a pipe");
         thread::spawn(move || drop(stdin.write_all(&frames)));
     }
 
@@ -244,32 +225,19 @@ impl Running {
     pub fn end(mut self, mut is_lost: impl FnMut() -> bool) -> Ended {
         let begin = Instant::now();
         let mut hung = false;
-        let status = loop {
-            if let Some(status) = self.child.try_wait().unwrap() {
-                break status;
-            }
-            if begin.elapsed() > LIMIT || begin.elapsed() > LONG && is_lost() {
-                hung = true;
-                kill_group(self.child.id());
-                break self.child.wait().unwrap();
+        while !hung && !self.program.has_ended() {
+            hung = begin.elapsed() > LIMIT || begin.elapsed() > LONG && is_lost();
+            if hung {
+                kill_group(self.pid());
             }
             thread::sleep(Duration::from_millis(2));
-        };
-        let stdout = match self.stdout {
-            Some(stdout) => stdout.join().unwrap(),
-            None => fs::read(&self.lines).unwrap(),
-        };
-        let _ = fs::remove_file(&self.lines);
-        let text = |bytes| String::from_utf8_lossy(bytes).into_owned();
-        Ended {
-            status: status.code(),
-            signal: status.signal(),
-            stdout: text(&stdout),
-            stderr: text(&self.stderr.join().unwrap()),
-            hung,
-            frames: self.witness.frames(),
-            pipes: self.pipes,
         }
+        let Run { status, signal, stdout, stderr } = self.program.finish();
+        let lines = fs::read(&self.lines).unwrap_or(stdout);
+        let _ = fs::remove_file(&self.lines);
+        let stdout = String::from_utf8_lossy(&lines).into_owned();
+        let frames = self.witness.frames();
+        Ended { status, signal, stdout, stderr, hung, frames, pipes: self.pipes }
     }
 }
 
@@ -281,12 +249,4 @@ pub fn kill_group(pid: u32) {
 fn name(end: &impl AsRawFd) -> String {
     let link = fs::read_link(format!("/proc/self/fd/{}", end.as_raw_fd())).unwrap();
     format!("<{}>", link.display())
-}
-
-fn drain(mut stream: impl Read + Send + 'static) -> JoinHandle<Vec<u8>> {
-    thread::spawn(move || {
-        let mut bytes = Vec::new();
-        let _ = stream.read_to_end(&mut bytes);
-        bytes
-    })
 }

@@ -11,7 +11,7 @@ use std::io::{BufRead, BufReader};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 
-use super::scene::{Ended, Ground, Road, Stdin};
+use super::scene::{Ended, Ground, Road};
 use crate::support::wait_until;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -100,7 +100,7 @@ fn run_attached(
     mut words: Vec<String>,
     is_lost: impl FnMut() -> bool,
 ) -> Ended {
-    let mut running = ground.start(road, &[], 0, Stdin::Pipe);
+    let mut running = ground.start(road, &[], 0, false);
     wait_until("it waits for the first frame", || waits(running.pid()));
     words.extend(["-f".to_owned(), "-p".into(), running.pid().to_string()]);
     let mut strace = attached(&words);
