@@ -13,7 +13,7 @@ use anyhow::{Result, anyhow, bail, ensure};
 use crate::files;
 use crate::messages::foreign;
 use crate::request::template::Template;
-use crate::request::{ImagePart, Part, is_token};
+use crate::request::{Part, is_token};
 
 /// The ends of file names that are certainly no secrets.
 const IMAGE_ENDS: [&str; 9] =
@@ -26,25 +26,25 @@ const SETTINGS: [&str; 4] = ["filename", "type", "headers", "encoder"];
 pub fn parse_form(field: &OsStr) -> Result<Part> {
     let (name, value) = split_field(field)?;
     let value = match value.split_first() {
-        Some((b'<', file)) => text_of(&name, &whole_value(file)?)?,
-        Some((b'@', after)) => return parse_image_part(name, after).map(Part::Image),
-        _ => Template::with_number(&whole_value(&value)?)
+        Some((b'<', file)) => text_of(name, &whole_value(file)?)?,
+        Some((b'@', after)) => return parse_image_part(name, after),
+        _ => Template::with_number(&whole_value(value)?)
             .map_err(|why| anyhow!("the value {why}; --form-string takes text as it is"))?,
     };
-    Ok(Part::Field { name, value })
+    Ok(Part::field(name, value))
 }
 
 /// `NAME=VALUE`, taken literally.
 pub fn parse_form_string(field: &OsStr) -> Result<Part> {
     let (name, value) = split_field(field)?;
-    Ok(Part::Field { name, value: Template::literal(value) })
+    Ok(Part::field(name, Template::literal(value)))
 }
 
-fn split_field(field: &OsStr) -> Result<(Vec<u8>, Vec<u8>)> {
+fn split_field(field: &OsStr) -> Result<(&[u8], &[u8])> {
     let field = field.as_bytes();
     match field.iter().position(|&byte| byte == b'=') {
         Some(0) => bail!("takes NAME=VALUE; the name is empty"),
-        Some(end) => Ok((field[..end].to_vec(), field[end + 1..].to_vec())),
+        Some(end) => Ok((&field[..end], &field[end + 1..])),
         None => bail!("takes NAME=VALUE; there is no '='"),
     }
 }
@@ -73,30 +73,27 @@ fn whole_value(text: &[u8]) -> Result<Vec<u8>> {
     Ok(value)
 }
 
-/// `-[;filename=F][;type=T]`.
-fn parse_image_part(name: Vec<u8>, text: &[u8]) -> Result<ImagePart> {
+/// `-[;filename=F][;type=T]`. It always has a file name: Flask and FastAPI take a part without one for text.
+fn parse_image_part(name: &[u8], text: &[u8]) -> Result<Part> {
     let (file, mut rest) = value(text)?;
     if file != b"-" {
-        bail!(no_file(&name, &file));
+        bail!(no_file(name, &file));
     }
-    let mut image = ImagePart { name, ..ImagePart::default() };
+    let (mut file_name, mut media_type) = (b"image.png".to_vec(), "image/png".to_owned());
     while let Some(setting) = rest.strip_prefix(b";").map(without_blanks_before) {
         if let Some(text) = setting_of("filename", setting) {
-            let file_name;
             (file_name, rest) = value(text)?;
             ensure!(!file_name.is_empty(), "NAME=@-: the file name is empty");
-            image.file_name = Template::with_number(&file_name)
-                .map_err(|why| anyhow!("NAME=@-;filename= {why}"))?;
         } else if let Some(text) = setting_of("type", setting) {
-            let media_type;
-            (media_type, rest) = value_with_parameters(text)?;
-            image.content_type = parse_media_type(media_type)?;
+            let given;
+            (given, rest) = value_with_parameters(text)?;
+            media_type = parse_media_type(given)?;
         } else {
             ensure!(setting.is_empty(), "NAME=@- takes ;filename=F and ;type=T, nothing else");
             rest = setting;
         }
     }
-    Ok(image)
+    Part::image(name, &file_name, &media_type).map_err(|why| anyhow!("NAME=@-;filename= {why}"))
 }
 
 /// The message for a file in the place of the frame.

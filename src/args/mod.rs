@@ -12,6 +12,7 @@ mod tests;
 mod values;
 
 use std::ffi::OsString;
+use std::mem::take;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -21,9 +22,10 @@ use lexopt::Arg;
 use crate::encode::Encoder;
 use crate::frame::{FrameSize, PixelFormat};
 use crate::headers::{Source, authorization};
-use crate::request::template::Template;
-use crate::request::{ImagePart, Part, Proxy, Request, Shape, Url, UserInfo};
+use crate::request::template::{Piece, Template};
+use crate::request::{Part, Proxy, Request, Shape, Url, UserInfo, form};
 use crate::upload::Policy;
+use form::parse_form;
 use options::{Action, OPTIONS, Opt};
 
 /// The most uploads in flight: each has a thread and a connection.
@@ -52,6 +54,8 @@ pub struct Args {
     pub encoder: Encoder,
     /// The body's type is left to `setup`: a file of headers may name it.
     pub request: Request,
+    /// Those of a form: its template is made of them at the end.
+    parts: Vec<Part>,
     pub headers: Vec<Source>,
     /// From --user or the URL.
     pub user: Option<Source>,
@@ -151,20 +155,28 @@ impl Args {
             }
         }
         conflicts::check_values(&args, is_given("range"))?;
-        args.add_image_part()?;
+        args.make_form()?;
         Ok(args)
     }
 
     fn defaults(url: Url, user: Option<UserInfo>) -> Result<Args> {
         let path = Template::with_number(url.target.as_bytes());
         let path = path.map_err(|why| anyhow!("URL: {why}; '{{{{' itself is %7B%7B"))?;
-        let (method, shape) = ("POST".to_owned(), Shape::Form(Vec::new()));
+        let (method, template) = ("POST".to_owned(), Template(vec![Piece::Image]));
         Ok(Args {
             size: None,
             format: PixelFormat::RGB24,
             skip: 0,
             encoder: Encoder::DEFAULT,
-            request: Request { method, url, path, content_type: None, shape },
+            request: Request {
+                method,
+                url,
+                path,
+                content_type: None,
+                shape: Shape::Form,
+                template,
+            },
+            parts: Vec::new(),
             headers: Vec::new(),
             user: user.map(|user| Source::Typed(authorization(&user))),
             jobs: 1,
@@ -195,21 +207,17 @@ impl Args {
         })
     }
 
-    /// Appends a part. A body of another shape takes none: `conflicts` has refused that.
-    fn add_part(&mut self, part: Part) {
-        if let Shape::Form(parts) = &mut self.request.shape {
-            parts.push(part);
-        }
-    }
-
     /// A form that does not name the place of the frame has it at the end.
-    fn add_image_part(&mut self) -> Result<()> {
-        let Shape::Form(parts) = &mut self.request.shape else { return Ok(()) };
-        let images = parts.iter().filter(|part| matches!(part, Part::Image(_))).count();
-        ensure!(images <= 1, "--form: @- is given {images} times; the frame is one part");
-        if images == 0 {
-            parts.push(Part::Image(ImagePart::default()));
+    fn make_form(&mut self) -> Result<()> {
+        if self.request.shape != Shape::Form {
+            return Ok(());
         }
+        match self.parts.iter().filter(|part| part.is_image()).count() {
+            0 => self.parts.push(parse_form("image=@-".as_ref())?),
+            1 => {}
+            images => bail!("--form: @- is given {images} times; the frame is one part"),
+        }
+        self.request.template = form(take(&mut self.parts));
         Ok(())
     }
 }

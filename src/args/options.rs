@@ -70,12 +70,15 @@ pub const OPTIONS: &[Opt] = &[
     valued(Some('z'), "compression", |args, value| {
         put(&mut args.encoder.level, one_of(value, &Level::ALL, |level| level.name))
     }),
-    valued(Some('F'), "form", |args, value| parse_form(value).map(|part| args.add_part(part))),
+    valued(Some('F'), "form", |args, value| parse_form(value).map(|part| args.parts.push(part))),
     valued(None, "form-string", |args, value| {
-        parse_form_string(value).map(|part| args.add_part(part))
+        parse_form_string(value).map(|part| args.parts.push(part))
     }),
     flag(None, "raw", |args| args.request.shape = Shape::Raw),
-    valued(None, "json", |args, value| put(&mut args.request.shape, parse_json(value))),
+    valued(None, "json", |args, value| {
+        args.request.shape = Shape::Json;
+        put(&mut args.request.template, parse_json(value))
+    }),
     flag(None, "body-b64", |args| args.request.shape = Shape::Base64),
     valued(Some('H'), "header", |args, value| {
         parse_header(value).map(|header| args.headers.push(header))

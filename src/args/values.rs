@@ -14,7 +14,8 @@ use crate::files;
 use crate::frame::{FrameSize, MAX_SIDE, SampleRange};
 use crate::headers::{self, HeaderFile, Source};
 use crate::messages::shown;
-use crate::request::{HeaderRule, Json, Proxy, Shape, UserInfo, is_token};
+use crate::request::template::Template;
+use crate::request::{HeaderRule, Proxy, UserInfo, is_token, json};
 
 /// The longest time of an option, in seconds: a year.
 const MAX_SECONDS: f64 = 31_536_000.0;
@@ -100,12 +101,11 @@ pub fn parse_rate(value: &OsStr) -> Result<Duration> {
     })
 }
 
-pub fn parse_json(value: &OsStr) -> Result<Shape> {
-    let json = match file_named(value)? {
-        Some(file) => files::read("@FILE", &file, Json::parse),
-        None => Json::parse(value.as_bytes()).map_err(Error::msg),
-    };
-    json.map(Shape::Json)
+pub fn parse_json(value: &OsStr) -> Result<Template> {
+    match file_named(value)? {
+        Some(file) => files::read("@FILE", &file, json),
+        None => json(value.as_bytes()).map_err(Error::msg),
+    }
 }
 
 /// A header line, or with `@FILE` a file of them.

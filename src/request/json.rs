@@ -1,18 +1,13 @@
 //! A body of JSON with the PNG in base64 in it, or of base64 alone.
 //!
-//! The JSON is the user's text, byte for byte, with its template filled in. `parse` fills in 0 and 2^64-1,
-//! and accepts the template only if both are valid JSON. The PNG is not copied: it is written into the body,
-//! and turned into base64 there, from its end.
-
-use std::ops::Range;
+//! The JSON is the user's text, byte for byte, with its template filled in. `json` fills in 0 and 2^64-1,
+//! and accepts the template only if both are valid JSON. The PNG is not copied: it is turned into base64 in
+//! the body, from its end.
 
 use anyhow::{Context, Result};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::Value;
-
-use crate::encode::Encoder;
-use crate::frame::Frame;
 
 use super::template::{Piece, Template};
 
@@ -30,81 +25,50 @@ const MARKS: [(&[u8], &str); 3] = [
 /// The PNG is read in blocks of this size: whole groups of base64, and short enough for the stack.
 const BLOCK_BYTES: usize = 3 << 10;
 
-pub struct Json {
-    template: Template,
+/// The body with this text. The error does not hold the text: it may be a secret.
+pub fn json(text: &[u8]) -> Result<Template, String> {
+    if let Some((_, what)) = MARKS.iter().find(|(mark, _)| text.starts_with(mark)) {
+        return Err(format!("takes JSON in UTF-8 {what}"));
+    }
+    let json = Template::with_image(text)?;
+    // 0 reveals a number that would begin with a zero; 2^64-1, that a number is allowed there.
+    for frame in [0, u64::MAX] {
+        sample(&json, frame, SAMPLE_IMAGE).map_err(|error| why_no_json(&json, frame, &error))?;
+    }
+    if !json.0.contains(&Piece::Image) {
+        return Err("takes JSON that holds the image, {{png:b64}}".into());
+    }
+    Ok(json)
 }
 
-impl Json {
-    /// The error does not hold the text: it may be a secret.
-    pub fn parse(text: &[u8]) -> Result<Json, String> {
-        if let Some((_, what)) = MARKS.iter().find(|(mark, _)| text.starts_with(mark)) {
-            return Err(format!("takes JSON in UTF-8 {what}"));
-        }
-        let json = Json { template: Template::with_image(text)? };
-        // 0 reveals a number that would begin with a zero; 2^64-1, that a number is allowed there.
-        for frame in [0, u64::MAX] {
-            json.sample(frame, SAMPLE_IMAGE).map_err(|error| json.why_no_json(frame, &error))?;
-        }
-        if !json.template.pieces().contains(&Piece::Image) {
-            return Err("takes JSON that holds the image, {{png:b64}}".into());
-        }
-        Ok(json)
+fn why_no_json(json: &Template, frame: u64, error: &serde_json::Error) -> String {
+    if sample(json, frame, &format!("\"{SAMPLE_IMAGE}\"")).is_ok() {
+        return "takes the image as a string: \"{{png:b64}}\", in quotes".to_owned();
     }
+    // serde_json says what it expected and where, and does not repeat the text.
+    format!("takes JSON once it is filled in, but {error}")
+}
 
-    fn why_no_json(&self, frame: u64, error: &serde_json::Error) -> String {
-        if self.sample(frame, &format!("\"{SAMPLE_IMAGE}\"")).is_ok() {
-            return "takes the image as a string: \"{{png:b64}}\", in quotes".to_owned();
+fn sample(json: &Template, frame: u64, image: &str) -> serde_json::Result<Value> {
+    let mut text = Vec::new();
+    for piece in &json.0 {
+        match piece {
+            Piece::Image => text.extend_from_slice(image.as_bytes()),
+            piece => piece.append(frame, &mut text),
         }
-        // serde_json says what it expected and where, and does not repeat the text.
-        format!("takes JSON once it is filled in, but {error}")
     }
-
-    fn sample(&self, frame: u64, image: &str) -> serde_json::Result<Value> {
-        let mut text = Vec::new();
-        for piece in self.template.pieces() {
-            match piece {
-                Piece::Image => text.extend_from_slice(image.as_bytes()),
-                piece => piece.append(frame, &mut text),
-            }
-        }
-        serde_json::from_slice(&text)
-    }
-
-    /// Appends the text with the frame's PNG in it.
-    pub fn append(&self, encoder: &Encoder, frame: &mut Frame, body: &mut Vec<u8>) -> Result<()> {
-        let mut first: Option<Range<usize>> = None;
-        for piece in self.template.pieces() {
-            match (piece, first.clone()) {
-                (Piece::Image, None) => {
-                    let start = body.len();
-                    append_base64(encoder, frame, body)?;
-                    first = Some(start..body.len());
-                }
-                (Piece::Image, Some(first)) => body.extend_from_within(first),
-                (piece, _) => piece.append(frame.number, body),
-            }
-        }
-        Ok(())
-    }
-
-    /// An upper bound of the bytes of a body whose PNG takes at most this many.
-    pub fn max_bytes(&self, png: usize) -> usize {
-        let images = self.template.pieces().iter().filter(|&piece| *piece == Piece::Image).count();
-        images.saturating_mul(base64_bytes(png)).saturating_add(self.template.max_text_bytes())
-    }
+    serde_json::from_slice(&text)
 }
 
 pub fn base64_bytes(bytes: usize) -> usize {
     bytes.div_ceil(3) * 4
 }
 
-/// Appends the frame's PNG in base64.
-pub fn append_base64(encoder: &Encoder, frame: &mut Frame, body: &mut Vec<u8>) -> Result<()> {
-    let start = body.len();
-    encoder.append_png(frame, body)?;
-    let png_bytes = body.len() - start;
-    body.resize(start + base64_bytes(png_bytes), 0);
-    spread(&mut body[start..], png_bytes)
+/// Turns the bytes from `start` on into base64.
+pub fn into_base64(body: &mut Vec<u8>, start: usize) -> Result<()> {
+    let count = body.len() - start;
+    body.resize(start + base64_bytes(count), 0);
+    spread(&mut body[start..], count)
 }
 
 /// Turns the first `count` bytes into base64 that fills `bytes`. It goes from the end: base64 is longer, so
@@ -124,22 +88,17 @@ fn spread(bytes: &mut [u8], count: usize) -> Result<()> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::tests::passed_on;
+    use super::super::Shape;
+    use super::super::tests::body;
     use super::*;
-
-    fn body(template: &str, frame: u64, png: &[u8]) -> String {
-        let json = Json::parse(template.as_bytes()).unwrap();
-        let mut body = Vec::new();
-        json.append(&Encoder::DEFAULT, &mut passed_on(frame, png), &mut body).unwrap();
-        String::from_utf8(body).unwrap()
-    }
 
     #[test]
     fn the_users_text_is_kept_byte_for_byte() {
         let template =
             "{ \"a\" : [1.0, {{n}} ],\n\"f\":\"{{n:03}}\", \"i\":\"x{{png:b64}}y{{png:b64}}\"}\n";
         let expected = "{ \"a\" : [1.0, 7 ],\n\"f\":\"007\", \"i\":\"xUE5H/w==yUE5H/w==\"}\n";
-        assert_eq!(body(template, 7, b"PNG\xff"), expected);
+        let body = body(Shape::Json, json(template.as_bytes()).unwrap(), 7, b"PNG\xff");
+        assert_eq!(String::from_utf8(body.bytes).unwrap(), expected);
     }
 
     #[test]
@@ -148,8 +107,8 @@ mod tests {
         let around = [0, 1, BLOCK_BYTES, 2 * BLOCK_BYTES, 3 * BLOCK_BYTES];
         for length in around.iter().flat_map(|&n| n.saturating_sub(4)..n + 5) {
             let mut text = Vec::with_capacity(base64_bytes(length));
-            let mut frame = passed_on(0, &bytes[..length]);
-            append_base64(&Encoder::DEFAULT, &mut frame, &mut text).unwrap();
+            text.extend_from_slice(&bytes[..length]);
+            into_base64(&mut text, 0).unwrap();
             assert_eq!(text, STANDARD.encode(&bytes[..length]).into_bytes(), "{length}");
             assert_eq!(text.capacity(), base64_bytes(length), "{length}");
         }
@@ -170,9 +129,9 @@ mod tests {
             "[\"{{n}}secret\"]",
         ];
         for template in bad {
-            let Err(error) = Json::parse(template.as_bytes()) else { panic!("{template}") };
+            let Err(error) = json(template.as_bytes()) else { panic!("{template}") };
             assert!(error.starts_with("takes ") && !error.contains("secret"), "{error}");
         }
-        assert!(Json::parse(b"[\"\xff{{png:b64}}\"]").is_err());
+        assert!(json(b"[\"\xff{{png:b64}}\"]").is_err());
     }
 }

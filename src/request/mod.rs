@@ -16,10 +16,13 @@ use crate::encode::{Encoder, max_png_bytes};
 use crate::frame::{Frame, FrameSize};
 use crate::memory;
 
-use template::Template;
+use json::{base64_bytes, into_base64};
+use multipart::{BOUNDARY_BYTES, random_boundary, write_boundary};
+use template::{MAX_WIDTH, Piece, Template};
 
 pub use header::{Header, HeaderRule, is_token};
-pub use json::Json;
+pub use json::json;
+pub use multipart::{Part, form};
 pub use proxy::Proxy;
 pub use url::{Url, UserInfo};
 
@@ -32,42 +35,21 @@ pub struct Request {
     /// A form's is without boundary. `None` if the user left the header out.
     pub content_type: Option<String>,
     pub shape: Shape,
+    /// What stands round the image in a body.
+    pub template: Template,
 }
 
-/// The form of a body: what stands round its PNG.
+/// The form of a body.
+#[derive(Clone, Copy, PartialEq, Eq)]
 pub enum Shape {
-    /// The parts in their order, exactly one of them the frame.
-    Form(Vec<Part>),
+    /// The frame is one of several parts.
+    Form,
     /// The body is the PNG itself.
     Raw,
-    /// The body is JSON with the PNG in it.
-    Json(Json),
+    /// The body is JSON with the PNG in it, in base64.
+    Json,
     /// The body is the PNG in base64.
     Base64,
-}
-
-/// One part of a multipart body.
-pub enum Part {
-    Field { name: Vec<u8>, value: Template },
-    Image(ImagePart),
-}
-
-/// The part that is the frame.
-pub struct ImagePart {
-    pub name: Vec<u8>,
-    pub file_name: Template,
-    pub content_type: String,
-}
-
-impl Default for ImagePart {
-    /// Always with a file name: Flask and FastAPI take a part without one for text.
-    fn default() -> Self {
-        ImagePart {
-            name: b"image".to_vec(),
-            file_name: Template::literal("image.png"),
-            content_type: "image/png".to_owned(),
-        }
-    }
 }
 
 pub struct Body {
@@ -91,28 +73,50 @@ impl Request {
     pub fn body(&self, encoder: &Encoder, frame: &mut Frame, mut bytes: Vec<u8>) -> Result<Body> {
         bytes.clear();
         memory::reserve(&mut bytes, self.max_bytes(max_png_bytes(frame))).context("encode")?;
-        let mut content_type = self.content_type.clone();
-        match &self.shape {
-            Shape::Form(parts) => {
-                let boundary = multipart::random_boundary();
-                let boundary = multipart::append(boundary, parts, encoder, frame, &mut bytes)?;
-                content_type = content_type.map(|it| format!("{it}; boundary={boundary}"));
+        let (mut image, mut boundaries) = (None, Vec::new());
+        for piece in &self.template.0 {
+            match (piece, &image) {
+                (Piece::Image, None) => {
+                    let start = bytes.len();
+                    self.append_image(encoder, frame, &mut bytes)?;
+                    image = Some(start..bytes.len());
+                }
+                (Piece::Image, Some(image)) => bytes.extend_from_within(image.clone()),
+                (Piece::Boundary, _) => {
+                    boundaries.push(bytes.len());
+                    bytes.resize(bytes.len() + BOUNDARY_BYTES, b'-');
+                }
+                (piece, _) => piece.append(frame.number, &mut bytes),
             }
-            Shape::Raw => encoder.append_png(frame, &mut bytes)?,
-            Shape::Json(json) => json.append(encoder, frame, &mut bytes)?,
-            Shape::Base64 => json::append_base64(encoder, frame, &mut bytes)?,
+        }
+        let mut content_type = self.content_type.clone();
+        if self.shape == Shape::Form {
+            let boundary = write_boundary(random_boundary(), &boundaries, &mut bytes);
+            content_type = content_type.map(|it| format!("{it}; boundary={boundary}"));
         }
         Ok(Body { frame: frame.number, content_type, size: frame.size, bytes })
     }
 
+    fn append_image(&self, encoder: &Encoder, frame: &mut Frame, body: &mut Vec<u8>) -> Result<()> {
+        let start = body.len();
+        encoder.append_png(frame, body)?;
+        if self.has_base64() { into_base64(body, start) } else { Ok(()) }
+    }
+
+    fn has_base64(&self) -> bool {
+        matches!(self.shape, Shape::Json | Shape::Base64)
+    }
+
     /// An upper bound of the bytes of a body whose PNG takes at most this many.
     fn max_bytes(&self, png: usize) -> usize {
-        match &self.shape {
-            Shape::Form(parts) => png + multipart::max_bytes_around(parts),
-            Shape::Raw => png,
-            Shape::Json(json) => json.max_bytes(png),
-            Shape::Base64 => json::base64_bytes(png),
-        }
+        let image = if self.has_base64() { base64_bytes(png) } else { png };
+        let most = |piece: &Piece| match piece {
+            Piece::Text(text) => text.len(),
+            Piece::Number(_) => MAX_WIDTH,
+            Piece::Image => image,
+            Piece::Boundary => BOUNDARY_BYTES,
+        };
+        self.template.0.iter().map(most).fold(0, usize::saturating_add)
     }
 }
 
@@ -125,53 +129,46 @@ mod tests {
 
     const PNG_BYTES: usize = 3000;
 
-    /// A frame that is a PNG already: any bytes, since nothing looks into them.
-    pub fn passed_on(number: u64, png: &[u8]) -> Frame {
+    fn request(shape: Shape, template: Template) -> Request {
+        let (url, _) = Url::parse("http://h/").unwrap();
+        let (method, path) = ("POST".to_owned(), Template::literal("/"));
+        Request { method, url, path, content_type: Some("text/plain".to_owned()), shape, template }
+    }
+
+    /// The body of a frame that is a PNG already: any bytes, since nothing looks into them.
+    pub fn body(shape: Shape, template: Template, number: u64, png: &[u8]) -> Body {
         let (size, bytes) = (FrameSize::new(1, 1).unwrap(), png.to_vec());
-        Frame { number, size, content: Content::Png, bytes, read_at: Instant::now() }
+        let mut frame =
+            Frame { number, size, content: Content::Png, bytes, read_at: Instant::now() };
+        request(shape, template).body(&Encoder::DEFAULT, &mut frame, Vec::new()).unwrap()
     }
 
-    fn field(name: &[u8], value: &[u8]) -> Part {
-        Part::Field { name: name.to_vec(), value: Template::with_number(value).unwrap() }
-    }
-
-    /// One of each shape, with texts that become as long as they can.
-    fn shapes() -> [Shape; 5] {
-        let quotes = "\"".repeat(1000);
-        let numbers = "{{n}}".repeat(100);
-        let image = ImagePart {
-            name: quotes.clone().into(),
-            file_name: Template::with_number(format!("{quotes}{{{{n}}}}").as_bytes()).unwrap(),
-            content_type: format!("image/png; what={}", "a".repeat(1000)),
-        };
+    /// One of each shape, with numbers that become as long as they can.
+    fn shapes() -> [(Shape, Template); 4] {
+        let numbers = Template::with_number("{{n}}".repeat(100).as_bytes()).unwrap();
+        let quotes = "\"".repeat(1000).into_bytes();
         let parts = vec![
-            field(quotes.as_bytes(), numbers.as_bytes()),
-            Part::Image(image),
-            field(b"k", b"v"),
+            Part::field(&quotes, numbers),
+            Part::image(&quotes, &quotes, "image/png").unwrap(),
+            Part::field(b"k", Template::literal("v")),
         ];
         let image = "\"{{png:b64}}\",".repeat(3);
-        let json = Json::parse(format!("[{image}{{{{n}}}},{}]", "1".repeat(200)).as_bytes());
+        let json = json(format!("[{image}{{{{n}}}},{}]", "1".repeat(200)).as_bytes()).unwrap();
+        let alone = Template(vec![Piece::Image]);
         [
-            Shape::Form(vec![Part::Image(ImagePart::default())]),
-            Shape::Form(parts),
-            Shape::Raw,
-            Shape::Json(json.unwrap()),
-            Shape::Base64,
+            (Shape::Form, form(parts)),
+            (Shape::Raw, alone.clone()),
+            (Shape::Json, json),
+            (Shape::Base64, alone),
         ]
     }
 
     #[test]
-    fn a_body_takes_the_room_that_was_made_for_it_and_little_more_than_it_needs() {
-        let (url, _) = Url::parse("http://h/").unwrap();
-        for (index, shape) in shapes().into_iter().enumerate() {
-            let (method, path) = ("POST".to_owned(), Template::literal("/"));
-            let content_type = Some("multipart/form-data".to_owned());
-            let request = Request { method, url: url.clone(), path, content_type, shape };
-            let mut frame = passed_on(u64::MAX, &[0; PNG_BYTES]);
-            let bytes = request.body(&Encoder::DEFAULT, &mut frame, Vec::new()).unwrap().bytes;
-            let room = request.max_bytes(PNG_BYTES);
-            assert_eq!(bytes.capacity(), room, "shape {index}: {} bytes", bytes.len());
-            assert!(room - bytes.len() < 1000, "shape {index}: {room} for {}", bytes.len());
+    fn a_body_takes_the_room_that_was_made_for_it_and_needs_all_of_it() {
+        for (index, (shape, template)) in shapes().into_iter().enumerate() {
+            let room = request(shape, template.clone()).max_bytes(PNG_BYTES);
+            let bytes = body(shape, template, u64::MAX, &[0; PNG_BYTES]).bytes;
+            assert_eq!((bytes.len(), bytes.capacity()), (room, room), "shape {index}");
         }
     }
 }

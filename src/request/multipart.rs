@@ -1,108 +1,82 @@
-//! A multipart body (RFC 7578). The boundary is random, and the body holds it only between the parts.
+//! A form (RFC 7578) as the template of its body. The boundary is random, and the body holds it only between the parts.
 
-use anyhow::Result;
 use memchr::memmem;
 
-use crate::encode::Encoder;
-use crate::frame::Frame;
 use crate::random;
 
-use super::Part;
+use super::template::{Piece, Template};
 
-/// Appends the form, with the frame's PNG as its image. Returns the boundary: the given one, unless the body holds
-/// it already.
-pub fn append(
-    boundary: String,
-    parts: &[Part],
-    encoder: &Encoder,
-    frame: &mut Frame,
-    body: &mut Vec<u8>,
-) -> Result<String> {
-    let mut delimiters = Delimiters { boundary, offsets: Vec::with_capacity(parts.len() + 1) };
+/// All boundaries have one length.
+pub const BOUNDARY_BYTES: usize = "pngpost-".len() + 32;
+
+/// A part of a form: its head and its content.
+pub struct Part(Vec<Piece>);
+
+impl Part {
+    pub fn field(name: &[u8], value: Template) -> Self {
+        let mut pieces = vec![Piece::Text(head(name, b"\r\n\r\n"))];
+        pieces.extend(value.0);
+        Part(pieces)
+    }
+
+    /// The part that is the frame. The error says what the file name takes.
+    pub fn image(name: &[u8], file_name: &[u8], content_type: &str) -> Result<Self, &'static str> {
+        let mut pieces = vec![Piece::Text(head(name, b"; filename=\""))];
+        pieces.extend(Template::with_number(&escaped(file_name))?.0);
+        pieces.push(text(&format!("\"\r\nContent-Type: {content_type}\r\n\r\n")));
+        pieces.push(Piece::Image);
+        Ok(Part(pieces))
+    }
+
+    pub fn is_image(&self) -> bool {
+        self.0.contains(&Piece::Image)
+    }
+}
+
+/// The body of these parts, in their order.
+pub fn form(parts: Vec<Part>) -> Template {
+    let delimiter = |end| [text("--"), Piece::Boundary, text(end)];
+    let mut pieces = Vec::new();
     for part in parts {
-        delimiters.append(body);
-        body.extend_from_slice(b"\r\n");
-        append_part_head(part, frame.number, body);
-        match part {
-            Part::Field { value, .. } => value.append(frame.number, body),
-            Part::Image(_) => encoder.append_png(frame, body)?,
-        }
-        body.extend_from_slice(b"\r\n");
+        pieces.extend(delimiter("\r\n"));
+        pieces.extend(part.0);
+        pieces.push(text("\r\n"));
     }
-    delimiters.append(body);
-    body.extend_from_slice(b"--\r\n");
-    while !delimiters.are_alone(body) {
-        delimiters.draw_again(body);
-    }
-    Ok(delimiters.boundary)
+    pieces.extend(delimiter("--\r\n"));
+    Template(pieces)
 }
 
-/// The boundary, and its offsets in the body: before each part and after the last one.
-struct Delimiters {
-    boundary: String,
-    offsets: Vec<usize>,
+fn head(name: &[u8], end: &[u8]) -> Vec<u8> {
+    [b"Content-Disposition: form-data; name=\"", &escaped(name)[..], b"\"", end].concat()
 }
 
-impl Delimiters {
-    fn append(&mut self, body: &mut Vec<u8>) {
-        body.extend_from_slice(b"--");
-        self.offsets.push(body.len());
-        body.extend_from_slice(self.boundary.as_bytes());
-    }
-
-    /// Whether the body holds the boundary nowhere else.
-    fn are_alone(&self, body: &[u8]) -> bool {
-        memmem::find_iter(body, self.boundary.as_bytes()).count() == self.offsets.len()
-    }
-
-    /// Writes another boundary over this one. All boundaries have one length.
-    fn draw_again(&mut self, body: &mut [u8]) {
-        self.boundary = random_boundary();
-        for &offset in &self.offsets {
-            body[offset..offset + self.boundary.len()].copy_from_slice(self.boundary.as_bytes());
-        }
-    }
+fn text(text: &str) -> Piece {
+    Piece::Text(text.into())
 }
 
-fn append_part_head(part: &Part, frame: u64, body: &mut Vec<u8>) {
-    let name = match part {
-        Part::Field { name, .. } => name,
-        Part::Image(image) => &image.name,
-    };
-    body.extend_from_slice(b"Content-Disposition: form-data; name=\"");
-    append_escaped(name, body);
-    body.push(b'"');
-    if let Part::Image(image) = part {
-        body.extend_from_slice(b"; filename=\"");
-        append_escaped(&image.file_name.fill(frame), body);
-        body.extend_from_slice(b"\"\r\nContent-Type: ");
-        body.extend_from_slice(image.content_type.as_bytes());
-    }
-    body.extend_from_slice(b"\r\n\r\n");
-}
-
-/// Appends a name, escaped as browsers do (WHATWG HTML, "multipart/form-data encoding algorithm").
-fn append_escaped(name: &[u8], body: &mut Vec<u8>) {
+/// A name, escaped as browsers do (WHATWG HTML, "multipart/form-data encoding algorithm").
+fn escaped(name: &[u8]) -> Vec<u8> {
+    let mut escaped = Vec::new();
     for &byte in name {
         match byte {
-            b'"' => body.extend_from_slice(b"%22"),
-            b'\r' => body.extend_from_slice(b"%0D"),
-            b'\n' => body.extend_from_slice(b"%0A"),
-            _ => body.push(byte),
+            b'"' => escaped.extend_from_slice(b"%22"),
+            b'\r' => escaped.extend_from_slice(b"%0D"),
+            b'\n' => escaped.extend_from_slice(b"%0A"),
+            _ => escaped.push(byte),
         }
     }
+    escaped
 }
 
-/// An upper bound of a form's bytes without its PNG.
-pub fn max_bytes_around(parts: &[Part]) -> usize {
-    let each = |part: &Part| match part {
-        Part::Field { name, value } => 3 * name.len() + value.max_text_bytes() + 256,
-        Part::Image(image) => {
-            let names = image.name.len() + image.file_name.max_text_bytes();
-            3 * names + image.content_type.len() + 256
-        }
-    };
-    parts.iter().map(each).sum::<usize>() + 256
+/// Writes a boundary to these offsets: the given one, unless the body holds it.
+pub fn write_boundary(mut boundary: String, offsets: &[usize], body: &mut [u8]) -> String {
+    while memmem::find(body, boundary.as_bytes()).is_some() {
+        boundary = random_boundary();
+    }
+    for &offset in offsets {
+        body[offset..offset + BOUNDARY_BYTES].copy_from_slice(boundary.as_bytes());
+    }
+    boundary
 }
 
 pub fn random_boundary() -> String {
@@ -111,53 +85,54 @@ pub fn random_boundary() -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::super::ImagePart;
-    use super::super::template::Template;
-    use super::super::tests::passed_on;
+    use super::super::Shape;
+    use super::super::tests::body;
     use super::*;
-
-    fn parts() -> Vec<Part> {
-        vec![
-            Part::Field { name: b"k\"\r\n".to_vec(), value: Template::literal("v;\r\n\"") },
-            Part::Image(ImagePart::default()),
-            Part::Field { name: b"z".to_vec(), value: Template::with_number(b"{{n:03}}").unwrap() },
-        ]
-    }
-
-    fn written(png: &[u8], boundary: &str) -> (String, Vec<u8>) {
-        let (mut frame, mut body) = (passed_on(7, png), Vec::new());
-        let boundary = boundary.to_owned();
-        let used = append(boundary, &parts(), &Encoder::DEFAULT, &mut frame, &mut body);
-        (used.unwrap(), body)
-    }
 
     #[test]
     fn the_body_is_what_browsers_send() {
-        let (_, body) = written(b"PNG", "BOUNDARY");
+        let form = form(vec![
+            Part::field(b"k\"\r\n", Template::literal("v;\r\n\"")),
+            Part::image(b"image", b"\"{{n}}\r\n.png", "image/png").unwrap(),
+            Part::field(b"z", Template::with_number(b"{{n:03}}").unwrap()),
+        ]);
+        let body = body(Shape::Form, form, 7, b"PNG");
+        let content_type = body.content_type.unwrap();
+        let boundary = content_type.strip_prefix("text/plain; boundary=").unwrap();
         let expected = "--BOUNDARY\r\n\
             Content-Disposition: form-data; name=\"k%22%0D%0A\"\r\n\r\nv;\r\n\"\r\n\
             --BOUNDARY\r\n\
-            Content-Disposition: form-data; name=\"image\"; filename=\"image.png\"\r\n\
+            Content-Disposition: form-data; name=\"image\"; filename=\"%227%0D%0A.png\"\r\n\
             Content-Type: image/png\r\n\r\nPNG\r\n\
             --BOUNDARY\r\n\
             Content-Disposition: form-data; name=\"z\"\r\n\r\n007\r\n\
             --BOUNDARY--\r\n";
-        assert_eq!(String::from_utf8(body).unwrap(), expected);
+        assert_eq!(String::from_utf8(body.bytes).unwrap(), expected.replace("BOUNDARY", boundary));
     }
 
     #[test]
-    fn a_boundary_that_the_image_holds_is_drawn_again() {
-        let first = random_boundary();
-        let png = format!("..{first}..");
-        let (boundary, body) = written(png.as_bytes(), &first);
-        assert_ne!(boundary, first);
-        assert_eq!((boundary.clone(), body), written(png.as_bytes(), &boundary));
+    fn a_boundary_that_the_body_holds_is_drawn_again() {
+        let (held, absent) = (random_boundary(), random_boundary());
+        let place = "-".repeat(BOUNDARY_BYTES);
+        let written = |boundary: &str| {
+            let mut body = format!("--{place}\r\n..{held}..\r\n--{place}--").into_bytes();
+            let offsets = [2, body.len() - 2 - BOUNDARY_BYTES];
+            let written = write_boundary(boundary.to_owned(), &offsets, &mut body);
+            assert_eq!(
+                String::from_utf8(body).unwrap(),
+                format!("--{written}\r\n..{held}..\r\n--{written}--")
+            );
+            written
+        };
+        assert_eq!(written(&absent), absent);
+        assert_ne!(written(&held), held);
     }
 
     #[test]
     fn boundaries_differ_and_hold_only_token_characters() {
         let (a, b) = (random_boundary(), random_boundary());
         assert_ne!(a, b);
-        assert!(a.len() <= 70 && a.bytes().all(|c| c.is_ascii_alphanumeric() || c == b'-'));
+        assert!(a.len() == BOUNDARY_BYTES && a.len() <= 70);
+        assert!(a.bytes().all(|c| c.is_ascii_alphanumeric() || c == b'-'));
     }
 }

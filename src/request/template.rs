@@ -5,19 +5,21 @@
 //! and never goes out with its braces. Errors do not repeat the text.
 
 /// The digits of the longest number, 2^64-1.
-const MAX_WIDTH: usize = 20;
+pub const MAX_WIDTH: usize = 20;
 
 #[derive(Clone, PartialEq, Eq)]
 pub enum Piece {
     Text(Vec<u8>),
     /// The frame's number, in at least this many digits.
     Number(usize),
-    /// The PNG, in base64.
+    /// The image. A body alone has it.
     Image,
+    /// The boundary of a form.
+    Boundary,
 }
 
 #[derive(Clone, PartialEq, Eq)]
-pub struct Template(Vec<Piece>);
+pub struct Template(pub Vec<Piece>);
 
 impl Template {
     /// Literal text, even if it holds `{{`.
@@ -37,44 +39,25 @@ impl Template {
         cut(text, true).map(Template).ok_or(unknown)
     }
 
-    pub fn pieces(&self) -> &[Piece] {
-        &self.0
-    }
-
     pub fn has_number(&self) -> bool {
         self.0.iter().any(|piece| matches!(piece, Piece::Number(_)))
     }
 
-    /// An upper bound of the text's bytes without the image.
-    pub fn max_text_bytes(&self) -> usize {
-        let most = |piece: &Piece| match piece {
-            Piece::Text(text) => text.len(),
-            Piece::Number(_) => MAX_WIDTH,
-            Piece::Image => 0,
-        };
-        self.0.iter().map(most).sum()
-    }
-
-    /// Appends the text for this frame. An image is left out.
-    pub fn append(&self, frame: u64, out: &mut Vec<u8>) {
-        self.0.iter().for_each(|piece| piece.append(frame, out));
-    }
-
-    /// The text for this frame. An image is left out.
+    /// The text for this frame.
     pub fn fill(&self, frame: u64) -> Vec<u8> {
-        let mut text = Vec::with_capacity(self.max_text_bytes());
-        self.append(frame, &mut text);
+        let mut text = Vec::new();
+        self.0.iter().for_each(|piece| piece.append(frame, &mut text));
         text
     }
 }
 
 impl Piece {
-    /// Appends text and number; the caller appends an image.
+    /// Appends text and number; the caller appends image and boundary.
     pub fn append(&self, frame: u64, out: &mut Vec<u8>) {
         match self {
             Piece::Text(text) => out.extend_from_slice(text),
             Piece::Number(width) => out.extend_from_slice(format!("{frame:0width$}").as_bytes()),
-            Piece::Image => {}
+            Piece::Image | Piece::Boundary => {}
         }
     }
 }

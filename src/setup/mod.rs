@@ -43,7 +43,7 @@ pub fn run(mut args: Args) -> Result<Run> {
         (args.policy.spacing, args.jobs, args.latest) = (Duration::ZERO, 1, false);
     }
     let headers = headers(&mut args)?;
-    args.request.content_type = content_type(&args.request.shape, &headers.current().rules)?;
+    args.request.content_type = content_type(args.request.shape, &headers.current().rules)?;
     let input = input(&args)?;
     let way = way(&args)?;
     let request = Arc::new(args.request);
@@ -98,8 +98,8 @@ fn client(
 
 fn headers(args: &mut Args) -> Result<Headers> {
     let accept = match args.request.shape {
-        Shape::Json(_) => "application/json",
-        Shape::Form(_) | Shape::Raw | Shape::Base64 => "*/*",
+        Shape::Json => "application/json",
+        Shape::Form | Shape::Raw | Shape::Base64 => "*/*",
     };
     let header = |name, value| Source::Typed(HeaderRule::Send(Header::new(name, value)));
     let mut own = vec![
@@ -115,14 +115,14 @@ fn headers(args: &mut Args) -> Result<Headers> {
 }
 
 /// The body's type: the user's, or else our own. `None` if the user leaves it out.
-fn content_type(shape: &Shape, rules: &[HeaderRule]) -> Result<Option<String>> {
+fn content_type(shape: Shape, rules: &[HeaderRule]) -> Result<Option<String>> {
     let mut given = rules.iter().filter(|rule| rule.is("Content-Type"));
     let rule = given.next();
     ensure!(given.next().is_none(), "--header: Content-Type is given twice");
     let own = match shape {
-        Shape::Form(_) => "multipart/form-data",
+        Shape::Form => "multipart/form-data",
         Shape::Raw => "image/png",
-        Shape::Json(_) => "application/json",
+        Shape::Json => "application/json",
         // curl -d sends this type: the documents of servers with such a body say so, and some servers insist.
         Shape::Base64 => "application/x-www-form-urlencoded",
     };
@@ -132,7 +132,7 @@ fn content_type(shape: &Shape, rules: &[HeaderRule]) -> Result<Option<String>> {
         Some(HeaderRule::Omit(_)) => None,
     };
     ensure!(
-        !matches!(shape, Shape::Form(_)) || content_type.as_deref().is_some_and(is_multipart),
+        shape != Shape::Form || content_type.as_deref().is_some_and(is_multipart),
         "--header: the Content-Type of a form is multipart/…, without a boundary"
     );
     Ok(content_type)
