@@ -254,3 +254,19 @@ fn a_frame_that_fails_lets_the_earlier_ones_go_on_and_the_later_ones_go() {
         assert_eq!(service.in_flight(), 0);
     });
 }
+
+/// As that of a live frame that can't be encoded: neither the run nor another upload waits for it.
+#[test]
+fn a_start_that_is_not_used_is_not_under_way() {
+    check(|| {
+        let answer = |_, others, _| match others {
+            0 => accepted(),
+            _ => failed(Outcome::NoRoom),
+        };
+        let service = Arc::new(Service::new(false, Duration::ZERO, answer));
+        let jobs = service.jobs(2, 3);
+        drop(service.uploader.start(3, || ()));
+        join(jobs);
+        assert_eq!(service.in_flight(), 0);
+    });
+}

@@ -7,9 +7,8 @@
 //!
 //! `neighbours` has as much of the rest of pngpost as these files name.
 
-// Not all of a file is called here, and what is public here is public there to its folder alone. A file may stand
-// here by itself and in its folder.
-#![allow(dead_code, clippy::duplicate_mod, clippy::new_without_default)]
+// Not all of a file is called here, and what is public here is public there to its folder alone.
+#![allow(dead_code, clippy::new_without_default)]
 
 extern crate self as std;
 extern crate std as real;
@@ -34,5 +33,3 @@ pub mod lock;
 pub mod pipeline;
 #[path = "../../../src/upload/mod.rs"]
 pub mod upload;
-
-// What these keep to themselves.
