@@ -32,7 +32,6 @@ mod promises {
 mod input {
     mod almost_right;
     mod ffmpeg;
-    mod floats;
     mod frames;
     mod mixed;
     mod netpbm;
@@ -81,7 +80,6 @@ mod http {
 
 mod output {
     mod counts;
-    mod lines;
     mod progress;
     mod records;
     mod stdout;

@@ -45,32 +45,6 @@ impl Files {
 }
 
 #[test]
-fn no_file_descriptor_for_a_connection_was_never_sent_and_is_tried_again() {
-    if !tracer::works() {
-        return;
-    }
-    // The first socket that cannot be had, and the frame that is told of.
-    for (more, first, frame, connections) in
-        [(&[][..], 1, 0, 1), (&["--no-http-keep-alive"], 2, 1, 5)]
-    {
-        let (server, files) = (echoing(), Files::new("emfile", &tiny_frames(5)));
-        let url = server.url();
-        let own = ["-v", "-s", "1x1", "--raw", "--retry-delay", "0.001", &url];
-        let fault = format!("socket:error=EMFILE:when={first}..{}", first + 1);
-        let run = files.run(&fault, None, &[more, &own].concat());
-        assert_eq!(String::from_utf8(run.stdout).unwrap(), answers_as_text(5));
-        assert_eq!(run.status, Some(0));
-        // Once a frame has been answered, the others are tried for as long as --retry-max-time says.
-        let of = if frame == 0 { " of 4" } else { "" };
-        let cause = format!("too many open files; attempt 2{of} in 0.0 s");
-        let place = server.address;
-        let retry = format!("pngpost: frame {frame}: upload: {place}: {cause}");
-        assert_eq!(run.stderr.lines().next(), Some(&*retry));
-        assert_eq!(server.connections(), connections);
-    }
-}
-
-#[test]
 fn a_kept_connection_that_dies_before_anything_is_sent_is_quietly_replaced() {
     if !tracer::works() {
         return;

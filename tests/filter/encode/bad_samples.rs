@@ -40,6 +40,9 @@ fn with_keep_going_a_bad_sample_is_the_failure_of_its_frame_only() {
             assert_eq!(rest, format!("\"error\":\"{cause}\"}}"));
         }
     }
+    // Skipped frames are not looked into.
+    let after = run(&[&raw[..], &["--raw", "--skip", "4", &server.url()]].concat(), &floats);
+    assert_eq!(after.ok().lines(), ["5"]);
     // The input's end is another matter.
     let run = run(&[&raw[..], &["--raw", "--keep-going", &server.url()]].concat(), &floats[..7]);
     let cut = "frame 1: input ends after 3 of 4 bytes";

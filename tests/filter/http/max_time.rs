@@ -76,10 +76,12 @@ fn uploads_that_time_out_lose_no_frame() {
 #[test]
 fn a_connect_that_times_out_was_never_sent() {
     let port = FullPort::new();
-    let limits = ["-m", "0.3", "--retry", "2", "--retry-delay", "0.001"];
-    let run = post(&limits, &port.url(), 1);
-    let cause = "timed out after 0.3 s (--max-time) (3 attempts)";
-    run.fails_at_once(&format!("{}: {cause}", port.address()));
+    for option in ["--max-time", "--connect-timeout"] {
+        let limits = [option, "0.3", "--retry", "2", "--retry-delay", "0.001"];
+        let run = post(&limits, &port.url(), 1);
+        let cause = format!("timed out after 0.3 s ({option}) (3 attempts)");
+        run.fails_at_once(&format!("{}: {cause}", port.address()));
+    }
 }
 
 #[test]

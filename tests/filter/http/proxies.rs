@@ -59,33 +59,6 @@ fn an_http_request_goes_to_the_proxy_in_absolute_form_and_to_the_server_as_from_
 }
 
 #[test]
-fn the_proxy_itself_gets_the_same_from_us_as_from_curl() {
-    let folder = Folder::new("to-proxy");
-    let proxy = Server::answering(|_, _| ok("proxied"));
-    let via = format!("http://me:p%3ass%40w@{}", proxy.address);
-    let url = "http://Server.example:80/a?b";
-    let run = run(&["-s", "1x1", "--raw", "-x", &via, url], &[0; 3]).ok();
-    assert_eq!(run.lines(), ["proxied"]);
-    let Some(of_curl) = curl(&["-x", &via, url], &[], folder.path()) else { return };
-    assert_eq!(of_curl, (true, "proxied".to_owned()));
-    let [ours, of_curl] = &proxy.requests()[..] else { panic!("two requests") };
-    let lower =
-        |said: Vec<String>| said.into_iter().map(|it| it.to_lowercase()).collect::<Vec<_>>();
-    assert_eq!(ours.head[0], "POST http://server.example/a?b HTTP/1.1");
-    // curl leaves the scheme's own port in the request line.
-    assert_eq!(
-        of_curl.head[0],
-        "POST http://Server.example:80/a?b HTTP/1.1".replace(":80", of_curl_port(of_curl))
-    );
-    assert_eq!(ours.header("Proxy-Authorization"), of_curl.header("Proxy-Authorization"));
-    assert_eq!(lower(vec![ours.header("Host")[0].to_owned()]), ["server.example"]);
-}
-
-fn of_curl_port(request: &Request) -> &'static str {
-    if request.head[0].contains(":80/") { ":80" } else { "" }
-}
-
-#[test]
 fn an_https_request_goes_through_a_tunnel_on_connections_that_stay() {
     let (folder, authority) = (Folder::new("tunnel"), Authority::new("tunnel"));
     let server = answering(authority.server("localhost", false), |request| {

@@ -5,7 +5,6 @@ use std::io::{Read, Write};
 use std::process::{Command, Stdio};
 
 use crate::installed::needed;
-use crate::skipped::skip;
 use crate::support::program::{Run, Running, command, run_command};
 use crate::support::server::{Server, ok};
 use crate::support::signals::{stop, writes};
@@ -32,33 +31,6 @@ fn in_shell(line: &str, arguments: &[&str]) -> Run {
     shell.args(["-c", line, "sh", env!("CARGO_BIN_EXE_pngpost")]).args(arguments);
     shell.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
     run_command(shell, &tiny_frames(FRAMES))
-}
-
-#[test]
-fn on_a_disk_that_fills_up_the_torn_line_is_told_and_going_on_without_it_glues_none_together() {
-    let may =
-        Command::new("unshare").args(["-m", "mount", "-t", "tmpfs", "tmpfs", "/mnt"]).output();
-    if !may.is_ok_and(|output| output.status.success()) {
-        return skip("no tmpfs can be mounted here");
-    }
-    let server = server();
-    for redirection in [">", ">>"] {
-        let copy = file("full", "");
-        // The mount lives as long as the shell.
-        let line = format!(
-            "exec unshare -m sh -c 'mount -t tmpfs -o size=16k tmpfs /mnt && \
-             \"$@\" {redirection} /mnt/lines; status=$?; cp /mnt/lines {copy}; exit $status' sh \"$@\""
-        );
-        let run = in_shell(&line, &["-s", "1x1", "--raw", &server.url()]);
-        let message = "frame 16: stdout: no space left on device; \
-                       16 lines are out, and 384 bytes of another \
-                       (take these off first: truncate -s -384 FILE), go on with --skip 16";
-        run.fails(1, message);
-        assert!(fs::read_to_string(&copy).unwrap() == lines(0..16) + &self::line(16)[..384]);
-        let line = format!("truncate -s -384 {copy}; exec \"$@\" >> {copy}");
-        in_shell(&line, &["-s", "1x1", "--raw", "--skip", "16", &server.url()]).ok();
-        assert!(fs::read_to_string(&copy).unwrap() == lines(0..FRAMES));
-    }
 }
 
 #[test]

@@ -9,7 +9,7 @@ use std::sync::{Arc, Mutex};
 use crate::support::echo::{answers, echo};
 use crate::support::folder::Folder;
 use crate::support::program::{Running, command, post, run};
-use crate::support::server::{Request, Server, ok, response};
+use crate::support::server::{Server, ok, response};
 use crate::support::{tiny_frames, tiny_number};
 
 /// Writes the file as a careful script does: nobody sees half of it.
@@ -152,24 +152,6 @@ fn the_frames_number_is_filled_in_in_headers_of_the_command_line() {
         let run = run(&["-s", "1x1", "-H", value, "http://127.0.0.1:1/"], &[0; 3]);
         run.fails(2, &format!("--header: {why}"));
     }
-}
-
-#[test]
-fn with_a_key_a_frame_that_may_have_arrived_is_sent_again_under_the_same_one() {
-    let server = Server::answering(|number, request: &Request| match number {
-        1 => Vec::new(),
-        _ => ok(request.header("Idempotency-Key").concat()),
-    });
-    let arguments = ["-s", "1x1", "--retry-all-errors", "--retry-delay", "0.001"];
-    let more = ["-H", "Idempotency-Key: run7-{{n}}", &server.url()];
-    let lines = run(&[&arguments[..], &more].concat(), &tiny_frames(3)).ok().lines();
-    assert_eq!(lines, ["run7-0", "run7-1", "run7-2"]);
-    let keys: Vec<_> = server
-        .requests()
-        .iter()
-        .map(|request| request.header("Idempotency-Key").concat())
-        .collect();
-    assert_eq!(keys, ["run7-0", "run7-1", "run7-1", "run7-2"]);
 }
 
 #[test]
