@@ -17,9 +17,10 @@ mod tests;
 
 use std::fmt;
 use std::io::{self, Read};
+use std::mem::take;
 use std::time::Instant;
 
-use crate::frame::{Content, Frame, FrameSize, Layout, MAX_FRAME_BYTES, MAX_SIDE, PixelFormat};
+use crate::frame::{Content, Frame, FrameSize, MAX_SIDE, PixelFormat};
 use crate::messages::{count_of, plain};
 
 use raw::RawFrames;
@@ -102,15 +103,10 @@ struct Images {
 }
 
 impl<R: Read> Input<R> {
-    /// Frames of one size and layout. The error: they are over the limit.
-    pub fn headerless(
-        reader: R,
-        size: FrameSize,
-        format: PixelFormat,
-        skip: u64,
-    ) -> Result<Self, String> {
-        let kind = Kind::Headerless(RawFrames::new(size, format)?);
-        Ok(Input { source: Source::new(reader), kind, next: 0, skip })
+    /// Frames of one size and layout.
+    pub fn headerless(reader: R, size: FrameSize, format: PixelFormat, skip: u64) -> Self {
+        let kind = Kind::Headerless(RawFrames { size, format });
+        Input { source: Source::new(reader), kind, next: 0, skip }
     }
 
     /// Images that bring their headers: PGM, PPM, PAM, PNG, .npy, in any mixture.
@@ -161,78 +157,33 @@ impl Images {
         bytes: &mut Vec<u8>,
     ) -> Result<Option<Image>, Cause> {
         loop {
-            if let Some(npy::Array { left: left @ 1.., size, layout, frame_bytes }) =
-                &mut self.array
-            {
+            if let Some(npy::Array { left: left @ 1.., size, layout }) = &mut self.array {
                 *left -= 1;
-                source.samples(bytes, *frame_bytes)?;
-                return Ok(Some((*size, Content::Pixels(*layout))));
+                return source.samples(*size, *layout, bytes).map(Some);
             }
-            let mut magic = [0; 2];
-            let got = self.read_magic(source, &mut magic)?;
-            match magic {
-                _ if got == 0 => return Ok(None),
-                [b'P' | 0x89 | 0x93, _] if got == 1 => {
-                    return Err(Cause::Truncated { got: 1, expected: None, hint: None });
-                }
-                [b'P', kind @ b'1'..=b'7'] => {
+            if take(&mut self.is_behind_pnm) {
+                pnm::pass_over_white_space(source)?;
+            }
+            match source.peek()? {
+                [] => return Ok(None),
+                [b'P', ..] => {
                     self.is_behind_pnm = true;
-                    return pnm::read(kind, source, bytes).map(Some);
+                    return pnm::read(source, bytes).map(Some);
                 }
-                [0x89, _] => {
-                    let size = png::read(magic, source, bytes)?;
-                    return Ok(Some((size, Content::Png)));
-                }
-                [0x93, _] => {
+                [0x89, ..] => return Ok(Some((png::read(source, bytes)?, Content::Png))),
+                [0x93, ..] => {
                     // An array may hold no images: then another header follows.
-                    let read = npy::read_header(magic, source)?;
+                    let read = npy::read_header(source)?;
                     // The header counts with the array's first image.
                     if read.left == 0 {
                         source.begin();
                     }
                     self.array = Some(read);
                 }
-                unread::JPEG => return malformed(format!("is a JPEG, {}", unread::JPEG_ADVICE)),
-                [b'f', b'a'] if is_farbfeld(source)? => {
-                    return malformed(format!("is farbfeld, {}", unread::FARBFELD_ADVICE));
-                }
-                _ => {
-                    return malformed(format!(
-                        "begins with '{}', which is no magic number of PGM, PPM, PAM, PNG or .npy; \
-                         headerless frames need --size",
-                        magic[..got].escape_ascii()
-                    ));
-                }
+                other => return malformed(unread::why(other)),
             }
         }
     }
-
-    /// Reads the first two bytes of an image: every kind is longer. Behind an image of PNM, white space is passed
-    /// over first, as netpbm does (libnetpbm, pm_nextimage); it belongs to no image.
-    fn read_magic<R: Read>(
-        &mut self,
-        source: &mut Source<R>,
-        magic: &mut [u8; 2],
-    ) -> Result<usize, Cause> {
-        if !std::mem::take(&mut self.is_behind_pnm) {
-            return source.take(magic);
-        }
-        while source.take(&mut magic[..1])? == 1 {
-            // C's isspace.
-            if !matches!(magic[0], b' ' | b'\t'..=b'\r') {
-                return Ok(1 + source.take(&mut magic[1..])?);
-            }
-            source.begin();
-        }
-        Ok(0)
-    }
-}
-
-/// Whether the rest of farbfeld's magic number follows.
-fn is_farbfeld<R: Read>(source: &mut Source<R>) -> Result<bool, Cause> {
-    let mut rest = [0; 6];
-    source.take(&mut rest)?;
-    Ok(rest == unread::FARBFELD[2..])
 }
 
 fn malformed<T>(what: impl Into<String>) -> Result<T, Cause> {
@@ -248,14 +199,4 @@ fn frame_size(width: u64, height: u64) -> Result<FrameSize, Cause> {
             "size {width}x{height}: width and height must be from 1 to {MAX_SIDE}"
         )),
     }
-}
-
-/// The byte count of a frame, from its header.
-fn promised_bytes(size: FrameSize, layout: Layout) -> Result<usize, Cause> {
-    layout.frame_bytes(size).ok_or_else(|| Cause::Malformed(over_the_limit(size, layout)))
-}
-
-fn over_the_limit(size: FrameSize, layout: Layout) -> String {
-    let bytes = count_of(layout.pixel_bytes() as u64, "byte", "bytes");
-    format!("{size} with {bytes} a pixel is over the limit of {MAX_FRAME_BYTES} bytes for a frame")
 }

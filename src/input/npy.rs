@@ -5,13 +5,11 @@
 
 use std::io::Read;
 
-use byteorder::{ByteOrder as _, LE};
-
 use crate::frame::{ByteOrder, ChannelOrder, Color, FrameSize, Layout, Samples};
 use crate::messages::foreign;
 
 use super::source::Source;
-use super::{Cause, frame_size, malformed, promised_bytes};
+use super::{Cause, frame_size, malformed};
 
 /// The first bytes of every array.
 pub const MAGIC: [u8; 6] = *b"\x93NUMPY";
@@ -26,29 +24,26 @@ pub struct Array {
     pub left: u64,
     pub size: FrameSize,
     pub layout: Layout,
-    pub frame_bytes: usize,
 }
 
-/// Reads an array's header, behind its `magic`.
-pub fn read_header<R: Read>(magic: [u8; 2], source: &mut Source<R>) -> Result<Array, Cause> {
-    let mut head = [0; 8];
-    source.fill(&mut head)?;
-    if magic[..] != MAGIC[..2] || head[..4] != MAGIC[2..] {
+pub fn read_header<R: Read>(source: &mut Source<R>) -> Result<Array, Cause> {
+    let mut magic = [0; 6];
+    source.fill(&mut magic)?;
+    if magic != MAGIC {
         return malformed("begins like .npy, but its magic number is broken");
     }
-    let length = match (head[4], head[5]) {
-        (1, 0) => usize::from(LE::read_u16(&head[6..])),
-        (2 | 3, 0) => {
-            let mut rest = [0; 2];
-            source.fill(&mut rest)?;
-            LE::read_u32(&[head[6], head[7], rest[0], rest[1]]) as usize
-        }
-        (major, minor) => {
+    let (mut version, mut length) = ([0; 2], [0; 4]);
+    source.fill(&mut version)?;
+    match version {
+        [1, 0] => source.fill(&mut length[..2])?,
+        [2 | 3, 0] => source.fill(&mut length)?,
+        [major, minor] => {
             return malformed(format!(
                 ".npy version {major}.{minor} is not read; versions 1.0, 2.0 and 3.0 are"
             ));
         }
-    };
+    }
+    let length = u32::from_le_bytes(length) as usize;
     if length > MAX_HEADER_BYTES {
         return malformed(format!(
             ".npy header of {length} bytes is over the limit of {MAX_HEADER_BYTES}"
@@ -56,7 +51,7 @@ pub fn read_header<R: Read>(magic: [u8; 2], source: &mut Source<R>) -> Result<Ar
     }
     let mut text = vec![0; length];
     source.fill(&mut text)?;
-    match Literal::header(&text, head[4] < 3) {
+    match Literal::header(&text, version[0] < 3) {
         Some(header) => array(&header?),
         None => malformed(".npy header is not the dict that numpy writes"),
     }
@@ -86,7 +81,7 @@ fn array(header: &Dict) -> Result<Array, Cause> {
     let Some(color) = Color::of_channels(channels) else { return no_image(shape) };
     let size = frame_size(width, height)?;
     let layout = Layout { color, order: ChannelOrder::Png, samples };
-    Ok(Array { left, size, layout, frame_bytes: promised_bytes(size, layout)? })
+    Ok(Array { left, size, layout })
 }
 
 /// A dtype is a byte order and a type: `<f4`. Without an order, or with `=` or `|`, it is that of the machine, as

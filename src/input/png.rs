@@ -26,16 +26,10 @@ const IHDR_BYTES: usize = 13;
 /// The longest chunk that PNG allows: 2^31-1 bytes.
 const MAX_CHUNK_BYTES: u32 = 0x7fff_ffff;
 
-/// Reads the rest of an image, behind its `magic`.
-pub fn read<R: Read>(
-    magic: [u8; 2],
-    source: &mut Source<R>,
-    bytes: &mut Vec<u8>,
-) -> Result<FrameSize, Cause> {
+pub fn read<R: Read>(source: &mut Source<R>, bytes: &mut Vec<u8>) -> Result<FrameSize, Cause> {
     bytes.clear();
-    bytes.extend_from_slice(&magic);
     // Every PNG is at least this long.
-    source.append(bytes, SIGNATURE.len() - magic.len() + HEAD, MAX_FRAME_BYTES)?;
+    source.append(bytes, SIGNATURE.len() + HEAD)?;
     if bytes[..SIGNATURE.len()] != SIGNATURE {
         return malformed("begins like PNG, but its signature is broken");
     }
@@ -51,7 +45,7 @@ pub fn read<R: Read>(
         if rest > MAX_FRAME_BYTES - bytes.len() {
             return malformed(format!("PNG is over the limit of {MAX_FRAME_BYTES} bytes"));
         }
-        source.append(bytes, rest, MAX_FRAME_BYTES)?;
+        source.append(bytes, rest)?;
         let data = head + HEAD..head + HEAD + length as usize;
         if crc32fast::hash(&bytes[head + 4..data.end]) != BE::read_u32(&bytes[data.end..]) {
             return broken(kind, head, "its CRC is wrong");

@@ -6,31 +6,40 @@
 
 use std::io::Read;
 
-use crate::frame::{ByteOrder, ChannelOrder, Color, Content, FrameSize, Layout, Samples};
+use crate::frame::{ByteOrder, ChannelOrder, Color, FrameSize, Layout, Samples};
 use crate::messages::{count_of, foreign};
 
 use super::source::Source;
-use super::{Cause, Image, frame_size, malformed, promised_bytes};
+use super::{Cause, Image, frame_size, malformed, unread};
 
 /// The longest header, comments included.
 pub const MAX_HEADER_BYTES: u64 = 64 << 10;
 
-/// Reads the rest of an image behind its magic number, `P` and `kind`.
-pub fn read<R: Read>(
-    kind: u8,
-    source: &mut Source<R>,
-    bytes: &mut Vec<u8>,
-) -> Result<Image, Cause> {
-    match kind {
-        b'1' | b'4' => return malformed("PBM is not read; 'pamdepth 255' turns it into PGM"),
+pub fn read<R: Read>(source: &mut Source<R>, bytes: &mut Vec<u8>) -> Result<Image, Cause> {
+    let mut magic = [0; 2];
+    source.fill(&mut magic)?;
+    match magic[1] {
+        b'1' | b'4' => malformed("PBM is not read; 'pamdepth 255' turns it into PGM"),
         b'2' | b'3' => {
-            return malformed("plain-text PGM and PPM are not read; 'pnmtopnm' makes them binary");
+            malformed("plain-text PGM and PPM are not read; 'pnmtopnm' makes them binary")
         }
-        _ => {}
+        kind @ b'5'..=b'7' => {
+            let (size, layout) = read_header(kind, source)?;
+            source.samples(size, layout, bytes)
+        }
+        _ => malformed(unread::why(&magic)),
     }
-    let (size, layout) = read_header(kind, source)?;
-    source.samples(bytes, promised_bytes(size, layout)?)?;
-    Ok((size, Content::Pixels(layout)))
+}
+
+/// Behind an image of PNM, white space is passed over, as netpbm does (libnetpbm, pm_nextimage). It belongs to no
+/// image.
+pub fn pass_over_white_space<R: Read>(source: &mut Source<R>) -> Result<(), Cause> {
+    // C's isspace.
+    while let [b' ' | b'\t'..=b'\r', ..] = source.peek()? {
+        source.fill(&mut [0])?;
+        source.begin();
+    }
+    Ok(())
 }
 
 /// The kind of image whose whole header, with a possible size, stands at the beginning of `bytes`. Headerless frames

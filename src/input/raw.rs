@@ -2,10 +2,10 @@
 
 use std::io::Read;
 
-use crate::frame::{Content, FrameSize, PixelFormat};
+use crate::frame::{FrameSize, PixelFormat};
 
 use super::source::Source;
-use super::{Cause, Image, malformed, npy, over_the_limit, png, pnm, unread};
+use super::{Cause, Image, malformed, npy, png, pnm, unread};
 
 /// The most layouts that we name if the input does not fit the given one.
 const MAX_HINTS: usize = 3;
@@ -17,18 +17,11 @@ const MIN_PIXELS: u64 = 64;
 const OF_FFMPEG: [(u64, &str); 2] = [(12, "yuv420p"), (16, "yuyv422")];
 
 pub struct RawFrames {
-    size: FrameSize,
-    format: PixelFormat,
-    frame_bytes: usize,
+    pub size: FrameSize,
+    pub format: PixelFormat,
 }
 
 impl RawFrames {
-    pub fn new(size: FrameSize, format: PixelFormat) -> Result<Self, String> {
-        let frame_bytes = format.layout.frame_bytes(size);
-        let frame_bytes = frame_bytes.ok_or_else(|| over_the_limit(size, format.layout))?;
-        Ok(RawFrames { size, format, frame_bytes })
-    }
-
     /// Frame `number`; `None` if the input ends between two frames.
     pub fn read<R: Read>(
         &self,
@@ -36,21 +29,19 @@ impl RawFrames {
         number: u64,
         bytes: &mut Vec<u8>,
     ) -> Result<Option<Image>, Cause> {
-        let read = source.samples(bytes, self.frame_bytes);
-        let got = bytes.len().min(usize::try_from(source.taken()).unwrap_or(usize::MAX));
         if number == 0
-            && let Some(why) = why_not_headerless(&bytes[..got])
+            && let Some(why) = why_not_headerless(source.peek()?)
         {
             return malformed(why);
         }
-        match read {
-            Ok(()) => Ok(Some((self.size, Content::Pixels(self.format.layout)))),
+        match source.samples(self.size, self.format.layout, bytes) {
             Err(Cause::Truncated { got: 0, .. }) => Ok(None),
-            Err(Cause::Truncated { got, expected, .. }) => {
-                let total = number.saturating_mul(self.frame_bytes as u64).saturating_add(got);
-                Err(Cause::Truncated { got, expected, hint: self.hint(total) })
+            Err(Cause::Truncated { got, expected: Some(expected), .. }) => {
+                let total = number.saturating_mul(expected).saturating_add(got);
+                let hint = self.hint(total);
+                Err(Cause::Truncated { got, expected: Some(expected), hint })
             }
-            Err(cause) => Err(cause),
+            read => read.map(Some),
         }
     }
 
@@ -90,15 +81,15 @@ impl RawFrames {
     }
 }
 
-/// The reason why the stream has headers, if its first frame begins with one. Frames do not begin so by chance.
+/// The reason why the stream has headers, if it begins with one. Frames do not begin so by chance.
 fn why_not_headerless(bytes: &[u8]) -> Option<String> {
-    if let Some((kind, advice)) = unread::kind(bytes) {
-        return Some(format!("begins as {kind} does, {advice}"));
-    }
     let kind = match bytes {
         _ if bytes.starts_with(&png::SIGNATURE) => "a PNG",
         _ if bytes.starts_with(&npy::MAGIC) => "a .npy file",
-        _ => pnm::kind_of_header(bytes)?,
+        _ => match pnm::kind_of_header(bytes) {
+            Some(kind) => kind,
+            None => return unread::known(bytes),
+        },
     };
     Some(format!("begins as {kind} does; leave --size out"))
 }

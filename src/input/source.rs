@@ -1,25 +1,29 @@
 //! The stream that images are read from.
 //!
-//! It reads no byte beyond those that it was asked for. Memory grows with the bytes that have come, never
+//! It waits for no byte beyond those that it was asked for. Memory grows with the bytes that have come, never
 //! with the bytes that a header promises.
 
-use std::io::{ErrorKind, Read};
+use std::io::{BufRead, BufReader, ErrorKind, Read};
 
-use super::Cause;
+use super::{Cause, Image, malformed};
+use crate::frame::{Content, FrameSize, Layout, MAX_FRAME_BYTES};
 use crate::memory;
+use crate::messages::count_of;
 
 /// The room that is made at least, before bytes have come to fill it.
 const GROWTH: usize = 1 << 20;
 
 pub struct Source<R> {
-    reader: R,
+    /// The buffer is for headers, of which many are read byte by byte: what is longer than the buffer goes straight
+    /// to where it is wanted.
+    reader: BufReader<R>,
     /// Bytes of the image under way.
     taken: u64,
 }
 
 impl<R: Read> Source<R> {
     pub fn new(reader: R) -> Self {
-        Source { reader, taken: 0 }
+        Source { reader: BufReader::new(reader), taken: 0 }
     }
 
     /// Begins another image.
@@ -33,68 +37,85 @@ impl<R: Read> Source<R> {
     }
 
     #[cfg(test)]
-    pub fn unread(&self) -> &R {
+    pub fn reader(&self) -> &BufReader<R> {
         &self.reader
     }
 
-    /// Fills `bytes`. Returns the count, which is lower than their number only at the end of the input.
-    pub fn take(&mut self, bytes: &mut [u8]) -> Result<usize, Cause> {
-        let mut got = 0;
-        while got < bytes.len() {
-            match self.reader.read(&mut bytes[got..]) {
-                Ok(0) => break,
-                Ok(count) => got += count,
-                Err(error) if error.kind() == ErrorKind::Interrupted => {}
-                Err(error) => return Err(Cause::Read(error)),
+    /// The next bytes, as many as are there. It waits for one, so there are none only at the end of the input.
+    pub fn peek(&mut self) -> Result<&[u8], Cause> {
+        while let Err(error) = self.reader.fill_buf() {
+            if error.kind() != ErrorKind::Interrupted {
+                return Err(Cause::Read(error));
             }
         }
-        self.taken += got as u64;
-        Ok(got)
+        Ok(self.reader.buffer())
     }
 
     /// Fills `bytes`, which the image must have.
     pub fn fill(&mut self, bytes: &mut [u8]) -> Result<(), Cause> {
-        match self.take(bytes)? == bytes.len() {
-            true => Ok(()),
-            false => Err(Cause::Truncated { got: self.taken, expected: None, hint: None }),
+        let mut filled = 0;
+        while filled < bytes.len() {
+            match self.reader.read(&mut bytes[filled..]) {
+                Ok(0) => {
+                    return Err(Cause::Truncated { got: self.taken, expected: None, hint: None });
+                }
+                Ok(count) => {
+                    filled += count;
+                    self.taken += count as u64;
+                }
+                Err(error) if error.kind() == ErrorKind::Interrupted => {}
+                Err(error) => return Err(Cause::Read(error)),
+            }
         }
+        Ok(())
     }
 
-    /// Appends `count` bytes, which the image must have. `most`: the bytes that `bytes` will ever have.
-    pub fn append(&mut self, bytes: &mut Vec<u8>, count: usize, most: usize) -> Result<(), Cause> {
+    /// Appends `count` bytes, which the image must have.
+    pub fn append(&mut self, bytes: &mut Vec<u8>, count: usize) -> Result<(), Cause> {
         let end = bytes.len() + count;
         while bytes.len() < end {
             let filled = bytes.len();
-            grow(bytes, end, most)?;
+            grow(bytes, end)?;
             self.fill(&mut bytes[filled..])?;
         }
         Ok(())
     }
 
-    /// Reads the last `count` bytes of the image into `bytes`, in place of its content, which is overwritten
+    /// Reads the samples of an image, which are its end, into `bytes`, in place of its content, which is overwritten
     /// without being cleared.
-    pub fn samples(&mut self, bytes: &mut Vec<u8>, count: usize) -> Result<(), Cause> {
+    pub fn samples(
+        &mut self,
+        size: FrameSize,
+        layout: Layout,
+        bytes: &mut Vec<u8>,
+    ) -> Result<Image, Cause> {
+        let Some(count) = layout.frame_bytes(size) else {
+            let pixel = count_of(layout.pixel_bytes() as u64, "byte", "bytes");
+            return malformed(format!(
+                "{size} with {pixel} a pixel is over the limit of {MAX_FRAME_BYTES} bytes for a frame"
+            ));
+        };
         let header = self.taken;
         bytes.truncate(count);
-        let read = self.fill(bytes).and_then(|()| self.append(bytes, count - bytes.len(), count));
-        read.map_err(|cause| match cause {
-            Cause::Truncated { got, .. } => {
+        match self.fill(bytes).and_then(|()| self.append(bytes, count - bytes.len())) {
+            Ok(()) => Ok((size, Content::Pixels(layout))),
+            Err(Cause::Truncated { got, .. }) => {
                 let expected = Some(header + count as u64);
                 let hint = (header > 0).then(|| format!("its header has {header} of them"));
-                Cause::Truncated { got, expected, hint }
+                Err(Cause::Truncated { got, expected, hint })
             }
-            cause => cause,
-        })
+            Err(cause) => Err(cause),
+        }
     }
 }
 
 /// Makes `bytes` longer, on the way to `end`: at most to twice its length, unless it is short.
-pub(super) fn grow(bytes: &mut Vec<u8>, end: usize, most: usize) -> Result<(), Cause> {
+pub(super) fn grow(bytes: &mut Vec<u8>, end: usize) -> Result<(), Cause> {
     let filled = bytes.len();
     let longer = (2 * filled).max(filled + GROWTH).min(end);
     if bytes.capacity() < longer {
         // The Vec's own growth would double its room beyond the limit.
-        let room = (2 * filled).min(most).max(longer);
+        let room = (2 * filled).min(MAX_FRAME_BYTES).max(longer);
         memory::reserve(bytes, room - filled).map_err(Cause::Read)?;
     }
     bytes.resize(longer, 0);

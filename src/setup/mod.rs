@@ -9,7 +9,7 @@ use std::mem::take;
 use std::sync::Arc;
 use std::time::Duration;
 
-use anyhow::{Context, Result, anyhow, ensure};
+use anyhow::{Context, Result, ensure};
 
 use crate::args::Args;
 use crate::counts::Counts;
@@ -72,11 +72,10 @@ pub fn run(mut args: Args) -> Result<Run> {
 
 fn input(args: &Args) -> Result<Input<Stdin>> {
     let stdin = Stdin::new().context("stdin")?;
-    match args.size {
-        Some(size) => Input::headerless(stdin, size, args.format, args.skip)
-            .map_err(|why| anyhow!("--size: {why}")),
-        None => Ok(Input::self_describing(stdin, args.skip)),
-    }
+    Ok(match args.size {
+        Some(size) => Input::headerless(stdin, size, args.format, args.skip),
+        None => Input::self_describing(stdin, args.skip),
+    })
 }
 
 fn client(

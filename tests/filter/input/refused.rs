@@ -12,9 +12,9 @@ fn an_image_of_another_kind_is_refused_by_name_after_the_images_before_it() {
     let without_data = [&png[..33], &png[png.len() - 12..]].concat();
     let other =
         "which is no magic number of PGM, PPM, PAM, PNG or .npy; headerless frames need --size";
-    let jpeg = "is a JPEG, which is not read; 'djpeg' turns it into PPM, and \
+    let jpeg = "begins as a JPEG does, which is not read; 'djpeg' turns it into PPM, and \
                 'ffmpeg -f mjpeg -i - -f image2pipe -c:v ppm -' a stream of them";
-    let cases: [(Vec<u8>, &str); 7] = [
+    let cases: [(Vec<u8>, &str); 8] = [
         (b"P4 1 1 \0".into(), "PBM is not read; 'pamdepth 255' turns it into PGM"),
         (b"P5 1 x".into(), "PNM header: height is not a number"),
         (b"P5 1 1 100 e".into(), "row 0, column 0: sample 101 is over maxval 100"),
@@ -23,8 +23,12 @@ fn an_image_of_another_kind_is_refused_by_name_after_the_images_before_it() {
             npy("b1", "(1, 1)", b""),
             ".npy dtype b1 is not read; save a.astype(np.uint8) * 255 instead",
         ),
-        (b"\xff\xd8\xff\xe0".into(), jpeg),
-        (b"GIF89a".into(), &format!("begins with 'GI', {other}")),
+        (b"\xff\xd8\xff\xe0\0\x10JFIF\0".into(), jpeg),
+        (
+            b"GIF89a".into(),
+            "begins as a GIF does, which is not read; 'convert - png:-' turns it into PNG",
+        ),
+        (b"GI".into(), &format!("begins with 'GI', {other}")),
     ];
     let before = pgm(1, 1, b"a");
     for (image, message) in cases {
