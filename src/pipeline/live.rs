@@ -1,8 +1,8 @@
 //! A live source (--latest): stdin is read as fast as it comes, and the frame that goes out is the newest.
 //!
-//! One thread reads, and waits for nothing but the input. A job takes a frame only once the upload may start,
-//! because a frame that is chosen earlier grows old while it waits. So the job itself encodes it, and a frame
-//! that is dropped is never encoded.
+//! One thread reads, and waits for nothing but the input. A job asks for the start of an upload first, and then takes
+//! the newest frame, because a frame that is chosen earlier grows old while it waits. So the job itself encodes it,
+//! and a frame that is dropped is never encoded.
 
 use std::io;
 use std::sync::Arc;

@@ -53,7 +53,7 @@ pub struct Uploaded {
     pub upload: Upload,
 }
 
-/// The reason why a frame was never sent.
+/// The reason why a frame has no upload to tell of.
 pub enum Unsent {
     /// If the error is a `BadSample`, the next frame begins where this one ends.
     NotEncoded { frame: u64, read_at: Instant, error: anyhow::Error },
@@ -215,7 +215,8 @@ impl Iterator for Sending {
 
     fn next(&mut self) -> Option<Encoded> {
         let encoded = self.encoded.next().filter(|_| !self.is_over)?;
-        // With the answer it would be too late: another worker may have taken the next frame by then.
+        // Behind such a frame nothing is sent. With its answer it would be too late to end: another worker may have taken
+        // the next frame by then.
         self.is_over = match &encoded {
             Ok(ready) => !self.machines.uploader.wants(ready.body.frame),
             Err(Unsent::NotEncoded { .. }) => false,

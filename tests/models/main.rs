@@ -2,7 +2,8 @@
 //!
 //! A model is a few threads over the files of `src` (`world` has them, with locks and threads that a scheduler
 //! leads). It fails if one of its assertions does, and if all threads wait: then a wake-up is missing. Each
-//! runs under 10,000 random and 10,000 PCT schedules, `PNGPOST_SCHEDULES` for more. Every atomic counts as sequentially consistent: what a weaker ordering may do is not seen here.
+//! runs under 10,000 random and 10,000 PCT schedules, `PNGPOST_SCHEDULES` for more. Every atomic counts as
+//! sequentially consistent: what a weaker ordering may do is not seen here.
 
 mod run;
 mod upload;
