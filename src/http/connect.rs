@@ -20,7 +20,7 @@ use super::connection::Connection;
 use super::look_up::LookUp;
 use super::outcome::{self, Failure};
 use super::race;
-use super::route::{Route, Way, place, proxy_place};
+use super::route::{Route, Way, place};
 use super::socket::{self, Socket};
 use super::time_limit::{CONNECT_TIMEOUT, Deadline};
 use super::tls::Tls;
@@ -62,19 +62,18 @@ impl Connector {
     pub fn new(url: &Url, way: Way) -> anyhow::Result<Self> {
         let Way { route, tls, proxy_tls, timeout } = way;
         let (end, proxy, detour) = match route {
-            Route::Direct => {
-                (End::Tcp(LookUp::new(url.bare_host(), url.port_or_default())), None, None)
-            }
+            Route::Direct => (End::Tcp(LookUp::new(url.bare_host(), url.port)), None, None),
             Route::Unix(path) => {
                 let name = path.to_string_lossy().into_owned();
                 (End::Unix(unix_address(&path)?), None, Some(name))
             }
             Route::Proxy(proxy) => {
-                let host = proxy.host.trim_start_matches('[').trim_end_matches(']');
+                let (host, port) = (proxy.url.bare_host(), proxy.url.port);
                 let tls = secured_for(proxy_tls, host).context("--proxy")?;
                 let authorization = proxy.user.as_ref().map(UserInfo::basic);
                 let via = ViaProxy { tls, authorization };
-                (End::Tcp(LookUp::new(host, proxy.port)), Some(via), Some(proxy_place(&proxy)))
+                let name = format!("proxy {}", place(&proxy.url));
+                (End::Tcp(LookUp::new(host, port)), Some(via), Some(name))
             }
         };
         let tls = secured_for(tls, url.bare_host()).context("URL")?;

@@ -28,10 +28,5 @@ pub struct Way {
 
 /// The name of a server in messages.
 pub fn place(url: &Url) -> String {
-    format!("{}:{}", url.host, url.port_or_default())
-}
-
-/// The name of a proxy in messages.
-pub fn proxy_place(proxy: &Proxy) -> String {
-    format!("proxy {}:{}", proxy.host, proxy.port)
+    format!("{}:{}", url.host, url.port)
 }

@@ -2,17 +2,14 @@
 
 use super::url::{Url, UserInfo};
 
-/// curl's ports for a proxy whose URL names none.
-const HTTP_PORT: u16 = 1080;
-const HTTPS_PORT: u16 = 443;
+/// curl's port for an http proxy whose URL names none.
+const PORT: u16 = 1080;
 
 /// A proxy that speaks HTTP, over TLS or not.
 #[derive(Clone)]
 pub struct Proxy {
-    pub https: bool,
-    /// A name, an IPv4 address, or an IPv6 address in brackets; in lower case.
-    pub host: String,
-    pub port: u16,
+    /// Its target means nothing.
+    pub url: Url,
     pub user: Option<UserInfo>,
 }
 
@@ -20,15 +17,15 @@ impl Proxy {
     pub fn parse(text: &str) -> Result<Self, String> {
         let (scheme, rest) = text.split_once("://").unwrap_or(("http", text));
         let scheme = scheme.to_ascii_lowercase();
-        if ["socks", "socks4", "socks4a", "socks5", "socks5h"].contains(&scheme.as_str()) {
-            return Err(format!("{scheme}:// is SOCKS; takes an http:// or https:// proxy"));
+        match scheme.as_str() {
+            "http" | "https" => {}
+            "socks" | "socks4" | "socks4a" | "socks5" | "socks5h" => {
+                return Err(format!("{scheme}:// is SOCKS; takes an http:// or https:// proxy"));
+            }
+            _ => return Err("takes an http:// or https:// proxy, no other scheme".into()),
         }
-        if !["http", "https"].contains(&scheme.as_str()) {
-            return Err("takes an http:// or https:// proxy, no other scheme".into());
-        }
-        let (url, user) = Url::parse(&format!("{scheme}://{rest}"))?;
-        let port = url.port.unwrap_or(if url.https { HTTPS_PORT } else { HTTP_PORT });
-        Ok(Proxy { https: url.https, host: url.host, port, user })
+        let (url, user) = Url::parse_with_port(&format!("{scheme}://{rest}"), PORT)?;
+        Ok(Proxy { url, user })
     }
 }
 
@@ -41,13 +38,8 @@ mod tests {
             Err(error) => error,
             Ok(proxy) => {
                 let user = proxy.user.map(|user| user.0.escape_ascii().to_string());
-                format!(
-                    "{} {} {} {}",
-                    proxy.https,
-                    proxy.host,
-                    proxy.port,
-                    user.unwrap_or_default()
-                )
+                let Url { https, host, port, .. } = proxy.url;
+                format!("{https} {host} {port} {}", user.unwrap_or_default())
             }
         }
     }

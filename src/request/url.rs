@@ -10,14 +10,16 @@ use std::net::Ipv6Addr;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
+const HTTP_PORT: u16 = 80;
+const HTTPS_PORT: u16 = 443;
+
 /// An http or https URL without user-info and fragment.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Url {
     pub https: bool,
     /// A name, an IPv4 address, or an IPv6 address in brackets; in lower case.
     pub host: String,
-    /// As given; `None` means that of the scheme.
-    pub port: Option<u16>,
+    pub port: u16,
     /// Path and query: begins with `/`, bytes 0x21 to 0x7e.
     pub target: String,
 }
@@ -47,6 +49,11 @@ impl UserInfo {
 impl Url {
     /// The URL and its user-info. The error does not hold the URL.
     pub fn parse(text: &str) -> Result<(Url, Option<UserInfo>), String> {
+        Url::parse_with_port(text, HTTP_PORT)
+    }
+
+    /// `http_port` is that of an http URL that names none.
+    pub fn parse_with_port(text: &str, http_port: u16) -> Result<(Url, Option<UserInfo>), String> {
         let (https, rest) = split_scheme(text)?;
         let rest = rest.split('#').next().unwrap_or_default();
         if !rest.bytes().all(|byte| (0x21..=0x7e).contains(&byte)) {
@@ -61,45 +68,31 @@ impl Url {
             None => (None, authority),
         };
         let (host, port) = parse_host_port(host_port, text.contains('@'))?;
+        let port = port.unwrap_or(if https { HTTPS_PORT } else { http_port });
         let slash = if target.starts_with('/') { "" } else { "/" };
         let target = format!("{slash}{target}");
         Ok((Url { https, host, port, target }, user))
     }
 
-    pub fn is_ipv6(&self) -> bool {
-        self.host.starts_with('[')
-    }
-
     /// The host, an IPv6 address without its brackets.
     pub fn bare_host(&self) -> &str {
-        self.host.trim_start_matches('[').trim_end_matches(']')
+        self.host.trim_matches(['[', ']'])
     }
 
     /// The Host header's value: without a port that is the scheme's own (RFC 9110, 4.2.3).
     pub fn host_and_port(&self) -> String {
-        let own = if self.https { 443 } else { 80 };
-        match self.port.filter(|&port| port != own) {
-            Some(port) => format!("{}:{port}", self.host),
-            None => self.host.clone(),
-        }
+        let own = if self.https { HTTPS_PORT } else { HTTP_PORT };
+        if self.port == own { self.host.clone() } else { format!("{}:{}", self.host, self.port) }
     }
 
     pub fn scheme(&self) -> &'static str {
         if self.https { "https" } else { "http" }
     }
-
-    pub fn port_or_default(&self) -> u16 {
-        self.port.unwrap_or(if self.https { 443 } else { 80 })
-    }
 }
 
 impl fmt::Display for Url {
     fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
-        write!(f, "{}://{}", self.scheme(), self.host)?;
-        if let Some(port) = self.port {
-            write!(f, ":{port}")?;
-        }
-        f.write_str(&self.target)
+        write!(f, "{}://{}{}", self.scheme(), self.host_and_port(), self.target)
     }
 }
 
@@ -146,11 +139,7 @@ fn parse_port(port: &str, hide: bool) -> Result<u16, String> {
 fn decoded_user(text: &str) -> Result<UserInfo, String> {
     let colon = if text.contains(':') { "" } else { ":" };
     let decoded = percent_decoded(&format!("{text}{colon}"));
-    let decoded = decoded.ok_or("'%' in the user-info is not followed by two hex digits")?;
-    if decoded.iter().any(u8::is_ascii_control) {
-        return Err("the user-info holds a control character".into());
-    }
-    Ok(UserInfo(decoded))
+    UserInfo::parse(&decoded.ok_or("'%' in the user-info is not followed by two hex digits")?)
 }
 
 /// `None`: a `%` is not followed by two hex digits.
@@ -185,7 +174,8 @@ mod tests {
         assert_eq!(parsed("http://h:1?x"), "http://h:1/?x");
         assert_eq!(parsed("http://h:1#f"), "http://h:1/");
         assert_eq!(parsed("http://h/@:x"), "http://h/@:x");
-        assert_eq!(parsed("http://127.0.0.1:80/"), "http://127.0.0.1:80/");
+        assert_eq!(parsed("http://127.0.0.1:80/"), "http://127.0.0.1/");
+        assert_eq!(parsed("https://127.0.0.1:80/"), "https://127.0.0.1:80/");
         assert_eq!(parsed("http://[0:0::1]/x"), "http://[::1]/x");
         assert_eq!(parsed("https://[::1]:8443"), "https://[::1]:8443/");
         assert_eq!(parsed("http://a:b%40c@h/"), "http://h/ a:b@c");
@@ -210,6 +200,6 @@ mod tests {
         assert!(parsed("http://h/a b").starts_with("takes visible ASCII"));
         assert!(parsed("http://bücher.example/").starts_with("takes visible ASCII"));
         assert!(parsed("http://a%b/").starts_with("the host holds"));
-        assert!(parsed("http://a%0a@h/").starts_with("the user-info holds"));
+        assert!(parsed("http://a%0a@h/").contains("there is a control character"));
     }
 }

@@ -8,7 +8,6 @@ use crate::args::Args;
 use crate::files;
 use crate::http::{self, Identity, Route, Tls, Trust, Way};
 use crate::messages::say;
-use crate::request::Proxy;
 
 use super::environment;
 
@@ -18,7 +17,7 @@ pub fn way(args: &Args) -> Result<Option<Way>> {
         return check_minreq(args).map(|()| None);
     }
     let route = route(args)?;
-    let is_secured = matches!(route, Route::Proxy(Proxy { https: true, .. }));
+    let is_secured = matches!(&route, Route::Proxy(proxy) if proxy.url.https);
     // As in curl, the options for certificates are about the server alone.
     let proxy_tls = is_secured.then(|| system_tls(None)).transpose()?;
     let tls = args.request.url.https.then(|| tls(args)).transpose()?;
@@ -53,7 +52,7 @@ fn check_minreq(args: &Args) -> Result<()> {
     if url.https {
         environment::certificates()?;
     }
-    ensure!(!url.is_ipv6(), "URL: --minreq takes no IPv6 address; use a host name");
+    ensure!(!url.host.starts_with('['), "URL: --minreq takes no IPv6 address; use a host name");
     Ok(())
 }
 
