@@ -1,9 +1,11 @@
 //! .npy arrays (numpy.lib.format, versions 1.0, 2.0 and 3.0): one image, or N in one array.
 //!
-//! The header is a Python dict in text. We know that dict's three keys and the kinds of their values, and
-//! refuse anything else with the numpy call that avoids it.
+//! The header is a Python dict in text, with three keys. An array that is no image is refused with the numpy call
+//! that makes it one.
 
 use std::io::Read;
+
+use serde_json::Value;
 
 use crate::frame::{ByteOrder, ChannelOrder, Color, FrameSize, Layout, Samples};
 use crate::messages::foreign;
@@ -51,21 +53,57 @@ pub fn read_header<R: Read>(source: &mut Source<R>) -> Result<Array, Cause> {
     }
     let mut text = vec![0; length];
     source.fill(&mut text)?;
-    match Literal::header(&text, version[0] < 3) {
-        Some(header) => array(&header?),
+    match dict(&text) {
+        Some(dict) => array(&dict),
         None => malformed(".npy header is not the dict that numpy writes"),
     }
 }
 
 /// The dict of a header.
 struct Dict {
-    dtype: String,
+    /// `None` if it is structured: a list, not a name.
+    dtype: Option<String>,
     fortran_order: bool,
     shape: Vec<u64>,
 }
 
+/// What makes JSON of the literal that numpy writes, which has a comma behind its last item.
+const AS_JSON: [(&str, &str); 9] = [
+    ("'", "\""),
+    ("True", "true"),
+    ("False", "false"),
+    ("(", "["),
+    (")", "]"),
+    (", }", "}"),
+    (",}", "}"),
+    (", ]", "]"),
+    (",]", "]"),
+];
+
+fn dict(text: &[u8]) -> Option<Dict> {
+    // With quotes of two kinds in it, a string would end at either.
+    let text = std::str::from_utf8(text).ok().filter(|text| !text.contains('"'))?;
+    let json = AS_JSON.iter().fold(text.to_owned(), |text, (from, to)| text.replace(from, to));
+    let Ok(Value::Object(dict)) = serde_json::from_str(&json) else { return None };
+    if dict.len() != 3 {
+        return None;
+    }
+    let dtype = match dict.get("descr")? {
+        Value::String(dtype) => Some(dtype.clone()),
+        Value::Array(_) => None,
+        _ => return None,
+    };
+    let fortran_order = dict.get("fortran_order")?.as_bool()?;
+    let axes = dict.get("shape")?.as_array()?;
+    let shape = axes.iter().map(Value::as_u64).collect::<Option<_>>()?;
+    Some(Dict { dtype, fortran_order, shape })
+}
+
 fn array(header: &Dict) -> Result<Array, Cause> {
-    let samples = samples(&header.dtype)?;
+    let Some(dtype) = &header.dtype else {
+        return malformed(".npy dtype is structured; save one field of it, a['name'], instead");
+    };
+    let samples = samples(dtype)?;
     let shape = header.shape.as_slice();
     // An array of one row or of no images has the same bytes in both orders.
     let has_order = !shape.contains(&0) && shape.iter().filter(|&&axis| axis > 1).count() > 1;
@@ -127,89 +165,5 @@ fn advice(shape: &[u64]) -> &'static str {
         [_, _, _, _] => "1 to 4 channels are the last axis",
         [_, _, _, _, _, ..] => "save a.reshape(-1, height, width, channels)",
         _ => "save a.reshape(height, width)",
-    }
-}
-
-/// The rest of a Python literal. Each method takes a piece off; `None`: that piece is not there.
-struct Literal<'a> {
-    text: &'a [u8],
-    /// Python 2 wrote long integers with an L. Version 3.0 is later.
-    may_be_long: bool,
-}
-
-impl Literal<'_> {
-    /// The whole header. The error: it is a valid header, but not one that we take.
-    fn header(text: &[u8], may_be_long: bool) -> Option<Result<Dict, Cause>> {
-        let mut literal = Literal { text, may_be_long };
-        let (mut dtype, mut fortran_order, mut shape) = (None, None, None);
-        literal.take(b'{')?;
-        while literal.take(b'}').is_none() {
-            let key = literal.string()?;
-            literal.take(b':')?;
-            match key.as_str() {
-                "descr" if dtype.is_none() && matches!(literal.next()?, b'[' | b'(') => {
-                    let what = "is structured; save one field of it, a['name'], instead";
-                    return Some(malformed(format!(".npy dtype {what}")));
-                }
-                "descr" if dtype.is_none() => dtype = Some(literal.string()?),
-                "fortran_order" if fortran_order.is_none() => {
-                    fortran_order = Some(literal.boolean()?);
-                }
-                "shape" if shape.is_none() => shape = Some(literal.integers()?),
-                _ => return None,
-            }
-            if literal.take(b',').is_none() && literal.next()? != b'}' {
-                return None;
-            }
-        }
-        let is_whole = literal.next().is_none();
-        let header = Dict { dtype: dtype?, fortran_order: fortran_order?, shape: shape? };
-        is_whole.then_some(Ok(header))
-    }
-
-    /// The next byte that is no blank; it is not taken off.
-    fn next(&mut self) -> Option<u8> {
-        self.text = self.text.trim_ascii_start();
-        self.text.first().copied()
-    }
-
-    fn take(&mut self, byte: u8) -> Option<()> {
-        (self.next()? == byte).then(|| self.text = &self.text[1..])
-    }
-
-    fn string(&mut self) -> Option<String> {
-        let quote = self.next().filter(|byte| matches!(byte, b'\'' | b'"'))?;
-        let length = self.text[1..].iter().position(|&byte| byte == quote)?;
-        let (string, rest) = (&self.text[1..=length], &self.text[length + 2..]);
-        self.text = rest;
-        Some(String::from_utf8_lossy(string).into_owned())
-    }
-
-    fn boolean(&mut self) -> Option<bool> {
-        let value = self.next()? == b'T';
-        self.text = self.text.strip_prefix(if value { &b"True"[..] } else { b"False" })?;
-        Some(value)
-    }
-
-    fn integers(&mut self) -> Option<Vec<u64>> {
-        let mut integers = Vec::new();
-        self.take(b'(')?;
-        while self.take(b')').is_none() {
-            integers.push(self.integer()?);
-            if self.take(b',').is_none() && self.next()? != b')' {
-                return None;
-            }
-        }
-        Some(integers)
-    }
-
-    /// Python takes no zeros before another digit.
-    fn integer(&mut self) -> Option<u64> {
-        self.next()?;
-        let length = self.text.iter().take_while(|byte| byte.is_ascii_digit()).count();
-        let (digits, rest) = self.text.split_at(length);
-        self.text = rest.strip_prefix(b"L").filter(|_| self.may_be_long).unwrap_or(rest);
-        let integer = std::str::from_utf8(digits).ok()?.parse().ok()?;
-        (integer == 0 || !digits.starts_with(b"0")).then_some(integer)
     }
 }

@@ -430,7 +430,7 @@ fn npy_of_every_dtype_shape_and_version() {
             assert_eq!(only_pixels(&npy(dtype, shape, &data[..count])), expected);
         }
     }
-    let header = "{'shape':(1L,1L,),\"fortran_order\":True,'descr':'|u1'}";
+    let header = "{'shape':(1,1,),'fortran_order':True,'descr':'|u1'}";
     let padded = format!("{header:<0$}", npy::MAX_HEADER_BYTES);
     assert_eq!(only_pixels(&npy_of(1, &padded, b"x")).4, b"x");
     // One row or one column is the same in both orders.
@@ -438,7 +438,7 @@ fn npy_of_every_dtype_shape_and_version() {
         let header = format!("{{'descr': '|u1', 'fortran_order': True, 'shape': {shape}}}");
         assert_eq!(only_pixels(&npy_of(1, &header, b"abc")).4, b"abc", "{shape}");
     }
-    for (version, header) in [(1, header), (2, header), (3, &header.replace('L', ""))] {
+    for version in [1, 2, 3] {
         let expected = (1, 1, 1, Samples::U8, b"x".to_vec());
         assert_eq!(only_pixels(&npy_of(version, header, b"x")), expected);
     }
@@ -517,8 +517,9 @@ fn npy_that_is_not_read_says_what_to_do_in_numpy() {
         ),
         (shape("(-1, 1)"), ".npy header is not the dict that numpy writes"),
         (shape("(01, 1)"), ".npy header is not the dict that numpy writes"),
+        (shape("(1L, 1)"), ".npy header is not the dict that numpy writes"),
         (
-            npy_of(3, &whole.replace("(1, 1)", "(1L, 1)"), b""),
+            header(&whole.replace("'shape'", "\"shape\"")),
             ".npy header is not the dict that numpy writes",
         ),
         (shape("(99999999999999999999, 1)"), ".npy header is not the dict that numpy writes"),
@@ -535,15 +536,6 @@ fn npy_that_is_not_read_says_what_to_do_in_numpy() {
     ];
     for (bytes, what) in cases {
         assert_eq!(message(&bytes), format!("frame 0: {what}"));
-    }
-}
-
-#[test]
-fn an_npy_header_says_each_thing_once() {
-    let whole = "'descr': '|u1', 'fortran_order': False, 'shape': (1, 1)";
-    for again in ["'descr': '|u1'", "'fortran_order': False", "'shape': (1, 1)"] {
-        let twice = npy_of(1, &format!("{{{whole}, {again}}}"), b"x");
-        assert_eq!(message(&twice), "frame 0: .npy header is not the dict that numpy writes");
     }
 }
 

@@ -15,11 +15,12 @@ import warnings
 
 import numpy as np
 
-STRING = rb"(?:'[^'\\]*'|\"[^\"\\]*\")"
-SHAPE = rb"\(\s*(?:\d+L?\s*,\s*)*(?:\d+L?\s*)?\)"
+STRING = rb"'[^'\"\\]*'"
+LAST_COMMA = rb"(?:, ?)?"
+SHAPE = rb"\(\s*(?:\d+\s*(?:,\s*\d+\s*)*" + LAST_COMMA + rb")?\)"
 PAIR = rb"\s*" + STRING + rb"\s*:\s*(?:" + STRING + rb"|True|False|" + SHAPE + rb")\s*"
 # Three keys, each once, with a string, a truth value and a tuple of decimal numbers.
-PLAIN = re.compile(rb"\s*\{" + PAIR + rb"," + PAIR + rb"," + PAIR + rb",?\s*\}\s*")
+PLAIN = re.compile(rb"\s*\{" + PAIR + rb"," + PAIR + rb"," + PAIR + LAST_COMMA + rb"\}\s*")
 
 
 def is_plain(array):
