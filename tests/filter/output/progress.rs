@@ -2,16 +2,16 @@
 
 use std::io::Read;
 use std::process::{Command, Stdio};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
 use crate::installed::needed;
+use crate::support::holding::Holding;
 use crate::support::program::Running;
 use crate::support::server::{Request, Server, ok, response};
 use crate::support::signals::{program_below, send, stop, stop_and_listen};
-use crate::support::{PATIENCE, file, tiny_frames, tiny_number, wait_until};
+use crate::support::{PATIENCE, file, tiny_frames, tiny_number};
 
 /// The screen of a terminal that knows line ends and one escape code, "wipe to the end of the line".
 #[derive(Default)]
@@ -103,40 +103,24 @@ fn draws(stream: &[u8]) -> usize {
     stream.windows(DRAWN.len()).filter(|window| *window == DRAWN).count()
 }
 
-/// A server that answers frames from number `first_held` on only once it is told to.
-fn holding(
-    first_held: u32,
-    answer: impl Fn(&Request) -> Vec<u8> + Send + Sync + 'static,
-) -> (Server, Arc<AtomicBool>) {
-    let released = Arc::new(AtomicBool::new(false));
-    let is_released = Arc::clone(&released);
-    let server = Server::answering(move |_, request| {
-        if tiny_number(&request.body) >= first_held {
-            wait_until("the test goes on", || is_released.load(Ordering::Acquire));
-        }
-        answer(request)
-    });
-    (server, released)
-}
-
 #[test]
 fn the_progress_line_tells_how_far_the_run_is_and_is_gone_at_the_end() {
-    let (server, released) = holding(3, |_| ok("line"));
-    let Some(program) = on_terminal(80, "-j 2", "> /dev/null", 9, &server) else { return };
+    let holding = Holding::new(3, |_| ok("line"));
+    let Some(program) = on_terminal(80, "-j 2", "> /dev/null", 9, &holding.server) else { return };
     let told = |stream: &[u8]| {
         let text = Screen::of(stream).text();
         text.starts_with("pngpost: 3 answered, 0 failed, 2 in flight, ")
             && text.contains(" frames/s, 0.")
             && text.ends_with(" s behind")
     };
-    let stream = watch(program, told, || released.store(true, Ordering::Release));
+    let stream = watch(program, told, || holding.release_all());
     assert_eq!(Screen::of(&stream).text(), "");
 }
 
 #[test]
 fn once_it_is_told_to_stop_it_says_so_and_how_many_it_waits_for() {
-    let (server, released) = holding(3, |_| ok("line"));
-    let Some(program) = on_terminal(80, "-j 2", "> /dev/null", 9, &server) else { return };
+    let holding = Holding::new(3, |_| ok("line"));
+    let Some(program) = on_terminal(80, "-j 2", "> /dev/null", 9, &holding.server) else { return };
     let pid = program_below(program.pid());
     let is_sent = AtomicBool::new(false);
     let told = |stream: &[u8]| {
@@ -148,36 +132,40 @@ fn once_it_is_told_to_stop_it_says_so_and_how_many_it_waits_for() {
         }
         text.starts_with("pngpost: stopping: 3 answered, 0 failed, 2 in flight, ")
     };
-    watch(program, told, || released.store(true, Ordering::Release));
+    watch(program, told, || holding.release_all());
 }
 
 #[test]
 fn a_frame_without_a_response_is_not_answered() {
-    let (server, released) = holding(3, |request| match tiny_number(&request.body) {
+    let holding = Holding::new(3, |request| match tiny_number(&request.body) {
         1 => Vec::new(),
         2 => response("404 Not Found", ""),
         _ => ok("line"),
     });
-    let Some(program) = on_terminal(80, "--keep-going", "> /dev/null", 4, &server) else { return };
+    let Some(program) = on_terminal(80, "--keep-going", "> /dev/null", 4, &holding.server) else {
+        return;
+    };
     let told = |stream: &[u8]| {
         let screen = Screen::of(stream);
         let last = screen.lines.last().unwrap();
         last.starts_with("pngpost: 2 answered, 2 failed, 1 in flight, ")
     };
-    watch(program, told, || released.store(true, Ordering::Release));
+    watch(program, told, || holding.release_all());
 }
 
 #[test]
 fn it_is_drawn_at_most_five_times_a_second() {
     let begin = Instant::now();
-    let (server, released) = holding(2000, |_| ok("line"));
-    let Some(program) = on_terminal(80, "-j 4", "> /dev/null", 2004, &server) else { return };
+    let holding = Holding::new(2000, |_| ok("line"));
+    let Some(program) = on_terminal(80, "-j 4", "> /dev/null", 2004, &holding.server) else {
+        return;
+    };
     let stream = watch(
         program,
         |stream| draws(stream) >= 6,
         || {
             assert!(begin.elapsed() >= Duration::from_millis(6 * 200));
-            released.store(true, Ordering::Release);
+            holding.release_all();
         },
     );
     assert_eq!(Screen::of(&stream).text(), "");
@@ -188,19 +176,20 @@ fn it_is_never_as_long_as_the_terminal_is_wide() {
     for (columns, text) in
         [(80, "frames/s"), (40, "1 failed, 1 in flight"), (20, "4 answered"), (5, "")]
     {
-        let (server, released) = holding(4, |request| match tiny_number(&request.body) {
+        let holding = Holding::new(4, |request| match tiny_number(&request.body) {
             1 => response("404 Not Found", ""),
             _ => ok(""),
         });
         let arguments = "--keep-going";
-        let Some(program) = on_terminal(columns, arguments, "> /dev/null", 5, &server) else {
+        let Some(program) = on_terminal(columns, arguments, "> /dev/null", 5, &holding.server)
+        else {
             return;
         };
         let told = |stream: &[u8]| {
             let screen = Screen::of(stream);
             draws(stream) > 0 && screen.lines.last().unwrap().contains(text)
         };
-        let stream = watch(program, told, || released.store(true, Ordering::Release));
+        let stream = watch(program, told, || holding.release_all());
         let diagnostic = "pngpost: frame 1: upload: status 404\n";
         assert_eq!(Screen::of(&stream).text(), diagnostic);
         // Behind the diagnostic, which may be longer.
@@ -211,17 +200,19 @@ fn it_is_never_as_long_as_the_terminal_is_wide() {
 
 #[test]
 fn a_diagnostic_takes_its_place_and_a_run_that_fails_clears_it() {
-    let (server, released) = holding(0, |request| match tiny_number(&request.body) {
+    let holding = Holding::new(0, |request| match tiny_number(&request.body) {
         0 => response("503 Service Unavailable", ""),
         _ => ok(""),
     });
     let arguments = "-v --retry 1 --retry-delay 0.001";
-    let Some(program) = on_terminal(80, arguments, "> /dev/null", 2, &server) else { return };
+    let Some(program) = on_terminal(80, arguments, "> /dev/null", 2, &holding.server) else {
+        return;
+    };
     let stream = watch(
         program,
         |stream| draws(stream) > 0,
         || {
-            released.store(true, Ordering::Release);
+            holding.release_all();
         },
     );
     let text = Screen::of(&stream).text();
@@ -256,8 +247,10 @@ fn no_escape_code_goes_where_there_is_no_place_for_a_progress_line() {
 #[test]
 fn it_is_gone_when_a_signal_ends_the_run_and_when_a_second_one_ends_it_at_once() {
     for (jobs, is_second) in [("-j 1", false), ("-j 3", false), ("-j 1", true), ("-j 3", true)] {
-        let (server, released) = holding(2, |_| ok("line"));
-        let Some(program) = on_terminal(80, jobs, "> /dev/null", 20, &server) else { return };
+        let holding = Holding::new(2, |_| ok("line"));
+        let Some(program) = on_terminal(80, jobs, "> /dev/null", 20, &holding.server) else {
+            return;
+        };
         let terminal = program.pid();
         let end = || {
             let pid = program_below(terminal);
@@ -266,11 +259,11 @@ fn it_is_gone_when_a_signal_ends_the_run_and_when_a_second_one_ends_it_at_once()
                 send(pid, "SIGTERM");
             } else {
                 stop(pid, "SIGTERM");
-                released.store(true, Ordering::Release);
+                holding.release_all();
             }
         };
         let stream = watch(program, |stream| draws(stream) > 0, end);
-        released.store(true, Ordering::Release);
+        holding.release_all();
         // Of a second one the shell says that the program was terminated.
         let text = Screen::of(&stream).text();
         assert_eq!(text.starts_with("pngpost: stopped by SIGTERM; "), !is_second, "{text}");

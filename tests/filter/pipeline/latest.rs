@@ -1,56 +1,24 @@
 //! `--latest`: which frames go out, and which lines come out when.
 
 use std::collections::BTreeSet;
-use std::sync::{Arc, Condvar, Mutex};
+use std::sync::Arc;
 
+use crate::support::echo::echo;
+use crate::support::holding::Holding;
 use crate::support::images::{npy, pgm};
-use crate::support::program::{self, Running, command, run};
+use crate::support::program::{self, Running, command, posting, run};
 use crate::support::server::{Server, ok, response, response_with};
 use crate::support::signals::{has_read_all, stop, threads};
 use crate::support::turnstile::Turnstile;
-use crate::support::{
-    BIG_BYTES, PATIENCE, decode, noise, tiny, tiny_frames, tiny_number, wait_until,
-};
+use crate::support::{BIG_BYTES, decode, noise, tiny, tiny_frames, tiny_number, wait_until};
 
-/// A server that answers "answer N" to frame N once the test lets it.
-struct Holding {
-    server: Server,
-    released: Arc<(Mutex<BTreeSet<u32>>, Condvar)>,
+/// A server that answers each frame by its number, once the test lets it.
+fn holding() -> Holding {
+    Holding::new(0, echo)
 }
 
-impl Holding {
-    fn new() -> Self {
-        let released: Arc<(Mutex<BTreeSet<u32>>, Condvar)> = Arc::default();
-        let shared = Arc::clone(&released);
-        let server = Server::answering(move |_, request| {
-            let number = tiny_number(&request.body);
-            let released = shared.0.lock().unwrap();
-            let is_held = |released: &mut BTreeSet<u32>| !released.contains(&number);
-            drop(shared.1.wait_timeout_while(released, PATIENCE, is_held).unwrap());
-            ok(format!("answer {number}"))
-        });
-        Holding { server, released }
-    }
-
-    fn release(&self, frames: impl IntoIterator<Item = u32>) {
-        self.released.0.lock().unwrap().extend(frames);
-        self.released.1.notify_all();
-    }
-
-    /// The frames that it has got, in the order in which they came.
-    fn frames(&self) -> Vec<u32> {
-        self.server.requests().iter().map(|request| tiny_number(&request.body)).collect()
-    }
-
-    fn wait_for(&self, count: usize) {
-        wait_until("the server has so many frames", || self.frames().len() >= count);
-    }
-
-    fn start(&self, options: &[&str]) -> Running {
-        let fixed = ["--latest", "-s", "1x1", "--raw"];
-        let url = self.server.url();
-        Running::start(command(&[&fixed[..], options, &[&url]].concat()))
-    }
+fn start(holding: &Holding, options: &[&str]) -> Running {
+    posting(&[&["--latest"], options].concat(), &holding.server.url())
 }
 
 /// Writes these frames, and waits until the program has read them.
@@ -69,8 +37,8 @@ fn end_input(program: &mut Running, server: &Server) {
 #[test]
 fn no_frame_is_dropped_while_a_job_is_free_and_the_last_one_never() {
     for (jobs, first) in [("1", 1), ("4", 4)] {
-        let holding = Holding::new();
-        let mut program = holding.start(&["-j", jobs]);
+        let holding = holding();
+        let mut program = start(&holding, &["-j", jobs]);
         program.write(&tiny_frames(9));
         end_input(&mut program, &holding.server);
         holding.wait_for(first as usize);
@@ -88,8 +56,8 @@ fn no_frame_is_dropped_while_a_job_is_free_and_the_last_one_never() {
 
 #[test]
 fn lines_of_dropped_frames_come_out_as_soon_as_all_earlier_ones_are_in() {
-    let holding = Holding::new();
-    let mut program = holding.start(&["-j", "2"]);
+    let holding = holding();
+    let mut program = start(&holding, &["-j", "2"]);
     write_and_wait(&mut program, 0..7);
     holding.wait_for(2);
     holding.release([1]);
@@ -117,9 +85,9 @@ fn lines_of_dropped_frames_come_out_as_soon_as_all_earlier_ones_are_in() {
 #[test]
 fn lines_of_frames_that_are_dropped_while_the_rate_holds_the_next_one_back_come_out() {
     for jobs in ["1", "4"] {
-        let holding = Holding::new();
+        let holding = holding();
         holding.release([0]);
-        let mut program = holding.start(&["--rate", "1/h", "-j", jobs]);
+        let mut program = start(&holding, &["--rate", "1/h", "-j", jobs]);
         program.write(&tiny(0));
         assert_eq!(program.line(), "answer 0");
         program.write(&tiny_frames(6)[3..]);
@@ -151,10 +119,10 @@ fn a_frame_that_waits_for_its_next_attempt_is_not_replaced() {
 
 #[test]
 fn a_program_that_writes_one_frame_and_then_reads_one_line_never_hangs() {
-    let holding = Holding::new();
+    let holding = holding();
     holding.release(0..1000);
     for jobs in ["1", "4"] {
-        let mut dialogue = holding.start(&["-j", jobs]);
+        let mut dialogue = start(&holding, &["-j", jobs]);
         for number in 0..1000 {
             dialogue.write(&tiny(number));
             assert_eq!(dialogue.line(), format!("answer {number}"));
@@ -165,8 +133,8 @@ fn a_program_that_writes_one_frame_and_then_reads_one_line_never_hangs() {
 
 /// One job, and frames 1 to 7 are dropped.
 fn seven_dropped(options: &[&str]) -> Running {
-    let holding = Holding::new();
-    let mut program = holding.start(options);
+    let holding = holding();
+    let mut program = start(&holding, options);
     program.write(&tiny_frames(9));
     end_input(&mut program, &holding.server);
     holding.release(0..9);
@@ -241,8 +209,8 @@ fn streams_with_headers_are_live_sources_too() {
 
 #[test]
 fn input_that_ends_inside_a_frame_is_an_error_after_the_last_whole_one() {
-    let holding = Holding::new();
-    let mut program = holding.start(&[]);
+    let holding = holding();
+    let mut program = start(&holding, &[]);
     program.write(&tiny_frames(9));
     program.write(&[0]);
     end_input(&mut program, &holding.server);
@@ -262,8 +230,8 @@ fn a_failed_frame_ends_the_run_without_the_advice_to_go_on() {
 #[test]
 fn a_run_that_is_stopped_prints_the_lines_of_what_is_under_way_without_the_advice_to_go_on() {
     for jobs in [1, 3] {
-        let holding = Holding::new();
-        let mut program = holding.start(&["-j", &jobs.to_string()]);
+        let holding = holding();
+        let mut program = start(&holding, &["-j", &jobs.to_string()]);
         write_and_wait(&mut program, 0..9);
         holding.wait_for(jobs);
         stop(program.pid(), "SIGINT");

@@ -7,67 +7,35 @@ use std::time::{Duration, Instant};
 
 use crate::installed::needed;
 use crate::skipped::skip;
+use crate::support::holding::Holding;
 use crate::support::program::{Running, command};
-use crate::support::server::{Request, Server, ok, response};
+use crate::support::server::{Server, ok, response};
 use crate::support::signals::{STOPS, program_below, send, sleeps, stop, stop_and_listen, threads};
 use crate::support::turnstile::Turnstile;
 use crate::support::{tiny, tiny_frames, tiny_number, wait_until};
 
-/// A server that holds its answers back until it is released.
-struct Holding {
-    server: Server,
-    released: Arc<Turnstile>,
-    held: Arc<AtomicUsize>,
+/// Starts a program with these options on twenty frames, and waits until an upload of it is held.
+fn start(holding: &Holding, options: &[&str]) -> Running {
+    let held = holding.held();
+    let program = start_as(command(&arguments(holding, options)));
+    holding.wait_for(held + 1);
+    program
 }
 
-impl Drop for Holding {
-    fn drop(&mut self) {
-        self.release();
-    }
+fn arguments(holding: &Holding, options: &[&str]) -> Vec<String> {
+    let rest = ["-s", "1x1", "--raw"].iter().chain(options).map(|it| (*it).to_owned());
+    rest.chain([holding.server.url()]).collect()
 }
 
-impl Holding {
-    /// Holds back the frames from `first` on, and answers with what `answer` makes of them.
-    fn new(first: u32, answer: fn(u32) -> Vec<u8>) -> Self {
-        let (released, held) = (Arc::<Turnstile>::default(), Arc::<AtomicUsize>::default());
-        let (turnstile, count) = (Arc::clone(&released), Arc::clone(&held));
-        let server = Server::answering(move |_, request: &Request| {
-            let frame = tiny_number(&request.body);
-            if frame >= first {
-                count.fetch_add(1, Ordering::AcqRel);
-                turnstile.wait_for(1);
-            }
-            answer(frame)
-        });
-        Holding { server, released, held }
-    }
+fn start_as(command: Command) -> Running {
+    let mut program = Running::start(command);
+    program.write(&tiny_frames(20));
+    program
+}
 
-    fn wait_for(&self, uploads: usize) {
-        wait_until("uploads are held", || self.held.load(Ordering::Acquire) >= uploads);
-    }
-
-    fn release(&self) {
-        self.released.pass_one();
-    }
-
-    /// Starts a program with these options on twenty frames, and waits until an upload of it is held.
-    fn start(&self, options: &[&str]) -> Running {
-        let held = self.held.load(Ordering::Acquire);
-        let program = self.start_as(command(&self.arguments(options)));
-        self.wait_for(held + 1);
-        program
-    }
-
-    fn arguments(&self, options: &[&str]) -> Vec<String> {
-        let rest = ["-s", "1x1", "--raw"].iter().chain(options).map(|it| (*it).to_owned());
-        rest.chain([self.server.url()]).collect()
-    }
-
-    fn start_as(&self, command: Command) -> Running {
-        let mut program = Running::start(command);
-        program.write(&tiny_frames(20));
-        program
-    }
+/// Holds back the frames from `first` on.
+fn holding(first: u32, answer: fn(u32) -> Vec<u8>) -> Holding {
+    Holding::new(first, move |request| answer(tiny_number(&request.body)))
 }
 
 fn line(frame: u32) -> Vec<u8> {
@@ -81,11 +49,11 @@ fn bad_frame_2(frame: u32) -> Vec<u8> {
 
 #[test]
 fn a_second_signal_ends_the_run_at_once() {
-    let holding = Holding::new(0, line);
+    let holding = holding(0, line);
     for (number, signal) in STOPS {
         for jobs in ["1", "8"] {
             let ends_within = || {
-                let program = holding.start(&["-j", jobs, "-v"]);
+                let program = start(&holding, &["-j", jobs, "-v"]);
                 stop_and_listen(program.pid(), signal);
                 let begin = Instant::now();
                 send(program.pid(), signal);
@@ -103,18 +71,18 @@ fn a_second_signal_ends_the_run_at_once() {
 /// timeout(1) sends its signal twice, to the process and to its group.
 #[test]
 fn a_signal_that_comes_twice_is_one() {
-    let holding = Holding::new(2, line);
+    let holding = holding(2, line);
     let mut timeout = Command::new("timeout");
-    timeout.args(["600", env!("CARGO_BIN_EXE_pngpost")]).args(holding.arguments(&[]));
+    timeout.args(["600", env!("CARGO_BIN_EXE_pngpost")]).args(arguments(&holding, &[]));
     timeout.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
-    let timeout = holding.start_as(timeout);
+    let timeout = start_as(timeout);
     holding.wait_for(1);
     let pid = program_below(timeout.pid());
     // timeout's own signal, and then it waits.
     let before = sleeps(pid);
     send(timeout.pid(), "SIGTERM");
     wait_until("the program listens again", || sleeps(pid) > before + 1);
-    holding.release();
+    holding.release_all();
     let run = timeout.end();
     assert_eq!(run.lines(), ["answer 0", "answer 1", "answer 2"]);
     assert_eq!(run.stderr, "pngpost: stopped by SIGTERM; 3 lines are out, go on with --skip 3\n");
@@ -126,11 +94,11 @@ fn stopped(
     answer: fn(u32) -> Vec<u8>,
     held: usize,
 ) -> crate::support::program::Run {
-    let holding = Holding::new(2, answer);
-    let program = holding.start(options);
+    let holding = holding(2, answer);
+    let program = start(&holding, options);
     holding.wait_for(held);
     stop(program.pid(), "SIGINT");
-    holding.release();
+    holding.release_all();
     program.end()
 }
 
@@ -232,8 +200,8 @@ fn a_frame_that_fails_beyond_the_gap_is_told_and_ends_the_run_with_1() {
 fn a_last_frame_that_is_cut_short_is_no_error_of_a_run_that_was_told_to_stop() {
     for producer_is_first in [true, false] {
         for jobs in ["1", "4"] {
-            let holding = Holding::new(2, line);
-            let mut program = Running::start(command(&holding.arguments(&["-j", jobs])));
+            let holding = holding(2, line);
+            let mut program = Running::start(command(&arguments(&holding, &["-j", jobs])));
             program.write(&tiny_frames(3));
             holding.wait_for(1);
             program.write(&tiny(3)[..1]);
@@ -247,7 +215,7 @@ fn a_last_frame_that_is_cut_short_is_no_error_of_a_run_that_was_told_to_stop() {
             }
             stop(pid, "SIGINT");
             program.stdin = None;
-            holding.release();
+            holding.release_all();
             let run = program.finish();
             let message = "stopped by SIGINT; 3 lines are out, go on with --skip 3";
             assert_eq!(run.stops(2, message).lines().len(), 3);
@@ -258,22 +226,22 @@ fn a_last_frame_that_is_cut_short_is_no_error_of_a_run_that_was_told_to_stop() {
 #[test]
 fn a_run_that_is_complete_when_the_signal_comes_ends_by_it_all_the_same() {
     // A shell's loop goes on unless a program ends by the signal.
-    let holding = Holding::new(2, line);
-    let mut program = Running::start(command(&holding.arguments(&[])));
+    let holding = holding(2, line);
+    let mut program = Running::start(command(&arguments(&holding, &[])));
     program.write(&tiny_frames(3));
     program.stdin = None;
     holding.wait_for(1);
     stop(program.pid(), "SIGINT");
-    holding.release();
+    holding.release_all();
     program.finish().stops(2, "stopped by SIGINT; 3 lines are out, go on with --skip 3");
 }
 
 /// The program by way of another, which ends as it does.
-fn by(launcher: &str, arguments: &[&str], holding: &Holding) -> Option<Running> {
+fn by(launcher: &str, words: &[&str], holding: &Holding) -> Option<Running> {
     let mut command = Command::new(needed(launcher)?);
-    command.args(arguments).arg(env!("CARGO_BIN_EXE_pngpost")).args(holding.arguments(&[]));
+    command.args(words).arg(env!("CARGO_BIN_EXE_pngpost")).args(arguments(&holding, &[]));
     command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
-    Some(holding.start_as(command))
+    Some(start_as(command))
 }
 
 #[test]
@@ -284,7 +252,7 @@ fn as_the_first_process_of_a_container_it_exits_with_the_signals_status() {
     }
     for (number, signal) in STOPS {
         for is_second in [false, true] {
-            let holding = Holding::new(2, line);
+            let holding = holding(2, line);
             let Some(program) = by("unshare", &["--pid", "--fork"], &holding) else { return };
             holding.wait_for(1);
             let pid = program_below(program.pid());
@@ -294,7 +262,7 @@ fn as_the_first_process_of_a_container_it_exits_with_the_signals_status() {
                 String::new()
             } else {
                 stop(pid, signal);
-                holding.release();
+                holding.release_all();
                 format!("pngpost: stopped by {signal}; 3 lines are out, go on with --skip 3\n")
             };
             let run = program.end();
@@ -311,12 +279,12 @@ fn a_signal_that_is_ignored_from_the_start_stays_ignored() {
         ("SIGHUP", "sh", &["-c", shell, "sh", "HUP"][..]),
         ("SIGINT", "sh", &["-c", shell, "sh", "INT"][..]),
     ] {
-        let holding = Holding::new(2, line);
+        let holding = holding(2, line);
         let Some(program) = by(launcher, arguments, &holding) else { return };
         holding.wait_for(1);
         send(program.pid(), signal);
         stop(program.pid(), "SIGTERM");
-        holding.release();
+        holding.release_all();
         let run = program.end();
         let message = "stopped by SIGTERM; 3 lines are out, go on with --skip 3";
         assert_eq!(run.stops(15, message).lines().len(), 3);

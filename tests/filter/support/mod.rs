@@ -6,6 +6,7 @@ pub mod echo;
 #[path = "../../tools/folder.rs"]
 pub mod folder;
 pub mod foreign;
+pub mod holding;
 pub mod images;
 pub mod live;
 pub mod multipart;

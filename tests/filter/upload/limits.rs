@@ -102,16 +102,6 @@ fn one_frame_that_is_always_refused_holds_nobody_up() {
 }
 
 #[test]
-fn a_frame_that_is_always_refused_has_failed_after_twenty_one_attempts() {
-    let server = refusing(2);
-    let arguments = ["-s", "1x1", "--raw", "-j", "8", "--keep-going", &server.url()];
-    let begin = Instant::now();
-    let run = run(&arguments, &tiny_frames(100));
-    assert!(begin.elapsed() < Duration::from_secs(30), "{:?}", begin.elapsed());
-    run.fails(1, "frame 2: upload: status 503 (21 attempts)");
-}
-
-#[test]
 fn the_summary_says_what_was_found_and_how_much_was_refused() {
     let server = Server::answering(|number, request| match number {
         5..8 => response("429 x", "not now"),

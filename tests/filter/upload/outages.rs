@@ -8,8 +8,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use crate::support::echo::{answers, echo};
-use crate::support::ports::ClosedPort;
-use crate::support::program::{command, post, run, run_command};
+use crate::support::program::{command, run, run_command};
 use crate::support::server::{Request, Server, closing};
 use crate::support::{tiny_frames, tiny_number, wait_until};
 
@@ -53,19 +52,6 @@ fn a_server_that_is_away_for_three_seconds_is_waited_for() {
         let (url, jobs) = (format!("http://{address}/"), jobs.to_string());
         let arguments = ["-s", "1x1", "--raw", "-j", &jobs, &url];
         assert_eq!(run(&arguments, &tiny_frames(200)).ok().lines(), answers(200));
-    }
-}
-
-#[test]
-fn a_wrong_port_is_told_in_seconds() {
-    let port = ClosedPort::new();
-    for jobs in ["1", "8"] {
-        let begin = Instant::now();
-        let run = post(&["-j", jobs], &port.url(), 100);
-        let cause = "connection refused (4 attempts)";
-        run.fails_at_once(&format!("{}: {cause}", port.address()));
-        // Three pauses of up to 1, 2 and 4 seconds.
-        assert!(begin.elapsed() < Duration::from_secs(12), "{:?}", begin.elapsed());
     }
 }
 

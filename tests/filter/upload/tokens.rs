@@ -142,16 +142,6 @@ fn the_frames_number_is_filled_in_in_headers_of_the_command_line() {
         .collect();
     let expected = [2, 3].map(|n| (format!("run7-{n}/000{n}"), "{{n}}".to_owned()));
     assert_eq!(keys, expected);
-    for (value, why) in [
-        (
-            "X: secret{{png:b64}}",
-            "the value of X takes no {{…}} but {{n}} and {{n:06}}, the frame's number",
-        ),
-        ("Content-Type: image/x-{{n}}", "Content-Type takes no {{n}}"),
-    ] {
-        let run = run(&["-s", "1x1", "-H", value, "http://127.0.0.1:1/"], &[0; 3]);
-        run.fails(2, &format!("--header: {why}"));
-    }
 }
 
 #[test]
