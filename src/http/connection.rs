@@ -6,6 +6,7 @@ use std::io::{self, ErrorKind, IoSlice};
 use std::ops::Range;
 use std::time::Duration;
 
+use super::outcome;
 use super::reply::MAX_HEADER_BYTES;
 use super::socket::Ready;
 use super::time_limit::{Deadline, MAX_TIME};
@@ -23,7 +24,7 @@ pub struct Outgoing<'a> {
     body: &'a [u8],
     /// Whether the rest was dropped. Bytes that lie in the TLS session stay there unsent.
     is_cut: bool,
-    /// Why sending failed.
+    /// Why sending failed; told once.
     failure: Option<io::Error>,
 }
 
@@ -41,9 +42,13 @@ impl<'a> Outgoing<'a> {
         self.failure = Some(error);
     }
 
-    /// The reason why sending failed, once: it explains why no answer comes.
-    pub fn take_failure(&mut self) -> Option<io::Error> {
-        self.failure.take()
+    /// If sending failed, that is the reason why no answer comes; but a TLS alert says more.
+    fn explain(&mut self, received: io::Result<usize>) -> io::Result<usize> {
+        let says_more = match &received {
+            Ok(count) => *count > 0,
+            Err(error) => outcome::is_of_tls(error),
+        };
+        self.failure.take_if(|_| !says_more).map_or(received, Err)
     }
 
     fn is_empty(&self) -> bool {
@@ -117,9 +122,9 @@ impl Connection {
             match self.wire.receive(&mut self.input[self.unread.end..]) {
                 // The bytes were TLS's own: a session ticket, for example.
                 Err(error) if error.kind() == ErrorKind::WouldBlock => {}
-                result => {
-                    self.unread.end += *result.as_ref().unwrap_or(&0);
-                    return result;
+                received => {
+                    self.unread.end += *received.as_ref().unwrap_or(&0);
+                    return outgoing.explain(received);
                 }
             }
         }

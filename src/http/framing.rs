@@ -16,10 +16,8 @@ pub enum Framing {
     Stream,
     /// A line with a chunk's size. What stands behind a `;` is passed over.
     Size,
-    /// This many bytes of a chunk.
+    /// This many bytes of a chunk, and the line end behind it.
     Chunk(usize),
-    /// The line end behind a chunk.
-    ChunkEnd,
     /// A line behind the last chunk: it is passed over, but the empty one is the end.
     Trailer,
 }
@@ -44,17 +42,14 @@ impl Framing {
         let mut done = 0;
         while done < bytes.len() && !self.is_whole() {
             let rest = &bytes[done..];
-            let (of_body, next) = match *self {
-                Framing::Stream => (rest.len(), Framing::Stream),
-                Framing::Last(left) if left > rest.len() => {
-                    (rest.len(), Framing::Last(left - rest.len()))
+            let of_body = match self {
+                Framing::Stream => rest.len(),
+                Framing::Last(left) | Framing::Chunk(left @ 1..) => {
+                    let count = rest.len().min(*left);
+                    *left -= count;
+                    count
                 }
-                Framing::Last(left) => (left, Framing::Last(0)),
-                Framing::Chunk(left) if left > rest.len() => {
-                    (rest.len(), Framing::Chunk(left - rest.len()))
-                }
-                Framing::Chunk(left) => (left, Framing::ChunkEnd),
-                Framing::Size | Framing::ChunkEnd | Framing::Trailer => {
+                Framing::Size | Framing::Chunk(0) | Framing::Trailer => {
                     let Some(end) = memchr::memchr(b'\n', rest) else { break };
                     let line = rest[..end].strip_suffix(b"\r").unwrap_or(&rest[..end]);
                     *self = self.behind(line)?;
@@ -63,23 +58,22 @@ impl Framing {
                 }
             };
             append(body, &rest[..of_body])?;
-            (*self, done) = (next, done + of_body);
+            done += of_body;
         }
         Ok(done)
     }
 
+    /// What comes behind this line.
     fn behind(self, line: &[u8]) -> io::Result<Framing> {
         match self {
-            Framing::Size => Ok(match size(line)? {
-                0 => Framing::Trailer,
-                size => Framing::Chunk(size),
-            }),
-            Framing::ChunkEnd if !line.is_empty() => {
-                Err(malformed("a chunk is longer than its size"))
-            }
-            Framing::ChunkEnd => Ok(Framing::Size),
-            _ if line.is_empty() => Ok(Framing::Last(0)),
-            _ => Ok(self),
+            Framing::Size => match size(line)? {
+                0 => Ok(Framing::Trailer),
+                size => Ok(Framing::Chunk(size)),
+            },
+            Framing::Trailer if line.is_empty() => Ok(Framing::Last(0)),
+            Framing::Trailer => Ok(Framing::Trailer),
+            _ if line.is_empty() => Ok(Framing::Size),
+            _ => Err(malformed("a chunk is longer than its size")),
         }
     }
 }
