@@ -144,10 +144,6 @@ pub fn text(error: &(dyn Error + 'static)) -> String {
             None => innermost.to_string(),
         }
     });
-    // rustls adds the URL of its documentation.
-    if text.contains("without sending TLS close_notify") {
-        return "the server closed the connection without ending TLS".to_owned();
-    }
     messages::plain(&text)
 }
 
