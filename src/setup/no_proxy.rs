@@ -6,8 +6,9 @@
 
 use std::net::IpAddr;
 
-/// Whether `list` holds the host, which is without brackets. Entries are domains, with all hosts in them, IP
-/// addresses, or networks such as 10.0.0.0/8, with commas or blanks between; `*` alone is for all hosts.
+/// Whether `list` holds the host, which is in lower case and without brackets. Entries are domains, with all
+/// hosts in them, IP addresses, or networks such as 10.0.0.0/8, with commas or blanks between; `*` alone is for
+/// all hosts.
 pub fn holds(list: &str, host: &str) -> bool {
     let mut entries = list.split([',', ' ', '\t']).filter(|entry| !entry.is_empty());
     let holds = |entry: &str| match host.parse::<IpAddr>() {
@@ -19,19 +20,16 @@ pub fn holds(list: &str, host: &str) -> bool {
 
 /// A dot before or behind the domain, and one behind the host, make no difference.
 fn domain_holds(domain: &str, host: &str) -> bool {
-    let host = host.strip_suffix('.').unwrap_or(host);
-    let domain = domain.strip_suffix('.').unwrap_or(domain);
+    let domain = domain.to_ascii_lowercase();
+    let domain = domain.strip_suffix('.').unwrap_or(&domain);
     let domain = domain.strip_prefix('.').unwrap_or(domain);
-    let Some(before) = host.len().checked_sub(domain.len()) else { return false };
-    let is_end = host.is_char_boundary(before) && host[before..].eq_ignore_ascii_case(domain);
-    is_end && !domain.is_empty() && (before == 0 || host[..before].ends_with('.'))
+    let host = host.strip_suffix('.').unwrap_or(host);
+    let before = host.strip_suffix(domain).filter(|_| !domain.is_empty());
+    before.is_some_and(|before| before.is_empty() || before.ends_with('.'))
 }
 
 fn network_holds(network: &str, address: IpAddr) -> bool {
-    let (network, bits) = match network.split_once('/') {
-        Some((network, bits)) => (network, leading_number(bits)),
-        None => (network, 0),
-    };
+    let (network, bits) = network.split_once('/').unwrap_or((network, "0"));
     let (network, address, all) = match (network.parse(), address) {
         (Ok(IpAddr::V4(network)), IpAddr::V4(address)) => {
             (u128::from(network.to_bits()), u128::from(address.to_bits()), 32)
@@ -41,15 +39,9 @@ fn network_holds(network: &str, address: IpAddr) -> bool {
         }
         _ => return false,
     };
-    // In curl, 0 bits are all.
-    let bits = if bits == 0 { all } else { bits };
+    // In curl, 0 bits are all, and so is text.
+    let bits = bits.parse::<u32>().ok().filter(|&bits| bits != 0).unwrap_or(all);
     bits <= all && (network ^ address) >> (all - bits) == 0
-}
-
-/// C's atoi, without a sign.
-fn leading_number(text: &str) -> u32 {
-    let end = text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
-    text[..end].parse().unwrap_or(0)
 }
 
 #[cfg(test)]
@@ -62,7 +54,14 @@ mod tests {
         for list in ["fd00::1", "FD00:0::1", "fd00::/8", "x,fd00::/64", "fd00::/0,fd00::1/128"] {
             assert!(holds(list, "fd00::1"), "{list}");
         }
-        for list in ["fd00::2", "fe00::/8", "fd00::1/129", "fd00:1::/32,10.0.0.0/8", "[fd00::1]"] {
+        for list in [
+            "fd00::2",
+            "fe00::/8",
+            "fd00::1/129",
+            "fd00::2/-3",
+            "fd00:1::/32,10.0.0.0/8",
+            "[fd00::1]",
+        ] {
             assert!(!holds(list, "fd00::1"), "{list}");
         }
     }
