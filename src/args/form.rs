@@ -1,8 +1,9 @@
 //! `--form` into a part of the form, by curl's rules for a value (curl 8, src/tool_formparse.c).
 //!
 //! A value may stand in quotes, with `\"` and `\\` inside; without quotes, blanks round it are dropped. Unlike in
-//! curl, a `;` does not end a text: only the settings of `@-` are split at it. curl warns about text behind a
-//! closing quote and drops it; here it is an error. No error repeats a value: it may be a secret.
+//! curl, a vertical tab is no blank, and a `;` does not end a text: only the settings of `@-` are split at it. curl
+//! warns about text behind a closing quote and drops it; here it is an error. No error repeats a value: it may be a
+//! secret.
 
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
@@ -63,10 +64,10 @@ fn text_of(name: &[u8], file: &[u8]) -> Result<Template> {
 
 /// A value that is all of the text.
 fn whole_value(text: &[u8]) -> Result<Vec<u8>> {
-    let text = without_blanks_before(text);
-    let Some((value, rest)) = quoted(text) else { return Ok(without_blanks_behind(text).to_vec()) };
+    let text = text.trim_ascii_start();
+    let Some((value, rest)) = quoted(text) else { return Ok(text.trim_ascii_end().to_vec()) };
     ensure!(
-        without_blanks_before(rest).is_empty(),
+        rest.trim_ascii_start().is_empty(),
         "NAME=\"VALUE\" has text behind the closing quote; \
          --form-string takes a value with its quotes"
     );
@@ -80,7 +81,7 @@ fn parse_image_part(name: &[u8], text: &[u8]) -> Result<Part> {
         bail!(no_file(name, &file));
     }
     let (mut file_name, mut media_type) = (b"image.png".to_vec(), "image/png".to_owned());
-    while let Some(setting) = rest.strip_prefix(b";").map(without_blanks_before) {
+    while let Some(setting) = rest.strip_prefix(b";").map(<[u8]>::trim_ascii_start) {
         if let Some(text) = setting_of("filename", setting) {
             (file_name, rest) = value(text)?;
             ensure!(!file_name.is_empty(), "NAME=@-: the file name is empty");
@@ -117,13 +118,13 @@ fn setting_of<'a>(name: &str, setting: &'a [u8]) -> Option<&'a [u8]> {
 
 /// A value up to the next `;` or the end, and the rest, which begins there.
 fn value(text: &[u8]) -> Result<(Vec<u8>, &[u8])> {
-    let text = without_blanks_before(text);
+    let text = text.trim_ascii_start();
     let Some((value, rest)) = quoted(text) else {
         ensure!(text.first() != Some(&b'"'), "NAME=@-: a quote is not closed");
         let (value, rest) = text.split_at(end_of_setting(text));
-        return Ok((without_blanks_behind(value).to_vec(), rest));
+        return Ok((value.trim_ascii_end().to_vec(), rest));
     };
-    let rest = without_blanks_before(rest);
+    let rest = rest.trim_ascii_start();
     ensure!(matches!(rest.first(), None | Some(b';')), "NAME=@-: text after a closing quote");
     Ok((value, rest))
 }
@@ -132,13 +133,13 @@ fn value(text: &[u8]) -> Result<(Vec<u8>, &[u8])> {
 fn value_with_parameters(text: &[u8]) -> Result<(Vec<u8>, &[u8])> {
     let (mut media_type, mut rest) = value(text)?;
     while let Some(setting) = rest.strip_prefix(b";") {
-        let parameter = without_blanks_before(setting);
+        let parameter = setting.trim_ascii_start();
         let is_setting = SETTINGS.iter().any(|name| setting_of(name, parameter).is_some());
         if is_setting || parameter.is_empty() {
             break;
         }
         let (parameter, after) = rest.split_at(1 + end_of_setting(setting));
-        media_type.extend_from_slice(without_blanks_behind(parameter));
+        media_type.extend_from_slice(parameter.trim_ascii_end());
         rest = after;
     }
     Ok((media_type, rest))
@@ -162,21 +163,6 @@ fn quoted(text: &[u8]) -> Option<(Vec<u8>, &[u8])> {
         value.push(*byte);
     }
     None
-}
-
-fn without_blanks_before(text: &[u8]) -> &[u8] {
-    let count = text.iter().take_while(|&&byte| is_blank(byte)).count();
-    &text[count..]
-}
-
-fn without_blanks_behind(text: &[u8]) -> &[u8] {
-    let count = text.iter().rev().take_while(|&&byte| is_blank(byte)).count();
-    &text[..text.len() - count]
-}
-
-/// C's isspace.
-fn is_blank(byte: u8) -> bool {
-    byte == b' ' || (b'\t'..=b'\r').contains(&byte)
 }
 
 fn parse_media_type(value: Vec<u8>) -> Result<String> {

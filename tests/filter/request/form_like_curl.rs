@@ -14,7 +14,7 @@ use crate::support::server::{Server, ok};
 const ALIKE: [&str; 56] = [
     "a=", "a=b", "a=b c", "a=b=c", "a==", "a=-", "a=.", "a=,", "a=a,b", "a=)", "a=x(y)",
     "a=<FILE", "a=< FILE", "a=<FILE ", "a=<\"FILE\"", "a=< \"FILE\" ", "a= b", "a=b ", "a=  b  ",
-    "a=\tb\t", "a=\nb\r\n", "a=\x0b\x0cb\x0b\x0c", "a= ", "a= b c ", "a=b\nc", "a=\"b\"",
+    "a=\tb\t", "a=\nb\r\n", "a=\x0cb\x0c", "a= ", "a= b c ", "a=b\nc", "a=\"b\"",
     "a=\"\"", "a=\" \"", "a=\" b \"", "a= \"b\"", "a=\"b\" ", "a= \"b\"\n", "a=\"b;c\"",
     "a=\"b;type=text/plain\"", "a=\"b,c\"", "a=\"b\\\"c\"", "a=\"b\\\\c\"", "a=\"b\\c\"",
     "a=\"\\\"\\\"\"", "a=\"b\\\\\"", "a=\"@b\"", "a=\"<b\"", "a=\"(b\"", "a=\"", "a=\"b",
