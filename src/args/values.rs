@@ -25,14 +25,12 @@ const MAX_RATE: u32 = 1_000_000;
 
 /// `MIN:MAX`, toimage's cmin and cmax.
 pub fn parse_range(value: &OsStr) -> Result<SampleRange> {
-    let bad = |what| anyhow!("{}: {what}", shown(value));
-    let takes = "takes MIN:MAX, such as 0:1, finite and MIN below MAX";
     let ends = value.to_str().and_then(|text| text.split_once(':'));
     let ends = ends.and_then(|(min, max)| min.parse::<f64>().ok().zip(max.parse::<f64>().ok()));
-    let (min, max) = ends.ok_or_else(|| bad(takes))?;
-    ensure!(min.is_finite() && max.is_finite() && min < max, bad(takes));
-    SampleRange::new(min, max)
-        .ok_or_else(|| bad("MAX - MIN, or 255 divided by it, is no finite double"))
+    let range = ends.and_then(|(min, max)| SampleRange::new(min, max));
+    let takes =
+        "takes MIN:MAX, such as 0:1, MIN below MAX; MAX - MIN and 255 divided by it are finite";
+    range.ok_or_else(|| anyhow!("{}: {takes}", shown(value)))
 }
 
 pub fn parse_size(value: &OsStr) -> Result<FrameSize> {
