@@ -30,8 +30,9 @@ impl Ending {
     /// Ends the process, even if other threads still work. `Stopped` ends it by the signal itself: a shell,
     /// make and systemd tell that from an exit status of the same number.
     pub fn leave(self) -> ! {
+        // Process 1, in a container for one, has no defaults: it ignores each signal that it does not handle.
         if let Ending::Stopped(Signal(number)) = self
-            && !is_first_process()
+            && process::id() != 1
         {
             let _ = emulate_default_handler(number);
         }
@@ -55,9 +56,4 @@ impl Signal {
     pub fn name(self) -> &'static str {
         signal_name(self.0).unwrap_or("a signal")
     }
-}
-
-/// Process 1, in a container for one, has no defaults: it ignores each signal that it does not handle.
-fn is_first_process() -> bool {
-    process::id() == 1
 }
