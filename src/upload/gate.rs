@@ -17,7 +17,6 @@ use crate::random;
 
 use super::pace::Started;
 use super::retry::{Ended, Next, Policy};
-use super::retry_after::parse_retry_after;
 use super::schedule::{Schedule, Turn};
 use super::tries::Tries;
 use super::{is_unauthorized, outcome};
@@ -198,6 +197,16 @@ fn wait_asked_for(result: &Result<Response, Failure>) -> Option<Duration> {
         Err(failure) => &failure.retry_after,
     };
     parse_retry_after(value.as_deref()?, SystemTime::now())
+}
+
+/// The wait after `wall`: seconds, or a date in any of the three forms of RFC 9110, 5.6.7. A date that has
+/// passed means no wait; anything else is `None`.
+fn parse_retry_after(value: &str, wall: SystemTime) -> Option<Duration> {
+    if !value.is_empty() && value.bytes().all(|byte| byte.is_ascii_digit()) {
+        return Some(Duration::from_secs(value.parse().unwrap_or(u64::MAX)));
+    }
+    let date = httpdate::parse_http_date(value).ok()?;
+    Some(date.duration_since(wall).unwrap_or_default())
 }
 
 #[cfg(test)]
@@ -383,6 +392,42 @@ mod tests {
         }
         for _ in 0..100 {
             done.recv_timeout(Duration::from_secs(60)).expect("each frame has its turn");
+        }
+    }
+
+    fn asked(value: &str) -> Option<Duration> {
+        let wall = httpdate::parse_http_date("Sun, 06 Nov 1994 08:49:37 GMT").unwrap();
+        parse_retry_after(value, wall)
+    }
+
+    fn seconds(count: u64) -> Option<Duration> {
+        Some(Duration::from_secs(count))
+    }
+
+    #[test]
+    fn digits_are_seconds_of_any_size() {
+        assert_eq!(asked("7"), seconds(7));
+        assert_eq!(asked("0"), seconds(0));
+        assert_eq!(asked("18446744073709551615"), seconds(u64::MAX));
+        assert_eq!(asked("99999999999999999999999999"), seconds(u64::MAX));
+    }
+
+    #[test]
+    fn a_date_in_any_form_is_waited_for_unless_it_has_passed() {
+        for date in [
+            "Sun, 06 Nov 1994 08:49:57 GMT",
+            "Sunday, 06-Nov-94 08:49:57 GMT",
+            "Sun Nov  6 08:49:57 1994",
+        ] {
+            assert_eq!(asked(date), seconds(20), "{date}");
+        }
+        assert_eq!(asked("Sun, 06 Nov 1994 08:49:00 GMT"), seconds(0));
+    }
+
+    #[test]
+    fn anything_else_asks_for_nothing() {
+        for garbage in ["", "soon", "-5", "1.5", "5 s", "Sun, 06 Nov 1994"] {
+            assert_eq!(asked(garbage), None, "{garbage}");
         }
     }
 }

@@ -18,7 +18,6 @@
 mod gate;
 mod pace;
 mod retry;
-mod retry_after;
 mod schedule;
 #[cfg(test)]
 mod simulation;

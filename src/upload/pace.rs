@@ -23,11 +23,14 @@ const CLIMB: f64 = 45.0;
 /// How steep the curve is behind its top.
 const STEEPNESS: f64 = 0.15;
 
-/// The first part of a climb, which is far enough below its top for a refusal to be chance.
+/// The first part of a climb, which is far enough below its top for a refusal to be chance. One from half a pace teaches
+/// nothing: where the limit is was not known.
 const CLEAR: f64 = 0.3;
 
-/// Fewer accepts than 8 tell no pace. Before the first climb the pace doubles in 8 attempts.
+/// Fewer accepts than 8 tell no pace. After the first cut the pace doubles in 8 attempts until one is refused; then it
+/// climbs on from this progress.
 const TELLING: f64 = 8.0;
+const BEYOND: f64 = 1.5;
 
 /// The latest accepts are those of 16 attempts, and chance is told by 64.
 const LATEST: f64 = 16.0;
@@ -114,7 +117,7 @@ impl Pace {
     /// The least time between two starts.
     pub fn spacing(&self) -> Duration {
         let gap = if self.in_a_row < 2 { 0.0 } else { FIRST_GAP * 2f64.powi(self.in_a_row - 2) };
-        Duration::from_secs_f64(gap.min(LONGEST_GAP).max(1.0 / self.rate))
+        Duration::from_secs_f64(gap.max(1.0 / self.rate).min(LONGEST_GAP))
     }
 
     /// An attempt starts. `is_awaited`: the pace has held it back.
@@ -124,7 +127,7 @@ impl Pace {
         if is_awaited && self.rate.is_finite() {
             self.grow((now - last).as_secs_f64().min(2.0 / self.rate));
         }
-        let is_clear = self.climb.as_ref().is_some_and(Climb::is_clear);
+        let is_clear = self.climb.as_ref().is_some_and(|it| it.depth < HALF && it.progress < CLEAR);
         // It counts as accepted until it is refused, so the order of the ends does not matter.
         self.starts += 1.0;
         self.taken += (1.0 - self.taken) / LATEST;
@@ -170,6 +173,9 @@ impl Pace {
         if self.since.is_some_and(|since| started.at < since) {
             return;
         }
+        if self.climb.is_none() && self.rate.is_finite() {
+            self.climb = Some(Climb { top: self.rate, depth: HALF, progress: BEYOND });
+        }
         self.taken -= 1.0 / LATEST;
         let (chance, limited) = self.shares();
         self.excess += (limited / chance * (1.0 - chance) / (1.0 - limited)).ln();
@@ -182,12 +188,12 @@ impl Pace {
 
     fn cut(&mut self, now: Instant) {
         let seconds = self.since.map_or(0.0, |since| (now - since).as_secs_f64());
-        let accepted = self.accepts / seconds.max(1e-3);
+        let accepted = (self.accepts / seconds.max(1e-3)).max(1.0 / LONGEST_GAP);
         if self.rate.is_infinite() {
             self.rate = CUT * accepted;
         } else {
             let (top, left) = if self.accepts < TELLING {
-                (self.rate, HALF)
+                (self.rate.max(1.0 / LONGEST_GAP), HALF)
             } else if accepted > HARDLY * self.calm_rate {
                 (self.calm_rate, CUT)
             } else {
@@ -202,14 +208,48 @@ impl Pace {
 }
 
 impl Climb {
-    fn is_clear(&self) -> bool {
-        self.depth < HALF && self.progress < CLEAR
-    }
-
     /// The pace after another step.
     fn go_on(&mut self, step: f64) -> f64 {
         self.progress += step;
         let depth = if self.progress < 1.0 { self.depth } else { STEEPNESS };
         self.top * (1.0 + depth * (self.progress - 1.0).powi(3))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_source_of_a_frame_an_hour_does_not_wait_for_an_hour_after_refusals() {
+        let (mut pace, mut now) = (Pace::new(), Instant::now());
+        for number in 0..12 {
+            let started = pace.start(now, false);
+            match number {
+                0..4 => pace.accepted(),
+                _ => pace.refused(&started, now),
+            }
+            now += Duration::from_secs(if number < 4 { 3600 } else { 7 });
+        }
+        assert!(pace.rate().is_some());
+        assert_eq!(pace.spacing(), Duration::from_secs(6));
+    }
+
+    #[test]
+    fn nothing_is_limited_once_the_pace_is_faster_than_threads_are() {
+        let (mut pace, mut now) = (Pace::new(), Instant::now());
+        for number in 0..20_000 {
+            let started = pace.start(now, true);
+            match number {
+                10..14 => pace.refused(&started, now),
+                _ => pace.accepted(),
+            }
+            now += pace.spacing().max(Duration::from_micros(100));
+            assert_eq!(pace.rate().is_some(), !pace.is_open() && number >= 12, "{number}");
+            if number > 14 && pace.is_open() {
+                return;
+            }
+        }
+        panic!("{:?}", pace.rate());
     }
 }
