@@ -60,14 +60,11 @@ pub fn receive_head(connection: &mut Connection, outgoing: &mut Outgoing) -> io:
     loop {
         let (used, head) = parse(connection.unread())?;
         connection.use_up(used);
-        match head {
-            Some(head) => return Ok(head),
-            None if used > 0 => {}
-            None => {
-                if !receive(connection, outgoing, NO_HEAD)? {
-                    return Err(cut_short(NO_HEAD));
-                }
-            }
+        if let Some(head) = head {
+            return Ok(head);
+        }
+        if used == 0 && !receive(connection, outgoing, NO_HEAD)? {
+            return Err(cut_short(NO_HEAD));
         }
     }
 }
