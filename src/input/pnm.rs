@@ -4,6 +4,7 @@
 //! The length of a header shows only at its end, so we read it byte by byte. Samples keep their maxval; the
 //! encoder scales them.
 
+use std::collections::HashMap;
 use std::io::Read;
 
 use crate::frame::{ByteOrder, ChannelOrder, Color, FrameSize, Layout, Samples};
@@ -134,41 +135,37 @@ impl<R: Read> HeaderReader<'_, R> {
         Ok(())
     }
 
-    /// Lines with a name and a value, in any order, up to ENDHDR.
+    /// Lines with a name and a value, in any order, up to ENDHDR. A name that comes again belongs to another image: ENDHDR
+    /// is missing.
     fn pam(&mut self) -> Result<Fields, Cause> {
         let first = self.byte()?;
         let last = if first == b'\r' { self.byte()? } else { first };
         if last != b'\n' {
             return malformed("no line end after the magic number of PAM");
         }
-        let mut numbers = [None; PAM_NUMBERS.len()];
-        let mut tuple_type = String::new();
+        let mut values = HashMap::new();
         loop {
             let line = self.line()?;
             let (name, value) = line.split_once(char::is_whitespace).unwrap_or((&line, ""));
-            let value = value.trim();
-            match (name, PAM_NUMBERS.iter().position(|&known| known == name)) {
+            match name {
+                "ENDHDR" => break,
+                "WIDTH" | "HEIGHT" | "DEPTH" | "MAXVAL" | "TUPLTYPE" => {
+                    if values.insert(name.to_owned(), value.trim().to_owned()).is_some() {
+                        return malformed(format!("PAM header: {name} is given twice"));
+                    }
+                }
                 _ if name.is_empty() || name.starts_with('#') => {}
-                ("ENDHDR", _) => break,
-                ("TUPLTYPE", _) => {
-                    // "If there are multiple TUPLTYPE lines, the value is their concatenation".
-                    let gap = if tuple_type.is_empty() { "" } else { " " };
-                    tuple_type = format!("{tuple_type}{gap}{value}");
-                }
-                (_, Some(index)) if numbers[index].is_some() => {
-                    return malformed(format!("PAM header: {name} is given twice"));
-                }
-                (_, Some(index)) => numbers[index] = Some(pam_number(name, value)?),
-                (_, None) => {
-                    return malformed(format!("PAM header: {} is unknown", foreign(name)));
-                }
+                _ => return malformed(format!("PAM header: {} is unknown", foreign(name))),
             }
         }
-        if let Some(missing) = numbers.iter().position(Option::is_none) {
-            return malformed(format!("PAM header: no {}", PAM_NUMBERS[missing]));
-        }
-        let [width, height, depth, maxval] = numbers.map(Option::unwrap_or_default);
-        Ok((width, height, pam_color(depth, &tuple_type)?, maxval))
+        let number = |name| match values.get(name).map(|value| value.parse()) {
+            Some(Ok(number)) => Ok(number),
+            Some(Err(_)) => malformed(format!("PAM header: {name} is not a number, or too large")),
+            None => malformed(format!("PAM header: no {name}")),
+        };
+        let tuple_type = values.get("TUPLTYPE").map_or("", String::as_str);
+        let color = pam_color(number("DEPTH")?, tuple_type)?;
+        Ok((number("WIDTH")?, number("HEIGHT")?, color, number("MAXVAL")?))
     }
 
     /// A line without blanks around it.
@@ -180,16 +177,6 @@ impl<R: Read> HeaderReader<'_, R> {
                 byte => line.push(byte),
             }
         }
-    }
-}
-
-const PAM_NUMBERS: [&str; 4] = ["WIDTH", "HEIGHT", "DEPTH", "MAXVAL"];
-
-fn pam_number(name: &str, value: &str) -> Result<u64, Cause> {
-    let is_number = !value.is_empty() && value.bytes().all(|byte| byte.is_ascii_digit());
-    match value.parse() {
-        Ok(number) if is_number => Ok(number),
-        _ => malformed(format!("PAM header: {name} is not a number, or too large")),
     }
 }
 

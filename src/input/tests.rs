@@ -222,7 +222,7 @@ fn pnm_that_is_not_read_is_refused_by_name() {
             "PAM tuple type CMYK is not read; BLACKANDWHITE GRAYSCALE RGB are, and _ALPHA",
         ),
         (pam("DEPTH 1\nDEPTH 1"), "PAM header: DEPTH is given twice"),
-        (pam("DEPTH +1"), "PAM header: DEPTH is not a number, or too large"),
+        (pam("DEPTH 1x"), "PAM header: DEPTH is not a number, or too large"),
         (pam("COLOR 1"), "PAM header: COLOR is unknown"),
         (pam(""), "PAM header: no DEPTH"),
     ];
