@@ -52,26 +52,22 @@ impl RawFrames {
             return None;
         }
         let own = 8 * self.format.layout.pixel_bytes() as u64;
-        let frames = |bits: u64| {
-            let frame_bits = self.size.pixels() * bits;
-            (8 * total).is_multiple_of(frame_bits).then(|| 8 * total / frame_bits)
-        };
-        // As (bits, frames, name).
-        let mut fitting: Vec<(u64, u64, &str)> = Vec::new();
+        let frame_bits = |bits: u64| self.size.pixels() * bits;
         let formats = PixelFormat::ALL.map(|it| (8 * it.layout.pixel_bytes() as u64, it.name));
-        for (bits, name) in formats.into_iter().chain(OF_FFMPEG) {
-            let is_new = bits != own && !fitting.iter().any(|&(other, ..)| other == bits);
-            fitting.extend(frames(bits).filter(|_| is_new).map(|frames| (bits, frames, name)));
-        }
+        let mut fitting = [&formats[..], &OF_FFMPEG].concat();
+        fitting.retain(|&(bits, _)| bits != own && (8 * total).is_multiple_of(frame_bits(bits)));
         // The nearest first: by the ratio of the two, the larger over the smaller.
-        fitting.sort_by_key(|&(bits, ..)| 1000 * bits.max(own) / bits.min(own));
+        fitting.sort_by_key(|&(bits, _)| (1000 * bits.max(own) / bits.min(own), bits));
+        fitting.dedup_by_key(|&mut (bits, _)| bits);
         fitting.truncate(MAX_HINTS);
         if fitting.is_empty() {
             return None;
         }
-        let may_be_video = fitting.iter().any(|fit| OF_FFMPEG.iter().any(|video| video.0 == fit.0));
-        let list: Vec<_> =
-            fitting.iter().map(|(_, frames, name)| format!("{frames} of {name}")).collect();
+        let may_be_video =
+            fitting.iter().any(|&(bits, _)| OF_FFMPEG.iter().any(|video| video.0 == bits));
+        let named =
+            |&(bits, name): &(u64, &str)| format!("{} of {name}", 8 * total / frame_bits(bits));
+        let list: Vec<_> = fitting.iter().map(named).collect();
         let (size, list) = (self.size, list.join(" or "));
         let advice = match may_be_video {
             true => format!("; from ffmpeg, it needs -pix_fmt {}", self.format.name),
