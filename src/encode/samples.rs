@@ -20,8 +20,8 @@ pub fn for_png(layout: Layout, range: SampleRange, bytes: &mut Vec<u8>) -> Resul
         Samples::U8 => order_channels(layout, bytes),
         Samples::U16(Big) => {}
         Samples::U16(Little) => each::<2>(bytes, |sample| sample.swap(0, 1)),
-        Samples::Maxval(maxval @ ..=255) => scale_to_8_bits(bytes, maxval)?,
-        Samples::Maxval(maxval) => scale_to_16_bits(bytes, maxval)?,
+        Samples::Maxval(maxval @ ..=255) => scale::<1>(bytes, maxval.into(), 255)?,
+        Samples::Maxval(maxval) => scale::<2>(bytes, maxval.into(), 65535)?,
         Samples::F32(Little) => return quantized_singles(bytes, range, f32::from_le_bytes),
         Samples::F32(Big) => return quantized_singles(bytes, range, f32::from_be_bytes),
         Samples::F64(Little) => return quantized_doubles(bytes, range, f64::from_le_bytes),
@@ -64,44 +64,22 @@ fn interleaved(bytes: &mut Vec<u8>) -> &[u8] {
     &bytes[planes..]
 }
 
-/// PNM samples of one byte: 0 to `maxval` becomes 0 to 255.
-fn scale_to_8_bits(bytes: &mut [u8], maxval: u16) -> Result<(), Bad> {
-    #[expect(clippy::cast_possible_truncation, reason = "255 at most")]
-    let scaled: Vec<u8> = scaled(maxval, 255).map(|value| value as u8).collect();
-    for (at, sample) in bytes.iter_mut().enumerate() {
-        match scaled.get(usize::from(*sample)) {
-            Some(&value) => *sample = value,
-            None => return Err(over_maxval(at, u16::from(*sample), maxval)),
-        }
-    }
-    Ok(())
-}
-
-/// PNM samples of two bytes: 0 to `maxval` becomes 0 to 65535.
-fn scale_to_16_bits(bytes: &mut [u8], maxval: u16) -> Result<(), Bad> {
+/// PNM samples of N bytes: 0 to `maxval` becomes 0 to `full`, to the nearest value.
+fn scale<const N: usize>(bytes: &mut [u8], maxval: u32, full: u32) -> Result<(), Bad> {
     // A table: a frame that takes time has more samples than the table has entries, so it needs fewer
     // divisions.
-    #[expect(clippy::cast_possible_truncation, reason = "65535 at most")]
-    let scaled: Vec<[u8; 2]> =
-        scaled(maxval, 65535).map(|value| (value as u16).to_be_bytes()).collect();
-    for (at, sample) in bytes.as_chunks_mut::<2>().0.iter_mut().enumerate() {
-        let value = u16::from_be_bytes(*sample);
-        match scaled.get(usize::from(value)) {
-            Some(&value) => *sample = value,
-            None => return Err(over_maxval(at, value, maxval)),
+    let scaled = (0..=maxval).map(|sample| (sample * full + maxval / 2) / maxval);
+    let scaled: Vec<[u8; 4]> = scaled.map(u32::to_be_bytes).collect();
+    for (at, sample) in bytes.as_chunks_mut::<N>().0.iter_mut().enumerate() {
+        let value = sample.iter().fold(0, |value, &byte| value << 8 | usize::from(byte));
+        match scaled.get(value) {
+            Some(scaled) => sample.copy_from_slice(&scaled[4 - N..]),
+            None => {
+                return Err(Bad { at, what: format!("sample {value} is over maxval {maxval}") });
+            }
         }
     }
     Ok(())
-}
-
-/// The nearest value for each of 0 to `maxval`, if `maxval` becomes `full`.
-fn scaled(maxval: u16, full: u32) -> impl Iterator<Item = u32> {
-    let maxval = u32::from(maxval);
-    (0..=maxval).map(move |sample| (sample * full + maxval / 2) / maxval)
-}
-
-fn over_maxval(at: usize, sample: u16, maxval: u16) -> Bad {
-    Bad { at, what: format!("sample {sample} is over maxval {maxval}") }
 }
 
 /// Floats are quantized in blocks of this many.
