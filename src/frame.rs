@@ -48,34 +48,24 @@ impl fmt::Display for FrameSize {
     }
 }
 
-/// The meaning of a pixel's channels: one of PNG's color types.
+/// The meaning of a pixel's channels, and their number: one of PNG's color types.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Color {
-    Gray,
-    GrayAlpha,
-    Rgb,
-    Rgba,
+    Gray = 1,
+    GrayAlpha = 2,
+    Rgb = 3,
+    Rgba = 4,
 }
 
 impl Color {
     /// The color of a pixel of this many channels.
     pub fn of_channels(channels: u64) -> Option<Self> {
-        match channels {
-            1 => Some(Color::Gray),
-            2 => Some(Color::GrayAlpha),
-            3 => Some(Color::Rgb),
-            4 => Some(Color::Rgba),
-            _ => None,
-        }
+        let all = [Color::Gray, Color::GrayAlpha, Color::Rgb, Color::Rgba];
+        all.into_iter().find(|color| color.channels() as u64 == channels)
     }
 
     pub const fn channels(self) -> usize {
-        match self {
-            Color::Gray => 1,
-            Color::GrayAlpha => 2,
-            Color::Rgb => 3,
-            Color::Rgba => 4,
-        }
+        self as usize
     }
 }
 
