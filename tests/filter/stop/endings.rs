@@ -239,7 +239,7 @@ fn a_run_that_is_complete_when_the_signal_comes_ends_by_it_all_the_same() {
 /// The program by way of another, which ends as it does.
 fn by(launcher: &str, words: &[&str], holding: &Holding) -> Option<Running> {
     let mut command = Command::new(needed(launcher)?);
-    command.args(words).arg(env!("CARGO_BIN_EXE_pngpost")).args(arguments(&holding, &[]));
+    command.args(words).arg(env!("CARGO_BIN_EXE_pngpost")).args(arguments(holding, &[]));
     command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
     Some(start_as(command))
 }
