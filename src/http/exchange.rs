@@ -72,8 +72,7 @@ pub fn receive_head(connection: &mut Connection, outgoing: &mut Outgoing) -> io:
 /// The length of the head that `bytes` begin with, and the head unless it is an interim one. 0: it is not whole yet.
 fn parse(bytes: &[u8]) -> io::Result<(usize, Option<Head>)> {
     let bytes = &bytes[..bytes.len().min(MAX_HEADER_BYTES)];
-    let lines = memchr::memchr_iter(b'\n', bytes).count();
-    let mut headers = vec![EMPTY_HEADER; lines];
+    let mut headers = vec![EMPTY_HEADER; memchr::memchr_iter(b'\n', bytes).count()];
     let mut parsed = httparse::Response::new(&mut headers);
     let status = ParserConfig::default()
         .allow_obsolete_multiline_headers_in_responses(true)
