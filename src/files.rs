@@ -38,9 +38,12 @@ pub fn read<T, E: Display>(
     parse(&bytes).map_err(|why| anyhow!("{name}: {why:#}"))
 }
 
-/// Whether this file is the stream of frames, such as /dev/stdin: reading it here would take frames away, or
+/// Whether this file is the stream of frames, such as - or /dev/stdin: reading it here would take frames away, or
 /// send them as a value. /dev/null is fine: it has nothing to lose. A terminal would wait for its user.
 fn is_stdin(path: &Path) -> bool {
+    if path == Path::new("-") {
+        return true;
+    }
     let stdin = io::stdin().as_fd().try_clone_to_owned().and_then(|fd| File::from(fd).metadata());
     let (Ok(stdin), Ok(file)) = (stdin, path.metadata()) else { return false };
     let is_safe = file.file_type().is_char_device() && !io::stdin().is_terminal();

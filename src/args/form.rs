@@ -52,10 +52,6 @@ fn split_field(field: &OsStr) -> Result<(&[u8], &[u8])> {
 
 /// The text of a file. It is no template: its author may not know of templates, and a secret may look like one.
 fn text_of(name: &[u8], file: &[u8]) -> Result<Template> {
-    ensure!(
-        !matches!(file, b"" | b"-"),
-        "NAME=<FILE takes a file's name; standard input is for the frames"
-    );
     let placeholder = format!("{}=<FILE", foreign(&String::from_utf8_lossy(name)));
     files::read(&placeholder, Path::new(OsStr::from_bytes(file)), |text| {
         anyhow::Ok(Template::literal(files::without_line_end(text)))

@@ -8,7 +8,7 @@ use std::path::PathBuf;
 use std::str::FromStr;
 use std::time::Duration;
 
-use anyhow::{Context, Error, Result, anyhow, bail, ensure};
+use anyhow::{Context, Error, Result, anyhow, bail};
 
 use crate::files;
 use crate::frame::{FrameSize, MAX_SIDE, SampleRange};
@@ -100,7 +100,7 @@ pub fn parse_rate(value: &OsStr) -> Result<Duration> {
 }
 
 pub fn parse_json(value: &OsStr) -> Result<Template> {
-    match file_named(value)? {
+    match file_named(value) {
         Some(file) => files::read("@FILE", &file, json),
         None => json(value.as_bytes()).map_err(Error::msg),
     }
@@ -108,14 +108,14 @@ pub fn parse_json(value: &OsStr) -> Result<Template> {
 
 /// A header line, or with `@FILE` a file of them.
 pub fn parse_header(value: &OsStr) -> Result<Source> {
-    if let Some(path) = file_named(value)? {
+    if let Some(path) = file_named(value) {
         return Ok(Source::File(HeaderFile { option: "--header", path, parse: headers::lines }));
     }
     HeaderRule::parse_template(value.as_bytes()).map(Source::Typed).map_err(Error::msg)
 }
 
 pub fn parse_user(value: &OsStr) -> Result<Source> {
-    if let Some(path) = file_named(value)? {
+    if let Some(path) = file_named(value) {
         return Ok(Source::File(HeaderFile { option: "--user", path, parse: headers::user }));
     }
     let user = UserInfo::parse(value.as_bytes()).map_err(Error::msg)?;
@@ -123,12 +123,9 @@ pub fn parse_user(value: &OsStr) -> Result<Source> {
 }
 
 /// The file of `@FILE`; `None` for another value.
-fn file_named(value: &OsStr) -> Result<Option<PathBuf>> {
-    let Some(name) = value.as_bytes().strip_prefix(b"@") else { return Ok(None) };
-    if matches!(name, b"" | b"-") {
-        bail!("@FILE takes a file's name; standard input is for the frames");
-    }
-    Ok(Some(PathBuf::from(OsStr::from_bytes(name))))
+fn file_named(value: &OsStr) -> Option<PathBuf> {
+    let name = value.as_bytes().strip_prefix(b"@")?;
+    Some(PathBuf::from(OsStr::from_bytes(name)))
 }
 
 pub fn parse_method(value: &OsStr) -> Result<String> {
@@ -155,7 +152,6 @@ pub fn parse_text(value: &OsStr) -> Result<String> {
 }
 
 pub fn parse_file(value: &OsStr) -> Result<PathBuf> {
-    ensure!(!value.is_empty(), "takes the name of a file; it is empty");
     Ok(PathBuf::from(value))
 }
 
