@@ -120,7 +120,7 @@ fn shown_url(request: &Request, frame: u64) -> String {
 /// A value that is the frame's number alone is no secret.
 fn shown_value(value: &str, frame: u64) -> String {
     match Template::with_number(value.as_bytes()) {
-        Ok(template) if matches!(template.0[..], [Piece::Number(_)]) => {
+        Ok(template) if matches!(template.pieces[..], [Piece::Number(_)]) => {
             String::from_utf8_lossy(&template.fill(frame)).into_owned()
         }
         _ => WITHHELD.to_owned(),

@@ -27,12 +27,10 @@ pub fn read<T, E: Display>(
         Err(_) => placeholder.to_owned(),
     };
     ensure!(!is_stdin(path), "{name}: takes another file; standard input is for the frames");
-    let read = || {
-        let mut bytes = Vec::new();
-        File::open(path)?.take(MAX_FILE_BYTES + 1).read_to_end(&mut bytes)?;
-        Ok::<_, io::Error>(bytes)
-    };
-    let bytes = read().map_err(|error| anyhow!("{name}: {}", plain(&error.to_string())))?;
+    let mut bytes = Vec::new();
+    File::open(path)
+        .and_then(|file| file.take(MAX_FILE_BYTES + 1).read_to_end(&mut bytes))
+        .map_err(|error| anyhow!("{name}: {}", plain(&error.to_string())))?;
     let is_in_limit = bytes.len() as u64 <= MAX_FILE_BYTES;
     ensure!(is_in_limit, "{name}: over the limit of {MAX_FILE_BYTES} bytes");
     parse(&bytes).map_err(|why| anyhow!("{name}: {why:#}"))

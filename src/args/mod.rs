@@ -162,7 +162,7 @@ impl Args {
     fn defaults(url: Url, user: Option<UserInfo>) -> Result<Args> {
         let path = Template::with_number(url.target.as_bytes());
         let path = path.map_err(|why| anyhow!("URL: {why}; '{{{{' itself is %7B%7B"))?;
-        let (method, template) = ("POST".to_owned(), Template(vec![Piece::Image]));
+        let (method, template) = ("POST".to_owned(), Template { pieces: vec![Piece::Image] });
         Ok(Args {
             size: None,
             format: PixelFormat::RGB24,

@@ -32,7 +32,7 @@ pub fn json(text: &[u8]) -> Result<Template, String> {
     for frame in [0, u64::MAX] {
         sample(&json, frame, SAMPLE_IMAGE).map_err(|error| why_no_json(&json, frame, &error))?;
     }
-    if !json.0.contains(&Piece::Image) {
+    if !json.pieces.contains(&Piece::Image) {
         return Err("takes JSON that holds the image, {{png:b64}}".into());
     }
     Ok(json)
@@ -48,7 +48,7 @@ fn why_no_json(json: &Template, frame: u64, error: &serde_json::Error) -> String
 
 fn sample(json: &Template, frame: u64, image: &str) -> serde_json::Result<Value> {
     let mut text = Vec::new();
-    for piece in &json.0 {
+    for piece in &json.pieces {
         match piece {
             Piece::Image => text.extend_from_slice(image.as_bytes()),
             piece => piece.append(frame, &mut text),
@@ -61,18 +61,13 @@ pub fn base64_bytes(bytes: usize) -> usize {
     bytes.div_ceil(3) * 4
 }
 
-/// Turns the bytes from `start` on into base64.
+/// Turns the bytes from `start` on into base64. It goes from the end: base64 is longer, so it is never written over
+/// bytes that have not been read.
 pub fn into_base64(body: &mut Vec<u8>, start: usize) -> Result<()> {
-    let count = body.len() - start;
-    body.resize(start + base64_bytes(count), 0);
-    spread(&mut body[start..], count)
-}
-
-/// Turns the first `count` bytes into base64 that fills `bytes`. It goes from the end: base64 is longer, so
-/// it is never written over bytes that have not been read.
-fn spread(bytes: &mut [u8], count: usize) -> Result<()> {
+    let mut end = body.len() - start;
+    body.resize(start + base64_bytes(end), 0);
+    let bytes = &mut body[start..];
     let mut block = [0; BLOCK_BYTES];
-    let mut end = count;
     while end > 0 {
         let start = (end - 1) / BLOCK_BYTES * BLOCK_BYTES;
         let block = &mut block[..end - start];

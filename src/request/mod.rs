@@ -74,7 +74,7 @@ impl Request {
         bytes.clear();
         memory::reserve(&mut bytes, self.max_bytes(max_png_bytes(frame))).context("encode")?;
         let (mut image, mut boundaries) = (None, Vec::new());
-        for piece in &self.template.0 {
+        for piece in &self.template.pieces {
             match (piece, &image) {
                 (Piece::Image, None) => {
                     let start = bytes.len();
@@ -116,7 +116,7 @@ impl Request {
             Piece::Image => image,
             Piece::Boundary => BOUNDARY_BYTES,
         };
-        self.template.0.iter().map(most).fold(0, usize::saturating_add)
+        self.template.pieces.iter().map(most).fold(0, usize::saturating_add)
     }
 }
 
@@ -154,7 +154,7 @@ mod tests {
         ];
         let image = "\"{{png:b64}}\",".repeat(3);
         let json = json(format!("[{image}{{{{n}}}},{}]", "1".repeat(200)).as_bytes()).unwrap();
-        let alone = Template(vec![Piece::Image]);
+        let alone = Template { pieces: vec![Piece::Image] };
         [
             (Shape::Form, form(parts)),
             (Shape::Raw, alone.clone()),

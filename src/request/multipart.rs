@@ -15,14 +15,14 @@ pub struct Part(Vec<Piece>);
 impl Part {
     pub fn field(name: &[u8], value: Template) -> Self {
         let mut pieces = vec![Piece::Text(head(name, b"\r\n\r\n"))];
-        pieces.extend(value.0);
+        pieces.extend(value.pieces);
         Part(pieces)
     }
 
     /// The part that is the frame. The error says what the file name takes.
     pub fn image(name: &[u8], file_name: &[u8], content_type: &str) -> Result<Self, &'static str> {
         let mut pieces = vec![Piece::Text(head(name, b"; filename=\""))];
-        pieces.extend(Template::with_number(&escaped(file_name))?.0);
+        pieces.extend(Template::with_number(&escaped(file_name))?.pieces);
         pieces.push(text(&format!("\"\r\nContent-Type: {content_type}\r\n\r\n")));
         pieces.push(Piece::Image);
         Ok(Part(pieces))
@@ -43,7 +43,7 @@ pub fn form(parts: Vec<Part>) -> Template {
         pieces.push(text("\r\n"));
     }
     pieces.extend(delimiter("--\r\n"));
-    Template(pieces)
+    Template { pieces }
 }
 
 fn head(name: &[u8], end: &[u8]) -> Vec<u8> {

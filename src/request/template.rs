@@ -19,34 +19,36 @@ pub enum Piece {
 }
 
 #[derive(Clone, PartialEq, Eq)]
-pub struct Template(pub Vec<Piece>);
+pub struct Template {
+    pub pieces: Vec<Piece>,
+}
 
 impl Template {
     /// Literal text, even if it holds `{{`.
     pub fn literal(text: impl Into<Vec<u8>>) -> Self {
-        Template(vec![Piece::Text(text.into())])
+        Template { pieces: vec![Piece::Text(text.into())] }
     }
 
     /// For text that takes the number. The error says what it takes.
     pub fn with_number(text: &[u8]) -> Result<Self, &'static str> {
         let unknown = "takes no {{…}} but {{n}} and {{n:06}}, the frame's number";
-        cut(text, false).map(Template).ok_or(unknown)
+        cut(text, false).ok_or(unknown)
     }
 
     /// For text that takes the number and the image.
     pub fn with_image(text: &[u8]) -> Result<Self, &'static str> {
         let unknown = "takes no {{…}} but {{png:b64}}, {{n}} and {{n:06}}";
-        cut(text, true).map(Template).ok_or(unknown)
+        cut(text, true).ok_or(unknown)
     }
 
     pub fn has_number(&self) -> bool {
-        self.0.iter().any(|piece| matches!(piece, Piece::Number(_)))
+        self.pieces.iter().any(|piece| matches!(piece, Piece::Number(_)))
     }
 
     /// The text for this frame.
     pub fn fill(&self, frame: u64) -> Vec<u8> {
         let mut text = Vec::new();
-        self.0.iter().for_each(|piece| piece.append(frame, &mut text));
+        self.pieces.iter().for_each(|piece| piece.append(frame, &mut text));
         text
     }
 }
@@ -63,7 +65,7 @@ impl Piece {
 }
 
 /// `None` if a `{{` is unknown or not closed.
-fn cut(text: &[u8], has_image: bool) -> Option<Vec<Piece>> {
+fn cut(text: &[u8], has_image: bool) -> Option<Template> {
     let mut pieces = Vec::new();
     let mut rest = text;
     while let Some(start) = memchr::memmem::find(rest, b"{{") {
@@ -82,7 +84,7 @@ fn cut(text: &[u8], has_image: bool) -> Option<Vec<Piece>> {
     if !rest.is_empty() {
         pieces.push(Piece::Text(rest.to_vec()));
     }
-    Some(pieces)
+    Some(Template { pieces })
 }
 
 /// `n` or `n:0WIDTH`.
