@@ -95,7 +95,7 @@ def race(supply, url, server, contestants, binary, ways, prefix, rounds, seconds
     everyone = [*contestants, *ours, *passing]
     counts = {each.name: fitting_count(each, runner(each), supply, seconds * each.longer) for each in everyone}
     blocks = [contestants[n : n + BLOCK] for n in range(0, len(contestants), BLOCK)]
-    speeds, ratios, connections, told = {}, {}, {}, {}
+    speeds, ratios, told = {}, {}, {}
     for turn in range(rounds):
         for block in blocks if turn % 2 == 0 else blocks[::-1]:
             here = [*ours, *passing] if any(peer.ready for peer in block) else ours
@@ -105,18 +105,17 @@ def race(supply, url, server, contestants, binary, ways, prefix, rounds, seconds
                 result = runner(contestant)(counts[name])
                 now[name] = result.frames / result.seconds
                 speeds.setdefault(name, []).append(now[name])
-                connections[name], told[name] = result.connections / result.frames, result.frames
+                told[name] = result.frames
             for our in here:
                 for peer in block:
                     if peer.ready or not our.ready:
                         ratio = now[our.name] / now[peer.name]
                         ratios.setdefault(our.name, {}).setdefault(peer.name, []).append(ratio)
     medians = {our: {peer: statistics.median(each) for peer, each in of.items()} for our, of in ratios.items()}
-    spreads = {our: {peer: [min(each), max(each)] for peer, each in of.items()} for our, of in ratios.items()}
     return {
         "size": supply.size, "names": {each.name: each.what for each in everyone},
         "peers": [peer.name for peer in contestants], "ready": [peer.name for peer in contestants if peer.ready],
-        "counts": told, "connections_per_frame": connections,
+        "counts": told,
         "frames_per_second": {name: statistics.median(each) for name, each in speeds.items()},
-        "ratios": medians, "ratio_spread": spreads,
+        "ratios": medians,
     }

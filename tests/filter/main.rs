@@ -79,7 +79,6 @@ mod http {
 }
 
 mod output {
-    mod counts;
     mod progress;
     mod records;
     mod stdout;

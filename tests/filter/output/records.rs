@@ -103,22 +103,16 @@ fn with_keep_going_a_frame_without_a_response_has_its_record_too() {
 }
 
 #[test]
-fn without_keep_going_a_frame_without_a_response_has_none() {
-    let server = Server::answering(unless(1, Vec::new));
-    let run = run_with(&server, &[], 3);
-    assert_eq!(run.status, Some(1));
-    assert_eq!(
-        records(&run),
-        [json!({"frame": 0, "status": 200, "attempts": 1, "body": "answer 0"})]
-    );
-}
-
-#[test]
-fn a_response_that_is_no_success_is_in_its_record() {
-    let server = Server::answering(unless(1, || response("404 Not Found", "no")));
-    let run = run_with(&server, &[], 3);
-    assert_eq!(run.status, Some(1));
-    assert_eq!(records(&run)[1], json!({"frame": 1, "status": 404, "attempts": 1, "body": "no"}));
+fn without_keep_going_only_a_frame_with_a_response_has_a_record() {
+    let first = json!({"frame": 0, "status": 200, "attempts": 1, "body": "answer 0"});
+    let failed = json!({"frame": 1, "status": 404, "attempts": 1, "body": "no"});
+    for (answer, expected) in
+        [(Vec::new(), &[first.clone()][..]), (response("404 x", "no"), &[first, failed])]
+    {
+        let server = Server::answering(unless(1, move || answer.clone()));
+        let run = run_with(&server, &[], 3);
+        assert_eq!((run.status, &*records(&run)), (Some(1), expected));
+    }
 }
 
 #[test]
