@@ -67,7 +67,6 @@ enum Early {
     Failed {
         frame: u64,
         cause: String,
-        torn: String,
     },
     NotRead(InputError),
     ReaderGone,
@@ -166,11 +165,11 @@ impl Lines {
         };
         let line = line.map_err(|error| {
             let cause = format!("line: {}", plain(&error.to_string()));
-            Early::Failed { frame, cause, torn: String::new() }
+            Early::Failed { frame, cause }
         })?;
-        self.out.write(&line).map_err(|unwritten| match unwritten.is_for_nobody() {
+        self.out.write(&line).map_err(|error| match stdout::is_for_nobody(&error) {
             true => Early::ReaderGone,
-            false => Early::Failed { frame, cause: unwritten.cause(), torn: unwritten.torn },
+            false => Early::Failed { frame, cause: stdout::cause(&error) },
         })?;
         self.counts.lines.fetch_add(1, Ordering::Relaxed);
         Ok(())
@@ -186,7 +185,7 @@ impl Lines {
         }
         self.counts.failed.fetch_add(1, Ordering::Relaxed);
         if ends_run {
-            return Err(Early::Failed { frame, cause, torn: String::new() });
+            return Err(Early::Failed { frame, cause });
         }
         say(format!("frame {frame}: {cause}"));
         Ok(())
@@ -199,7 +198,7 @@ impl Lines {
         }
         match asked.signal() {
             Some(signal) => {
-                say(format!("stopped by {}{}", signal.name(), self.how_to_go_on("", "frame")));
+                say(format!("stopped by {}{}", signal.name(), self.how_to_go_on("frame")));
                 // A frame that has failed, and so has ended the run, is more than the signal.
                 match self.has_failed_beyond {
                     true => Ending::Failed,
@@ -215,15 +214,15 @@ impl Lines {
     fn end_early(&self, early: Early, halt: &Halt) -> Ending {
         match early {
             Early::ReaderGone => Ending::ReaderGone,
-            Early::Failed { frame, cause, torn } => {
+            Early::Failed { frame, cause } => {
                 // No further attempt starts, or frames would be posted again that were not counted.
                 halt.start_nothing();
-                say(format!("frame {frame}: {cause}{}", self.how_to_go_on(&torn, "later frame")));
+                say(format!("frame {frame}: {cause}{}", self.how_to_go_on("later frame")));
                 Ending::Failed
             }
             // The input itself may be fine, so another run may go on.
             Early::NotRead(error) if matches!(error.cause, Cause::Read(_)) => {
-                say(format!("{error}{}", self.how_to_go_on("", "later frame")));
+                say(format!("{error}{}", self.how_to_go_on("later frame")));
                 Ending::Failed
             }
             Early::NotRead(error) => {
@@ -236,23 +235,29 @@ impl Lines {
 
     /// The end of a message: the number of lines that are out, and the frame to go on with. Frames that the server
     /// may have got and that have no line are posted again; `frame` is their name.
-    fn how_to_go_on(&self, torn: &str, frame: &str) -> String {
+    fn how_to_go_on(&self, frame: &str) -> String {
         if self.rules.is_dry {
             return String::new();
         }
         let lines = self.counts.lines.load(Ordering::Relaxed);
-        let out = count_of(lines, "line is", "lines are");
-        if !self.rules.can_go_on {
-            return format!("; {out} out{torn}");
+        let mut text = format!("; {} out", count_of(lines, "line is", "lines are"));
+        let torn = self.out.torn() as u64;
+        if torn > 0 {
+            let bytes = count_of(torn, "byte", "bytes");
+            text += &format!(
+                ", and {bytes} of another (take these off first; at the end of a file: \
+                 truncate -s -{torn} FILE)"
+            );
         }
-        let again = match self.counts.posted.load(Ordering::Relaxed) {
-            0 => String::new(),
-            again => {
+        if self.rules.can_go_on {
+            let again = self.counts.posted.load(Ordering::Relaxed);
+            if again > 0 {
                 let frames = count_of(again, frame, &format!("{frame}s"));
-                format!(", {frames} will be posted again")
+                text += &format!(", {frames} will be posted again");
             }
-        };
-        format!("; {out} out{torn}{again}, go on with --skip {}", self.rules.skip + lines)
+            text += &format!(", go on with --skip {}", self.rules.skip + lines);
+        }
+        text
     }
 
     /// Whether the run ends with this report.

@@ -46,8 +46,8 @@ fn over_the_limit_of_a_files_size_nothing_of_what_is_out_is_cut_off() {
     let message = "pngpost: frame 4: stdout: file too large; 4 lines are out, ";
     assert!(run.stderr.starts_with(message), "{}", run.stderr);
     // The limit is at byte 4096, and "first" takes 6 of these.
-    let torn =
-        " 4 lines are out, and 90 bytes of another (take these off first: truncate -s -90 FILE), ";
+    let torn = " 4 lines are out, and 90 bytes of another (take these off first; at the end of a file: \
+                truncate -s -90 FILE), ";
     assert!(run.stderr.contains(torn), "{}", run.stderr);
     assert!(run.stderr.ends_with(", go on with --skip 4\n"), "{}", run.stderr);
     let (whole, part) = (lines(0..4), &self::line(4)[..90]);
@@ -60,8 +60,9 @@ fn inside_a_file_a_part_of_a_line_is_named() {
     let path = file("inside", "x".repeat(8192));
     let line = format!("ulimit -f 8; exec \"$@\" 1<> {path}");
     let run = in_shell(&line, &["-s", "1x1", "--raw", &server.url()]);
-    let message = "frame 4: stdout: file too large; 4 lines are out, and 96 bytes of another, \
-                   at offset 4000 (take these out first), go on with --skip 4";
+    let message = "frame 4: stdout: file too large; 4 lines are out, and 96 bytes of another \
+                   (take these off first; at the end of a file: truncate -s -96 FILE), \
+                   go on with --skip 4";
     run.fails(1, message);
     let end = "x".repeat(4096);
     assert!(fs::read_to_string(&path).unwrap() == lines(0..4) + &self::line(4)[..96] + &end);

@@ -61,7 +61,8 @@ fn a_disk_that_is_full_at_any_byte_of_a_line_keeps_the_lines_before_it_and_its_b
         let torn = match torn {
             0 => String::new(),
             torn => format!(
-                " and {torn} {bytes} of another (take these off first: truncate -s -{torn} FILE),"
+                " and {torn} {bytes} of another (take these off first; at the end of a file: truncate \
+                 -s -{torn} FILE),"
             ),
         };
         let message = format!(
