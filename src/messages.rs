@@ -8,7 +8,7 @@
 
 use std::ffi::OsStr;
 use std::fmt::Display;
-use std::io::{IsTerminal, Write};
+use std::io::Write;
 use std::mem::take;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -26,15 +26,8 @@ const WIPE: &str = "\r\x1b[K";
 static QUIET: AtomicBool = AtomicBool::new(false);
 static VERBOSE: AtomicBool = AtomicBool::new(false);
 
-/// Locked while we write to stderr.
-static STDERR: Mutex<Stderr> = Mutex::new(Stderr { has_progress: false, is_closed: false });
-
-struct Stderr {
-    /// Whether a progress line is on the screen.
-    has_progress: bool,
-    /// Whether nothing is written any more.
-    is_closed: bool,
-}
+/// Whether a progress line is on the screen. Locked while we write to stderr.
+static HAS_PROGRESS: Mutex<bool> = Mutex::new(false);
 
 /// Sets how much is said.
 pub fn set(quiet: bool, verbose: bool) {
@@ -63,37 +56,29 @@ pub fn say_more(message: impl Display) {
 /// Says a message even if --quiet: a mistake in the command line, or in this program.
 pub fn say_anyway(message: impl Display) {
     let message = one_line(&message.to_string());
-    let mut stderr = lock(&STDERR);
-    let wipe = if take(&mut stderr.has_progress) { WIPE } else { "" };
-    stderr.write(&format!("{wipe}pngpost: {message}\n"));
+    let mut has_progress = lock(&HAS_PROGRESS);
+    let wipe = if take(&mut *has_progress) { WIPE } else { "" };
+    write(&format!("{wipe}pngpost: {message}\n"));
 }
 
 /// Draws the progress line over the one before. The cursor stays at its beginning, so that another program's text
 /// overwrites it.
 pub fn draw_progress(text: &str) {
-    let mut stderr = lock(&STDERR);
-    stderr.write(&format!("\r{text}\x1b[K\r"));
-    stderr.has_progress = true;
+    let mut has_progress = lock(&HAS_PROGRESS);
+    write(&format!("\r{text}\x1b[K\r"));
+    *has_progress = true;
 }
 
+/// Wipes the progress line before the process ends. On a terminal that is paused it stays, as the end would wait for
+/// the terminal, or for another thread that is at its message.
 pub fn clear_progress() {
-    let mut stderr = lock(&STDERR);
-    if take(&mut stderr.has_progress) {
-        stderr.write(WIPE);
-    }
-}
-
-/// Wipes the progress line, and nothing is written to stderr after that: the process is about to end. On a terminal
-/// that is paused the line stays, and another thread may be at its message.
-pub fn wipe_for_good() {
-    if !std::io::stderr().is_terminal() || !has_room() {
+    if !has_room() {
         return;
     }
-    let mut stderr = lock(&STDERR);
-    if take(&mut stderr.has_progress) {
-        stderr.write(WIPE);
+    let mut has_progress = lock(&HAS_PROGRESS);
+    if take(&mut *has_progress) {
+        write(WIPE);
     }
-    stderr.is_closed = true;
 }
 
 /// Whether stderr takes text without blocking: a terminal that is paused (Ctrl-S) does not.
@@ -104,12 +89,8 @@ fn has_room() -> bool {
     poll(&mut room, Some(&at_once)).is_ok() && room[0].revents().contains(PollFlags::OUT)
 }
 
-impl Stderr {
-    fn write(&self, text: &str) {
-        if !self.is_closed {
-            let _ = std::io::stderr().write_all(text.as_bytes());
-        }
-    }
+fn write(text: &str) {
+    let _ = std::io::stderr().write_all(text.as_bytes());
 }
 
 /// An operating system's error text in the style of the other messages: no errno, no capital.

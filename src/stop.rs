@@ -168,6 +168,6 @@ fn ignored_signals() -> u64 {
 }
 
 fn leave_at_once(ending: Ending) -> ! {
-    messages::wipe_for_good();
+    messages::clear_progress();
     ending.leave()
 }
