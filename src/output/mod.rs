@@ -42,10 +42,6 @@ pub struct Lines {
     counts: Arc<Counts>,
     /// Whether --retry-all-errors has been spoken of.
     has_advised: bool,
-    /// Whether there is a gap: a frame that the stopped run has not sent.
-    has_gap: bool,
-    /// Whether a frame beyond it has failed, and ends the run.
-    has_failed_beyond: bool,
 }
 
 /// What the user wants of the lines.
@@ -69,38 +65,39 @@ enum Early {
         cause: String,
     },
     NotRead(InputError),
+    /// The stopped run has not sent a frame.
+    Gap,
     ReaderGone,
 }
 
 impl Lines {
     /// The error: there is no standard output.
     pub fn new(rules: Rules, request: Arc<Request>, counts: Arc<Counts>) -> io::Result<Self> {
-        let (out, has_advised, has_gap, has_failed_beyond) = (Stdout::new()?, false, false, false);
-        Ok(Lines { out, rules, request, counts, has_advised, has_gap, has_failed_beyond })
+        Ok(Lines { out: Stdout::new()?, rules, request, counts, has_advised: false })
     }
 
     /// Writes the line of every answer, in order, until the run ends.
-    pub fn write(mut self, answers: Answers, halt: &Halt, asked: &Asked) -> Ending {
-        for answer in answers {
+    pub fn write(mut self, mut answers: Answers, halt: &Halt, asked: &Asked) -> Ending {
+        while let Some(answer) = answers.next() {
             if let Err(early) = self.write_one(answer, asked) {
-                return self.end_early(early, halt);
+                return self.end_early(early, answers, halt, asked);
             }
         }
         self.end(asked)
     }
 
     fn write_one(&mut self, answer: Answer, asked: &Asked) -> Result<(), Early> {
-        if self.has_gap {
-            self.pass_over(answer);
-            return Ok(());
-        }
         let mut report = match answer {
             Answer::Uploaded(uploaded) => {
                 let is_posted = uploaded.upload.is_posted;
                 self.counts.posted.fetch_sub(is_posted.into(), Ordering::Relaxed);
                 Report::uploaded(uploaded, &self.request)
             }
-            Answer::Dropped { first, count } => return self.put_dropped(first, count),
+            Answer::Dropped { frame } => {
+                self.put(&mut Report::unsent(frame, None, DROPPED))?;
+                self.counts.figures.dropped.fetch_add(1, Ordering::Relaxed);
+                return Ok(());
+            }
             Answer::Unsent(Unsent::NotEncoded { frame, error, .. })
                 if error.is::<BadSample>() && !self.rules.keep_going =>
             {
@@ -116,10 +113,7 @@ impl Lines {
             Answer::Unsent(Unsent::NotRead(error)) if !is_of_the_stop(&error, asked) => {
                 return Err(Early::NotRead(error));
             }
-            Answer::Unsent(Unsent::NotWanted | Unsent::NotRead(_)) => {
-                self.has_gap = true;
-                return Ok(());
-            }
+            Answer::Unsent(Unsent::NotWanted | Unsent::NotRead(_)) => return Err(Early::Gap),
         };
         let is_answered = report.response.is_some();
         self.counts.figures.frames.fetch_add(1, Ordering::Relaxed);
@@ -129,24 +123,6 @@ impl Lines {
             self.put(&mut report)?;
         }
         self.tell_failure(report)
-    }
-
-    /// A frame beyond the gap has no line: going on begins at the gap. If it has failed, that is said.
-    fn pass_over(&mut self, answer: Answer) {
-        if let Answer::Uploaded(uploaded) = answer {
-            let report = Report::uploaded(uploaded, &self.request);
-            self.has_failed_beyond |= self.ends_run(&report);
-            report.failure.iter().for_each(|cause| say(format!("frame {}: {cause}", report.frame)));
-        }
-    }
-
-    /// Writes the lines of so many frames that were dropped, from this one on.
-    fn put_dropped(&mut self, first: u64, count: u64) -> Result<(), Early> {
-        for frame in first..first.saturating_add(count) {
-            self.put(&mut Report::unsent(frame, None, DROPPED))?;
-            self.counts.figures.dropped.fetch_add(1, Ordering::Relaxed);
-        }
-        Ok(())
     }
 
     /// Writes the frame's line, with the response's body.
@@ -193,27 +169,38 @@ impl Lines {
 
     /// The ending after the last answer.
     fn end(&self, asked: &Asked) -> Ending {
-        if self.has_gap && asked.reader_is_gone() {
-            return Ending::ReaderGone;
-        }
         match asked.signal() {
             Some(signal) => {
                 say(format!("stopped by {}{}", signal.name(), self.how_to_go_on("frame")));
-                // A frame that has failed, and so has ended the run, is more than the signal.
-                match self.has_failed_beyond {
-                    true => Ending::Failed,
-                    false => Ending::Stopped(signal),
-                }
+                Ending::Stopped(signal)
             }
             None if self.has_failed() => Ending::Failed,
             None => Ending::Done,
         }
     }
 
+    /// The ending at a frame that the stopped run has not sent. Later ones have no lines: going on begins here.
+    /// If one of them has failed, that is said; and if it ends the run, that is more than the signal.
+    fn end_at_gap(&self, later: Answers, asked: &Asked) -> Ending {
+        let mut has_failed = false;
+        for answer in later {
+            let Answer::Uploaded(uploaded) = answer else { continue };
+            let report = Report::uploaded(uploaded, &self.request);
+            has_failed |= self.ends_run(&report);
+            report.failure.iter().for_each(|cause| say(format!("frame {}: {cause}", report.frame)));
+        }
+        if asked.reader_is_gone() {
+            return Ending::ReaderGone;
+        }
+        let ending = self.end(asked);
+        if has_failed { Ending::Failed } else { ending }
+    }
+
     /// Says why the run ends here, and how to go on.
-    fn end_early(&self, early: Early, halt: &Halt) -> Ending {
+    fn end_early(&self, early: Early, later: Answers, halt: &Halt, asked: &Asked) -> Ending {
         match early {
             Early::ReaderGone => Ending::ReaderGone,
+            Early::Gap => self.end_at_gap(later, asked),
             Early::Failed { frame, cause } => {
                 // No further attempt starts, or frames would be posted again that were not counted.
                 halt.start_nothing();

@@ -39,10 +39,9 @@ pub type Answers = Box<dyn Iterator<Item = Answer>>;
 pub enum Answer {
     Uploaded(Uploaded),
     Unsent(Unsent),
-    /// These frames were dropped, because newer ones came.
+    /// It was dropped, because a newer one came.
     Dropped {
-        first: u64,
-        count: u64,
+        frame: u64,
     },
 }
 

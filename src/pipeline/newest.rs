@@ -8,8 +8,7 @@
 //! taken, or waits. A gap comes out as soon as all before it is out, even if it still grows.
 
 use std::collections::VecDeque;
-use std::mem;
-use std::sync::{Condvar, Mutex, MutexGuard};
+use std::sync::{Condvar, Mutex};
 
 use super::{Answer, Unsent};
 use crate::frame::Frame;
@@ -21,8 +20,9 @@ pub struct Newest {
     /// The job that takes the next frame holds it.
     turn: Mutex<()>,
     state: Mutex<State>,
-    frame_is_there: Condvar,
-    next_is_there: Condvar,
+    /// Two wait for it at most: the job whose turn it is, and the fetcher. Both are woken by each change, as changes
+    /// are few: a job starts with a frame, and each frame has a line.
+    changed: Condvar,
 }
 
 #[derive(Default)]
@@ -35,8 +35,6 @@ struct State {
     next: u64,
     /// The start of the next upload is waited for.
     is_held: bool,
-    job_waits: bool,
-    fetcher_waits: bool,
     /// There are no more frames.
     is_ended: bool,
     /// No more frames are taken, though some were to be.
@@ -47,8 +45,7 @@ struct State {
 
 impl Newest {
     pub fn new(limit: usize) -> Self {
-        let (turn, state) = (Mutex::new(()), Mutex::default());
-        Newest { limit, turn, state, frame_is_there: Condvar::new(), next_is_there: Condvar::new() }
+        Newest { limit, turn: Mutex::new(()), state: Mutex::default(), changed: Condvar::new() }
     }
 
     /// Puts the next frame in. Returns the one that is dropped for it. `jobs`: all there are, busy or not.
@@ -57,7 +54,7 @@ impl Newest {
         state.waiting.push_back(frame);
         let (count, free) = (state.waiting.len(), state.free_jobs(jobs, self.limit));
         let dropped = if count > free + 1 { state.waiting.remove(count - 2) } else { None };
-        self.wake(state);
+        self.changed.notify_all();
         dropped
     }
 
@@ -68,7 +65,7 @@ impl Newest {
         if !state.is_cut_off {
             state.last = last;
         }
-        self.wake(state);
+        self.changed.notify_all();
     }
 
     /// No more frames are taken. Answers to those that were taken still come out, and behind them that more were to come.
@@ -77,7 +74,7 @@ impl Newest {
         if !state.is_over() {
             (state.is_cut_off, state.last) = (true, Some(Unsent::NotWanted));
         }
-        self.wake(state);
+        self.changed.notify_all();
     }
 
     pub fn is_cut_off(&self) -> bool {
@@ -90,8 +87,7 @@ impl Newest {
         let _turn = lock(&self.turn);
         let mut state = lock(&self.state);
         while !state.has_frame(self.limit) {
-            state.job_waits = true;
-            state = wait(&self.frame_is_there, state);
+            state = wait(&self.changed, state);
         }
         let oldest = state.waiting.front().filter(|_| !state.is_cut_off)?.number;
         drop(state);
@@ -112,7 +108,7 @@ impl Newest {
         state.is_held = true;
         let newest = state.waiting.len().saturating_sub(1);
         state.waiting.drain(..newest);
-        self.wake(state);
+        self.changed.notify_all();
     }
 
     /// The answer to a frame that was taken.
@@ -121,7 +117,7 @@ impl Newest {
         if let Some(taken) = state.taken.iter_mut().find(|taken| taken.0 == frame) {
             taken.1 = Some(answer);
         }
-        self.wake(state);
+        self.changed.notify_all();
     }
 
     /// Waits for what comes out next; `None` after the last.
@@ -129,27 +125,13 @@ impl Newest {
         let mut state = lock(&self.state);
         loop {
             if let Some(answer) = state.fetch() {
-                self.wake(state);
+                self.changed.notify_all();
                 return Some(answer);
             }
             if state.is_over() && state.taken.is_empty() {
                 return state.last.take().map(Answer::Unsent);
             }
-            state.fetcher_waits = true;
-            state = wait(&self.next_is_there, state);
-        }
-    }
-
-    /// Unlocks. Wakes a job and the fetcher, each if it waits and can go on.
-    fn wake(&self, mut state: MutexGuard<'_, State>) {
-        let wakes_job = state.has_frame(self.limit) && mem::take(&mut state.job_waits);
-        let wakes_fetcher = state.has_next() && mem::take(&mut state.fetcher_waits);
-        drop(state);
-        if wakes_job {
-            self.frame_is_there.notify_one();
-        }
-        if wakes_fetcher {
-            self.next_is_there.notify_one();
+            state = wait(&self.changed, state);
         }
     }
 }
@@ -173,24 +155,16 @@ impl State {
         taken.or(self.waiting.front().map(|frame| frame.number))
     }
 
-    /// Whether `fetch` has something, or never will.
-    fn has_next(&self) -> bool {
-        match self.taken.front() {
-            Some((_, Some(_))) => true,
-            None if self.is_over() => true,
-            _ => self.upcoming().is_some_and(|number| number > self.next),
-        }
-    }
-
     /// What comes out next, if it is there.
     fn fetch(&mut self) -> Option<Answer> {
-        let upcoming = self.upcoming()?;
-        let first = mem::replace(&mut self.next, upcoming);
-        if first < upcoming {
-            return Some(Answer::Dropped { first, count: upcoming - first });
-        }
-        let answer = self.taken.front_mut()?.1.take()?;
-        self.taken.pop_front();
+        let frame = self.next;
+        let answer = if self.upcoming()? > frame {
+            Answer::Dropped { frame }
+        } else {
+            let answer = self.taken.front_mut()?.1.take()?;
+            self.taken.pop_front();
+            answer
+        };
         self.next += 1;
         Some(answer)
     }
@@ -252,7 +226,7 @@ mod tests {
     fn fetch(newest: &Newest) -> Option<Out> {
         match newest.fetch()? {
             Answer::Unsent(Unsent::Lost { frame }) => Some(Filled(frame)),
-            Answer::Dropped { count, .. } => Some(Dropped(count)),
+            Answer::Dropped { frame } => Some(Dropped(frame)),
             Answer::Unsent(Unsent::NotRead(_)) => Some(NotRead),
             _ => Some(CutOff),
         }
@@ -268,7 +242,7 @@ mod tests {
         fill(&newest, 0);
         assert_eq!([fetch(&newest), fetch(&newest)], [Some(Filled(0)), Some(Filled(1))]);
         // Nobody has taken the next frame yet, and those before it are dropped for certain.
-        assert_eq!(fetch(&newest), Some(Dropped(5)));
+        (2..7).for_each(|frame| assert_eq!(fetch(&newest), Some(Dropped(frame))));
         assert_eq!(take(&newest), 7);
     }
 
@@ -292,9 +266,9 @@ mod tests {
         let start = |oldest| {
             assert_eq!(oldest, 0);
             newest.hold();
-            assert_eq!(fetch(&newest), Some(Dropped(2)));
+            assert_eq!([fetch(&newest), fetch(&newest)], [Some(Dropped(0)), Some(Dropped(1))]);
             assert_eq!(put(&newest, 3..5), [2, 3]);
-            assert_eq!(fetch(&newest), Some(Dropped(2)));
+            assert_eq!([fetch(&newest), fetch(&newest)], [Some(Dropped(2)), Some(Dropped(3))]);
             Some(())
         };
         assert_eq!(newest.take(start).unwrap().0.number, 4);
@@ -311,7 +285,8 @@ mod tests {
         assert!(newest.take(Some).is_none());
         fill(&newest, 8);
         let out = std::iter::from_fn(|| fetch(&newest)).collect::<Vec<_>>();
-        assert_eq!(out, [Filled(0), Dropped(7), Filled(8), NotRead]);
+        assert_eq!(out[..3], [Filled(0), Dropped(1), Dropped(2)]);
+        assert_eq!(out[7..], [Dropped(7), Filled(8), NotRead]);
     }
 
     #[test]
@@ -328,7 +303,8 @@ mod tests {
         end(&newest);
         assert!(newest.take(Some).is_none());
         fill(&newest, taken);
-        assert_eq!([fetch(&newest), fetch(&newest)], [Some(Filled(0)), Some(Dropped(10))]);
+        assert_eq!(fetch(&newest), Some(Filled(0)));
+        (1..11).for_each(|frame| assert_eq!(fetch(&newest), Some(Dropped(frame))));
         assert_eq!([fetch(&newest), fetch(&newest)], [Some(CutOff), None]);
     }
 
@@ -385,7 +361,10 @@ mod tests {
                     assert_eq!(frame, next);
                     (next, answers) = (next + 1, answers + 1);
                 }
-                Dropped(count) => next += count,
+                Dropped(frame) => {
+                    assert_eq!(frame, next);
+                    next += 1;
+                }
                 NotRead | CutOff => panic!("there is none"),
             }
         }

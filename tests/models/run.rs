@@ -132,9 +132,7 @@ impl Run {
                     assert!(response.is_success() && response.body == place, "frame {place}");
                     *(if gap == 0 { &mut lines } else { &mut beyond }) += 1;
                 }
-                Answer::Dropped { count, .. } => {
-                    *(if gap == 0 { &mut lines } else { &mut beyond }) += count
-                }
+                Answer::Dropped { .. } => *(if gap == 0 { &mut lines } else { &mut beyond }) += 1,
                 Answer::Unsent(Unsent::NotWanted) => gap += 1,
                 Answer::Unsent(_) => panic!("frame {lines} is unsent for another reason"),
             }
