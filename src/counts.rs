@@ -3,8 +3,11 @@
 //!
 //! `figures` are for people alone: `progress` shows them, and nothing depends on them.
 
+use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
+
+use crate::lock::lock;
 
 #[derive(Default)]
 pub struct Counts {
@@ -37,19 +40,13 @@ pub struct Figures {
     pub behind: Behind,
 }
 
-/// What the server was found to allow.
+/// What the server was found to allow: attempts a second, and uploads at once. `None`: as many as there are.
 #[derive(Default)]
-pub struct Allowed {
-    /// Attempts in a million seconds; 0: as many as there are.
-    pace: AtomicU64,
-    /// Uploads at once; 0: as many as there are jobs.
-    at_once: AtomicU64,
-}
+pub struct Allowed(Mutex<(Option<f64>, Option<u32>)>);
 
-/// How far lines are behind their frames: the most since somebody looked, in microseconds, plus one; 0 without a
-/// line.
+/// How far lines are behind their frames: the most since somebody looked; `None` without a line.
 #[derive(Default)]
-pub struct Behind(AtomicU64);
+pub struct Behind(Mutex<Option<Duration>>);
 
 impl Counts {
     pub fn add_read(&self, bytes: usize) {
@@ -58,28 +55,18 @@ impl Counts {
 }
 
 impl Allowed {
-    /// `pace`: attempts a second.
-    #[expect(
-        clippy::cast_possible_truncation,
-        clippy::cast_sign_loss,
-        reason = "a cast from a float saturates"
-    )]
     pub fn set(&self, pace: Option<f64>, at_once: Option<u32>) {
-        self.pace.store(pace.map_or(0, |pace| (pace * 1e6) as u64), Ordering::Relaxed);
-        self.at_once.store(at_once.map_or(0, u64::from), Ordering::Relaxed);
+        *lock(&self.0) = (pace, at_once);
     }
 
     /// In words; `None`: anything.
     pub fn text(&self) -> Option<String> {
-        let pace = match self.pace.load(Ordering::Relaxed) as f64 / 1e6 {
-            0.0 => None,
-            pace if pace < 1.0 => Some(format!("{:.1} attempts/min", pace * 60.0)),
-            pace => Some(format!("{pace:.1} attempts/s")),
-        };
-        let at_once = match self.at_once.load(Ordering::Relaxed) {
-            0 => None,
-            at_once => Some(format!("{at_once} at once")),
-        };
+        let (pace, at_once) = *lock(&self.0);
+        let pace = pace.map(|pace| match pace {
+            ..1.0 => format!("{:.1} attempts/min", pace * 60.0),
+            _ => format!("{pace:.1} attempts/s"),
+        });
+        let at_once = at_once.map(|at_once| format!("{at_once} at once"));
         match (pace, at_once) {
             (Some(pace), Some(at_once)) => Some(format!("{pace}, {at_once}")),
             (pace, at_once) => pace.or(at_once),
@@ -90,12 +77,12 @@ impl Allowed {
 impl Behind {
     /// A line is out so long after its frame.
     pub fn note(&self, behind: Duration) {
-        let micros = u64::try_from(behind.as_micros()).unwrap_or(u64::MAX);
-        self.0.fetch_max(micros.saturating_add(1), Ordering::Relaxed);
+        let mut most = lock(&self.0);
+        *most = (*most).max(Some(behind));
     }
 
     /// The most since the last call; `None` if no line was out.
     pub fn take(&self) -> Option<Duration> {
-        self.0.swap(0, Ordering::Relaxed).checked_sub(1).map(Duration::from_micros)
+        lock(&self.0).take()
     }
 }
