@@ -35,14 +35,8 @@ const WITHHELD: &str = "(withheld)";
 pub struct Dry {
     /// The names of the headers that the user has given.
     given: Vec<String>,
-    sizes: Mutex<Sizes>,
-}
-
-/// The sizes of the frames, in the order in which they came, and how many frames have each.
-#[derive(Default)]
-struct Sizes {
-    known: Vec<(FrameSize, u64)>,
-    others: u64,
+    /// The first sizes of frames, in the order in which they came, and how many frames have each.
+    sizes: Mutex<Vec<(FrameSize, u64)>>,
 }
 
 impl Dry {
@@ -54,7 +48,7 @@ impl Dry {
     /// Takes a body that would go out behind `head`, through `detour` if there is one. The first is shown.
     pub fn take(&self, request: &Request, head: &[u8], detour: Option<&str>, body: &Body) {
         let mut sizes = lock(&self.sizes);
-        if sizes.known.is_empty() {
+        if sizes.is_empty() {
             let detour = detour.map_or_else(String::new, |detour| format!(" through {detour}"));
             say(format!("> {} {}{detour}", request.method, shown_url(request, body.frame)));
             let head = String::from_utf8_lossy(head);
@@ -63,7 +57,11 @@ impl Dry {
             lines.for_each(|(name, value)| self.show_header(name, value));
             parts(body).iter().for_each(|part| say(format!("> part: {part}")));
         }
-        sizes.add(body.size);
+        match sizes.iter().position(|(size, _)| *size == body.size) {
+            Some(place) => sizes[place].1 += 1,
+            None if sizes.len() < MAX_SIZES => sizes.push((body.size, 1)),
+            None => {}
+        }
     }
 
     fn show_header(&self, name: &str, value: &str) {
@@ -80,28 +78,20 @@ impl Dry {
         say(format!(
             "dry run: {}{}, {} read, {} to send; nothing was sent",
             count_of(frames, "frame", "frames"),
-            lock(&self.sizes).text(),
+            self.sizes_of(frames),
             count_of(read, "byte", "bytes"),
             count_of(to_send, "byte", "bytes"),
         ));
     }
-}
 
-impl Sizes {
-    fn add(&mut self, size: FrameSize) {
-        let place = self.known.iter().position(|(known, _)| *known == size);
-        match place {
-            Some(place) => self.known[place].1 += 1,
-            None if self.known.len() < MAX_SIZES => self.known.push((size, 1)),
-            None => self.others += 1,
-        }
-    }
-
-    fn text(&self) -> String {
-        let known = self.known.iter().map(|(size, count)| format!("{count} of {size}"));
-        let others = (self.others > 0).then(|| format!("{} of other sizes", self.others));
-        let sizes: Vec<_> = known.chain(others).collect();
-        if sizes.is_empty() { String::new() } else { format!(" ({})", sizes.join(", ")) }
+    /// In words, the sizes of all `frames`.
+    fn sizes_of(&self, frames: u64) -> String {
+        let sizes = lock(&self.sizes);
+        let others = frames.saturating_sub(sizes.iter().map(|(_, count)| count).sum());
+        let others = (others > 0).then(|| format!("{others} of other sizes"));
+        let told = sizes.iter().map(|(size, count)| format!("{count} of {size}")).chain(others);
+        let told: Vec<_> = told.collect();
+        if told.is_empty() { String::new() } else { format!(" ({})", told.join(", ")) }
     }
 }
 
