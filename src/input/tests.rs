@@ -308,7 +308,7 @@ fn a_png_out_of_order_is_bad_input() {
     }
     let indexed = header(b"\0\0\0\x01\0\0\0\x01\x08\x03\0\0\0");
     let gray = header(b"\0\0\0\x01\0\0\0\x01\x08\0\0\0\0");
-    let cases: [(&[Chunk], &str); 18] = [
+    let cases: [(&[Chunk], &str); 17] = [
         (&[IDAT, IHDR, IEND], "PNG chunk IDAT at byte 8: the first chunk must be IHDR"),
         (&[IHDR, IHDR], "PNG chunk IHDR at byte 33: it comes twice"),
         (&[header(b"abc")], "PNG chunk IHDR at byte 8: its length is not 13"),
@@ -330,7 +330,6 @@ fn a_png_out_of_order_is_bad_input() {
         ),
         (&[gray, PLTE], "PNG chunk PLTE at byte 33: grey has no palette"),
         (&[indexed, IDAT], "PNG chunk IDAT at byte 33: no PLTE before it"),
-        (&[IHDR, (b"a\nbc", b"")], "PNG chunk a\\nbc at byte 33: its type is not four letters"),
         (
             &[header(b"\0\0\0\0\0\0\0\x01\x08\x02\0\0\0"), IDAT],
             "size 0x1: width and height must be from 1 to 2147483647",
@@ -366,14 +365,12 @@ fn a_png_chunk_that_lies_about_its_length_takes_no_memory() {
     // 41 bytes to the end of the chunk's head; its CRC and the next one's head are 12 more.
     let most = MAX_FRAME_BYTES as u32 - 41 - 12;
     assert_eq!(message(&with(most)), "frame 0: input ends after 42 bytes, inside it");
-    for over in [most + 1, 0x7fff_ffff] {
+    for over in [most + 1, 0x7fff_ffff, u32::MAX] {
         assert_eq!(message(&with(over)), "frame 0: PNG is over the limit of 1073741824 bytes");
     }
     let below = [&head[..], b"\x3f\0\0\0IDATx"].concat();
     let bytes = bytes_held(&below);
     assert!(bytes.capacity() <= FIRST_STEP as usize + 2 * below.len(), "{}", bytes.capacity());
-    let over = [&head[..], b"\x80\0\0\0IDATx"].concat();
-    assert!(message(&over).ends_with("its length is over 2147483647"));
 }
 
 /// The memory that a reader holds after it has read as far as it could.
