@@ -50,9 +50,9 @@ pub fn check_values(args: &Args, has_range: bool) -> Result<()> {
             "--range: is for float samples; {name} has none"
         );
     }
-    let has_proxy = args.proxy.as_ref().is_some_and(Option::is_some);
+    let has_proxy = args.reach.proxy.as_ref().is_some_and(Option::is_some);
     ensure!(
-        !has_proxy || args.unix_socket.is_none(),
+        !has_proxy || args.reach.unix_socket.is_none(),
         "--proxy: cannot go with --unix-socket; a proxy connects to hosts"
     );
     Ok(())

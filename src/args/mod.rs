@@ -34,10 +34,6 @@ const MAX_JOBS: usize = 1000;
 /// The most retries of a frame.
 const MAX_RETRIES: u32 = 1_000_000;
 
-/// The default of --connect-timeout. In curl's own 300 s, a server that drops packets would cost five minutes an
-/// attempt.
-const CONNECT_TIMEOUT: Duration = Duration::from_secs(30);
-
 /// The user's command.
 pub enum Command {
     Print(&'static str),
@@ -64,6 +60,20 @@ pub struct Args {
     pub latest: bool,
     /// Whether connections are kept between uploads.
     pub keeps_connections: bool,
+    pub reach: Reach,
+    pub max_time: Duration,
+    pub policy: Policy,
+    pub keep_going: bool,
+    pub ndjson: bool,
+    /// Whether nothing is sent.
+    pub is_dry: bool,
+    pub verbose: bool,
+    pub quiet: bool,
+}
+
+/// How the server is reached.
+#[derive(Default)]
+pub struct Reach {
     /// Whether the minreq crate sends.
     pub minreq: bool,
     /// `Some(None)`: no proxy, whatever the environment says.
@@ -76,15 +86,8 @@ pub struct Args {
     /// `None`: the key is in the file of the certificate.
     pub key: Option<PathBuf>,
     pub unix_socket: Option<PathBuf>,
-    pub connect_timeout: Duration,
-    pub max_time: Duration,
-    pub policy: Policy,
-    pub keep_going: bool,
-    pub ndjson: bool,
-    /// Whether nothing is sent.
-    pub is_dry: bool,
-    pub verbose: bool,
-    pub quiet: bool,
+    /// Until a connection is there.
+    pub connect_timeout: Option<Duration>,
 }
 
 /// Parses the arguments after the program's name.
@@ -182,15 +185,7 @@ impl Args {
             jobs: 1,
             latest: false,
             keeps_connections: true,
-            minreq: false,
-            proxy: None,
-            noproxy: None,
-            cacert: None,
-            insecure: false,
-            cert: None,
-            key: None,
-            unix_socket: None,
-            connect_timeout: CONNECT_TIMEOUT,
+            reach: Reach::default(),
             max_time: Duration::from_secs(300),
             policy: Policy {
                 retries: None,

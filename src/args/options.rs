@@ -10,7 +10,7 @@ use super::values::{
     one_of, parse_file, parse_header, parse_json, parse_method, parse_proxy, parse_range,
     parse_rate, parse_seconds, parse_size, parse_text, parse_user, parse_whole, unless_zero,
 };
-use super::{Args, CONNECT_TIMEOUT, MAX_JOBS, MAX_RETRIES};
+use super::{Args, MAX_JOBS, MAX_RETRIES};
 use crate::encode::Level;
 use crate::frame::PixelFormat;
 use crate::request::Shape;
@@ -88,17 +88,16 @@ pub const OPTIONS: &[Opt] = &[
     valued(Some('j'), "jobs", |args, value| put(&mut args.jobs, parse_whole(value, 1..=MAX_JOBS))),
     flag(None, "latest", |args| args.latest = true),
     flag(None, "no-http-keep-alive", |args| args.keeps_connections = false),
-    flag(None, "minreq", |args| args.minreq = true),
-    valued(Some('x'), "proxy", |args, value| put(&mut args.proxy, parse_proxy(value))),
-    valued(None, "noproxy", |args, value| put(&mut args.noproxy, parse_text(value))),
-    valued(None, "cacert", |args, value| put(&mut args.cacert, parse_file(value))),
-    flag(Some('k'), "insecure", |args| args.insecure = true),
-    valued(None, "cert", |args, value| put(&mut args.cert, parse_file(value))),
-    valued(None, "key", |args, value| put(&mut args.key, parse_file(value))),
-    valued(None, "unix-socket", |args, value| put(&mut args.unix_socket, parse_file(value))),
+    flag(None, "minreq", |args| args.reach.minreq = true),
+    valued(Some('x'), "proxy", |args, value| put(&mut args.reach.proxy, parse_proxy(value))),
+    valued(None, "noproxy", |args, value| put(&mut args.reach.noproxy, parse_text(value))),
+    valued(None, "cacert", |args, value| put(&mut args.reach.cacert, parse_file(value))),
+    flag(Some('k'), "insecure", |args| args.reach.insecure = true),
+    valued(None, "cert", |args, value| put(&mut args.reach.cert, parse_file(value))),
+    valued(None, "key", |args, value| put(&mut args.reach.key, parse_file(value))),
+    valued(None, "unix-socket", |args, value| put(&mut args.reach.unix_socket, parse_file(value))),
     valued(None, "connect-timeout", |args, value| {
-        args.connect_timeout = unless_zero(parse_seconds(value, 0.0)?).unwrap_or(CONNECT_TIMEOUT);
-        Ok(())
+        put(&mut args.reach.connect_timeout, parse_seconds(value, 0.0).map(unless_zero))
     }),
     valued(None, "rate", |args, value| put(&mut args.policy.spacing, parse_rate(value))),
     valued(Some('m'), "max-time", |args, value| {

@@ -23,12 +23,12 @@ fn zero_is_what_it_is_in_curl() {
     let parsed = |seconds: &str| {
         let options = ["--retry-delay", "--retry-max-time", "--connect-timeout"];
         let args = args(&options.map(|option| [option, seconds]).concat());
-        (args.policy.delay, args.policy.max_time, args.connect_timeout)
+        (args.policy.delay, args.policy.max_time, args.reach.connect_timeout)
     };
     let ms = Duration::from_millis;
-    assert_eq!(parsed("0.5"), (Some(ms(500)), Some(ms(500)), ms(500)));
-    assert_eq!(parsed("0"), (None, None, CONNECT_TIMEOUT));
-    assert_eq!(parsed("0.0"), (None, None, CONNECT_TIMEOUT));
+    assert_eq!(parsed("0.5"), (Some(ms(500)), Some(ms(500)), Some(ms(500))));
+    assert_eq!(parsed("0"), (None, None, None));
+    assert_eq!(parsed("0.0"), (None, None, None));
 }
 
 #[test]

@@ -11,18 +11,18 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
 
-use crate::args::Args;
+use crate::args::{Args, Reach};
 use crate::counts::Counts;
 use crate::dry::Dry;
 use crate::encode::Encoder;
 use crate::headers::{Headers, Source};
-use crate::http::{Client, Kept, Minreq, USER_AGENT, Way};
+use crate::http::{Client, Kept, Minreq, USER_AGENT};
 use crate::input::{Input, Stdin};
 use crate::output::{Lines, Rules};
 use crate::request::{Header, HeaderRule, Request, Shape};
 use crate::upload::Uploader;
 
-use way::way;
+use way::{check_minreq, way};
 
 /// The machines of a run, ready to start.
 pub struct Run {
@@ -45,10 +45,9 @@ pub fn run(mut args: Args) -> Result<Run> {
     let headers = headers(&mut args)?;
     args.request.content_type = content_type(args.request.shape, &headers.current().rules)?;
     let input = input(&args)?;
-    let way = way(&args)?;
     let request = Arc::new(args.request);
     let dry = args.is_dry.then(|| Arc::new(Dry::new(&headers.current().rules)));
-    let client = client(way, &request, args.max_time, dry.as_ref())?;
+    let client = client(&args.reach, Arc::clone(&request), args.max_time, dry.as_ref())?;
     let rules = Rules {
         records: args.ndjson,
         keep_going: args.keep_going,
@@ -79,15 +78,16 @@ fn input(args: &Args) -> Result<Input<Stdin>> {
 }
 
 fn client(
-    way: Option<Way>,
-    request: &Arc<Request>,
+    reach: &Reach,
+    request: Arc<Request>,
     max_time: Duration,
     dry: Option<&Arc<Dry>>,
 ) -> Result<Client> {
-    let request = Arc::clone(request);
-    let Some(way) = way else {
+    if reach.minreq {
+        check_minreq(&request.url)?;
         return Ok(Client::Minreq(Minreq::new(request, max_time)));
-    };
+    }
+    let way = way(reach, &request.url)?;
     let kept = Box::new(Kept::new(request, way, max_time)?);
     Ok(match dry {
         Some(dry) => Client::Dry(kept, Arc::clone(dry)),
@@ -106,7 +106,7 @@ fn headers(args: &mut Args) -> Result<Headers> {
         header("Accept", accept),
         header("Accept-Encoding", "identity"),
     ];
-    if args.minreq || !args.keeps_connections {
+    if args.reach.minreq || !args.keeps_connections {
         own.push(header("Connection", "close"));
     }
     own.extend(args.user.take());

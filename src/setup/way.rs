@@ -1,50 +1,53 @@
 //! How the server is reached: the proxy, the certificates that are trusted and shown, the socket.
 
 use std::path::Path;
+use std::time::Duration;
 
 use anyhow::{Context, Result, anyhow, bail, ensure};
 
-use crate::args::Args;
+use crate::args::Reach;
 use crate::files;
 use crate::http::{self, Identity, Route, Tls, Trust, Way};
 use crate::messages::say;
+use crate::request::Url;
 
 use super::environment;
 
-/// `None`: minreq goes its own way.
-pub fn way(args: &Args) -> Result<Option<Way>> {
-    if args.minreq {
-        return check_minreq(args).map(|()| None);
-    }
-    let route = route(args)?;
+/// The default of --connect-timeout. In curl's own 300 s, a server that drops packets would cost five minutes an
+/// attempt.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// The way to the server of this URL.
+pub fn way(reach: &Reach, url: &Url) -> Result<Way> {
+    let route = route(reach, url)?;
     let is_secured = matches!(&route, Route::Proxy(proxy) if proxy.url.https);
     // As in curl, the options for certificates are about the server alone.
     let proxy_tls = is_secured.then(|| system_tls(None)).transpose()?;
-    let tls = args.request.url.https.then(|| tls(args)).transpose()?;
-    if args.insecure && args.request.url.https {
+    let tls = url.https.then(|| tls(reach)).transpose()?;
+    if reach.insecure && url.https {
         say("--insecure: any certificate is trusted; this may be another server");
     }
-    Ok(Some(Way { route, tls, proxy_tls, timeout: args.connect_timeout }))
+    let timeout = reach.connect_timeout.unwrap_or(CONNECT_TIMEOUT);
+    Ok(Way { route, tls, proxy_tls, timeout })
 }
 
 /// The proxy of this run, whether the user or the environment asks for it.
-fn route(args: &Args) -> Result<Route> {
-    if let Some(path) = &args.unix_socket {
+fn route(reach: &Reach, url: &Url) -> Result<Route> {
+    if let Some(path) = &reach.unix_socket {
         return Ok(Route::Unix(path.clone()));
     }
-    if environment::needs_no_proxy(&args.request.url, args.noproxy.as_deref()) {
+    if environment::needs_no_proxy(url, reach.noproxy.as_deref()) {
         return Ok(Route::Direct);
     }
-    let proxy = match &args.proxy {
+    let proxy = match &reach.proxy {
         Some(given) => given.clone(),
-        None => environment::proxy(&args.request.url)?.map(|(_, proxy)| proxy),
+        None => environment::proxy(url)?.map(|(_, proxy)| proxy),
     };
     Ok(proxy.map_or(Route::Direct, Route::Proxy))
 }
 
-/// minreq is built without proxies, and takes no IPv6 address.
-fn check_minreq(args: &Args) -> Result<()> {
-    let url = &args.request.url;
+/// minreq goes its own way: it is built without proxies, and takes no IPv6 address.
+pub fn check_minreq(url: &Url) -> Result<()> {
     let found = environment::proxy(url)?;
     if let Some((name, _)) = found.filter(|_| !environment::needs_no_proxy(url, None)) {
         bail!("{name}: --minreq uses no proxy; unset it, or set no_proxy='*'");
@@ -56,12 +59,12 @@ fn check_minreq(args: &Args) -> Result<()> {
     Ok(())
 }
 
-fn tls(args: &Args) -> Result<Tls> {
-    let identity = identity(args)?;
-    if args.insecure {
+fn tls(reach: &Reach) -> Result<Tls> {
+    let identity = identity(reach)?;
+    if reach.insecure {
         return Tls::new(Trust::Anyone, identity);
     }
-    let Some(file) = &args.cacert else { return system_tls(identity) };
+    let Some(file) = &reach.cacert else { return system_tls(identity) };
     read("--cacert", file, |pem| {
         let given = http::certificates(pem)?;
         let bad = |_| anyhow!("holds a certificate that is malformed");
@@ -74,9 +77,9 @@ fn system_tls(identity: Option<Identity>) -> Result<Tls> {
     Tls::new(Trust::System(given), identity).context("TLS")
 }
 
-fn identity(args: &Args) -> Result<Option<Identity>> {
-    let Some(file) = &args.cert else { return Ok(None) };
-    let Some(key_file) = &args.key else {
+fn identity(reach: &Reach) -> Result<Option<Identity>> {
+    let Some(file) = &reach.cert else { return Ok(None) };
+    let Some(key_file) = &reach.key else {
         let both = |pem: &[u8]| Identity::new(http::certificates(pem)?, http::private_key(pem)?);
         return read("--cert", file, both).map(Some);
     };
