@@ -15,6 +15,9 @@ use crate::messages::plain;
 /// The longest file for a value, a template, headers or certificates.
 const MAX_FILE_BYTES: u64 = 16 << 20;
 
+/// That of UTF-8, with which editors on some systems begin a file. It is no part of the text.
+const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
+
 /// Reads a file and parses its text. A name without a file may be a secret that was typed in the place of one: the
 /// message has `placeholder` for it, such as `@FILE`.
 pub fn read<T, E: Display>(
@@ -33,7 +36,10 @@ pub fn read<T, E: Display>(
         .map_err(|error| anyhow!("{name}: {}", plain(&error.to_string())))?;
     let is_in_limit = bytes.len() as u64 <= MAX_FILE_BYTES;
     ensure!(is_in_limit, "{name}: over the limit of {MAX_FILE_BYTES} bytes");
-    parse(&bytes).map_err(|why| anyhow!("{name}: {why:#}"))
+    let is_utf_16 = bytes.starts_with(b"\xff\xfe") || bytes.starts_with(b"\xfe\xff");
+    ensure!(!is_utf_16, "{name}: is UTF-16, by its byte order mark; save it as UTF-8");
+    parse(bytes.strip_prefix(BYTE_ORDER_MARK).unwrap_or(&bytes))
+        .map_err(|why| anyhow!("{name}: {why:#}"))
 }
 
 /// Whether this file is the stream of frames, such as - or /dev/stdin: reading it here would take frames away, or

@@ -105,12 +105,36 @@ fn the_number_is_filled_in_in_fields_file_name_and_url() {
     assert_eq!(requests.len(), 2);
 }
 
+/// Of each kind of file that an option names.
 #[test]
-fn a_byte_order_mark_is_named() {
-    for mark in [&b"\xef\xbb\xbf"[..], b"\xff\xfe", b"\xfe\xff"] {
-        let name = file("with-mark.json", [mark, b"[\"{{png:b64}}\"]"].concat());
-        let arguments = ["-s", "1x1", "--json", &format!("@{name}"), "http://127.0.0.1:1/"];
-        let why = "takes JSON in UTF-8, without a byte order mark (BOM) at its beginning";
-        run(&arguments, &[0; 3]).fails(2, &format!("--json: {name}: {why}"));
+fn a_byte_order_mark_of_a_file_is_dropped_and_one_of_utf_16_is_refused() {
+    let files = |mark: &[u8]| {
+        [
+            ("--form", "key=<", file("key.txt", [mark, b"k\n"].concat())),
+            ("--header", "@", file("header.txt", [mark, b"X-Mark: h\r\n"].concat())),
+            ("--user", "@", file("user.txt", [mark, b"me:x\n"].concat())),
+            ("--json", "@", file("with-mark.json", [mark, b"[\"{{png:b64}}\"]"].concat())),
+        ]
+    };
+    let [form, header, user, json] =
+        files(b"\xef\xbb\xbf").map(|(option, at, name)| [option.to_owned(), at.to_owned() + &name]);
+    for body in [form, json] {
+        let is_form = body[0] == "--form";
+        let arguments = [&body[..], &header, &user].concat();
+        let arguments: Vec<_> = arguments.iter().map(String::as_str).collect();
+        let request = &requests_with(&arguments, "", &[0; 3])[0];
+        assert_eq!(request.header("X-Mark"), ["h"]);
+        assert_eq!(request.header("Authorization"), ["Basic bWU6eA=="]);
+        let text = String::from_utf8_lossy(&request.body);
+        let begin = if is_form { "name=\"key\"\r\n\r\nk\r\n" } else { "[\"iVBOR" };
+        assert!(text.contains(begin) && (is_form || text.starts_with(begin)), "{text}");
+    }
+    for mark in [b"\xff\xfe", b"\xfe\xff"] {
+        for (option, at, name) in files(mark) {
+            let value = format!("{at}{name}");
+            let run = run(&["-s", "1x1", option, &value, "http://127.0.0.1:1/"], &[0; 3]);
+            let why = "is UTF-16, by its byte order mark; save it as UTF-8";
+            run.fails(2, &format!("{option}: {name}: {why}"));
+        }
     }
 }
