@@ -88,32 +88,32 @@ impl Lines {
 
     fn write_one(&mut self, answer: Answer, asked: &Asked) -> Result<(), Early> {
         let mut report = match answer {
-            Answer::Uploaded(uploaded) => {
+            Ok(uploaded) => {
                 let is_posted = uploaded.upload.is_posted;
                 self.counts.posted.fetch_sub(is_posted.into(), Ordering::Relaxed);
                 Report::uploaded(uploaded, &self.request)
             }
-            Answer::Dropped { frame } => {
+            Err(Unsent::Dropped { frame }) => {
                 self.put(&mut Report::unsent(frame, None, DROPPED))?;
                 self.counts.figures.dropped.fetch_add(1, Ordering::Relaxed);
                 return Ok(());
             }
-            Answer::Unsent(Unsent::NotEncoded { frame, error, .. })
+            Err(Unsent::NotEncoded { frame, error, .. })
                 if error.is::<BadSample>() && !self.rules.keep_going =>
             {
                 let cause = Cause::Malformed(error.to_string());
                 return Err(Early::NotRead(InputError { frame, cause }));
             }
-            Answer::Unsent(Unsent::NotEncoded { frame, error, read_at }) => {
+            Err(Unsent::NotEncoded { frame, error, read_at }) => {
                 Report::unsent(frame, Some(read_at), causes(&error))
             }
-            Answer::Unsent(Unsent::Lost { frame }) => {
+            Err(Unsent::Lost { frame }) => {
                 Report { ends_run: true, ..Report::unsent(frame, None, LOST) }
             }
-            Answer::Unsent(Unsent::NotRead(error)) if !is_of_the_stop(&error, asked) => {
+            Err(Unsent::NotRead(error)) if !is_of_the_stop(&error, asked) => {
                 return Err(Early::NotRead(error));
             }
-            Answer::Unsent(Unsent::NotWanted | Unsent::NotRead(_)) => return Err(Early::Gap),
+            Err(Unsent::NotWanted | Unsent::NotRead(_)) => return Err(Early::Gap),
         };
         let is_answered = report.response.is_some();
         self.counts.figures.frames.fetch_add(1, Ordering::Relaxed);
@@ -184,7 +184,7 @@ impl Lines {
     fn end_at_gap(&self, later: Answers, asked: &Asked) -> Ending {
         let mut has_failed = false;
         for answer in later {
-            let Answer::Uploaded(uploaded) = answer else { continue };
+            let Ok(uploaded) = answer else { continue };
             let report = Report::uploaded(uploaded, &self.request);
             has_failed |= self.ends_run(&report);
             report.failure.iter().for_each(|cause| say(format!("frame {}: {cause}", report.frame)));

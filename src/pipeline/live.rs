@@ -10,8 +10,7 @@ use std::thread::Builder;
 
 use super::newest::Newest;
 use super::ordered::guard;
-use super::window::Lost;
-use super::{Answer, Answers, Machines, Reading, Unsent};
+use super::{Answer, Answers, Machines, Reading};
 
 /// The answers and the dropped frames, in the order of the frames.
 struct LiveAnswers(Arc<Newest>);
@@ -43,16 +42,15 @@ pub fn start(
 fn read(mut reading: Reading, newest: &Newest, jobs: usize) {
     let mut next = 0;
     let last = loop {
-        match guard(next, || reading.next()) {
-            Ok(Some(Ok(frame))) if !newest.is_cut_off() => {
+        match guard(next, || reading.next().transpose()) {
+            Ok(Some(frame)) if !newest.is_cut_off() => {
                 next = frame.number + 1;
                 if let Some(dropped) = newest.put(frame, jobs) {
                     reading.machines.frames.keep(dropped.bytes);
                 }
             }
-            Ok(Some(Err(error))) => break Some(Unsent::NotRead(error)),
             Ok(_) => break None,
-            Err(Lost(frame)) => break Some(Unsent::Lost { frame }),
+            Err(unsent) => break Some(unsent),
         }
     };
     newest.end(last);
@@ -64,7 +62,7 @@ fn work(newest: &Newest, machines: &Machines) {
     while let Some((frame, start)) = newest.take(start) {
         let number = frame.number;
         let answer = guard(number, || machines.upload(machines.encode(Ok(frame)), Some(start)));
-        newest.fill(number, answer.unwrap_or_else(Answer::from));
+        newest.fill(number, answer);
     }
     // If frames are left, an earlier one has failed, or the run is to stop.
     newest.cut_off();

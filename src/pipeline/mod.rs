@@ -27,7 +27,7 @@ use crate::request::{Body, Request};
 use crate::upload::{Start, Upload, Uploader};
 use buffers::Buffers;
 use newest::Newest;
-use window::{Lost, Results, Window};
+use window::{Results, Window};
 
 /// The time that a busy machine may take to read the end of an input without further frames.
 const LAST_READ: Duration = Duration::from_millis(100);
@@ -36,14 +36,7 @@ const LAST_READ: Duration = Duration::from_millis(100);
 pub type Answers = Box<dyn Iterator<Item = Answer>>;
 
 /// The end of a frame's road.
-pub enum Answer {
-    Uploaded(Uploaded),
-    Unsent(Unsent),
-    /// It was dropped, because a newer one came.
-    Dropped {
-        frame: u64,
-    },
-}
+pub type Answer = Result<Uploaded, Unsent>;
 
 pub struct Uploaded {
     pub frame: u64,
@@ -61,6 +54,8 @@ pub enum Unsent {
     /// No attempt starts any more, because an earlier frame has failed, or the run is to stop. It may be a frame that
     /// is not even read, or one whose next attempt is not made.
     NotWanted,
+    /// It was dropped, because a newer one came.
+    Dropped { frame: u64 },
     /// Its worker panicked.
     Lost { frame: u64 },
 }
@@ -71,18 +66,6 @@ type Encoded = Result<Ready, Unsent>;
 struct Ready {
     body: Body,
     read_at: Instant,
-}
-
-impl From<Lost> for Encoded {
-    fn from(Lost(frame): Lost) -> Self {
-        Err(Unsent::Lost { frame })
-    }
-}
-
-impl From<Lost> for Answer {
-    fn from(Lost(frame): Lost) -> Self {
-        Answer::Unsent(Unsent::Lost { frame })
-    }
 }
 
 /// Stops a run from outside of it.
@@ -186,7 +169,7 @@ struct Reading {
 }
 
 impl Iterator for Reading {
-    type Item = Result<Frame, InputError>;
+    type Item = Result<Frame, Unsent>;
 
     fn next(&mut self) -> Option<Self::Item> {
         let Machines { uploader, frames, .. } = &*self.machines;
@@ -198,7 +181,7 @@ impl Iterator for Reading {
             Ok(frame) => uploader.counts.add_read(frame.bytes.len()),
             Err(_) => self.is_over = true,
         }
-        Some(frame)
+        Some(frame.map_err(Unsent::NotRead))
     }
 }
 
@@ -218,8 +201,7 @@ impl Iterator for Sending {
         // the next frame by then.
         self.is_over = match &encoded {
             Ok(ready) => !self.machines.uploader.wants(ready.body.frame),
-            Err(Unsent::NotEncoded { .. }) => false,
-            Err(Unsent::NotRead(_) | Unsent::NotWanted | Unsent::Lost { .. }) => true,
+            Err(unsent) => !matches!(unsent, Unsent::NotEncoded { .. }),
         };
         Some(encoded)
     }
@@ -236,8 +218,8 @@ struct Machines {
 
 impl Machines {
     /// A frame into the body to be sent.
-    fn encode(&self, frame: Result<Frame, InputError>) -> Encoded {
-        let mut frame = frame.map_err(Unsent::NotRead)?;
+    fn encode(&self, frame: Result<Frame, Unsent>) -> Encoded {
+        let mut frame = frame?;
         let body = self.request.body(&self.encoder, &mut frame, self.bodies.take());
         let Frame { number: frame, read_at, bytes, .. } = frame;
         self.frames.keep(bytes);
@@ -252,19 +234,14 @@ impl Machines {
 
     /// A body into its answer. `start`: that of a live frame, which has waited for it.
     fn upload(&self, encoded: Encoded, start: Option<Start>) -> Answer {
-        let Ready { body, read_at } = match encoded {
-            Ok(ready) => ready,
-            Err(unsent) => return Answer::Unsent(unsent),
-        };
+        let Ready { body, read_at } = encoded?;
         let frame = body.frame;
         // The run may have been stopped since.
         let start = start.filter(|_| self.uploader.wants(frame));
         let start = start.or_else(|| self.uploader.start(frame, || ()));
         let upload = start.and_then(|start| self.uploader.upload(&body, start));
         self.bodies.keep(body.bytes);
-        match upload {
-            Some(upload) => Answer::Uploaded(Uploaded { frame, read_at, upload }),
-            None => Answer::Unsent(Unsent::NotWanted),
-        }
+        let upload = upload.ok_or(Unsent::NotWanted)?;
+        Ok(Uploaded { frame, read_at, upload })
     }
 }

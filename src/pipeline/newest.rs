@@ -129,7 +129,7 @@ impl Newest {
                 return Some(answer);
             }
             if state.is_over() && state.taken.is_empty() {
-                return state.last.take().map(Answer::Unsent);
+                return state.last.take().map(Err);
             }
             state = wait(&self.changed, state);
         }
@@ -159,7 +159,7 @@ impl State {
     fn fetch(&mut self) -> Option<Answer> {
         let frame = self.next;
         let answer = if self.upcoming()? > frame {
-            Answer::Dropped { frame }
+            Err(Unsent::Dropped { frame })
         } else {
             let answer = self.taken.front_mut()?.1.take()?;
             self.taken.pop_front();
@@ -206,7 +206,7 @@ mod tests {
     }
 
     fn fill(newest: &Newest, frame: u64) {
-        newest.fill(frame, Answer::Unsent(Unsent::Lost { frame }));
+        newest.fill(frame, Err(Unsent::Lost { frame }));
     }
 
     fn end(newest: &Newest) {
@@ -225,9 +225,9 @@ mod tests {
 
     fn fetch(newest: &Newest) -> Option<Out> {
         match newest.fetch()? {
-            Answer::Unsent(Unsent::Lost { frame }) => Some(Filled(frame)),
-            Answer::Dropped { frame } => Some(Dropped(frame)),
-            Answer::Unsent(Unsent::NotRead(_)) => Some(NotRead),
+            Err(Unsent::Lost { frame }) => Some(Filled(frame)),
+            Err(Unsent::Dropped { frame }) => Some(Dropped(frame)),
+            Err(Unsent::NotRead(_)) => Some(NotRead),
             _ => Some(CutOff),
         }
     }

@@ -9,14 +9,15 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Mutex};
 use std::thread::Builder;
 
-use super::window::{Lost, Results, Window};
+use super::Unsent;
+use super::window::{Results, Window};
 use crate::lock::lock;
 
 struct Stage<S, U, W> {
     name: &'static str,
     workers: usize,
     source: Mutex<S>,
-    window: Arc<Window<U>>,
+    window: Arc<Window<Result<U, Unsent>>>,
     work: W,
 }
 
@@ -25,14 +26,14 @@ struct Stage<S, U, W> {
 pub fn map<S, U, W>(
     name: &'static str,
     workers: usize,
-    window: Arc<Window<U>>,
+    window: Arc<Window<Result<U, Unsent>>>,
     source: S,
     work: W,
-) -> io::Result<Results<U>>
+) -> io::Result<Results<Result<U, Unsent>>>
 where
     S: Iterator<Item: Send> + Send + 'static,
-    U: From<Lost> + Send + 'static,
-    W: Fn(S::Item) -> U + Send + Sync + 'static,
+    U: Send + 'static,
+    W: Fn(S::Item) -> Result<U, Unsent> + Send + Sync + 'static,
 {
     let results = window.results();
     Arc::new(Stage { name, workers, source: Mutex::new(source), window, work }).start_worker(1)?;
@@ -40,26 +41,25 @@ where
 }
 
 /// The same on the caller's thread: each result is worked out when the caller asks for it. Places count from `first`.
-pub fn map_here<T, U: From<Lost>>(
+pub fn map_here<T, U>(
     first: u64,
     mut source: impl Iterator<Item = T>,
-    work: impl Fn(T) -> U,
-) -> impl Iterator<Item = U> {
-    (first..=u64::MAX).map_while(move |place| {
-        guard(place, || source.next().map(&work)).unwrap_or_else(|lost| Some(lost.into()))
-    })
+    work: impl Fn(T) -> Result<U, Unsent>,
+) -> impl Iterator<Item = Result<U, Unsent>> {
+    (first..=u64::MAX)
+        .map_while(move |place| guard(place, || source.next().map(&work).transpose()).transpose())
 }
 
 /// A panic is the lost result of this place.
-pub fn guard<T>(place: u64, work: impl FnOnce() -> T) -> Result<T, Lost> {
-    catch_unwind(AssertUnwindSafe(work)).map_err(|_| Lost(place))
+pub fn guard<T>(place: u64, work: impl FnOnce() -> Result<T, Unsent>) -> Result<T, Unsent> {
+    catch_unwind(AssertUnwindSafe(work)).unwrap_or(Err(Unsent::Lost { frame: place }))
 }
 
 impl<S, U, W> Stage<S, U, W>
 where
     S: Iterator<Item: Send> + Send + 'static,
-    U: From<Lost> + Send + 'static,
-    W: Fn(S::Item) -> U + Send + Sync + 'static,
+    U: Send + 'static,
+    W: Fn(S::Item) -> Result<U, Unsent> + Send + Sync + 'static,
 {
     /// Starts the worker of this number, from 1.
     fn start_worker(self: Arc<Self>, number: usize) -> io::Result<()> {
@@ -73,8 +73,7 @@ where
         let mut starts_next = number < self.workers;
         while let Some((place, item)) = self.take() {
             starts_next = starts_next && Arc::clone(&self).start_worker(number + 1).is_err();
-            let result = guard(place, || (self.work)(item));
-            self.window.fill(place, result.unwrap_or_else(U::from));
+            self.window.fill(place, guard(place, || (self.work)(item)));
         }
     }
 
@@ -83,14 +82,14 @@ where
     fn take(&self) -> Option<(u64, S::Item)> {
         let mut source = lock(&self.source);
         let place = self.window.reserve()?;
-        match guard(place, || source.next()) {
+        match guard(place, || Ok(source.next())) {
             Ok(Some(item)) => Some((place, item)),
             Ok(None) => {
                 self.window.give_back();
                 None
             }
             Err(lost) => {
-                self.window.fill(place, lost.into());
+                self.window.fill(place, Err(lost));
                 self.window.close();
                 None
             }
@@ -103,27 +102,30 @@ mod tests {
     use super::*;
     use std::iter;
 
-    type Doubled = Result<u64, Lost>;
+    /// The item, or the place of a result that is lost.
+    type Doubled = Result<u64, u64>;
 
-    impl From<Lost> for Doubled {
-        fn from(lost: Lost) -> Self {
-            Err(lost)
-        }
+    fn double(item: u64) -> Result<u64, Unsent> {
+        if item == 3 { panic!("a test's") } else { Ok(2 * item) }
     }
 
-    fn double(item: u64) -> Doubled {
-        if item == 3 { panic!("a test's") } else { Ok(2 * item) }
+    fn all(results: impl Iterator<Item = Result<u64, Unsent>>) -> Vec<Doubled> {
+        let place = |unsent| match unsent {
+            Unsent::Lost { frame } => frame,
+            _ => panic!("nothing else is unsent"),
+        };
+        results.take(100).map(|result| result.map_err(place)).collect()
     }
 
     /// On threads of its own, and on the caller's. Places count from 70.
     fn both(source: impl Fn() -> Box<dyn Iterator<Item = u64> + Send>) -> [Vec<Doubled>; 2] {
         let results = map("test", 4, Window::new(70, 9), source(), double).unwrap();
-        [results.take(100).collect(), map_here(70, source(), double).take(100).collect()]
+        [all(results), all(map_here(70, source(), double))]
     }
 
     #[test]
     fn results_come_in_the_order_of_the_items_and_a_panic_loses_one_of_them() {
-        let expected = |item: u64| if item == 3 { Err(Lost(73)) } else { Ok(2 * item) };
+        let expected = |item: u64| if item == 3 { Err(73) } else { Ok(2 * item) };
         for results in both(|| Box::new(0..100)) {
             assert!(results.into_iter().eq((0..100).map(expected)));
         }
@@ -136,7 +138,7 @@ mod tests {
             Box::new(iter::from_fn(move || Some(items.next().expect("a test's panic")))) as Box<_>
         };
         for results in both(source) {
-            assert_eq!(results[..3], [Ok(0), Ok(2), Err(Lost(72))]);
+            assert_eq!(results[..3], [Ok(0), Ok(2), Err(72)]);
         }
     }
 }

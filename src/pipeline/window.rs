@@ -11,10 +11,6 @@ use std::sync::{Arc, Condvar, Mutex};
 
 use crate::lock::{lock, wait};
 
-/// The place of this number has no result of its own: its worker panicked.
-#[derive(Debug, PartialEq, Eq)]
-pub struct Lost(pub u64);
-
 /// The way in.
 pub struct Window<T> {
     limit: usize,

@@ -126,15 +126,17 @@ impl Run {
         let (mut lines, mut gap, mut beyond) = (0, 0, 0);
         while let Some(answer) = self.next() {
             match answer {
-                Answer::Uploaded(upload) => {
+                Ok(upload) => {
                     let place = lines + gap + beyond;
                     let response = upload.upload.result.unwrap();
                     assert!(response.is_success() && response.body == place, "frame {place}");
                     *(if gap == 0 { &mut lines } else { &mut beyond }) += 1;
                 }
-                Answer::Dropped { .. } => *(if gap == 0 { &mut lines } else { &mut beyond }) += 1,
-                Answer::Unsent(Unsent::NotWanted) => gap += 1,
-                Answer::Unsent(_) => panic!("frame {lines} is unsent for another reason"),
+                Err(Unsent::Dropped { .. }) => {
+                    *(if gap == 0 { &mut lines } else { &mut beyond }) += 1
+                }
+                Err(Unsent::NotWanted) => gap += 1,
+                Err(_) => panic!("frame {lines} is unsent for another reason"),
             }
         }
         assert!(
@@ -284,10 +286,10 @@ fn a_reader_that_goes_while_nothing_is_under_way_ends_the_run() {
     check(|| {
         let mut run = Run::start(2, Last::Silence, always);
         for _ in 0..FRAMES {
-            assert!(matches!(run.next(), Some(Answer::Uploaded(_))));
+            assert!(matches!(run.next(), Some(Ok(_))));
         }
         let stopped = run.stop(Event::ReaderGone);
-        assert!(matches!(run.next(), Some(Answer::Unsent(Unsent::NotWanted))));
+        assert!(matches!(run.next(), Some(Err(Unsent::NotWanted))));
         assert!(run.next().is_none());
         drop(run);
         assert!(stopped.join().unwrap());
@@ -300,10 +302,10 @@ fn an_input_that_is_cut_ends_the_answers_with_that() {
     check(|| {
         let mut run = Run::start(2, Last::Cut, always);
         for _ in 0..FRAMES {
-            assert!(matches!(run.next(), Some(Answer::Uploaded(_))));
+            assert!(matches!(run.next(), Some(Ok(_))));
         }
         let cut = run.next();
-        assert!(matches!(cut, Some(Answer::Unsent(Unsent::NotRead(InputError { frame: FRAMES })))));
+        assert!(matches!(cut, Some(Err(Unsent::NotRead(InputError { frame: FRAMES })))));
         assert!(run.next().is_none());
     });
 }
@@ -314,14 +316,14 @@ fn a_frame_that_fails_ends_the_run_behind_its_answer() {
         let answer = |_, _, frame| if frame == 1 { failed(Outcome::Refused) } else { accepted() };
         let mut run = Run::start(3, Last::End, answer);
         let is_answered = |answer: Option<Answer>| match answer {
-            Some(Answer::Uploaded(upload)) => upload.upload.result.is_ok(),
+            Some(Ok(upload)) => upload.upload.result.is_ok(),
             _ => panic!("no answer"),
         };
         assert!(is_answered(run.next()));
         assert!(!is_answered(run.next()));
         // Those behind it that were under way.
         while let Some(answer) = run.next() {
-            assert!(matches!(answer, Answer::Uploaded(_) | Answer::Unsent(Unsent::NotWanted)));
+            assert!(matches!(answer, Ok(_) | Err(Unsent::NotWanted)));
         }
     });
 }
@@ -345,7 +347,7 @@ fn a_live_source_whose_server_refuses_is_answered_all_the_same() {
         let answer = |_, _, _| if choose(4) == 0 { trouble() } else { accepted() };
         let mut run = Run::live(2, Last::End, answer);
         while let Some(answer) = run.next() {
-            assert!(!matches!(answer, Answer::Unsent(_)));
+            assert!(matches!(answer, Ok(_) | Err(Unsent::Dropped { .. })));
         }
     });
 }
@@ -381,8 +383,8 @@ fn with_a_panic(jobs: usize) {
     let mut run = Run::start(jobs, Last::End, answer);
     for frame in 0..FRAMES {
         match run.next() {
-            Some(Answer::Uploaded(upload)) => assert_eq!(upload.upload.result.unwrap().body, frame),
-            Some(Answer::Unsent(Unsent::Lost { frame: lost })) => assert_eq!((frame, lost), (1, 1)),
+            Some(Ok(upload)) => assert_eq!(upload.upload.result.unwrap().body, frame),
+            Some(Err(Unsent::Lost { frame: lost })) => assert_eq!((frame, lost), (1, 1)),
             _ => panic!("frame {frame} is forgotten"),
         }
     }
