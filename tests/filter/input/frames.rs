@@ -51,29 +51,6 @@ fn skip_drops_frames_and_goes_on_numbering() {
 }
 
 #[test]
-fn an_input_of_fewer_frames_than_are_skipped_is_bad_input() {
-    let server = Server::answering(|_, _| ok(""));
-    let skip = |options: &[&str], count, frames: &[u8]| {
-        let run = run(&[options, &["--skip", count, &server.url()]].concat(), frames);
-        assert!(run.stdout.is_empty());
-        run
-    };
-    let raw = ["-s", "1x1"];
-    skip(&raw, "3", &tiny_frames(3)).ok();
-    skip(&raw, "4", &tiny_frames(3)).fails(3, "--skip 4: the input has only 3 frames");
-    skip(&raw, "2", &tiny_frames(1)).fails(3, "--skip 2: the input has only 1 frame");
-    let longest = u64::MAX.to_string();
-    let message = format!("--skip {longest}: the input has only 0 frames");
-    skip(&raw, &longest, &[]).fails(3, &message);
-    let images = [&b"P5 1 1 255 a"[..], b"P6 1 1 255 rgb"].concat();
-    skip(&[], "2", &images).ok();
-    skip(&[], "3", &images).fails(3, "--skip 3: the input has only 2 frames");
-    let two_jobs = [&raw[..], &["-j", "2"]].concat();
-    skip(&two_jobs, &longest, &[]).fails(3, &message);
-    assert_eq!(server.connections(), 0);
-}
-
-#[test]
 fn stdin_that_cannot_be_read_is_an_error() {
     let server = Server::answering(|_, _| ok(""));
     let mut program = command(&["-s", "1x1", &server.url()]);

@@ -1,6 +1,5 @@
 //! `--latest`: which frames go out, and which lines come out when.
 
-use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use crate::support::echo::echo;
@@ -35,26 +34,6 @@ fn end_input(program: &mut Running, server: &Server) {
 }
 
 #[test]
-fn no_frame_is_dropped_while_a_job_is_free_and_the_last_one_never() {
-    for (jobs, first) in [("1", 1), ("4", 4)] {
-        let holding = holding();
-        let mut program = start(&holding, &["-j", jobs]);
-        program.write(&tiny_frames(9));
-        end_input(&mut program, &holding.server);
-        holding.wait_for(first as usize);
-        holding.release(0..9);
-        let run = program.finish().ok();
-        let posted: BTreeSet<_> = holding.frames().into_iter().collect();
-        assert_eq!(posted, (0..first).chain([8]).collect());
-        let line = |number| match posted.contains(&number) {
-            true => format!("answer {number}"),
-            false => String::new(),
-        };
-        assert_eq!(run.lines(), (0..9).map(line).collect::<Vec<_>>());
-    }
-}
-
-#[test]
 fn lines_of_dropped_frames_come_out_as_soon_as_all_earlier_ones_are_in() {
     let holding = holding();
     let mut program = start(&holding, &["-j", "2"]);
@@ -79,23 +58,6 @@ fn lines_of_dropped_frames_come_out_as_soon_as_all_earlier_ones_are_in() {
     holding.release([9]);
     assert_eq!(program.line(), "answer 9");
     program.finish().ok();
-}
-
-/// The next start is an hour away.
-#[test]
-fn lines_of_frames_that_are_dropped_while_the_rate_holds_the_next_one_back_come_out() {
-    for jobs in ["1", "4"] {
-        let holding = holding();
-        holding.release([0]);
-        let mut program = start(&holding, &["--rate", "1/h", "-j", jobs]);
-        program.write(&tiny(0));
-        assert_eq!(program.line(), "answer 0");
-        program.write(&tiny_frames(6)[3..]);
-        (1..5).for_each(|_| assert_eq!(program.line(), ""));
-        stop(program.pid(), "SIGTERM");
-        program.end().stops(15, "stopped by SIGTERM; 5 lines are out");
-        assert_eq!(holding.frames(), [0]);
-    }
 }
 
 /// While it is refused for now, 50 newer ones come.
