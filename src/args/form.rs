@@ -16,10 +16,6 @@ use crate::messages::foreign;
 use crate::request::template::Template;
 use crate::request::{Part, is_token};
 
-/// The ends of file names that are certainly no secrets.
-const IMAGE_ENDS: [&str; 9] =
-    [".png", ".jpg", ".jpeg", ".gif", ".webp", ".bmp", ".tif", ".tiff", ".ppm"];
-
 /// The settings of a part in curl: those that begin so are no parameters of a media type.
 const SETTINGS: [&str; 4] = ["filename", "type", "headers", "encoder"];
 
@@ -73,9 +69,11 @@ fn whole_value(text: &[u8]) -> Result<Vec<u8>> {
 /// `-[;filename=F][;type=T]`. It always has a file name: Flask and FastAPI take a part without one for text.
 fn parse_image_part(name: &[u8], text: &[u8]) -> Result<Part> {
     let (file, mut rest) = value(text)?;
-    if file != b"-" {
-        bail!(no_file(name, &file));
-    }
+    ensure!(
+        file == b"-",
+        "NAME=@ takes only @-, the frame: NAME=@-;filename=F; \
+         --form-string for text that begins with @"
+    );
     let (mut file_name, mut media_type) = (b"image.png".to_vec(), "image/png".to_owned());
     while let Some(setting) = rest.strip_prefix(b";").map(<[u8]>::trim_ascii_start) {
         if let Some(text) = setting_of("filename", setting) {
@@ -91,19 +89,6 @@ fn parse_image_part(name: &[u8], text: &[u8]) -> Result<Part> {
         }
     }
     Part::image(name, &file_name, &media_type).map_err(|why| anyhow!("NAME=@-;filename= {why}"))
-}
-
-/// The message for a file in the place of the frame.
-fn no_file(name: &[u8], file: &[u8]) -> String {
-    let file = String::from_utf8_lossy(file);
-    let base = file.rsplit('/').next().unwrap_or_default();
-    let is_image = IMAGE_ENDS.iter().any(|end| base.to_ascii_lowercase().ends_with(end));
-    let part = match is_image && !base.contains([';', ',', '"', ' ']) {
-        true => format!("{}=@-;filename={base}", String::from_utf8_lossy(name)),
-        false => "NAME=@-;filename=F".to_owned(),
-    };
-    let part = foreign(&part);
-    format!("NAME=@ takes only @-, the frame: {part}; --form-string for text that begins with @")
 }
 
 /// The text behind `name=`, in any case of letters.
