@@ -23,10 +23,14 @@ use crate::encode::Encoder;
 use crate::frame::{FrameSize, PixelFormat};
 use crate::headers::{Source, authorization};
 use crate::request::template::{Piece, Template};
-use crate::request::{Part, Proxy, Request, Shape, Url, UserInfo, form};
+use crate::request::{Part, Proxy, Request, Url, UserInfo, form};
 use crate::upload::Policy;
 use form::parse_form;
 use options::{Action, OPTIONS, Opt};
+
+/// The types of two bodies.
+pub const FORM: &str = "multipart/form-data";
+pub const JSON: &str = "application/json";
 
 /// The most uploads in flight: each has a thread and a connection.
 const MAX_JOBS: usize = 1000;
@@ -50,6 +54,8 @@ pub struct Args {
     pub encoder: Encoder,
     /// The body's type is left to `setup`: a file of headers may name it.
     pub request: Request,
+    /// The Content-Type of the body, unless a header says otherwise.
+    pub body_type: &'static str,
     /// Those of a form: its template is made of them at the end.
     parts: Vec<Part>,
     pub headers: Vec<Source>,
@@ -165,20 +171,14 @@ impl Args {
     fn defaults(url: Url, user: Option<UserInfo>) -> Result<Args> {
         let path = Template::with_number(url.target.as_bytes());
         let path = path.map_err(|why| anyhow!("URL: {why}; '{{{{' itself is %7B%7B"))?;
-        let (method, template) = ("POST".to_owned(), Template { pieces: vec![Piece::Image] });
+        let (method, template) = ("POST".to_owned(), Template::of(Piece::Png));
         Ok(Args {
             size: None,
             format: PixelFormat::RGB24,
             skip: 0,
             encoder: Encoder::DEFAULT,
-            request: Request {
-                method,
-                url,
-                path,
-                content_type: None,
-                shape: Shape::Form,
-                template,
-            },
+            request: Request { method, url, path, content_type: None, template },
+            body_type: FORM,
             parts: Vec::new(),
             headers: Vec::new(),
             user: user.map(|user| Source::Typed(authorization(&user))),
@@ -204,7 +204,7 @@ impl Args {
 
     /// A form that does not name the place of the frame has it at the end.
     fn make_form(&mut self) -> Result<()> {
-        if self.request.shape != Shape::Form {
+        if self.body_type != FORM {
             return Ok(());
         }
         match self.parts.iter().filter(|part| part.is_image()).count() {

@@ -10,10 +10,10 @@ use super::values::{
     one_of, parse_file, parse_header, parse_json, parse_method, parse_proxy, parse_range,
     parse_rate, parse_seconds, parse_size, parse_text, parse_user, parse_whole, unless_zero,
 };
-use super::{Args, MAX_JOBS, MAX_RETRIES};
+use super::{Args, JSON, MAX_JOBS, MAX_RETRIES};
 use crate::encode::Level;
 use crate::frame::PixelFormat;
-use crate::request::Shape;
+use crate::request::template::{Piece, Template};
 
 /// An option's names and its effect.
 pub struct Opt {
@@ -74,12 +74,16 @@ pub const OPTIONS: &[Opt] = &[
     valued(None, "form-string", |args, value| {
         parse_form_string(value).map(|part| args.parts.push(part))
     }),
-    flag(None, "raw", |args| args.request.shape = Shape::Raw),
+    flag(None, "raw", |args| args.body_type = "image/png"),
     valued(None, "json", |args, value| {
-        args.request.shape = Shape::Json;
+        args.body_type = JSON;
         put(&mut args.request.template, parse_json(value))
     }),
-    flag(None, "body-b64", |args| args.request.shape = Shape::Base64),
+    flag(None, "body-b64", |args| {
+        // curl -d sends this type: the documents of servers with such a body say so, and some servers insist.
+        args.body_type = "application/x-www-form-urlencoded";
+        args.request.template = Template::of(Piece::Base64);
+    }),
     valued(Some('H'), "header", |args, value| {
         parse_header(value).map(|header| args.headers.push(header))
     }),

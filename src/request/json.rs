@@ -25,7 +25,7 @@ pub fn json(text: &[u8]) -> Result<Template, String> {
     for frame in [0, u64::MAX] {
         sample(&json, frame, SAMPLE_IMAGE).map_err(|error| why_no_json(&json, frame, &error))?;
     }
-    if !json.pieces.contains(&Piece::Image) {
+    if !json.pieces.contains(&Piece::Base64) {
         return Err("takes JSON that holds the image, {{png:b64}}".into());
     }
     Ok(json)
@@ -43,7 +43,7 @@ fn sample(json: &Template, frame: u64, image: &str) -> serde_json::Result<Value>
     let mut text = Vec::new();
     for piece in &json.pieces {
         match piece {
-            Piece::Image => text.extend_from_slice(image.as_bytes()),
+            Piece::Base64 => text.extend_from_slice(image.as_bytes()),
             piece => piece.append(frame, &mut text),
         }
     }
@@ -73,7 +73,6 @@ pub fn into_base64(body: &mut Vec<u8>, start: usize) -> Result<()> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::Shape;
     use super::super::tests::body;
     use super::*;
 
@@ -82,7 +81,7 @@ mod tests {
         let template =
             "{ \"a\" : [1.0, {{n}} ],\n\"f\":\"{{n:03}}\", \"i\":\"x{{png:b64}}y{{png:b64}}\"}\n";
         let expected = "{ \"a\" : [1.0, 7 ],\n\"f\":\"007\", \"i\":\"xUE5H/w==yUE5H/w==\"}\n";
-        let body = body(Shape::Json, json(template.as_bytes()).unwrap(), 7, b"PNG\xff");
+        let body = body(json(template.as_bytes()).unwrap(), 7, b"PNG\xff");
         assert_eq!(String::from_utf8(body.bytes).unwrap(), expected);
     }
 

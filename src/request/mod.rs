@@ -34,22 +34,8 @@ pub struct Request {
     pub path: Template,
     /// A form's is without boundary. `None` if the user left the header out.
     pub content_type: Option<String>,
-    pub shape: Shape,
-    /// What stands round the image in a body.
+    /// The body.
     pub template: Template,
-}
-
-/// The form of a body.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub enum Shape {
-    /// The frame is one of several parts.
-    Form,
-    /// The body is the PNG itself.
-    Raw,
-    /// The body is JSON with the PNG in it, in base64.
-    Json,
-    /// The body is the PNG in base64.
-    Base64,
 }
 
 pub struct Body {
@@ -76,12 +62,18 @@ impl Request {
         let (mut image, mut boundaries) = (None, Vec::new());
         for piece in &self.template.pieces {
             match (piece, &image) {
-                (Piece::Image, None) => {
+                (Piece::Png | Piece::Base64, None) => {
                     let start = bytes.len();
-                    self.append_image(encoder, frame, &mut bytes)?;
+                    encoder.append_png(frame, &mut bytes)?;
+                    if *piece == Piece::Base64 {
+                        into_base64(&mut bytes, start)?;
+                    }
                     image = Some(start..bytes.len());
                 }
-                (Piece::Image, Some(image)) => bytes.extend_from_within(image.clone()),
+                (Piece::Png | Piece::Base64, Some(image)) => {
+                    bytes.extend_from_within(image.clone())
+                }
+                // Its room: it is drawn once it can be seen what the body holds.
                 (Piece::Boundary, _) => {
                     boundaries.push(bytes.len());
                     bytes.resize(bytes.len() + BOUNDARY_BYTES, b'-');
@@ -90,30 +82,20 @@ impl Request {
             }
         }
         let mut content_type = self.content_type.clone();
-        if self.shape == Shape::Form {
+        if !boundaries.is_empty() {
             let boundary = write_boundary(random_boundary(), &boundaries, &mut bytes);
             content_type = content_type.map(|it| format!("{it}; boundary={boundary}"));
         }
         Ok(Body { frame: frame.number, content_type, size: frame.size, bytes })
     }
 
-    fn append_image(&self, encoder: &Encoder, frame: &mut Frame, body: &mut Vec<u8>) -> Result<()> {
-        let start = body.len();
-        encoder.append_png(frame, body)?;
-        if self.has_base64() { into_base64(body, start) } else { Ok(()) }
-    }
-
-    fn has_base64(&self) -> bool {
-        matches!(self.shape, Shape::Json | Shape::Base64)
-    }
-
     /// An upper bound of the bytes of a body whose PNG takes at most this many.
     fn max_bytes(&self, png: usize) -> usize {
-        let image = if self.has_base64() { base64_bytes(png) } else { png };
         let most = |piece: &Piece| match piece {
             Piece::Text(text) => text.len(),
             Piece::Number(_) => MAX_WIDTH,
-            Piece::Image => image,
+            Piece::Png => png,
+            Piece::Base64 => base64_bytes(png),
             Piece::Boundary => BOUNDARY_BYTES,
         };
         self.template.pieces.iter().map(most).fold(0, usize::saturating_add)
@@ -129,22 +111,22 @@ mod tests {
 
     const PNG_BYTES: usize = 3000;
 
-    fn request(shape: Shape, template: Template) -> Request {
+    fn request(template: Template) -> Request {
         let (url, _) = Url::parse("http://h/").unwrap();
         let (method, path) = ("POST".to_owned(), Template::literal("/"));
-        Request { method, url, path, content_type: Some("text/plain".to_owned()), shape, template }
+        Request { method, url, path, content_type: Some("text/plain".to_owned()), template }
     }
 
     /// The body of a frame that is a PNG already: any bytes, since nothing looks into them.
-    pub fn body(shape: Shape, template: Template, number: u64, png: &[u8]) -> Body {
+    pub fn body(template: Template, number: u64, png: &[u8]) -> Body {
         let (size, bytes) = (FrameSize::new(1, 1).unwrap(), png.to_vec());
         let mut frame =
             Frame { number, size, content: Content::Png, bytes, read_at: Instant::now() };
-        request(shape, template).body(&Encoder::DEFAULT, &mut frame, Vec::new()).unwrap()
+        request(template).body(&Encoder::DEFAULT, &mut frame, Vec::new()).unwrap()
     }
 
-    /// One of each shape, with numbers that become as long as they can.
-    fn shapes() -> [(Shape, Template); 4] {
+    /// One body of each kind, with numbers that become as long as they can.
+    fn templates() -> [Template; 4] {
         let numbers = Template::with_number("{{n}}".repeat(100).as_bytes()).unwrap();
         let quotes = "\"".repeat(1000).into_bytes();
         let parts = vec![
@@ -154,21 +136,15 @@ mod tests {
         ];
         let image = "\"{{png:b64}}\",".repeat(3);
         let json = json(format!("[{image}{{{{n}}}},{}]", "1".repeat(200)).as_bytes()).unwrap();
-        let alone = Template { pieces: vec![Piece::Image] };
-        [
-            (Shape::Form, form(parts)),
-            (Shape::Raw, alone.clone()),
-            (Shape::Json, json),
-            (Shape::Base64, alone),
-        ]
+        [form(parts), Template::of(Piece::Png), json, Template::of(Piece::Base64)]
     }
 
     #[test]
     fn a_body_takes_the_room_that_was_made_for_it_and_needs_all_of_it() {
-        for (index, (shape, template)) in shapes().into_iter().enumerate() {
-            let room = request(shape, template.clone()).max_bytes(PNG_BYTES);
-            let bytes = body(shape, template, u64::MAX, &[0; PNG_BYTES]).bytes;
-            assert_eq!((bytes.len(), bytes.capacity()), (room, room), "shape {index}");
+        for (index, template) in templates().into_iter().enumerate() {
+            let room = request(template.clone()).max_bytes(PNG_BYTES);
+            let bytes = body(template, u64::MAX, &[0; PNG_BYTES]).bytes;
+            assert_eq!((bytes.len(), bytes.capacity()), (room, room), "{index}");
         }
     }
 }

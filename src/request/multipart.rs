@@ -24,12 +24,12 @@ impl Part {
         let mut pieces = vec![Piece::Text(head(name, b"; filename=\""))];
         pieces.extend(Template::with_number(&escaped(file_name))?.pieces);
         pieces.push(text(&format!("\"\r\nContent-Type: {content_type}\r\n\r\n")));
-        pieces.push(Piece::Image);
+        pieces.push(Piece::Png);
         Ok(Part(pieces))
     }
 
     pub fn is_image(&self) -> bool {
-        self.0.contains(&Piece::Image)
+        self.0.contains(&Piece::Png)
     }
 }
 
@@ -85,7 +85,6 @@ pub fn random_boundary() -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::super::Shape;
     use super::super::tests::body;
     use super::*;
 
@@ -96,7 +95,7 @@ mod tests {
             Part::image(b"image", b"\"{{n}}\r\n.png", "image/png").unwrap(),
             Part::field(b"z", Template::with_number(b"{{n:03}}").unwrap()),
         ]);
-        let body = body(Shape::Form, form, 7, b"PNG");
+        let body = body(form, 7, b"PNG");
         let content_type = body.content_type.unwrap();
         let boundary = content_type.strip_prefix("text/plain; boundary=").unwrap();
         let expected = "--BOUNDARY\r\n\

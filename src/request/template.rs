@@ -1,5 +1,5 @@
 //! Text in which each `{{…}}` stands for a value of the frame: `{{n}}` its number, `{{n:06}}` the number with
-//! zeros in front up to that width, `{{png:b64}}` its PNG in base64.
+//! zeros in front up to that width, `{{png:b64}}` its PNG in base64. A body is such a text, too.
 //!
 //! We cut a template into pieces once, before the first frame. A `{{` that we don't know is an error then,
 //! and never goes out with its braces. Errors do not repeat the text.
@@ -12,8 +12,10 @@ pub enum Piece {
     Text(Vec<u8>),
     /// The frame's number, in at least this many digits.
     Number(usize),
-    /// The image. A body alone has it.
-    Image,
+    /// The PNG. This and what follows stand in bodies alone.
+    Png,
+    /// The PNG in base64.
+    Base64,
     /// The boundary of a form.
     Boundary,
 }
@@ -26,7 +28,11 @@ pub struct Template {
 impl Template {
     /// Literal text, even if it holds `{{`.
     pub fn literal(text: impl Into<Vec<u8>>) -> Self {
-        Template { pieces: vec![Piece::Text(text.into())] }
+        Template::of(Piece::Text(text.into()))
+    }
+
+    pub fn of(piece: Piece) -> Self {
+        Template { pieces: vec![piece] }
     }
 
     /// For text that takes the number. The error says what it takes.
@@ -54,12 +60,12 @@ impl Template {
 }
 
 impl Piece {
-    /// Appends text and number; the caller appends image and boundary.
+    /// Appends text and number; the caller appends the others.
     pub fn append(&self, frame: u64, out: &mut Vec<u8>) {
         match self {
             Piece::Text(text) => out.extend_from_slice(text),
             Piece::Number(width) => out.extend_from_slice(format!("{frame:0width$}").as_bytes()),
-            Piece::Image | Piece::Boundary => {}
+            Piece::Png | Piece::Base64 | Piece::Boundary => {}
         }
     }
 }
@@ -72,7 +78,7 @@ fn cut(text: &[u8], has_image: bool) -> Option<Template> {
         let inside = &rest[start + 2..];
         let end = memchr::memmem::find(inside, b"}}")?;
         let piece = match &inside[..end] {
-            b"png:b64" if has_image => Piece::Image,
+            b"png:b64" if has_image => Piece::Base64,
             name => Piece::Number(width(name)?),
         };
         if start > 0 {

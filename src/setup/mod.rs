@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
 
-use crate::args::{Args, Reach};
+use crate::args::{Args, FORM, JSON, Reach};
 use crate::counts::Counts;
 use crate::dry::Dry;
 use crate::encode::Encoder;
@@ -19,7 +19,7 @@ use crate::headers::{Headers, Source};
 use crate::http::{Client, Kept, Minreq, USER_AGENT};
 use crate::input::{Input, Stdin};
 use crate::output::{Lines, Rules};
-use crate::request::{Header, HeaderRule, Request, Shape};
+use crate::request::{Header, HeaderRule, Request};
 use crate::upload::Uploader;
 
 use way::{check_minreq, way};
@@ -43,7 +43,7 @@ pub fn run(mut args: Args) -> Result<Run> {
         (args.policy.spacing, args.jobs, args.latest) = (Duration::ZERO, 1, false);
     }
     let headers = headers(&mut args)?;
-    args.request.content_type = content_type(args.request.shape, &headers.current().rules)?;
+    args.request.content_type = content_type(args.body_type, &headers.current().rules)?;
     let input = input(&args)?;
     let request = Arc::new(args.request);
     let dry = args.is_dry.then(|| Arc::new(Dry::new(&headers.current().rules)));
@@ -96,10 +96,7 @@ fn client(
 }
 
 fn headers(args: &mut Args) -> Result<Headers> {
-    let accept = match args.request.shape {
-        Shape::Json => "application/json",
-        Shape::Form | Shape::Raw | Shape::Base64 => "*/*",
-    };
+    let accept = if args.body_type == JSON { JSON } else { "*/*" };
     let header = |name, value| Source::Typed(HeaderRule::Send(Header::new(name, value)));
     let mut own = vec![
         header("User-Agent", USER_AGENT),
@@ -113,25 +110,18 @@ fn headers(args: &mut Args) -> Result<Headers> {
     Headers::read(own, take(&mut args.headers))
 }
 
-/// The body's type: the user's, or else our own. `None` if the user leaves it out.
-fn content_type(shape: Shape, rules: &[HeaderRule]) -> Result<Option<String>> {
+/// The body's type: the user's, or else `own`. `None` if the user leaves it out.
+fn content_type(own: &str, rules: &[HeaderRule]) -> Result<Option<String>> {
     let mut given = rules.iter().filter(|rule| rule.is("Content-Type"));
     let rule = given.next();
     ensure!(given.next().is_none(), "--header: Content-Type is given twice");
-    let own = match shape {
-        Shape::Form => "multipart/form-data",
-        Shape::Raw => "image/png",
-        Shape::Json => "application/json",
-        // curl -d sends this type: the documents of servers with such a body say so, and some servers insist.
-        Shape::Base64 => "application/x-www-form-urlencoded",
-    };
     let content_type = match rule {
         None => Some(own.to_owned()),
         Some(HeaderRule::Send(header)) => Some(header.fill(0)),
         Some(HeaderRule::Omit(_)) => None,
     };
     ensure!(
-        shape != Shape::Form || content_type.as_deref().is_some_and(is_multipart),
+        own != FORM || content_type.as_deref().is_some_and(is_multipart),
         "--header: the Content-Type of a form is multipart/…, without a boundary"
     );
     Ok(content_type)
