@@ -82,6 +82,22 @@ pub enum ChannelOrder {
     Reversed,
     /// All of G, then all of B, then all of R.
     PlanarGbr,
+    /// R G B, and a fourth byte that means nothing.
+    Rgb0,
+    /// B G R, and a fourth byte that means nothing.
+    Bgr0,
+    /// A byte that means nothing, then R G B.
+    ZeroRgb,
+    /// A byte that means nothing, then B G R.
+    ZeroBgr,
+}
+
+impl ChannelOrder {
+    /// The bytes of a pixel that mean nothing.
+    const fn unused(self) -> usize {
+        use ChannelOrder::{Bgr0, Rgb0, ZeroBgr, ZeroRgb};
+        matches!(self, Rgb0 | Bgr0 | ZeroRgb | ZeroBgr) as usize
+    }
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -130,7 +146,8 @@ impl Samples {
     }
 }
 
-/// How pixels lie in a frame's bytes: rows from top to bottom, no padding.
+/// How pixels lie in a frame's bytes: rows from top to bottom, no padding. Only samples of `U8` have another order than
+/// PNG's.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Layout {
     pub color: Color,
@@ -140,7 +157,7 @@ pub struct Layout {
 
 impl Layout {
     pub const fn pixel_bytes(self) -> usize {
-        self.color.channels() * self.samples.bytes()
+        self.color.channels() * self.samples.bytes() + self.order.unused()
     }
 
     /// The bytes of one frame of this layout; `None` if they are over `MAX_FRAME_BYTES`.
@@ -163,15 +180,18 @@ const fn format(
     order: ChannelOrder,
     samples: Samples,
 ) -> PixelFormat {
+    let has_order = matches!(samples, Samples::U8);
+    assert!(has_order || matches!(order, ChannelOrder::Png), "the encoder would not keep it");
     PixelFormat { name, layout: Layout { color, order, samples } }
 }
 
 impl PixelFormat {
     pub const RGB24: PixelFormat = format("rgb24", Color::Rgb, ChannelOrder::Png, Samples::U8);
 
-    pub const ALL: [PixelFormat; 20] = {
+    pub const ALL: [PixelFormat; 25] = {
         use ByteOrder::{Big, Little};
-        use ChannelOrder::{AlphaFirst, BlueFirst, PlanarGbr, Png, Reversed};
+        use ChannelOrder::{AlphaFirst, Bgr0, BlueFirst, PlanarGbr, Png, Reversed};
+        use ChannelOrder::{Rgb0, ZeroBgr, ZeroRgb};
         use Color::{Gray, GrayAlpha, Rgb, Rgba};
         use Samples::{F32, F64, U8, U16};
         [
@@ -181,6 +201,10 @@ impl PixelFormat {
             format("bgra", Rgba, BlueFirst, U8),
             format("argb", Rgba, AlphaFirst, U8),
             format("abgr", Rgba, Reversed, U8),
+            format("rgb0", Rgb, Rgb0, U8),
+            format("bgr0", Rgb, Bgr0, U8),
+            format("0rgb", Rgb, ZeroRgb, U8),
+            format("0bgr", Rgb, ZeroBgr, U8),
             format("gray", Gray, Png, U8),
             format("ya8", GrayAlpha, Png, U8),
             format("rgb48le", Rgb, Png, U16(Little)),
@@ -194,6 +218,7 @@ impl PixelFormat {
             format("gbrp", Rgb, PlanarGbr, U8),
             format("grayf32le", Gray, Png, F32(Little)),
             format("rgbf32le", Rgb, Png, F32(Little)),
+            format("grayf64le", Gray, Png, F64(Little)),
             format("rgbf64le", Rgb, Png, F64(Little)),
         ]
     };

@@ -13,7 +13,7 @@ _pngpost() {
     case $before in
     -p | --pix-fmt)
         mapfile -t COMPREPLY < <(
-            compgen -W 'rgb24 bgr24 rgba bgra argb abgr gray ya8 rgb48le rgb48be rgba64le rgba64be gray16le gray16be ya16le ya16be gbrp grayf32le rgbf32le rgbf64le' -- "$word"
+            compgen -W 'rgb24 bgr24 rgba bgra argb abgr rgb0 bgr0 0rgb 0bgr gray ya8 rgb48le rgb48be rgba64le rgba64be gray16le gray16be ya16le ya16be gbrp grayf32le rgbf32le grayf64le rgbf64le' -- "$word"
         )
         return
         ;;

@@ -9,7 +9,7 @@ end
 
 complete -c pngpost -f
 complete -c pngpost -s s -l size -x -d 'Size of headerless frames in pixels, WxH'
-complete -c pngpost -s p -l pix-fmt -x -d 'Layout of headerless frames' -a 'rgb24 bgr24 rgba bgra argb abgr gray ya8 rgb48le rgb48be rgba64le rgba64be gray16le gray16be ya16le ya16be gbrp grayf32le rgbf32le rgbf64le'
+complete -c pngpost -s p -l pix-fmt -x -d 'Layout of headerless frames' -a 'rgb24 bgr24 rgba bgra argb abgr rgb0 bgr0 0rgb 0bgr gray ya8 rgb48le rgb48be rgba64le rgba64be gray16le gray16be ya16le ya16be gbrp grayf32le rgbf32le grayf64le rgbf64le'
 complete -c pngpost -l range -x -d 'Floats that become 0 and 255, MIN:MAX'
 complete -c pngpost -l skip -x -d 'Read and drop N frames first'
 complete -c pngpost -s z -l compression -x -d 'How hard to compress' -a 'none fastest fast balanced high'

@@ -16,8 +16,7 @@ pub struct Bad {
 /// Puts PNG's samples somewhere into `bytes` and says where. `bytes` may grow, and never shrinks.
 pub fn for_png(layout: Layout, range: SampleRange, bytes: &mut Vec<u8>) -> Result<&[u8], Bad> {
     match layout.samples {
-        Samples::U8 if layout.order == ChannelOrder::PlanarGbr => return Ok(interleaved(bytes)),
-        Samples::U8 => order_channels(layout, bytes),
+        Samples::U8 => return Ok(in_order(layout, bytes)),
         Samples::U16(Big) => {}
         Samples::U16(Little) => each::<2>(bytes, |sample| sample.swap(0, 1)),
         Samples::Maxval(maxval @ ..=255) => scale::<1>(bytes, maxval.into(), 255)?,
@@ -30,19 +29,35 @@ pub fn for_png(layout: Layout, range: SampleRange, bytes: &mut Vec<u8>) -> Resul
     Ok(bytes)
 }
 
-fn order_channels(layout: Layout, bytes: &mut [u8]) {
+fn in_order(layout: Layout, bytes: &mut Vec<u8>) -> &[u8] {
     match (layout.order, layout.color.channels()) {
-        (ChannelOrder::Png | ChannelOrder::PlanarGbr, _) => {}
+        (ChannelOrder::Png, _) => {}
         (ChannelOrder::BlueFirst, 3) => each::<3>(bytes, |pixel| pixel.swap(0, 2)),
         (ChannelOrder::BlueFirst, _) => each::<4>(bytes, |pixel| pixel.swap(0, 2)),
         (ChannelOrder::AlphaFirst, _) => each::<4>(bytes, |pixel| pixel.rotate_left(1)),
         (ChannelOrder::Reversed, _) => each::<4>(bytes, |pixel| pixel.reverse()),
+        (ChannelOrder::PlanarGbr, _) => return interleaved(bytes),
+        (ChannelOrder::Rgb0, _) => return three_of_four(bytes, |[r, g, b, _]| [r, g, b]),
+        (ChannelOrder::Bgr0, _) => return three_of_four(bytes, |[b, g, r, _]| [r, g, b]),
+        (ChannelOrder::ZeroRgb, _) => return three_of_four(bytes, |[_, r, g, b]| [r, g, b]),
+        (ChannelOrder::ZeroBgr, _) => return three_of_four(bytes, |[_, b, g, r]| [r, g, b]),
     }
+    bytes
 }
 
 /// Changes each pixel or sample, of N bytes.
 fn each<const N: usize>(bytes: &mut [u8], change: impl Fn(&mut [u8; N])) {
     bytes.as_chunks_mut::<N>().0.iter_mut().for_each(change);
+}
+
+/// Pixels of four bytes into the colors that `pick` takes, in the same buffer: a pixel is read before it is written over.
+fn three_of_four(bytes: &mut [u8], pick: impl Fn([u8; 4]) -> [u8; 3]) -> &[u8] {
+    let count = bytes.len() / 4;
+    for at in 0..count {
+        let pixel = [bytes[4 * at], bytes[4 * at + 1], bytes[4 * at + 2], bytes[4 * at + 3]];
+        bytes[3 * at..3 * at + 3].copy_from_slice(&pick(pixel));
+    }
+    &bytes[..3 * count]
 }
 
 /// Three planes into pixels, which are appended: interleaving needs a second buffer.

@@ -39,7 +39,7 @@ fn named(name: &str) -> Layout {
 /// A color type, and for each byte of a PNG pixel its place in a pixel of the frame.
 type Places = (&'static str, png::ColorType, png::BitDepth, &'static [usize]);
 
-const PLACES: [Places; 16] = {
+const PLACES: [Places; 20] = {
     use png::BitDepth::{Eight, Sixteen};
     use png::ColorType::{Grayscale, GrayscaleAlpha, Rgb, Rgba};
     [
@@ -49,6 +49,10 @@ const PLACES: [Places; 16] = {
         ("bgra", Rgba, Eight, &[2, 1, 0, 3]),
         ("argb", Rgba, Eight, &[1, 2, 3, 0]),
         ("abgr", Rgba, Eight, &[3, 2, 1, 0]),
+        ("rgb0", Rgb, Eight, &[0, 1, 2]),
+        ("bgr0", Rgb, Eight, &[2, 1, 0]),
+        ("0rgb", Rgb, Eight, &[1, 2, 3]),
+        ("0bgr", Rgb, Eight, &[3, 2, 1]),
         ("gray", Grayscale, Eight, &[0]),
         ("ya8", GrayscaleAlpha, Eight, &[0, 1]),
         ("rgb48le", Rgb, Sixteen, &[1, 0, 3, 2, 5, 4]),
@@ -66,10 +70,11 @@ const PLACES: [Places; 16] = {
 fn integers_keep_their_value_and_channels_come_into_order() {
     for (name, color_type, bit_depth, places) in PLACES {
         for size in [(1, 1), (1, 7), (7, 1), (37, 29)] {
+            let pixel_bytes = named(name).pixel_bytes();
             let pixels = (size.0 * size.1) as usize;
-            let bytes: Vec<u8> = (0..pixels * places.len()).map(|i| (i * 73 % 251) as u8).collect();
+            let bytes: Vec<u8> = (0..pixels * pixel_bytes).map(|i| (i * 73 % 251) as u8).collect();
             let expected: Vec<u8> = bytes
-                .chunks(places.len())
+                .chunks(pixel_bytes)
                 .flat_map(|pixel| places.iter().map(|&place| pixel[place]))
                 .collect();
             let png = through(size, named(name), SampleRange::DEFAULT, &bytes).unwrap();

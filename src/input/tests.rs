@@ -71,9 +71,13 @@ fn only_pixels(bytes: &[u8]) -> (u32, u32, usize, Samples, Vec<u8>) {
     }
 }
 
+fn named(name: &str) -> PixelFormat {
+    PixelFormat::ALL.into_iter().find(|known| known.name == name).unwrap()
+}
+
 fn raw(bytes: &[u8], format: &str, skip: u64) -> (Vec<Frame>, Option<String>) {
     let size = FrameSize::new(4, 3).unwrap();
-    let format = PixelFormat::ALL.into_iter().find(|known| known.name == format).unwrap();
+    let format = named(format);
     read_all(Input::headerless(stream(bytes, 50), size, format, skip))
 }
 
@@ -93,7 +97,7 @@ fn raw_frames_are_numbered_from_0_and_skipped_ones_count() {
 fn a_raw_frame_that_is_cut_says_what_the_input_would_fit() {
     let cut = |width, bytes: usize, format| {
         let size = FrameSize::new(width, 8).unwrap();
-        let format = PixelFormat::ALL.into_iter().find(|known| known.name == format).unwrap();
+        let format = named(format);
         let bytes = vec![0; bytes];
         read_all(Input::headerless(stream(&bytes, 50), size, format, 9)).1.unwrap()
     };
@@ -154,7 +158,7 @@ fn images_with_headers_are_no_raw_frames() {
 fn a_spare_allocation_is_taken_whatever_it_holds() {
     let bytes = [[1; 12], [2; 12]].concat();
     let size = FrameSize::new(4, 3).unwrap();
-    let gray = PixelFormat::ALL[6];
+    let gray = named("gray");
     let mut input = Input::headerless(stream(&bytes, 5), size, gray, 0);
     assert_eq!(input.read(vec![9; 5]).unwrap().unwrap().bytes, [1; 12]);
     assert_eq!(input.read(vec![9; 50]).unwrap().unwrap().bytes, [2; 12]);
@@ -577,7 +581,7 @@ fn memory_is_moved_now_and_then_only_and_never_grows_beyond_the_limit() {
     // An allocation that is large enough stays as it is.
     for spare in [0, 1, 1 << 20] {
         const COUNT: usize = 12 << 20;
-        let (size, gray) = (FrameSize::new(12, 1 << 20).unwrap(), PixelFormat::ALL[6].layout);
+        let (size, gray) = (FrameSize::new(12, 1 << 20).unwrap(), named("gray").layout);
         let mut bytes = Vec::with_capacity(COUNT + spare);
         bytes.resize(10 << 20, 0);
         let room = bytes.capacity();
