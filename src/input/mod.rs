@@ -126,7 +126,12 @@ impl<R: Read> Input<R> {
         loop {
             let number = self.next;
             let failed = |cause| InputError { frame: number, cause };
-            let Some((size, content)) = self.read_any(&mut bytes).map_err(failed)? else {
+            self.source.begin();
+            let image = match &mut self.kind {
+                Kind::Headerless(frames) => frames.read(&mut self.source, number, &mut bytes),
+                Kind::SelfDescribing(images) => images.read(&mut self.source, &mut bytes),
+            };
+            let Some((size, content)) = image.map_err(failed)? else {
                 // `--skip` past the last frame is fine: there was nothing left to post.
                 if number >= self.skip {
                     return Ok(None);
@@ -137,14 +142,6 @@ impl<R: Read> Input<R> {
             if number >= self.skip {
                 return Ok(Some(Frame { number, size, content, bytes, read_at: Instant::now() }));
             }
-        }
-    }
-
-    fn read_any(&mut self, bytes: &mut Vec<u8>) -> Result<Option<Image>, Cause> {
-        self.source.begin();
-        match &mut self.kind {
-            Kind::Headerless(frames) => frames.read(&mut self.source, self.next, bytes),
-            Kind::SelfDescribing(images) => images.read(&mut self.source, bytes),
         }
     }
 }

@@ -125,13 +125,12 @@ fn array(header: &Dict) -> Result<Array, Cause> {
 /// A dtype is a byte order and a type: `<f4`. Without an order, or with `=` or `|`, it is that of the machine, as
 /// numpy reads it.
 fn samples(dtype: &str) -> Result<Samples, Cause> {
-    let (order, kind) = match dtype.strip_prefix(['<', '>', '=', '|']) {
-        Some(kind) if dtype.starts_with('<') => (ByteOrder::Little, kind),
-        Some(kind) if dtype.starts_with('>') => (ByteOrder::Big, kind),
-        Some(kind) => (ByteOrder::NATIVE, kind),
-        None => (ByteOrder::NATIVE, dtype),
+    let order = match dtype.as_bytes() {
+        [b'<', ..] => ByteOrder::Little,
+        [b'>', ..] => ByteOrder::Big,
+        _ => ByteOrder::NATIVE,
     };
-    Ok(match kind {
+    Ok(match dtype.strip_prefix(['<', '>', '=', '|']).unwrap_or(dtype) {
         "u1" => Samples::U8,
         "u2" => Samples::U16(order),
         "f4" => Samples::F32(order),
