@@ -29,12 +29,14 @@ impl RawFrames {
         number: u64,
         bytes: &mut Vec<u8>,
     ) -> Result<Option<Image>, Cause> {
+        let read = source.samples(self.size, self.format.layout, bytes);
+        let got = bytes.len().min(usize::try_from(source.taken()).unwrap_or(usize::MAX));
         if number == 0
-            && let Some(why) = why_not_headerless(source.peek()?)
+            && let Some(why) = why_not_headerless(&bytes[..got])
         {
             return malformed(why);
         }
-        match source.samples(self.size, self.format.layout, bytes) {
+        match read {
             Err(Cause::Truncated { got: 0, .. }) => Ok(None),
             Err(Cause::Truncated { got, expected: Some(expected), .. }) => {
                 let total = number.saturating_mul(expected).saturating_add(got);
@@ -77,7 +79,7 @@ impl RawFrames {
     }
 }
 
-/// The reason why the stream has headers, if it begins with one. Frames do not begin so by chance.
+/// The reason why the stream has headers, if its first frame begins with one. Frames do not begin so by chance.
 fn why_not_headerless(bytes: &[u8]) -> Option<String> {
     let kind = match bytes {
         _ if bytes.starts_with(&png::SIGNATURE) => "a PNG",

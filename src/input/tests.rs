@@ -78,7 +78,7 @@ fn named(name: &str) -> PixelFormat {
 fn raw(bytes: &[u8], format: &str, skip: u64) -> (Vec<Frame>, Option<String>) {
     let size = FrameSize::new(4, 3).unwrap();
     let format = named(format);
-    read_all(Input::headerless(stream(bytes, 50), size, format, skip))
+    read_all(Input::headerless(stream(bytes, 5), size, format, skip))
 }
 
 #[test]
