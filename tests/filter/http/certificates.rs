@@ -40,8 +40,10 @@ fn showing(folder: &Folder, certificate: &str) -> Option<Nginx> {
     Nginx::start(folder, &settings)
 }
 
+/// A message that tells of no attempts tells of one: a wrong certificate is never tried again.
 fn post(folder: &Folder, options: &[&str], url: &str) -> Run {
-    let mut command = command(&[&["-s", "1x1", "--retry", "0"], options, &[url]].concat());
+    let common = ["-s", "1x1", "--retry-all-errors", "--retry-delay", "0.001"];
+    let mut command = command(&[&common[..], options, &[url]].concat());
     command.current_dir(folder.path());
     run_command(command, &[0; 3])
 }

@@ -108,7 +108,7 @@ impl Write for Cut<'_> {
 /// how many bytes the last connection was sent.
 fn run_cut_over_tls(response: &'static str, how: End, cuts: Range<usize>) -> (Run, usize) {
     let authority = Authority::new("cuts");
-    let mut config = Arc::unwrap_or_clone(authority.server("localhost", false));
+    let mut config = Arc::unwrap_or_clone(authority.server());
     // The same handshake each time: no session is resumed.
     config.session_storage = Arc::new(rustls::server::NoServerSessionStorage {});
     config.send_tls13_tickets = 0;
@@ -158,7 +158,7 @@ fn over_tls_a_chunked_response_is_whole_or_a_failure() {
 #[test]
 fn over_tls_a_response_without_length_is_whole_only_if_the_stream_ends_properly() {
     let authority = Authority::new("unsized");
-    let config = authority.server("localhost", false);
+    let config = authority.server();
     let server = Server::scripted(move |number, connection| {
         let mut stream = accept(&config, connection);
         if Request::read(&mut stream).is_some() {

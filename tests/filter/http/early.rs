@@ -66,7 +66,7 @@ fn an_answer_that_comes_before_the_body_is_out_is_a_line_whatever_the_server_the
 #[test]
 fn over_tls_too() {
     let authority = Authority::new("early");
-    let config = authority.server("localhost", false);
+    let config = authority.server();
     for then in ALL {
         let held = Held::default();
         let (config, holds) = (Arc::clone(&config), Arc::clone(&held));

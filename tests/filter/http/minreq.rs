@@ -174,7 +174,7 @@ fn a_frame_is_sent_again_if_connecting_was_refused_and_else_only_if_the_user_ask
 #[test]
 fn over_tls_a_certificate_that_is_wrong_is_refused() {
     let authority = Authority::new("minreq");
-    let server = answering(authority.server("localhost", false), echo);
+    let server = answering(authority.server(), echo);
     let url = server.https_url();
     let asked = || command(&["--minreq", "-s", "1x1", "--raw", &url]);
     let good = run_command(authority.trusted_by(asked()), &tiny_frames(2));

@@ -61,7 +61,7 @@ fn an_http_request_goes_to_the_proxy_in_absolute_form_and_to_the_server_as_from_
 #[test]
 fn an_https_request_goes_through_a_tunnel_on_connections_that_stay() {
     let (folder, authority) = (Folder::new("tunnel"), Authority::new("tunnel"));
-    let server = answering(authority.server("localhost", false), |request| {
+    let server = answering(authority.server(), |request| {
         if request.body.len() > BIG_BYTES { ok("large") } else { echo(request) }
     });
     let port = server.address.port();
@@ -83,13 +83,13 @@ fn an_https_request_goes_through_a_tunnel_on_connections_that_stay() {
 #[test]
 fn a_proxy_that_refuses_is_named_with_its_status_and_nothing_was_sent() {
     let (folder, authority) = (Folder::new("refusing"), Authority::new("refusing"));
-    let server = answering(authority.server("localhost", false), echo);
+    let server = answering(authority.server(), echo);
     let plain = echoing();
     let allowed = server.address.port();
     let Some(proxy) = TinyProxy::start(&folder, Some(USER), &[allowed, 1]) else { return };
     let at = format!("127.0.0.1:{}", proxy.port);
     let (good, wrong) = (format!("{USER_INFO}@{at}"), format!("me:wrong@{at}"));
-    let denied = answering(authority.server("localhost", false), echo);
+    let denied = answering(authority.server(), echo);
     for (via, url, status) in [
         (at.as_str(), server.https_url(), "status 407"),
         (&wrong, server.https_url(), "status 401"),
@@ -165,7 +165,7 @@ fn a_proxy_that_is_not_there_is_named_and_tried_again() {
 #[test]
 fn a_proxy_may_speak_tls_itself_with_http_and_with_https_inside() {
     let (folder, authority) = (Folder::new("tls-proxy"), Authority::new("tls-proxy"));
-    let (plain, secure) = (echoing(), answering(authority.server("localhost", false), echo));
+    let (plain, secure) = (echoing(), answering(authority.server(), echo));
     let Some(proxy) = TinyProxy::start(&folder, Some(USER), &[secure.address.port()]) else {
         return;
     };
@@ -197,10 +197,8 @@ fn a_proxy_may_speak_tls_itself_with_http_and_with_https_inside() {
 #[test]
 fn a_large_frame_goes_through_tls_in_tls_and_an_early_answer_is_read() {
     let (folder, authority) = (Folder::new("tls-in-tls"), Authority::new("tls-in-tls"));
-    let secure = answering(authority.server("localhost", false), |request| {
-        ok(request.body.len().to_string())
-    });
-    let config = authority.server("localhost", false);
+    let secure = answering(authority.server(), |request| ok(request.body.len().to_string()));
+    let config = authority.server();
     let early = Server::scripted(move |_, connection| {
         let mut stream = accept(&config, connection);
         let _ = stream.read(&mut [0]);
@@ -222,7 +220,7 @@ fn a_large_frame_goes_through_tls_in_tls_and_an_early_answer_is_read() {
 
 /// TLS in front of this port, as in front of a company's proxy.
 fn in_front_of(port: u16, authority: &Authority) -> u16 {
-    let config = authority.server("localhost", false);
+    let config = authority.server();
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let front = listener.local_addr().unwrap().port();
     thread::spawn(move || {

@@ -1,50 +1,11 @@
-//! TLS: certificates and handshakes. A frame has left only once the handshake is done.
+//! TLS: a frame has left only once the handshake is done.
 
 use std::io::{Read, Write};
 
-use crate::support::echo::{answers, echo};
-use crate::support::program::{Run, command, run, run_command};
-use crate::support::server::{Request, Server, closing, ok, response};
+use crate::support::program::{command, run, run_command};
+use crate::support::server::{Request, Server, ok, response};
 use crate::support::tls::{Authority, accept, answering};
-use crate::support::{BIG, BIG_BYTES, noise, tiny_frames};
-
-/// A run of two frames over TLS against a server with this certificate.
-fn run_over_tls(
-    authority: &Authority,
-    host: &str,
-    expired: bool,
-    trust: bool,
-) -> (Run, usize, String) {
-    let config = authority.server(host, expired);
-    let server = Server::scripted(move |_, connection| {
-        let mut stream = accept(&config, connection);
-        if let Some(request) = Request::read(&mut stream) {
-            let _ = stream.write_all(&closing(echo(&request)));
-        }
-    });
-    let url = server.https_url();
-    let asked = ["-s", "1x1", "--raw", "--retry-all-errors", "--retry-delay", "0.001", &url];
-    let stranger = Authority::new("stranger");
-    let trusted = if trust { authority } else { &stranger };
-    let run = run_command(trusted.trusted_by(command(&asked)), &tiny_frames(2));
-    (run, server.connections(), format!("localhost:{}", server.address.port()))
-}
-
-#[test]
-fn a_certificate_that_is_wrong_is_refused_and_never_tried_again() {
-    let authority = Authority::new("authority");
-    let (run, connections, _) = run_over_tls(&authority, "localhost", false, true);
-    assert_eq!((run.ok().lines(), connections), (answers(2), 2));
-    for (host, expired, trust, cause) in [
-        ("localhost", true, true, "has expired"),
-        ("elsewhere.example", false, true, "is not for this host name"),
-        ("localhost", false, false, "is signed by nobody who is trusted"),
-    ] {
-        let (run, connections, place) = run_over_tls(&authority, host, expired, trust);
-        assert_eq!((run.status, run.stdout.as_slice(), connections), (Some(1), &b""[..], 1));
-        run.fails_at_once(&format!("{place}: certificate {cause}"));
-    }
-}
+use crate::support::{BIG, BIG_BYTES, noise};
 
 #[test]
 fn a_peer_that_speaks_no_tls_is_a_failure() {
@@ -65,7 +26,7 @@ fn a_peer_that_speaks_no_tls_is_a_failure() {
 #[test]
 fn a_frame_may_have_arrived_if_what_comes_behind_it_is_no_tls() {
     let authority = Authority::new("no-more-tls");
-    let config = authority.server("localhost", false);
+    let config = authority.server();
     let server = Server::scripted(move |_, connection| {
         let mut stream = accept(&config, connection);
         if Request::read(&mut stream).is_some() {
@@ -93,7 +54,7 @@ fn a_tls_handshake_that_fails_was_never_sent() {
 #[test]
 fn session_tickets_do_not_keep_the_body_back() {
     let authority = Authority::new("tickets");
-    let config = authority.server("localhost", false);
+    let config = authority.server();
     let server = answering(config, |request| ok(request.body.len().to_string()));
     let url = server.https_url();
     let command = command(&[&BIG[..], &["--raw", "-m", "20", &url]].concat());

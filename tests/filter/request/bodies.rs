@@ -5,7 +5,7 @@ use base64::engine::general_purpose::STANDARD;
 
 use crate::support::program::run;
 use crate::support::server::{Request, Server, ok};
-use crate::support::{decode, file, tiny_frames, tiny_number};
+use crate::support::{decode, file, tiny_frames};
 
 /// The requests that are sent for these 1x1 frames, in their order.
 fn requests_with(arguments: &[&str], path: &str, frames: &[u8]) -> Vec<Request> {
@@ -24,22 +24,6 @@ fn base64_png() -> String {
     let png = request_with(&["--raw"]).body;
     assert_eq!(decode(&png).pixels, [1, 2, 3]);
     STANDARD.encode(png)
-}
-
-#[test]
-fn json_is_the_users_text_with_image_and_number_filled_in() {
-    let template =
-        "{ \"a\":1.50,\r\n \"n\": {{n}}, \"é\":[\"data:{{png:b64}}\",\"{{n:06}}.png\"]}\n";
-    let requests = requests_with(&["--json", template], "", &tiny_frames(12));
-    assert_eq!(requests.len(), 12);
-    for (number, request) in requests.iter().enumerate() {
-        let body = str::from_utf8(&request.body).unwrap();
-        let json: serde_json::Value = serde_json::from_str(body).unwrap();
-        let image = json["é"][0].as_str().unwrap().strip_prefix("data:").unwrap();
-        assert_eq!(tiny_number(&STANDARD.decode(image).unwrap()), number as u32);
-        let filled = template.replace("{{png:b64}}", image).replace("{{n}}", &number.to_string());
-        assert_eq!(body, filled.replace("{{n:06}}", &format!("{number:06}")));
-    }
 }
 
 #[test]

@@ -123,7 +123,7 @@ impl Ground {
         folder.file("npy", npy("|u1", &format!("({FRAMES}, 1, 1, 3)"), &frames));
         folder.file("key", SECRETS[0]);
         let authority = Authority::new("torture");
-        let config = authority.server("localhost", false);
+        let config = authority.server();
         fs::create_dir(folder.path().join("certificates")).unwrap();
         fs::copy(&authority.file, folder.path().join("certificates/a.pem")).unwrap();
         let program = env!("CARGO_BIN_EXE_pngpost").into();
