@@ -228,7 +228,7 @@ impl Lines {
         }
         let lines = self.counts.lines.load(Ordering::Relaxed);
         let mut text = format!("; {} out", count_of(lines, "line is", "lines are"));
-        let torn = self.out.torn() as u64;
+        let torn = self.out.torn as u64;
         if torn > 0 {
             let bytes = count_of(torn, "byte", "bytes");
             text += &format!(

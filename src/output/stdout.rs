@@ -16,7 +16,7 @@ use crate::messages::{plain, say};
 pub struct Stdout {
     file: File,
     /// How many bytes of a line that has no end yet are out; 0 between two lines.
-    torn: usize,
+    pub torn: usize,
 }
 
 impl Stdout {
@@ -37,11 +37,6 @@ impl Stdout {
         }
         self.torn = 0;
         Ok(())
-    }
-
-    /// Of a line whose writing has failed.
-    pub fn torn(&self) -> usize {
-        self.torn
     }
 
     /// Returns after an interruption or an error, too: the next write tells of it.

@@ -24,17 +24,15 @@ pub fn start(
 ) -> io::Result<(Answers, Arc<Newest>)> {
     // As many answers wait for an earlier one as without --latest.
     let newest = Arc::new(Newest::new(1 + 2 * jobs));
-    let mut started = 0;
-    while started < jobs {
-        let (own, machines) = (Arc::clone(&newest), Arc::clone(machines));
-        match Builder::new().name("upload".into()).spawn(move || work(&own, &machines)) {
-            Ok(_) => started += 1,
-            Err(_) if started > 0 => break,
-            Err(error) => return Err(error),
-        }
-    }
+    let start_job = || {
+        let (newest, machines) = (Arc::clone(&newest), Arc::clone(machines));
+        Builder::new().name("upload".into()).spawn(move || work(&newest, &machines))
+    };
+    start_job()?;
+    // If the system has no thread for a further one, those that run are enough.
+    let jobs = 1 + (1..jobs).take_while(|_| start_job().is_ok()).count();
     let own = Arc::clone(&newest);
-    Builder::new().name("read".into()).spawn(move || read(reading, &own, started))?;
+    Builder::new().name("read".into()).spawn(move || read(reading, &own, jobs))?;
     Ok((Box::new(LiveAnswers(Arc::clone(&newest))), newest))
 }
 
