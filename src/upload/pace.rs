@@ -233,6 +233,12 @@ mod tests {
         }
         assert!(pace.rate().is_some());
         assert_eq!(pace.spacing(), Duration::from_secs(6));
+        for _ in 0..60 {
+            pace.accepted();
+            now += pace.spacing();
+            pace.start(now, true);
+        }
+        assert!(pace.spacing() < Duration::from_secs(3), "{:?}", pace.spacing());
     }
 
     #[test]
