@@ -105,6 +105,10 @@ fn array(header: &Dict) -> Result<Array, Cause> {
     };
     let samples = samples(dtype)?;
     let shape = header.shape.as_slice();
+    // N images of a size may be none: then they are no frames.
+    if shape.contains(&0) && !matches!(*shape, [0, 1..=u64::MAX, 1..=u64::MAX, 1..=4]) {
+        return malformed(format!(".npy shape {} holds no pixels", in_python(shape)));
+    }
     // An array of one row or of no images has the same bytes in both orders.
     let has_order = !shape.contains(&0) && shape.iter().filter(|&&axis| axis > 1).count() > 1;
     if header.fortran_order && has_order {
@@ -123,22 +127,30 @@ fn array(header: &Dict) -> Result<Array, Cause> {
 }
 
 /// A dtype is a byte order and a type: `<f4`. Without an order, or with `=` or `|`, it is that of the machine, as
-/// numpy reads it.
+/// numpy reads it. A type's name, `float32`, has none.
 fn samples(dtype: &str) -> Result<Samples, Cause> {
-    let order = match dtype.as_bytes() {
+    let short = match dtype {
+        "uint8" | "ubyte" => "u1",
+        "uint16" | "ushort" => "u2",
+        "float32" | "single" => "f4",
+        "float64" | "double" | "float" => "f8",
+        short => short,
+    };
+    let order = match short.as_bytes() {
         [b'<', ..] => ByteOrder::Little,
         [b'>', ..] => ByteOrder::Big,
         _ => ByteOrder::NATIVE,
     };
-    Ok(match dtype.strip_prefix(['<', '>', '=', '|']).unwrap_or(dtype) {
-        "u1" => Samples::U8,
-        "u2" => Samples::U16(order),
-        "f4" => Samples::F32(order),
-        "f8" => Samples::F64(order),
+    Ok(match short.strip_prefix(['<', '>', '=', '|']).unwrap_or(short) {
+        "u1" | "B" => Samples::U8,
+        "u2" | "H" => Samples::U16(order),
+        "f4" | "f" => Samples::F32(order),
+        "f8" | "d" => Samples::F64(order),
         other => {
-            let cast = match other.as_bytes().first() {
-                Some(b'b') => "a.astype(np.uint8) * 255",
-                Some(b'f') => "a.astype(np.float32)",
+            let cast = match other {
+                "b1" | "?" | "bool" | "bool_" => "a.astype(np.uint8) * 255",
+                "half" | "longdouble" => "a.astype(np.float32)",
+                _ if other.starts_with(['f', 'e', 'g']) => "a.astype(np.float32)",
                 _ => "a.astype(np.uint8), np.uint16 or np.float32",
             };
             let dtype = foreign(dtype);
@@ -147,11 +159,14 @@ fn samples(dtype: &str) -> Result<Samples, Cause> {
     })
 }
 
-/// The error for such a shape, which it has in Python's notation.
 fn no_image<T>(shape: &[u64]) -> Result<T, Cause> {
+    malformed(format!(".npy shape {} is no image; {}", in_python(shape), advice(shape)))
+}
+
+fn in_python(shape: &[u64]) -> String {
     let axes = shape.iter().map(u64::to_string).collect::<Vec<_>>().join(", ");
     let comma = if shape.len() == 1 { "," } else { "" };
-    malformed(format!(".npy shape ({axes}{comma}) is no image; {}", advice(shape)))
+    format!("({axes}{comma})")
 }
 
 /// The numpy call for a shape that is no image.

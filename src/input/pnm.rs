@@ -120,6 +120,8 @@ impl<R: Read> HeaderReader<'_, R> {
                 }
                 b'#' => self.comment()?,
                 byte if is_blank(byte) => {}
+                // netpbm ends a number with any byte, and begins none behind these.
+                b'\x0b' | b'\x0c' if !digits.is_empty() => {}
                 _ => return malformed(format!("PNM header: {name} is not a number")),
             }
             if !digits.is_empty() {
@@ -138,9 +140,8 @@ impl<R: Read> HeaderReader<'_, R> {
     /// Lines with a name and a value, in any order, up to ENDHDR. A name that comes again belongs to another image: ENDHDR
     /// is missing.
     fn pam(&mut self) -> Result<Fields, Cause> {
-        let first = self.byte()?;
-        let last = if first == b'\r' { self.byte()? } else { first };
-        if last != b'\n' {
+        let rest = self.line()?;
+        if !rest.is_empty() && !rest.starts_with('#') {
             return malformed("no line end after the magic number of PAM");
         }
         let mut values = HashMap::new();
@@ -182,11 +183,16 @@ impl<R: Read> HeaderReader<'_, R> {
 
 fn pam_color(depth: u64, tuple_type: &str) -> Result<Color, Cause> {
     let color = match tuple_type {
-        "" => Color::of_channels(depth),
-        "BLACKANDWHITE" | "GRAYSCALE" => Some(Color::Gray),
-        "BLACKANDWHITE_ALPHA" | "GRAYSCALE_ALPHA" => Some(Color::GrayAlpha),
-        "RGB" => Some(Color::Rgb),
-        "RGB_ALPHA" => Some(Color::Rgba),
+        "" => {
+            return malformed(
+                "PAM header: no TUPLTYPE says what its channels are (OpenCV's are B G R); \
+                 write PPM, as -c:v ppm does in ffmpeg, or convert to RGB and write raw frames",
+            );
+        }
+        "BLACKANDWHITE" | "GRAYSCALE" => Color::Gray,
+        "BLACKANDWHITE_ALPHA" | "GRAYSCALE_ALPHA" => Color::GrayAlpha,
+        "RGB" => Color::Rgb,
+        "RGB_ALPHA" => Color::Rgba,
         other => {
             return malformed(format!(
                 "PAM tuple type {} is not read; BLACKANDWHITE GRAYSCALE RGB are, and _ALPHA",
@@ -194,14 +200,13 @@ fn pam_color(depth: u64, tuple_type: &str) -> Result<Color, Cause> {
             ));
         }
     };
-    match color {
-        Some(color) if color.channels() as u64 == depth => Ok(color),
-        Some(color) => malformed(format!(
-            "PAM header: DEPTH is {depth}, but {tuple_type} has {}",
-            count_of(color.channels() as u64, "channel", "channels")
-        )),
-        None => malformed(format!("PAM header: DEPTH is {depth}; it must be from 1 to 4")),
+    if color.channels() as u64 == depth {
+        return Ok(color);
     }
+    malformed(format!(
+        "PAM header: DEPTH is {depth}, but {tuple_type} has {}",
+        count_of(color.channels() as u64, "channel", "channels")
+    ))
 }
 
 fn is_blank(byte: u8) -> bool {

@@ -135,7 +135,7 @@ fn images_with_headers_are_no_raw_frames() {
         ("P5 4 3 255\n", "a PGM"),
         ("P3 4 3 9\n", "a PPM"),
         ("P6 4 3 255\n", "a PPM"),
-        ("P7\nWIDTH 4\nHEIGHT 3\nDEPTH 1\nMAXVAL 9\nENDHDR\n", "a PAM"),
+        ("P7\nWIDTH 4\nHEIGHT 3\nDEPTH 1\nMAXVAL 9\nTUPLTYPE GRAYSCALE\nENDHDR\n", "a PAM"),
     ] {
         let refused = format!("frame 0: begins as {kind} does; leave --size out");
         let bytes = [header.as_bytes(), &[0; 200]].concat();
@@ -170,13 +170,13 @@ type Pixels = (u32, u32, usize, Samples, &'static [u8]);
 #[test]
 fn pnm_headers_as_tools_write_them() {
     let max = Samples::Maxval;
-    let cases: [(&[u8], Pixels); 10] = [
+    let cases: [(&[u8], Pixels); 12] = [
         (b"P5 2 1 255 ab", (2, 1, 1, Samples::U8, b"ab")),
         (b"P6\n1 1\n255\nabc", (1, 1, 3, Samples::U8, b"abc")),
         (b"P5#x\n#\n 1#2\r1 # 255\n 65535\t\n#", (1, 1, 1, Samples::U16(ByteOrder::Big), b"\n#")),
         (b"P5\n1\n2\n7#comment\n\x01\x02", (1, 2, 1, max(7), b"\x01\x02")),
         (b"P6 1 1 256 abcdef", (1, 1, 3, max(256), b"abcdef")),
-        (b"P7\nWIDTH 1\nHEIGHT 1\nDEPTH 1\nMAXVAL 255\nENDHDR\na", (1, 1, 1, Samples::U8, b"a")),
+        (b"P7\nWIDTH 1\nHEIGHT 1\nDEPTH 1\nMAXVAL 255\nTUPLTYPE GRAYSCALE\nENDHDR\na", (1, 1, 1, Samples::U8, b"a")),
         (
             b"P7\n#\n\n MAXVAL  1 \nDEPTH 2\nTUPLTYPE BLACKANDWHITE_ALPHA\n# E\nHEIGHT 1\nWIDTH 1\nENDHDR\n\0\x01",
             (1, 1, 2, max(1), b"\0\x01"),
@@ -189,7 +189,12 @@ fn pnm_headers_as_tools_write_them() {
             b"P7\nWIDTH 1\nHEIGHT 1\nDEPTH 3\nMAXVAL 9\nTUPLTYPE RGB\nENDHDR\n\x01\x02\x03",
             (1, 1, 3, max(9), b"\x01\x02\x03"),
         ),
-        (b"P7\nWIDTH 1\nHEIGHT 1\nDEPTH 2\nMAXVAL 255\nTUPLTYPE\nENDHDR\nab", (1, 1, 2, Samples::U8, b"ab")),
+        (b"P6 1\x0b1\x0c255\x0cabc", (1, 1, 3, Samples::U8, b"abc")),
+        (b"P5 1 1 255\x0b\x0c", (1, 1, 1, Samples::U8, b"\x0c")),
+        (
+            b"P7 # c\nWIDTH 1\nHEIGHT 1\nDEPTH 1\nMAXVAL 255\nTUPLTYPE GRAYSCALE\nENDHDR\na",
+            (1, 1, 1, Samples::U8, b"a"),
+        ),
     ];
     for (bytes, (width, height, channels, samples, pixels)) in cases {
         assert_eq!(only_pixels(bytes), (width, height, channels, samples, pixels.to_vec()));
@@ -198,6 +203,8 @@ fn pnm_headers_as_tools_write_them() {
 
 #[test]
 fn pnm_that_is_not_read_is_refused_by_name() {
+    let unnamed = "PAM header: no TUPLTYPE says what its channels are (OpenCV's are B G R); \
+                   write PPM, as -c:v ppm does in ffmpeg, or convert to RGB and write raw frames";
     let pam = |lines: &str| format!("P7\nWIDTH 1\nHEIGHT 1\nMAXVAL 255\n{lines}\nENDHDR\nabcd");
     let cases = [
         ("P1 1 1 0".into(), "PBM is not read; 'pamdepth 255' turns it into PGM"),
@@ -218,8 +225,11 @@ fn pnm_that_is_not_read_is_refused_by_name() {
         ("P5 99999999999999999999 1 1 ".into(), "PNM header: width is too large"),
         ("P5 1 x".into(), "PNM header: height is not a number"),
         ("P564 64 255 ".into(), "no blank after the magic number of PNM"),
-        ("P7 332".into(), "no line end after the magic number of PAM"),
-        (pam("DEPTH 5"), "PAM header: DEPTH is 5; it must be from 1 to 4"),
+        ("P6 1 \x0c1 255 ".into(), "PNM header: height is not a number"),
+        ("P7 332\n".into(), "no line end after the magic number of PAM"),
+        (pam("DEPTH 5\nTUPLTYPE RGB"), "PAM header: DEPTH is 5, but RGB has 3 channels"),
+        (pam("DEPTH 1"), unnamed),
+        (pam("DEPTH 3\nTUPLTYPE  "), unnamed),
         (pam("DEPTH 4\nTUPLTYPE RGB"), "PAM header: DEPTH is 4, but RGB has 3 channels"),
         (
             pam("DEPTH 4\nTUPLTYPE CMYK"),
@@ -411,6 +421,15 @@ fn npy_of_every_dtype_shape_and_version() {
         ("|u1", Samples::U8),
         ("=u2", Samples::U16(ByteOrder::NATIVE)),
         ("f4", Samples::F32(ByteOrder::NATIVE)),
+        ("uint8", Samples::U8),
+        ("|B", Samples::U8),
+        ("uint16", Samples::U16(ByteOrder::NATIVE)),
+        (">H", Samples::U16(Big)),
+        ("float32", Samples::F32(ByteOrder::NATIVE)),
+        ("single", Samples::F32(ByteOrder::NATIVE)),
+        (">f", Samples::F32(Big)),
+        ("float64", Samples::F64(ByteOrder::NATIVE)),
+        ("<d", Samples::F64(Little)),
         ("<u2", Samples::U16(Little)),
         (">u2", Samples::U16(Big)),
         ("<f4", Samples::F32(Little)),
@@ -474,6 +493,12 @@ fn npy_that_is_not_read_says_what_to_do_in_numpy() {
     let whole = "{'descr': '|u1', 'fortran_order': False, 'shape': (1, 1)}";
     let cases = [
         (dtype("|b1"), ".npy dtype |b1 is not read; save a.astype(np.uint8) * 255 instead"),
+        (dtype("?"), ".npy dtype ? is not read; save a.astype(np.uint8) * 255 instead"),
+        (dtype("half"), ".npy dtype half is not read; save a.astype(np.float32) instead"),
+        (
+            dtype("b"),
+            ".npy dtype b is not read; save a.astype(np.uint8), np.uint16 or np.float32 instead",
+        ),
         (dtype("<f2"), ".npy dtype <f2 is not read; save a.astype(np.float32) instead"),
         (
             dtype("<i8"),
@@ -511,7 +536,12 @@ fn npy_that_is_not_read_says_what_to_do_in_numpy() {
             shape("(1, 1, 1, 1, 1)"),
             ".npy shape (1, 1, 1, 1, 1) is no image; save a.reshape(-1, height, width, channels)",
         ),
-        (shape("(0, 5)"), "size 5x0: width and height must be from 1 to 2147483647"),
+        (shape("(0, 5)"), ".npy shape (0, 5) holds no pixels"),
+        (shape("(0,)"), ".npy shape (0,) holds no pixels"),
+        (shape("(3, 0, 64)"), ".npy shape (3, 0, 64) holds no pixels"),
+        (shape("(4, 4, 0)"), ".npy shape (4, 4, 0) holds no pixels"),
+        (shape("(0, 3, 64, 64)"), ".npy shape (0, 3, 64, 64) holds no pixels"),
+        (shape("(9, 0, 64, 3)"), ".npy shape (9, 0, 64, 3) holds no pixels"),
         (
             npy("<f8", "(99999, 99999)", b""),
             "99999x99999 with 8 bytes a pixel is over the limit of 1073741824 bytes for a frame",
@@ -616,7 +646,8 @@ fn other_bytes_are_no_image() {
 fn a_header_that_lies_about_its_size_takes_no_memory() {
     let lies = [
         b"P6 16000 16000 255 abc".to_vec(),
-        b"P7\nWIDTH 16000\nHEIGHT 16000\nDEPTH 4\nMAXVAL 255\nENDHDR\nabc".to_vec(),
+        b"P7\nWIDTH 16000\nHEIGHT 16000\nDEPTH 4\nMAXVAL 255\nTUPLTYPE RGB_ALPHA\nENDHDR\nabc"
+            .to_vec(),
         npy("<f8", "(1000, 16000, 4)", b"abc"),
         npy("<f8", "(18446744073709551615, 1000, 16000, 4)", b"abc"),
     ];
@@ -657,7 +688,9 @@ fn any_image() -> impl Strategy<Value = (Vec<u8>, usize)> {
         |((width, height), depth, maxval, data)| {
             let count = width * height * depth * (1 + u32::from(maxval > 255));
             let sizes = format!("WIDTH {width}\nHEIGHT {height}\nDEPTH {depth}\n");
-            let mut bytes = format!("P7\n{sizes}MAXVAL {maxval}\nENDHDR\n").into_bytes();
+            let kind = ["GRAYSCALE", "GRAYSCALE_ALPHA", "RGB", "RGB_ALPHA"][depth as usize - 1];
+            let header = format!("P7\n{sizes}MAXVAL {maxval}\nTUPLTYPE {kind}\nENDHDR\n");
+            let mut bytes = header.into_bytes();
             bytes.extend(&data[..count as usize]);
             (bytes, 1)
         },

@@ -18,8 +18,9 @@ pub fn pgm(width: u32, height: u32, samples: &[u8]) -> Vec<u8> {
 }
 
 pub fn pam(width: u32, height: u32, depth: usize, maxval: u32, samples: &[u8]) -> Vec<u8> {
+    let kind = ["GRAYSCALE", "GRAYSCALE_ALPHA", "RGB", "RGB_ALPHA"][depth - 1];
     let sizes = format!("WIDTH {width}\nHEIGHT {height}\nDEPTH {depth}\nMAXVAL {maxval}\n");
-    [format!("P7\n{sizes}ENDHDR\n").as_bytes(), samples].concat()
+    [format!("P7\n{sizes}TUPLTYPE {kind}\nENDHDR\n").as_bytes(), samples].concat()
 }
 
 /// A .npy as numpy writes it: version 1.0, the header padded to 64 bytes.
