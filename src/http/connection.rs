@@ -12,8 +12,10 @@ use super::socket::Ready;
 use super::time_limit::{Deadline, MAX_TIME};
 use super::wire::Wire;
 
-/// The size of the input buffer: what is unread when more is to come, a head or a line, is shorter.
-const INPUT_BYTES: usize = MAX_HEADER_BYTES + (32 << 10);
+/// The size of the input buffer: at first, and once an answer has filled that. What is unread when more is to come, a
+/// head or a line, is shorter than the second.
+const INPUT_BYTES: usize = 16 << 10;
+const LONG_INPUT_BYTES: usize = MAX_HEADER_BYTES + (32 << 10);
 
 /// A server that has answered, and for so long takes none of the rest of the body, does not want it.
 const REST_IS_WANTED: Duration = Duration::from_secs(5);
@@ -185,6 +187,9 @@ impl Connection {
 
     /// Makes room behind the unread bytes.
     fn make_room(&mut self) {
+        if self.unread.end == self.input.len() {
+            self.input.resize(LONG_INPUT_BYTES, 0);
+        }
         if self.unread.is_empty() {
             self.unread = 0..0;
         } else if self.unread.end == self.input.len() {
