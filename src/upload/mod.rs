@@ -100,6 +100,8 @@ impl Uploader {
             let headers = self.headers.current();
             let result = self.attempt(body, &headers, &mut is_posted);
             let not_before = match self.gate.report(body.frame, &started, &mut tries, &result) {
+                // No other attempt is to start: none is told, and none counts as a retry.
+                Next::Again(_) if !self.wants(body.frame) => return None,
                 Next::Again(again) => {
                     self.tell_retry(body.frame, &result, tries.attempts, &again);
                     again.not_before

@@ -195,6 +195,23 @@ fn a_frame_that_fails_beyond_the_gap_is_told_and_ends_the_run_with_1() {
     }
 }
 
+#[test]
+fn no_retry_is_told_or_counted_of_a_frame_that_is_refused_after_the_signal() {
+    fn busy(frame: u32) -> Vec<u8> {
+        if frame == 0 { line(0) } else { response("503 busy", "") }
+    }
+    for jobs in ["1", "4"] {
+        let holding = holding(1, busy);
+        let program = start(&holding, &["-v", "-j", jobs]);
+        stop_and_listen(program.pid(), "SIGINT");
+        holding.release_all();
+        let run = program.end();
+        assert_eq!(run.lines(), ["answer 0"]);
+        assert!(!run.stderr.contains("attempt 2"), "{}", run.stderr);
+        assert!(run.stderr.contains(", 0 retries, "), "{}", run.stderr);
+    }
+}
+
 /// The producer ends at once, and the program somewhat later.
 #[test]
 fn a_last_frame_that_is_cut_short_is_no_error_of_a_run_that_was_told_to_stop() {
