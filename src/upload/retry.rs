@@ -142,14 +142,14 @@ impl<R: FnMut() -> f64> Retry<R> {
         self.down_since.is_none()
     }
 
-    /// Frames that were answered.
-    pub fn answers(&self) -> u64 {
+    /// Frames that the server has taken, or judged.
+    pub fn accepts(&self) -> u64 {
         self.totals.accepted
     }
 
     /// A frame was answered, so the server is up, whenever the attempt began.
-    pub fn answered(&mut self, now: Instant) {
-        self.totals.accepted += 1;
+    pub fn answered(&mut self, is_accepted: bool, now: Instant) {
+        self.totals.accepted += u64::from(is_accepted);
         self.down_since = None;
         if std::mem::take(&mut self.given_up) {
             self.asked = None;
@@ -418,7 +418,7 @@ mod tests {
         assert_eq!(trial.pause(), None);
         trial.retry.start(trial.now);
         assert_eq!(trial.pause(), Some(SECOND));
-        trial.retry.answered(trial.now);
+        trial.retry.answered(true, trial.now);
         assert_eq!(trial.pause(), None);
         trial.retry.start(trial.now);
         assert_eq!(trial.pause(), None);
@@ -441,7 +441,7 @@ mod tests {
         let attempts = |outcome, has_responded: bool| {
             let mut trial = trial(Policy { all_errors: true, max_time: None, ..own() });
             if has_responded {
-                trial.retry.answered(trial.now);
+                trial.retry.answered(true, trial.now);
             }
             let last = (1..1000).find(|_| {
                 trial.now += SECOND;
@@ -493,7 +493,7 @@ mod tests {
         for alone in [false, false, true, true] {
             trial.refused();
             assert_eq!(trial.tries.is_refused_alone(), alone);
-            (0..2).for_each(|_| trial.retry.answered(trial.now));
+            (0..2).for_each(|_| trial.retry.answered(true, trial.now));
         }
         // A wait that it is asked for is its own.
         let next = trial.busy(7 * SECOND);
@@ -518,7 +518,7 @@ mod tests {
     fn a_wait_that_the_server_asks_for_is_not_ended_by_an_answer() {
         let mut trial = trial(policy());
         trial.busy(7 * SECOND);
-        trial.retry.answered(trial.now);
+        trial.retry.answered(true, trial.now);
         assert_eq!(trial.pause(), Some(7 * SECOND));
         trial.now += 7 * SECOND;
         assert_eq!(trial.pause(), None);
@@ -531,7 +531,7 @@ mod tests {
         trial.now += SECOND;
         trial.down();
         assert_eq!(trial.pause(), Some(SECOND));
-        trial.retry.answered(trial.now);
+        trial.retry.answered(true, trial.now);
         assert_eq!(trial.pause(), None);
         trial.now += SECOND / 2;
         let next = trial.fails_from(Outcome::NeverSent, None, begin);
@@ -582,7 +582,7 @@ mod tests {
         assert_eq!(trial.pause(), None);
         assert!(matches!(trial.down(), Next::Over(_)));
         assert_eq!(trial.pause(), None);
-        trial.retry.answered(trial.now);
+        trial.retry.answered(true, trial.now);
         assert_eq!(trial.pause(), None);
         trial.next_frame();
         let next = trial.down();
@@ -610,7 +610,7 @@ mod tests {
         assert_eq!(trial.down(), Next::Over(why));
         assert_eq!(trial.pause(), None);
         // Hours without a frame are no outage.
-        trial.retry.answered(trial.now);
+        trial.retry.answered(true, trial.now);
         trial.now += 10_000 * SECOND;
         let next = trial.down();
         assert_eq!(again(next, trial.now).0, SECOND);
@@ -622,7 +622,7 @@ mod tests {
         assert!(trial.retry.is_calm());
         trial.down();
         assert!(!trial.retry.is_calm());
-        trial.retry.answered(trial.now);
+        trial.retry.answered(true, trial.now);
         assert!(trial.retry.is_calm());
     }
 
@@ -676,7 +676,7 @@ mod tests {
         let begin = trial.now;
         trial.now += SECOND;
         trial.down();
-        trial.retry.answered(trial.now);
+        trial.retry.answered(true, trial.now);
         trial.next_frame();
         for (outcome, seconds) in
             [(Outcome::NeverSent, 1), (Outcome::Unknown, 2), (Outcome::NeverSent, 4)]
@@ -688,7 +688,7 @@ mod tests {
         // One that began later is news: there is another outage, whoever was answered meanwhile.
         let begin = trial.now;
         trial.now += SECOND;
-        trial.retry.answered(trial.now);
+        trial.retry.answered(true, trial.now);
         trial.fails_from(Outcome::NeverSent, None, begin);
         assert_eq!(trial.pause(), Some(SECOND));
     }

@@ -130,7 +130,7 @@ impl<R: FnMut() -> f64> Schedule<R> {
             self.yields.clear();
             self.others = if self.others < OTHERS.1 { self.others + 1 } else { OTHERS.0 };
         }
-        if self.retry.answers() > 0 {
+        if self.retry.accepts() > 0 {
             self.yields.insert(frame);
         }
     }
@@ -174,7 +174,7 @@ impl<R: FnMut() -> f64> Schedule<R> {
         if self.accepts == self.others {
             self.yields.clear();
         }
-        if self.retry.answers().is_multiple_of(TRY_AFTER) {
+        if self.retry.accepts().is_multiple_of(TRY_AFTER) {
             self.room = self.room.saturating_add(1);
         }
         self.pace.accepted();
@@ -190,7 +190,7 @@ impl<R: FnMut() -> f64> Schedule<R> {
                 if !ended.is_unauthorized {
                     self.accepted();
                 }
-                self.retry.answered(now);
+                self.retry.answered(!ended.is_unauthorized, now);
             }
             return Next::Done(None);
         };
@@ -321,6 +321,29 @@ mod tests {
             schedule.least_spacing().unwrap_or_default()
         });
         assert!(spacings[1] > 2 * spacings[0], "{spacings:?}");
+    }
+
+    #[test]
+    fn a_frame_is_not_refused_alone_if_the_others_get_401() {
+        let is_alone = [false, true].map(|is_unauthorized| {
+            let mut schedule = schedule(Duration::ZERO);
+            let (mut now, mut tries) = (Instant::now(), Tries::default());
+            for _ in 0..3 {
+                for _ in 0..4 {
+                    now += 9 * SECOND;
+                    let Turn::Now(started) = schedule.start(now) else { panic!("it is time") };
+                    let outcome = Some(Outcome::Refused);
+                    let other = Ended { outcome, is_unauthorized, ..answer(started) };
+                    schedule.end(9, &mut Tries::default(), &other, now);
+                }
+                now += 9 * SECOND;
+                let Turn::Now(started) = schedule.start(now) else { panic!("it is time") };
+                let refused = Ended { outcome: Some(Outcome::RefusedForNow), ..answer(started) };
+                schedule.end(0, &mut tries, &refused, now);
+            }
+            tries.is_refused_alone()
+        });
+        assert_eq!(is_alone, [true, false]);
     }
 
     /// The frames that go, of four that are there at a time, if the server refuses the attempts with certain numbers. It
