@@ -57,12 +57,18 @@ pub fn exchange(
 
 /// The head of the final response. Interim ones are passed over (RFC 9110, 15.2).
 pub fn receive_head(connection: &mut Connection, outgoing: &mut Outgoing) -> io::Result<Head> {
+    let mut begun = 0;
     loop {
-        let (used, head) = parse(connection.unread())?;
+        let unread = connection.unread();
+        // Only a line end ends a head: one that comes byte by byte is not parsed at each of them.
+        let is_news = begun == 0 || memchr::memchr(b'\n', &unread[begun..]).is_some();
+        let (used, head) = if is_news { parse(unread)? } else { (0, None) };
+        begun = if used > 0 { 0 } else { unread.len() };
         connection.use_up(used);
         if let Some(head) = head {
             return Ok(head);
         }
+        check_begun(&connection.unread()[..begun])?;
         if used == 0 && !receive(connection, outgoing, NO_HEAD)? {
             return Err(cut_short(NO_HEAD));
         }
@@ -72,7 +78,7 @@ pub fn receive_head(connection: &mut Connection, outgoing: &mut Outgoing) -> io:
 /// The length of the head that `bytes` begin with, and the head unless it is an interim one. 0: it is not whole yet.
 fn parse(bytes: &[u8]) -> io::Result<(usize, Option<Head>)> {
     let bytes = &bytes[..bytes.len().min(MAX_HEADER_BYTES)];
-    let mut headers = vec![EMPTY_HEADER; memchr::memchr_iter(b'\n', bytes).count()];
+    let mut headers = vec![EMPTY_HEADER; lines(bytes)];
     let mut parsed = httparse::Response::new(&mut headers);
     let status = ParserConfig::default()
         .allow_obsolete_multiline_headers_in_responses(true)
@@ -80,7 +86,6 @@ fn parse(bytes: &[u8]) -> io::Result<(usize, Option<Head>)> {
         .allow_multiple_spaces_in_response_status_delimiters(true)
         .parse_response(&mut parsed, bytes);
     let Status::Complete(used) = status.map_err(malformed)? else {
-        check_begun(bytes)?;
         return Ok((0, None));
     };
     // Both are there in a head that is whole.
@@ -90,6 +95,13 @@ fn parse(bytes: &[u8]) -> io::Result<(usize, Option<Head>)> {
     }
     let headers = parsed.headers.iter().map(|header| (header.name, header.value));
     Ok((used, Some(Head::new(version, code, headers)?)))
+}
+
+/// The lines of the head that `bytes` begin with. Many interim responses may stand behind it, and lines of a body.
+fn lines(bytes: &[u8]) -> usize {
+    let lines = bytes.split(|&byte| byte == b'\n');
+    let is_blank = |line: &&[u8]| matches!(line, [] | [b'\r']);
+    lines.skip_while(is_blank).take_while(|line| !is_blank(line)).count()
 }
 
 /// What has begun, a head or a line between chunks, may still end within the limit.
@@ -235,6 +247,17 @@ mod tests {
                 "{interim}"
             );
         }
+    }
+
+    #[test]
+    fn what_stands_behind_a_head_costs_it_nothing() {
+        let interim = "HTTP/1.1 100 Continue\r\nX: y\r\n\r\n";
+        let last = "HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\n\n\n\n\n";
+        assert_eq!(lines(interim.repeat(9).as_bytes()), 2);
+        assert_eq!(lines(last.as_bytes()), 2);
+        assert_eq!(lines(b"\r\n\nHTTP/1.1 200\nX:\n y\nZ"), 4);
+        let many = interim.repeat(MAX_HEADER_BYTES / interim.len()) + last;
+        assert_eq!(kept(&many), (200, b"\n\n\n\n".to_vec(), true));
     }
 
     #[test]
