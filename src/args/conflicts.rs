@@ -38,7 +38,7 @@ pub fn check_names(is_given: impl Fn(&str) -> bool) -> Result<()> {
     Ok(())
 }
 
-pub fn check_values(args: &Args, has_range: bool) -> Result<()> {
+pub fn check_values(args: &Args) -> Result<()> {
     if let Some(size) = args.size {
         let (layout, name) = (args.format.layout, args.format.name);
         ensure!(
@@ -46,7 +46,7 @@ pub fn check_values(args: &Args, has_range: bool) -> Result<()> {
             "--size: {size} {name} is over the limit of {MAX_FRAME_BYTES} bytes for a frame"
         );
         ensure!(
-            !has_range || layout.samples.are_floats(),
+            args.encoder.range.is_none() || layout.samples.are_floats(),
             "--range: is for float samples; {name} has none"
         );
     }

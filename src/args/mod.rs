@@ -163,7 +163,7 @@ impl Args {
                 }
             }
         }
-        conflicts::check_values(&args, is_given("range"))?;
+        conflicts::check_values(&args)?;
         args.make_form()?;
         Ok(args)
     }

@@ -62,12 +62,12 @@ pub fn max_png_bytes(frame: &Frame) -> usize {
 #[derive(Clone, Copy)]
 pub struct Encoder {
     pub level: Level,
-    /// The floats that become 0 and 255.
-    pub range: SampleRange,
+    /// The floats that become 0 and 255, if the user has given them.
+    pub range: Option<SampleRange>,
 }
 
 impl Encoder {
-    pub const DEFAULT: Encoder = Encoder { level: Level::FAST, range: SampleRange::DEFAULT };
+    pub const DEFAULT: Encoder = Encoder { level: Level::FAST, range: None };
 
     /// Appends the frame's PNG to `out`. If the frame is to blame, the error is a `BadSample`. The frame's
     /// bytes are garbage afterwards.
@@ -77,7 +77,8 @@ impl Encoder {
             return Ok(());
         };
         let (width, height) = (frame.size.width(), frame.size.height());
-        let samples = samples::for_png(layout, self.range, &mut frame.bytes);
+        let samples =
+            samples::for_png(layout, self.range.unwrap_or(SampleRange::DEFAULT), &mut frame.bytes);
         let samples = samples.map_err(|Bad { at, what }| {
             let (pixel, width) = (at / layout.color.channels(), width as usize);
             BadSample { row: pixel / width, column: pixel % width, what }

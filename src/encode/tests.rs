@@ -21,7 +21,7 @@ fn through(
         Frame { number: 0, size, content, bytes: bytes_of_frame, read_at: Instant::now() };
     let mut out = b"before".to_vec();
     let most = max_png_bytes(&frame);
-    Encoder { level: Level::FAST, range }.append_png(&mut frame, &mut out)?;
+    Encoder { level: Level::FAST, range: Some(range) }.append_png(&mut frame, &mut out)?;
     assert!(frame.bytes.len() >= bytes.len(), "the allocation would be cleared again");
     assert!(out.len() - 6 <= most, "{} of {most}", out.len());
     let decoder = png::Decoder::new(std::io::Cursor::new(&out[6..]));

@@ -4,6 +4,7 @@
 //! is complete as soon as its last byte is there (promise 2). A header is held against the limits before
 //! anything is allocated for it.
 
+mod first;
 mod npy;
 mod png;
 mod pnm;
@@ -26,6 +27,7 @@ use crate::messages::{count_of, plain};
 use raw::RawFrames;
 use source::Source;
 
+pub use first::First;
 pub use stdin::Stdin;
 
 /// The reason why the input has no further frame. Frames before `frame` are whole.
@@ -83,6 +85,8 @@ pub struct Input<R> {
     kind: Kind,
     next: u64,
     skip: u64,
+    /// Until the first frame has been looked into; `None`: it is not.
+    pub first: Option<First>,
 }
 
 enum Kind {
@@ -106,13 +110,13 @@ impl<R: Read> Input<R> {
     /// Frames of one size and layout.
     pub fn headerless(reader: R, size: FrameSize, format: PixelFormat, skip: u64) -> Self {
         let kind = Kind::Headerless(RawFrames { size, format });
-        Input { source: Source::new(reader), kind, next: 0, skip }
+        Input { source: Source::new(reader), kind, next: 0, skip, first: None }
     }
 
     /// Images that bring their headers: PGM, PPM, PAM, PNG, .npy, in any mixture.
     pub fn self_describing(reader: R, skip: u64) -> Self {
         let kind = Kind::SelfDescribing(Images::default());
-        Input { source: Source::new(reader), kind, next: 0, skip }
+        Input { source: Source::new(reader), kind, next: 0, skip, first: None }
     }
 
     /// The number of the first frame after those to skip.
@@ -140,7 +144,12 @@ impl<R: Read> Input<R> {
             };
             self.next += 1;
             if number >= self.skip {
-                return Ok(Some(Frame { number, size, content, bytes, read_at: Instant::now() }));
+                let frame = Frame { number, size, content, bytes, read_at: Instant::now() };
+                if let Some(first) = self.first.take() {
+                    let malformed = |what| failed(Cause::Malformed(what));
+                    first.check(&frame).map_err(malformed)?;
+                }
+                return Ok(Some(frame));
             }
         }
     }

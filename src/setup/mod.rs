@@ -17,7 +17,7 @@ use crate::dry::Dry;
 use crate::encode::Encoder;
 use crate::headers::{Headers, Source};
 use crate::http::{Client, Kept, Minreq, USER_AGENT};
-use crate::input::{Input, Stdin};
+use crate::input::{First, Input, Stdin};
 use crate::output::{Lines, Rules};
 use crate::request::{Header, HeaderRule, Request};
 use crate::upload::Uploader;
@@ -71,10 +71,16 @@ pub fn run(mut args: Args) -> Result<Run> {
 
 fn input(args: &Args) -> Result<Input<Stdin>> {
     let stdin = Stdin::new().context("stdin")?;
-    Ok(match args.size {
+    let mut input = match args.size {
         Some(size) => Input::headerless(stdin, size, args.format, args.skip),
         None => Input::self_describing(stdin, args.skip),
-    })
+    };
+    input.first = Some(First {
+        format: args.size.map(|_| args.format),
+        has_range: args.encoder.range.is_some(),
+        is_told: args.is_dry || args.verbose,
+    });
+    Ok(input)
 }
 
 fn client(

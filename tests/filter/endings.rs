@@ -36,8 +36,9 @@ fn verbose_closes_with_a_summary() {
     let server = Server::answering(|_, _| ok("line"));
     let run = run(&["-v", "-s", "1x1", &server.url()], &tiny_frames(5));
     assert_eq!((run.status, run.lines().len()), (Some(0), 5));
+    let (_values, summary) = run.stderr.split_once('\n').unwrap();
     let summary =
-        run.stderr.strip_prefix("pngpost: 5 frames, 0 failed, 0 retries, 15 bytes read, ").unwrap();
+        summary.strip_prefix("pngpost: 5 frames, 0 failed, 0 retries, 15 bytes read, ").unwrap();
     assert!(summary.ends_with(" frames/s\n") && summary.lines().count() == 1, "{summary}");
 }
 

@@ -32,6 +32,7 @@ mod promises {
 mod input {
     mod almost_right;
     mod ffmpeg;
+    mod first;
     mod frames;
     mod mixed;
     mod netpbm;

@@ -61,7 +61,7 @@ fn pngpost_uses(settings: &[(&str, String)], options: &[String], url: &str) -> b
         "{arguments:?} {}",
         run.stderr
     );
-    run.stderr.lines().next().unwrap().contains(" through proxy ")
+    run.stderr.contains(" through proxy ")
 }
 
 /// Settings and options, in which VIA stands for a good one; the URL; and whether the proxy is used.

@@ -41,7 +41,7 @@ fn a_server_that_comes_back_within_the_budget_loses_nothing() {
         program.write(&tiny_frames(50));
         program.stdin = None;
         // Some attempts have been refused.
-        let mut stderr = program.stderr_lines();
+        let mut stderr = program.stderr_lines().skip(1);
         for _ in 0..7 {
             let line = stderr.next().unwrap();
             assert!(line.contains(": connection refused; attempt "), "{line}");
@@ -157,7 +157,7 @@ fn verbose_tells_of_each_retry() {
     });
     let arguments = ["-v", "-s", "1x1", "--retry-delay", "0.001", &server.url()];
     let run = run(&arguments, &[0; 3]);
-    let lines: Vec<_> = run.stderr.lines().collect();
+    let lines: Vec<_> = run.stderr.lines().skip(1).collect();
     assert_eq!(lines[0], "pngpost: frame 0: upload: status 503; attempt 2 of 21 in 0.0 s");
     assert_eq!(lines[1], "pngpost: frame 0: upload: status 429; attempt 3 of 21 in 0.0 s");
     assert!(lines[2].starts_with("pngpost: 1 frame, 0 failed, 2 retries, "), "{}", lines[2]);
