@@ -6,7 +6,7 @@
 
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, MutexGuard};
 use std::thread::Builder;
 
 use super::Unsent;
@@ -77,11 +77,25 @@ where
         }
     }
 
+    /// The next place, and the lock of the source; `None` if there are no more. It waits for room without the lock, so
+    /// that room wakes one worker, and not a second one behind it.
+    fn turn(&self) -> Option<(u64, MutexGuard<'_, S>)> {
+        loop {
+            let source = lock(&self.source);
+            if let Some(place) = self.window.reserve() {
+                return Some((place, source));
+            }
+            drop(source);
+            if !self.window.wait_for_room() {
+                return None;
+            }
+        }
+    }
+
     /// The next item and the place of its result. If the source panics, there are no further items, and this result is
     /// lost.
     fn take(&self) -> Option<(u64, S::Item)> {
-        let mut source = lock(&self.source);
-        let place = self.window.reserve()?;
+        let (place, mut source) = self.turn()?;
         match guard(place, || Ok(source.next())) {
             Ok(Some(item)) => Some((place, item)),
             Ok(None) => {

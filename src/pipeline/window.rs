@@ -1,7 +1,8 @@
 //! The window of a stage: a line of places for results, in the order of the items, filled in any order.
 //!
-//! A worker that takes items holds the lock of their source, so one at a time asks for a place, and places have the
-//! order of the items. There are never more places than the limit. Every place is filled: by a panic with `Lost`, so
+//! A worker that takes items holds the lock of their source, so one at a time reserves a place, and places have the
+//! order of the items. It waits for room without that lock: of the workers that wait, one is woken for each place, and
+//! finds the lock free. There are never more places than the limit. Every place is filled: by a panic with `Lost`, so
 //! nobody waits for it for ever. We wake a thread only if it can go on: for small frames, wake-ups cost more than
 //! everything else here.
 
@@ -27,7 +28,8 @@ struct State<T> {
     places: VecDeque<Option<T>>,
     /// The number of the first place. It wraps: --skip may be the greatest number.
     first: u64,
-    taker_waits: bool,
+    /// The workers that wait for room and have not been woken.
+    takers: usize,
     fetcher_waits: bool,
     /// No more places are given out.
     is_closed: bool,
@@ -39,7 +41,7 @@ impl<T> Window<T> {
         let state = State {
             places: VecDeque::new(),
             first,
-            taker_waits: false,
+            takers: 0,
             fetcher_waits: false,
             is_closed: false,
         };
@@ -52,19 +54,25 @@ impl<T> Window<T> {
         Results(Arc::clone(self))
     }
 
-    /// Waits for a place, and returns its number; `None` if there are no more. The caller holds the source's lock.
+    /// Reserves the next place, and returns its number; `None`: there is no room. The caller holds the source's lock.
     pub fn reserve(&self) -> Option<u64> {
         let mut state = lock(&self.state);
-        while state.places.len() >= self.limit && !state.is_closed {
-            state.taker_waits = true;
-            state = wait(&self.has_room, state);
-        }
-        if state.is_closed {
+        if state.is_closed || state.places.len() >= self.limit {
             return None;
         }
         let place = state.first.wrapping_add(state.places.len() as u64);
         state.places.push_back(None);
         Some(place)
+    }
+
+    /// Waits for room; `false` if no more places are given out.
+    pub fn wait_for_room(&self) -> bool {
+        let mut state = lock(&self.state);
+        while !state.is_closed && state.places.len() >= self.limit {
+            state.takers += 1;
+            state = wait(&self.has_room, state);
+        }
+        !state.is_closed
     }
 
     /// There is no item for the place that was reserved last, so there are none later. The caller still holds the
@@ -95,7 +103,7 @@ impl<T> Window<T> {
     /// No more places are given out.
     pub fn close(&self) {
         lock(&self.state).is_closed = true;
-        self.has_room.notify_one();
+        self.has_room.notify_all();
         self.first_is_filled.notify_one();
     }
 
@@ -125,7 +133,8 @@ impl<T> Iterator for Results<T> {
             if let Some(result) = state.places.front_mut().and_then(Option::take) {
                 state.places.pop_front();
                 state.first = state.first.wrapping_add(1);
-                let wakes = mem::take(&mut state.taker_waits);
+                let wakes = state.takers > 0;
+                state.takers -= usize::from(wakes);
                 drop(state);
                 if wakes {
                     window.has_room.notify_one();
@@ -187,7 +196,10 @@ mod tests {
             thread::spawn(move || {
                 loop {
                     let mut items = items.lock().unwrap();
-                    let Some(place) = window.reserve() else { return };
+                    let Some(place) = window.reserve() else {
+                        drop(items);
+                        if window.wait_for_room() { continue } else { return }
+                    };
                     let Some(item) = items.next() else { return window.give_back() };
                     drop(items);
                     assert!(lock(&window.state).places.len() <= 2);
@@ -248,8 +260,8 @@ mod tests {
         let results = window.results();
         window.reserve();
         let own = Arc::clone(&window);
-        let waiting = thread::spawn(move || own.reserve());
+        let waiting = thread::spawn(move || own.wait_for_room());
         drop(results);
-        assert_eq!(waiting.join().unwrap(), None);
+        assert!(!waiting.join().unwrap());
     }
 }
