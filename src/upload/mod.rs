@@ -100,7 +100,7 @@ impl Uploader {
             let headers = self.headers.current();
             let result = self.attempt(body, &headers, &mut is_posted);
             let not_before = match self.gate.report(body.frame, &started, &mut tries, &result) {
-                // No other attempt is to start: none is told, and none counts as a retry.
+                // The run is to stop, so another attempt is not announced.
                 Next::Again(_) if !self.wants(body.frame) => return None,
                 Next::Again(again) => {
                     self.tell_retry(body.frame, &result, tries.attempts, &again);
@@ -114,6 +114,7 @@ impl Uploader {
                 Next::Over(why) => break (result, begin.elapsed(), Some(why), true),
             };
             started = self.gate.wait(body.frame, not_before, is_posted, || ())?;
+            self.counts.figures.retries.fetch_add(1, Ordering::Relaxed);
         };
         let (attempts, outcome) = (tries.attempts, outcome(&result));
         if ends_run {
@@ -134,8 +135,7 @@ impl Uploader {
         let renewed = self.headers.renew(used);
         match &renewed {
             Ok(true) => {
-                self.counts.figures.retries.fetch_add(1, Ordering::Relaxed);
-                say_more(format!("frame {frame}: upload: status 401; a file has new headers"));
+                say_more(format!("frame {frame}: upload: status 401; a file has new headers"))
             }
             Ok(false) => {}
             Err(error) => say(format!("frame {frame}: {}", causes(error))),
@@ -170,7 +170,6 @@ impl Uploader {
         attempts: u32,
         again: &Again,
     ) {
-        self.counts.figures.retries.fetch_add(1, Ordering::Relaxed);
         let cause = match result {
             Ok(response) => &response.cause(),
             Err(failure) => &failure.cause,
