@@ -18,7 +18,6 @@ mod tests;
 
 use std::fmt;
 use std::io::{self, Read};
-use std::mem::take;
 use std::time::Instant;
 
 use crate::frame::{Content, Frame, FrameSize, MAX_SIDE, PixelFormat};
@@ -102,8 +101,8 @@ type Image = (FrameSize, Content);
 struct Images {
     /// The array whose images are being read.
     array: Option<npy::Array>,
-    /// Whether the last image was PGM, PPM or PAM.
-    is_behind_pnm: bool,
+    /// The kind of the last image.
+    last: &'static str,
 }
 
 impl<R: Read> Input<R> {
@@ -133,7 +132,7 @@ impl<R: Read> Input<R> {
             self.source.begin();
             let image = match &mut self.kind {
                 Kind::Headerless(frames) => frames.read(&mut self.source, number, &mut bytes),
-                Kind::SelfDescribing(images) => images.read(&mut self.source, &mut bytes),
+                Kind::SelfDescribing(images) => images.read(&mut self.source, number, &mut bytes),
             };
             let Some((size, content)) = image.map_err(failed)? else {
                 // `--skip` past the last frame is fine: there was nothing left to post.
@@ -156,10 +155,12 @@ impl<R: Read> Input<R> {
 }
 
 impl Images {
-    /// The next image, of any kind; `None` if the input ends between two images.
+    /// Image `number`, of any kind; `None` if the input ends between two images. What pads files is passed over
+    /// there: NULs, white space, a second end of a PNG.
     fn read<R: Read>(
         &mut self,
         source: &mut Source<R>,
+        number: u64,
         bytes: &mut Vec<u8>,
     ) -> Result<Option<Image>, Cause> {
         loop {
@@ -167,17 +168,26 @@ impl Images {
                 *left -= 1;
                 return source.samples(*size, *layout, bytes).map(Some);
             }
-            if take(&mut self.is_behind_pnm) {
-                pnm::pass_over_white_space(source)?;
+            let behind = number.checked_sub(1).map(|last| (last, self.last));
+            if behind.is_some() {
+                source.pass_over(|byte| matches!(byte, 0 | b' ' | b'\t'..=b'\r'))?;
             }
-            match source.peek()? {
+            let begin = source.peek()?;
+            if let Some(why) = unread::known(begin) {
+                return malformed(why);
+            }
+            match begin {
                 [] => return Ok(None),
                 [b'P', ..] => {
-                    self.is_behind_pnm = true;
-                    return pnm::read(source, bytes).map(Some);
+                    self.last = "PNM";
+                    return pnm::read(source, behind, bytes).map(Some);
                 }
-                [0x89, ..] => return Ok(Some((png::read(source, bytes)?, Content::Png))),
+                [0x89, ..] => {
+                    self.last = "PNG";
+                    return Ok(Some((png::read(source, bytes)?, Content::Png)));
+                }
                 [0x93, ..] => {
+                    self.last = ".npy";
                     // An array may hold no images: then another header follows.
                     let read = npy::read_header(source)?;
                     // The header counts with the array's first image.
@@ -186,7 +196,15 @@ impl Images {
                     }
                     self.array = Some(read);
                 }
-                other => return malformed(unread::why(other)),
+                [b'I', ..] if behind.is_some_and(|(_, kind)| kind == "PNG") => {
+                    let mut end = png::END;
+                    source.fill(&mut end)?;
+                    if end != png::END {
+                        return malformed(unread::why(&end, behind));
+                    }
+                    source.begin();
+                }
+                other => return malformed(unread::why(other, behind)),
             }
         }
     }

@@ -74,10 +74,11 @@ const AS_JSON: [(&str, &str); 9] = [
     ("False", "false"),
     ("(", "["),
     (")", "]"),
-    (", }", "}"),
+    // In this order, so that of two commas one stays.
     (",}", "}"),
-    (", ]", "]"),
+    (", }", "}"),
     (",]", "]"),
+    (", ]", "]"),
 ];
 
 fn dict(text: &[u8]) -> Option<Dict> {

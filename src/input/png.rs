@@ -14,6 +14,9 @@ use super::{Cause, frame_size, malformed};
 
 pub const SIGNATURE: [u8; 8] = *b"\x89PNG\r\n\x1a\n";
 
+/// The last chunk from its type on, which some writers repeat. Its length is 0, and is passed over as NULs are.
+pub const END: [u8; 8] = *b"IEND\xaeB`\x82";
+
 /// Length and type before a chunk's data.
 const HEAD: usize = 8;
 

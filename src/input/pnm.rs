@@ -16,45 +16,46 @@ use super::{Cause, Image, frame_size, malformed, unread};
 /// The longest header, comments included.
 pub const MAX_HEADER_BYTES: u64 = 64 << 10;
 
-pub fn read<R: Read>(source: &mut Source<R>, bytes: &mut Vec<u8>) -> Result<Image, Cause> {
+/// `behind`: the number and the kind of the image before this one.
+pub fn read<R: Read>(
+    source: &mut Source<R>,
+    behind: Option<(u64, &str)>,
+    bytes: &mut Vec<u8>,
+) -> Result<Image, Cause> {
     let mut magic = [0; 2];
     source.fill(&mut magic)?;
     match magic[1] {
-        b'1' | b'4' => malformed("PBM is not read; 'pamdepth 255' turns it into PGM"),
-        b'2' | b'3' => {
-            malformed("plain-text PGM and PPM are not read; 'pnmtopnm' makes them binary")
-        }
+        kind @ b'1'..=b'4' => malformed(unread_kind(kind)),
         kind @ b'5'..=b'7' => {
             let (size, layout) = read_header(kind, source)?;
             source.samples(size, layout, bytes)
         }
-        _ => malformed(unread::why(&magic)),
+        _ => malformed(unread::why(&magic, behind)),
     }
 }
 
-/// Behind an image of PNM, white space is passed over, as netpbm does (libnetpbm, pm_nextimage). It belongs to no
-/// image.
-pub fn pass_over_white_space<R: Read>(source: &mut Source<R>) -> Result<(), Cause> {
-    // C's isspace.
-    while let [b' ' | b'\t'..=b'\r', ..] = source.peek()? {
-        source.fill(&mut [0])?;
-        source.begin();
+/// The advice for P1 to P4.
+fn unread_kind(kind: u8) -> &'static str {
+    match kind {
+        b'1' | b'4' => "PBM is not read; 'pamdepth 255' turns it into PGM",
+        _ => "plain-text PGM and PPM are not read; 'pnmtopnm' makes them binary",
     }
-    Ok(())
 }
 
-/// The kind of image whose whole header, with a possible size, stands at the beginning of `bytes`. Headerless frames
-/// do not begin so by chance.
-pub fn kind_of_header(bytes: &[u8]) -> Option<&'static str> {
-    let [b'P', kind, rest @ ..] = bytes else { return None };
-    let name = match kind {
-        b'1' | b'4' => "a PBM",
-        b'2' | b'5' => "a PGM",
-        b'3' | b'6' => "a PPM",
-        b'7' => "a PAM",
-        _ => return None,
-    };
-    read_header(*kind, &mut Source::new(rest)).is_ok().then_some(name)
+/// Why `bytes` are no headerless frames, if they begin with a whole header. Frames do not begin so by chance.
+pub fn why_not_headerless(bytes: &[u8]) -> Option<String> {
+    let [b'P', kind @ b'1'..=b'7', rest @ ..] = bytes else { return None };
+    match (kind, read_header(*kind, &mut Source::new(rest))) {
+        (b'1'..=b'4', Ok(_)) => Some(unread_kind(*kind).to_owned()),
+        (b'5', Ok(_)) => Some("begins as a PGM does; leave --size out".to_owned()),
+        (b'6', Ok(_)) => Some("begins as a PPM does; leave --size out".to_owned()),
+        (b'7', Ok(_)) => Some("begins as a PAM does; leave --size out".to_owned()),
+        // The message of a header that is whole, and not read.
+        (b'7', Err(Cause::Malformed(why))) if rest.windows(8).any(|it| it == b"\nENDHDR\n") => {
+            Some(why)
+        }
+        _ => None,
+    }
 }
 
 fn read_header<R: Read>(kind: u8, source: &mut Source<R>) -> Result<(FrameSize, Layout), Cause> {

@@ -84,10 +84,7 @@ fn why_not_headerless(bytes: &[u8]) -> Option<String> {
     let kind = match bytes {
         _ if bytes.starts_with(&png::SIGNATURE) => "a PNG",
         _ if bytes.starts_with(&npy::MAGIC) => "a .npy file",
-        _ => match pnm::kind_of_header(bytes) {
-            Some(kind) => kind,
-            None => return unread::known(bytes),
-        },
+        _ => return pnm::why_not_headerless(bytes).or_else(|| unread::known(bytes)),
     };
     Some(format!("begins as {kind} does; leave --size out"))
 }

@@ -51,6 +51,17 @@ impl<R: Read> Source<R> {
         Ok(self.reader.buffer())
     }
 
+    /// Passes over the bytes of this kind, which belong to no image.
+    pub fn pass_over(&mut self, is_of_kind: fn(u8) -> bool) -> Result<(), Cause> {
+        loop {
+            let count = self.peek()?.iter().take_while(|&&byte| is_of_kind(byte)).count();
+            if count == 0 {
+                return Ok(());
+            }
+            self.reader.consume(count);
+        }
+    }
+
     /// Fills `bytes`, which the image must have.
     pub fn fill(&mut self, bytes: &mut [u8]) -> Result<(), Cause> {
         let mut filled = 0;

@@ -128,16 +128,25 @@ fn a_raw_frame_that_is_cut_says_what_the_input_would_fit() {
 #[test]
 fn images_with_headers_are_no_raw_frames() {
     let npy = npy("|u1", "(4, 3)", &[0; 12]);
-    for (header, kind) in [
-        ("P1\n4 3\n", "a PBM"),
-        ("P4\n4 3\n", "a PBM"),
-        ("P2 4 3 9\n", "a PGM"),
-        ("P5 4 3 255\n", "a PGM"),
-        ("P3 4 3 9\n", "a PPM"),
-        ("P6 4 3 255\n", "a PPM"),
-        ("P7\nWIDTH 4\nHEIGHT 3\nDEPTH 1\nMAXVAL 9\nTUPLTYPE GRAYSCALE\nENDHDR\n", "a PAM"),
+    let pam = |lines| format!("P7\nWIDTH 4\nHEIGHT 3\n{lines}\nMAXVAL 9\nENDHDR\n");
+    let read = |kind| format!("begins as {kind} does; leave --size out");
+    let pbm = "PBM is not read; 'pamdepth 255' turns it into PGM";
+    let plain = "plain-text PGM and PPM are not read; 'pnmtopnm' makes them binary";
+    for (header, why) in [
+        ("P1\n4 3\n".to_owned(), pbm.to_owned()),
+        ("P4\n4 3\n".to_owned(), pbm.to_owned()),
+        ("P2 4 3 9\n".to_owned(), plain.to_owned()),
+        ("P3 4 3 9\n".to_owned(), plain.to_owned()),
+        ("P5 4 3 255\n".to_owned(), read("a PGM")),
+        ("P6 4 3 255\n".to_owned(), read("a PPM")),
+        (pam("DEPTH 1\nTUPLTYPE GRAYSCALE"), read("a PAM")),
+        (
+            pam("DEPTH 4\nTUPLTYPE CMYK"),
+            "PAM tuple type CMYK is not read; BLACKANDWHITE GRAYSCALE RGB are, and _ALPHA".into(),
+        ),
+        (pam("DEPTH 5\nTUPLTYPE RGB"), "PAM header: DEPTH is 5, but RGB has 3 channels".to_owned()),
     ] {
-        let refused = format!("frame 0: begins as {kind} does; leave --size out");
+        let refused = format!("frame 0: {why}");
         let bytes = [header.as_bytes(), &[0; 200]].concat();
         let (frames, error) = raw(&bytes, "rgbf64le", 0);
         assert_eq!((frames.len(), error), (0, Some(refused)), "{header}");
@@ -391,7 +400,7 @@ fn a_png_chunk_that_lies_about_its_length_takes_no_memory() {
 fn bytes_held(stream_bytes: &[u8]) -> Vec<u8> {
     let mut bytes = Vec::new();
     let mut source = Source::new(stream(stream_bytes, usize::MAX));
-    assert!(Images::default().read(&mut source, &mut bytes).is_err());
+    assert!(Images::default().read(&mut source, 0, &mut bytes).is_err());
     bytes
 }
 
@@ -547,6 +556,7 @@ fn npy_that_is_not_read_says_what_to_do_in_numpy() {
             "99999x99999 with 8 bytes a pixel is over the limit of 1073741824 bytes for a frame",
         ),
         (shape("(-1, 1)"), ".npy header is not the dict that numpy writes"),
+        (shape("(1, 1,, )"), ".npy header is not the dict that numpy writes"),
         (shape("(01, 1)"), ".npy header is not the dict that numpy writes"),
         (shape("(1L, 1)"), ".npy header is not the dict that numpy writes"),
         (
@@ -628,18 +638,58 @@ fn other_bytes_are_no_image() {
     let text =
         "which is no magic number of PGM, PPM, PAM, PNG or .npy; headerless frames need --size";
     for (bytes, shown) in
-        [(&b"\xff\xd9\xff"[..], "\\xff\\xd9"), (b"\n", "\\n"), (b"P8", "P8"), (b"PF\n", "PF")]
+        [(&b"\xff\xd9\xff"[..], "\\xff\\xd9"), (b"\n", "\\n"), (b"P8", "P8"), (b"PF\nx", "PF")]
     {
         assert_eq!(message(bytes), format!("frame 0: begins with '{shown}', {text}"));
     }
-    assert_eq!(
-        message(b"\xff\xd8\xff\xe0\0\x10JFIF\0"),
-        "frame 0: begins as a JPEG does, which is not read; 'djpeg' turns it into PPM, and \
-         'ffmpeg -f mjpeg -i - -f image2pipe -c:v ppm -' a stream of them"
-    );
-    let (frames, error) = images(b"P5 1 1 255 x\n\0");
-    assert_eq!(frames.len(), 1);
-    assert_eq!(error.unwrap(), format!("frame 1: begins with '\\x00', {text}"));
+}
+
+#[test]
+fn padding_between_images_is_passed_over_and_other_bytes_are_told_with_the_image_before_them() {
+    let (png, pgm) = (png(1, 1, &[7; 3]), b"P5 1 1 255 x");
+    let (end, one, many) =
+        (b"\0\0\0\0IEND\xaeB`\x82", npy("|u1", "(1, 1)", b"x"), npy("|u1", "(1, 1, 1, 1)", b"x"));
+    for padding in [&b""[..], b"\0", b"\n", b" \t\r\n\x0b\x0c\0\0\n", &[0; 20000]] {
+        for image in [&png[..], pgm, &one, &many] {
+            let bytes = [image, padding, image, padding].concat();
+            let (frames, error) = images(&bytes);
+            assert_eq!((frames.len(), error), (2, None), "{}", padding.escape_ascii());
+        }
+    }
+    for times in 1..4 {
+        let bytes = [&png[..], &end.repeat(times), b"\n", end, &png].concat();
+        let (frames, error) = images(&bytes);
+        assert_eq!((frames.len(), error), (2, None));
+        assert!(frames.iter().all(|frame| frame.bytes == png));
+    }
+    for (image, kind) in [(&png[..], "PNG"), (pgm, "PNM"), (&one, ".npy"), (&many, ".npy")] {
+        for (other, shown) in [("ab", "ab"), ("\x01", "\\x01"), ("P8", "P8"), ("IENDxxxx", "IE")] {
+            let (frames, error) = images(&[image, b"\0\n", other.as_bytes()].concat());
+            let why = "which is no magic number of PGM, PPM, PAM, PNG or .npy";
+            let told =
+                format!("frame 1: bytes behind frame 0's {kind} begin with '{shown}', {why}");
+            assert_eq!((frames.len(), error), (1, Some(told)));
+        }
+    }
+    // Padding comes behind an image, and a chunk behind its PNG.
+    assert!(message(b"\0P5 1 1 255 x").starts_with("frame 0: begins with '\\x00P', "));
+    assert!(images(&[&pgm[..], end].concat()).1.is_some());
+}
+
+/// A stream that never ends, and gives as many NULs as there is room for.
+#[test]
+fn padding_is_passed_over_in_whole_buffers() {
+    struct Counted(u64);
+    impl Read for Counted {
+        fn read(&mut self, place: &mut [u8]) -> io::Result<usize> {
+            self.0 += 1;
+            place.fill(if self.0 < 1000 { 0 } else { b'x' });
+            Ok(place.len())
+        }
+    }
+    let mut source = Source::new(Counted(0));
+    source.pass_over(|byte| byte == 0).unwrap();
+    assert_eq!((source.reader().get_ref().0, source.taken()), (1000, 0));
 }
 
 #[test]
@@ -725,7 +775,7 @@ fn survives(bytes: &[u8], step: usize) -> usize {
     let (mut images, mut frame, mut count) = (Images::default(), Vec::new(), 0);
     loop {
         source.begin();
-        let result = images.read(&mut source, &mut frame);
+        let result = images.read(&mut source, count as u64, &mut frame);
         assert!(frame.capacity() as u64 <= 2 * bytes.len() as u64 + FIRST_STEP);
         match result {
             Ok(Some((size, Content::Pixels(layout)))) => {

@@ -1,39 +1,106 @@
 //! Bytes that are no image that is read. Of the kinds that are told by their header, a message names the command that
-//! converts them.
+//! makes frames of them.
+//!
+//! One table serves streams with and without --size, so each magic number is longer than chance makes in pixels.
 
-/// What these bytes are instead of an image.
-pub fn why(bytes: &[u8]) -> String {
-    known(bytes).unwrap_or_else(|| {
-        let magic = bytes[..bytes.len().min(2)].escape_ascii();
-        format!(
-            "begins with '{magic}', which is no magic number of PGM, PPM, PAM, PNG or .npy; \
-             headerless frames need --size"
-        )
-    })
+const STILL: &str = "'convert - png:-' turns it into PNG";
+const FRAMES: &str = "'ffmpeg -i - -f image2pipe -c:v ppm -' makes frames of it";
+/// What ffmpeg can't read from a pipe.
+const FRAMES_OF_FILE: &str = "'ffmpeg -i FILE -f image2pipe -c:v ppm -' makes frames of it";
+const ANIMATION: &str = "'convert - -coalesce png:-' turns it into PNG";
+const JPEG: &str = "'convert - -auto-orient ppm:-' turns it into PPM, and \
+                    'ffmpeg -f mjpeg -i - -f image2pipe -c:v ppm -' a stream of them of one size";
+
+/// The first bytes, in which ? is any byte, the name and the advice.
+const KINDS: [(&[u8], &str, &str); 31] = [
+    (b"farbfeld", "farbfeld", "'ff2png' turns it into PNG"),
+    (b"YUV4MPEG2 ", "Y4M", FRAMES),
+    (b"GIF87a", "a GIF", ANIMATION),
+    (b"GIF89a", "a GIF", ANIMATION),
+    (b"RIFF????WEBP", "a WebP", STILL),
+    (b"RIFF????AVI ", "an AVI", FRAMES),
+    (b"II*\0", "a TIFF", STILL),
+    (b"MM\0*", "a TIFF", STILL),
+    (b"II+\0\x08\0", "a TIFF", STILL),
+    (b"MM\0+\0\x08", "a TIFF", STILL),
+    (b"v/1\x01", "an EXR", FRAMES_OF_FILE),
+    // The length of the header, version 7, an image of whole pixels.
+    (b"\0\0\0?\0\0\0\x07\0\0\0\x02\0\0\0?", "an XWD", "'convert xwd:- png:-' turns it into PNG"),
+    (b"qoif", "a QOI", FRAMES_OF_FILE),
+    (b"SDPX", "a DPX", STILL),
+    (b"XPDS", "a DPX", STILL),
+    (b"\0\0\0\x0cjP  ", "a JPEG 2000", STILL),
+    (b"\xff\x4f\xff\x51\0", "a JPEG 2000", STILL),
+    (b"\0\0\0?ftypavif", "an AVIF", STILL),
+    (b"\0\0\0?ftyphei", "a HEIC", STILL),
+    (b"????ftyp", "mp4 or mov", FRAMES_OF_FILE),
+    (b"????moov", "mp4 or mov", FRAMES_OF_FILE),
+    (b"????mdat", "mp4 or mov", FRAMES_OF_FILE),
+    (b"\0\0\0\x08wide", "mp4 or mov", FRAMES_OF_FILE),
+    (b"\x1a\x45\xdf\xa3", "mkv or webm", FRAMES),
+    (b"OggS\0", "Ogg", FRAMES),
+    (b"FLV\x01", "an FLV", FRAMES),
+    (b"PK\x03\x04", "a zip or .npz", "'unzip -p FILE' writes what is in it"),
+    (b"PK\x05\x06", "a zip or .npz", "it is empty"),
+    (b"BZh?1AY&SY", "bzip2", "'bzip2 -dc' writes what is in it"),
+    (b"\xfd7zXZ\0", "xz", "'xz -dc' writes what is in it"),
+    (b"\x28\xb5\x2f\xfd", "zstd", "'zstd -dc' writes what is in it"),
+];
+
+/// What these bytes are instead of an image. `behind`: the number and the kind of the image before them.
+pub fn why(bytes: &[u8], behind: Option<(u64, &str)>) -> String {
+    let magic = bytes[..bytes.len().min(2)].escape_ascii();
+    let other = format!("'{magic}', which is no magic number of PGM, PPM, PAM, PNG or .npy");
+    match behind {
+        Some((number, kind)) => format!("bytes behind frame {number}'s {kind} begin with {other}"),
+        None => format!("begins with {other}; headerless frames need --size"),
+    }
 }
 
 /// The kind whose header stands at the beginning of `bytes`, and not by chance, with the advice.
 pub fn known(bytes: &[u8]) -> Option<String> {
-    const RAW: &str = "ffmpeg writes headerless frames with '-f rawvideo -pix_fmt rgb24'";
-    const CONVERTED: &str = "'convert - png:-' turns it into PNG";
     let (kind, advice) = match bytes {
-        _ if bytes.starts_with(b"farbfeld") => ("farbfeld", "'ff2png' turns it into PNG"),
-        _ if is_jpeg(bytes) => (
-            "a JPEG",
-            "'djpeg' turns it into PPM, and \
-             'ffmpeg -f mjpeg -i - -f image2pipe -c:v ppm -' a stream of them",
-        ),
-        _ if bytes.starts_with(b"YUV4MPEG2 ") => ("Y4M", RAW),
-        [b'R', b'I', b'F', b'F', _, _, _, _, b'A', b'V', b'I', b' ', ..] => ("an AVI", RAW),
-        [b'R', b'I', b'F', b'F', _, _, _, _, b'W', b'E', b'B', b'P', ..] => ("a WebP", CONVERTED),
-        _ if bytes.starts_with(b"GIF87a") || bytes.starts_with(b"GIF89a") => ("a GIF", CONVERTED),
-        // The size of the file, two words that are 0, the offset of the pixels, the length of the next header.
-        [b'B', b'M', _, _, _, _, 0, 0, 0, 0, _, _, _, _, 12 | 40 | 108 | 124, 0, 0, 0, ..] => {
-            ("a BMP", CONVERTED)
+        // Deflate, no reserved flag, the time, one of three levels, a system.
+        [0x1f, 0x8b, 8, ..0x20, _, _, _, _, 0 | 2 | 4, ..14 | 0xff, ..] => {
+            ("gzip", "'gzip -dc' writes what is in it")
         }
-        _ => return None,
+        // The size of the file, two words that are 0, the offset of the pixels, the length of the next header.
+        [b'B', b'M', _, _, _, _, 0, 0, 0, 0, _, _, _, _, length, 0, 0, 0, ..]
+            if [12, 40, 52, 56, 64, 108, 124].contains(length) =>
+        {
+            ("a BMP", STILL)
+        }
+        _ if is_jpeg(bytes) => ("a JPEG", JPEG),
+        _ if is_pfm(bytes) => ("a PFM", STILL),
+        _ if is_transport_stream(bytes) => ("MPEG-TS", FRAMES),
+        _ => {
+            let begins = |magic: &[u8]| {
+                bytes.len() >= magic.len()
+                    && magic.iter().zip(bytes).all(|(&it, byte)| it == b'?' || it == *byte)
+            };
+            let kind = KINDS.into_iter().find(|kind| begins(kind.0))?;
+            (kind.1, kind.2)
+        }
     };
     Some(format!("begins as {kind} does, which is not read; {advice}"))
+}
+
+/// Three lines: PF or Pf, two numbers, a scale.
+fn is_pfm(bytes: &[u8]) -> bool {
+    let is_magic = bytes.starts_with(b"PF\n") || bytes.starts_with(b"Pf\n");
+    let header = String::from_utf8_lossy(&bytes[..bytes.len().min(64)]);
+    let mut words = header.split_ascii_whitespace().skip(1);
+    let mut is_side = || words.next().is_some_and(|word| word.parse::<u32>().is_ok());
+    is_magic && is_side() && is_side()
+}
+
+/// Packets of 188 bytes, each with 0x47, no error, no scrambling and some content. Pixels of one color are not meant.
+fn is_transport_stream(bytes: &[u8]) -> bool {
+    let is_packet = |at: usize| {
+        let head = bytes.get(at..at + 4);
+        matches!(head, Some([0x47, ..0x80, _, 0x10..0x40]))
+    };
+    [0, 188, 376].into_iter().all(is_packet) && bytes[..4] != bytes[4..8]
 }
 
 /// Whether these bytes begin with the header of a JPEG, and not by chance (ITU-T T.81, B.1.1): SOI, then a segment

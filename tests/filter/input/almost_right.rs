@@ -214,6 +214,14 @@ fn numpy_reads_the_same_images_of_almost_right_npy() {
             // An array is one thing to numpy; we post the whole images at its beginning.
             "ValueError: EOF: reading array data",
             "MemoryError",
+            // We pass over NULs and white space between images.
+            "got b'\\x00",
+            "got b'\\x0b",
+            "got b'\\t",
+            "got b'\\n",
+            "got b'\\r",
+            "got b' ",
+            "EOF: reading magic string",
             // A header is read as JSON: its false is False to us.
             "malformed node or string",
             // To Python, blanks behind the dict that are on a line of their own are an indent.

@@ -83,11 +83,19 @@ fn jpegs_become_ppm_by_the_commands_of_the_message() {
     let jpegs = output(&ffmpeg, &format!("{from} {to}"), &native_frames("rgb24"));
     let stderr = post(&[], &jpegs).run.stderr;
     let commands: Vec<&str> = stderr.split('\'').skip(1).step_by(2).collect();
-    let [djpeg, stream] = commands[..] else { panic!("{stderr}") };
+    let [one, stream] = commands[..] else { panic!("{stderr}") };
     assert_eq!(post(&["-s", &format!("{WIDTH}x{HEIGHT}")], &jpegs).pngs.len(), 0);
     let arguments = stream.strip_prefix("ffmpeg ").unwrap();
     let ppms = output(&ffmpeg, &format!("-v error {arguments}"), &jpegs);
     assert_eq!(images(&[], &ppms).len(), 3);
-    let Some(djpeg) = needed(djpeg) else { return };
-    assert_eq!(images(&[], &output(&djpeg, "", &jpegs)).len(), 1);
+    let Some(convert) = needed("convert") else { return };
+    let arguments = one.strip_prefix("convert ").unwrap();
+    let images = |jpeg| images(&[], &output(&convert, arguments, jpeg));
+    let upright = &images(&jpegs)[0];
+    assert_eq!((upright.width, upright.height), (WIDTH, HEIGHT));
+    // Exif with one field, the orientation: the row 0 of the JPEG is the right side.
+    let exif =
+        b"\xff\xe1\0\x22Exif\0\0MM\0*\0\0\0\x08\0\x01\x01\x12\0\x03\0\0\0\x01\0\x06\0\0\0\0\0\0";
+    let turned = &images(&[&jpegs[..2], exif, &jpegs[2..]].concat())[0];
+    assert_eq!((turned.width, turned.height), (HEIGHT, WIDTH));
 }

@@ -10,10 +10,9 @@ use crate::support::posted::{Posted, judged, post};
 fn an_image_of_another_kind_is_refused_by_name_after_the_images_before_it() {
     let png = png_of(3, 2, Rgb, &[7; 18]);
     let without_data = [&png[..33], &png[png.len() - 12..]].concat();
-    let other =
-        "which is no magic number of PGM, PPM, PAM, PNG or .npy; headerless frames need --size";
-    let jpeg = "begins as a JPEG does, which is not read; 'djpeg' turns it into PPM, and \
-                'ffmpeg -f mjpeg -i - -f image2pipe -c:v ppm -' a stream of them";
+    let other = "which is no magic number of PGM, PPM, PAM, PNG or .npy";
+    let jpeg = "begins as a JPEG does, which is not read; 'convert - -auto-orient ppm:-' turns it into PPM, and \
+                'ffmpeg -f mjpeg -i - -f image2pipe -c:v ppm -' a stream of them of one size";
     let cases: [(Vec<u8>, &str); 8] = [
         (b"P4 1 1 \0".into(), "PBM is not read; 'pamdepth 255' turns it into PGM"),
         (b"P5 1 x".into(), "PNM header: height is not a number"),
@@ -26,9 +25,9 @@ fn an_image_of_another_kind_is_refused_by_name_after_the_images_before_it() {
         (b"\xff\xd8\xff\xe0\0\x10JFIF\0".into(), jpeg),
         (
             b"GIF89a".into(),
-            "begins as a GIF does, which is not read; 'convert - png:-' turns it into PNG",
+            "begins as a GIF does, which is not read; 'convert - -coalesce png:-' turns it into PNG",
         ),
-        (b"GI".into(), &format!("begins with 'GI', {other}")),
+        (b"GI".into(), &format!("bytes behind frame 1's PNM begin with 'GI', {other}")),
     ];
     let before = pgm(1, 1, b"a");
     for (image, message) in cases {
