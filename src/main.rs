@@ -1,18 +1,19 @@
 //! pngpost: image frames on standard input, one PNG upload each, one response line each on standard output.
 //!
-//!     stdin -> input -> Frame -> encode -> request -> Body -> upload -> http -> Response -> output -> stdout
-//!              '------------------ pipeline: two ordered stages, encoding and uploading -----------------'
+//!     stdin -> input -> Frame -> request (encode) -> Body -> upload -> http -> Response -> output -> stdout
+//!              '----------------- pipeline: two ordered stages, encoding and uploading -----------------'
 //!
-//! A frame: `start` here, `pipeline::start`, `Input::read` (which gives it its number), `Request::body` and in it
-//! `Encoder::append_png`, `Uploader::upload`, `Client::attempt`, `Lines::write`. The first stage's workers read, one at
-//! a time, and encode; the second one's upload; this thread writes the lines. With one job there is no second stage of
-//! workers: each upload runs in the loop that writes the lines.
+//! A frame: `Reading::next` reads it (`Input::read`, which gives it its number), `Steps::encode` makes its body
+//! (`Request::body`, and in it `Encoder::append_png`), `Sending::next` hands the body on, `Steps::upload` waits at the
+//! gate (`Uploader::pass_gate`) and sends it (`Uploader::upload`, `Client::attempt`), `Lines::write` writes its line.
+//! All but the last stand in `pipeline`: `ordered` calls the first four on its workers, and `window` keeps the order.
+//! With one job there is no second stage of workers: each upload runs in the loop that writes the lines.
 //!
 //! A retry stays inside `Uploader::upload`: its gate says when the next attempt starts. A Ctrl-C goes from `stop` through
 //! `Halt::finish`: the gate closes, so no attempt starts, the first stage is cut off, and `Lines::write` comes to its
-//! end with the answers of what was under way.
+//! end with the answers of what was in flight.
 //!
-//! `args` is what was typed, and `setup` makes the machines of the road from it; `headers` and `files` are what options
+//! `args` is what was typed, and `setup` makes the parts of a run from it; `headers` and `files` are what options
 //! name. `dry` is the road's end if nothing is to be sent. `counts` is the state of the run; `messages`, `progress` and
 //! `ending` tell it to people and scripts. Imports point down: setup, output, stop, pipeline, upload, http, request, then
 //! encode and input, then frame.

@@ -10,7 +10,7 @@ use std::thread::Builder;
 
 use super::newest::Newest;
 use super::ordered::guard;
-use super::{Answer, Answers, Machines, Reading};
+use super::{Answer, Answers, Reading, Steps};
 
 /// The answers and the dropped frames, in the order of the frames.
 struct LiveAnswers(Arc<Newest>);
@@ -19,14 +19,14 @@ struct LiveAnswers(Arc<Newest>);
 /// reader and one job.
 pub fn start(
     reading: Reading,
-    machines: &Arc<Machines>,
+    steps: &Arc<Steps>,
     jobs: usize,
 ) -> io::Result<(Answers, Arc<Newest>)> {
     // As many answers wait for an earlier one as without --latest.
     let newest = Arc::new(Newest::new(1 + 2 * jobs));
     let start_job = || {
-        let (newest, machines) = (Arc::clone(&newest), Arc::clone(machines));
-        Builder::new().name("upload".into()).spawn(move || work(&newest, &machines))
+        let (newest, steps) = (Arc::clone(&newest), Arc::clone(steps));
+        Builder::new().name("upload".into()).spawn(move || work(&newest, &steps))
     };
     start_job()?;
     // If the system has no thread for a further one, those that run are enough.
@@ -44,7 +44,7 @@ fn read(mut reading: Reading, newest: &Newest, jobs: usize) {
             Ok(Some(frame)) if !newest.is_cut_off() => {
                 next = frame.number + 1;
                 if let Some(dropped) = newest.put(frame, jobs) {
-                    reading.machines.frames.keep(dropped.bytes);
+                    reading.steps.frames.keep(dropped.bytes);
                 }
             }
             Ok(_) => break None,
@@ -55,11 +55,11 @@ fn read(mut reading: Reading, newest: &Newest, jobs: usize) {
 }
 
 /// A job: one frame after the other into its answer.
-fn work(newest: &Newest, machines: &Machines) {
-    let start = |frame| machines.uploader.start(frame, || newest.hold());
-    while let Some((frame, start)) = newest.take(start) {
+fn work(newest: &Newest, steps: &Steps) {
+    let pass = |frame| steps.uploader.pass_gate(frame, || newest.hold());
+    while let Some((frame, pass)) = newest.take(pass) {
         let number = frame.number;
-        let answer = guard(number, || machines.upload(machines.encode(Ok(frame)), Some(start)));
+        let answer = guard(number, || steps.upload(steps.encode(Ok(frame)), Some(pass)));
         newest.fill(number, answer);
     }
     // If frames are left, an earlier one has failed, or the run is to stop.

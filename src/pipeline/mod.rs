@@ -24,7 +24,7 @@ use crate::encode::Encoder;
 use crate::frame::Frame;
 use crate::input::{Input, InputError, Stdin};
 use crate::request::{Body, Request};
-use crate::upload::{Start, Upload, Uploader};
+use crate::upload::{Pass, Upload, Uploader};
 use buffers::Buffers;
 use newest::Newest;
 use window::{Results, Window};
@@ -45,14 +45,14 @@ pub struct Uploaded {
     pub upload: Upload,
 }
 
-/// The reason why a frame has no upload to tell of.
+/// The reason why a frame has no answer of the server's.
 pub enum Unsent {
     /// If the error is a `BadSample`, the next frame begins where this one ends.
     NotEncoded { frame: u64, read_at: Instant, error: anyhow::Error },
     /// The input holds no whole frame here, so none later either.
     NotRead(InputError),
-    /// No attempt starts any more, because an earlier frame has failed, or the run is to stop. It may be a frame that
-    /// is not even read, or one whose next attempt is not made.
+    /// The gate closed before its next attempt: an earlier frame has failed, or the run is to stop. It may be unread, or
+    /// have been sent before.
     NotWanted,
     /// It was dropped, because a newer one came.
     Dropped { frame: u64 },
@@ -71,26 +71,26 @@ struct Ready {
 /// Stops a run from outside of it.
 #[derive(Clone)]
 pub struct Halt {
-    machines: Arc<Machines>,
+    steps: Arc<Steps>,
     unsent: Waiting,
 }
 
 impl Halt {
-    /// From now on no attempt begins. Returns the number of uploads under way: their answers still come.
+    /// Closes the gate for all frames. Returns the number of attempts in flight: their answers still come.
     pub fn start_nothing(&self) -> u64 {
-        let uploader = &self.machines.uploader;
+        let uploader = &self.steps.uploader;
         uploader.stop();
         uploader.counts.is_stopping.store(true, Ordering::Relaxed);
         uploader.counts.in_flight.load(Ordering::Relaxed)
     }
 
-    /// Nothing new starts, and what is under way is waited for.
+    /// Nothing new starts, and what is in flight is waited for.
     pub fn finish(&self) {
         self.start_nothing();
         self.wait_for_nothing();
     }
 
-    /// The same if nobody reads the lines. `false`: an upload is under way, and it is no use to wait for it.
+    /// The same if nobody reads the lines. `false`: an upload is in flight, and it is no use to wait for it.
     pub fn finish_unread(&self) -> bool {
         if self.start_nothing() == 0 {
             // The input may be at its end, and the run complete.
@@ -103,7 +103,7 @@ impl Halt {
         may_end
     }
 
-    /// From now on the input is not waited for, even inside a frame. Frames that are not under way are never sent.
+    /// From now on the input is not waited for, even inside a frame. Frames that are not in flight are never sent.
     fn wait_for_nothing(&self) {
         match &self.unsent {
             Waiting::Encoded(window) => window.cut_off(Err(Unsent::NotWanted)),
@@ -112,7 +112,7 @@ impl Halt {
     }
 }
 
-/// Where frames wait that are not under way.
+/// Where frames wait that are not in flight.
 #[derive(Clone)]
 enum Waiting {
     Encoded(Arc<Window<Encoded>>),
@@ -133,24 +133,24 @@ pub fn start(
     // Of a live source, frames that are dropped are read over again.
     let (frames, bodies) =
         (Buffers::new(if latest { 1 } else { encoders }), Buffers::new(encoders));
-    let machines = Arc::new(Machines { encoder, request, uploader, frames, bodies });
+    let steps = Arc::new(Steps { encoder, request, uploader, frames, bodies });
     let first = input.first();
-    let reading = Reading { input, machines: Arc::clone(&machines), is_over: false };
+    let reading = Reading { input, steps: Arc::clone(&steps), is_over: false };
     if latest {
-        let (answers, newest) = live::start(reading, &machines, jobs)?;
-        return Ok((answers, Halt { machines, unsent: Waiting::Newest(newest) }));
+        let (answers, newest) = live::start(reading, &steps, jobs)?;
+        return Ok((answers, Halt { steps, unsent: Waiting::Newest(newest) }));
     }
 
     // One body for the frame whose turn it is, and one for each worker, so that none waits for another.
     let window = Window::new(first, 1 + encoders.max(jobs));
     let unsent = Waiting::Encoded(Arc::clone(&window));
-    let halt = Halt { machines: Arc::clone(&machines), unsent };
-    let own = Arc::clone(&machines);
+    let halt = Halt { steps: Arc::clone(&steps), unsent };
+    let own = Arc::clone(&steps);
     let encode = move |frame| own.encode(frame);
     let encoded = ordered::map("encode", encoders, window, reading, encode)?;
 
-    let sending = Sending { encoded, machines: Arc::clone(&machines), is_over: false };
-    let upload = move |encoded| machines.upload(encoded, None);
+    let sending = Sending { encoded, steps: Arc::clone(&steps), is_over: false };
+    let upload = move |encoded| steps.upload(encoded, None);
     if jobs == 1 {
         return Ok((Box::new(ordered::map_here(first, sending, upload)), halt));
     }
@@ -164,7 +164,7 @@ pub fn start(
 /// The source of the first stage: frames until the input ends, fails, or a frame has failed.
 struct Reading {
     input: Input<Stdin>,
-    machines: Arc<Machines>,
+    steps: Arc<Steps>,
     is_over: bool,
 }
 
@@ -172,8 +172,9 @@ impl Iterator for Reading {
     type Item = Result<Frame, Unsent>;
 
     fn next(&mut self) -> Option<Self::Item> {
-        let Machines { uploader, frames, .. } = &*self.machines;
-        if self.is_over || uploader.is_at_failure() {
+        let Steps { uploader, frames, .. } = &*self.steps;
+        // A stop leaves the reading on: `finish_unread` waits for the end of the input.
+        if self.is_over || uploader.is_closed_by_a_frame() {
             return None;
         }
         let frame = self.input.read(frames.take()).transpose()?;
@@ -188,7 +189,7 @@ impl Iterator for Reading {
 /// The source of the second stage: bodies until one is not wanted.
 struct Sending {
     encoded: Results<Encoded>,
-    machines: Arc<Machines>,
+    steps: Arc<Steps>,
     is_over: bool,
 }
 
@@ -197,18 +198,17 @@ impl Iterator for Sending {
 
     fn next(&mut self) -> Option<Encoded> {
         let encoded = self.encoded.next().filter(|_| !self.is_over)?;
-        // Behind such a frame nothing is sent. With its answer it would be too late to end: another worker may have taken
-        // the next frame by then.
+        // The gate is looked at here: by the time of this frame's answer, another worker has taken the next frame.
         self.is_over = match &encoded {
-            Ok(ready) => !self.machines.uploader.wants(ready.body.frame),
+            Ok(ready) => !self.steps.uploader.wants(ready.body.frame),
             Err(unsent) => !matches!(unsent, Unsent::NotEncoded { .. }),
         };
         Some(encoded)
     }
 }
 
-/// The work of both stages, for all workers.
-struct Machines {
+/// What the workers of both stages do.
+struct Steps {
     encoder: Encoder,
     request: Arc<Request>,
     uploader: Uploader,
@@ -216,7 +216,7 @@ struct Machines {
     bodies: Buffers,
 }
 
-impl Machines {
+impl Steps {
     /// A frame into the body to be sent.
     fn encode(&self, frame: Result<Frame, Unsent>) -> Encoded {
         let mut frame = frame?;
@@ -232,14 +232,14 @@ impl Machines {
         }
     }
 
-    /// A body into its answer. `start`: that of a live frame, which has waited for it.
-    fn upload(&self, encoded: Encoded, start: Option<Start>) -> Answer {
+    /// A body into its answer. `pass`: that of a live frame, which has waited for it.
+    fn upload(&self, encoded: Encoded, pass: Option<Pass>) -> Answer {
         let Ready { body, read_at } = encoded?;
         let frame = body.frame;
-        // The run may have been stopped since.
-        let start = start.filter(|_| self.uploader.wants(frame));
-        let start = start.or_else(|| self.uploader.start(frame, || ()));
-        let upload = start.and_then(|start| self.uploader.upload(&body, start));
+        // The gate may have closed while the frame was encoded.
+        let pass = pass.filter(|_| self.uploader.wants(frame));
+        let pass = pass.or_else(|| self.uploader.pass_gate(frame, || ()));
+        let upload = pass.and_then(|pass| self.uploader.upload(&body, pass));
         self.bodies.keep(body.bytes);
         let upload = upload.ok_or(Unsent::NotWanted)?;
         Ok(Uploaded { frame, read_at, upload })

@@ -107,8 +107,7 @@ impl<T> Window<T> {
         self.first_is_filled.notify_one();
     }
 
-    /// No more places are given out, and nobody waits for results any more: in the place of those that have not been
-    /// fetched, or were to come, there is one more.
+    /// Closes the window, and puts `last` in the place of all results that are not fetched, or were to come.
     pub fn cut_off(&self, last: T) {
         let mut state = lock(&self.state);
         if !state.is_closed || !state.places.is_empty() {

@@ -1,4 +1,4 @@
-//! Arguments into the machines of a run: its input, encoder, uploader and lines. Every error is bad usage,
+//! Arguments into the parts of a run: its input, encoder, uploader and lines. Every error is bad usage,
 //! and comes before we read standard input.
 
 mod environment;
@@ -24,7 +24,7 @@ use crate::upload::Uploader;
 
 use way::{check_minreq, way};
 
-/// The machines of a run, ready to start.
+/// The parts of a run, ready to start.
 pub struct Run {
     pub input: Input<Stdin>,
     pub encoder: Encoder,

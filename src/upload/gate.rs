@@ -103,7 +103,7 @@ impl Gate {
         self.wake_first(shared, Instant::now());
     }
 
-    /// The attempt is under way. The caller has locked, so the closer of the gate knows of it.
+    /// The attempt is in flight. The caller has locked, so the closer of the gate knows of it.
     fn let_in(&self, started: Started, is_posted: bool) -> Started {
         self.counts.in_flight.fetch_add(1, Ordering::Relaxed);
         self.counts.posted.fetch_add(u64::from(!is_posted), Ordering::Relaxed);
@@ -233,14 +233,14 @@ mod tests {
     #[test]
     fn a_start_that_is_given_back_was_none() {
         let gate = gate(Duration::ZERO);
-        let under_way = || {
+        let in_flight = || {
             let counts = [&gate.counts.in_flight, &gate.counts.posted];
             counts.map(|count| count.load(Ordering::Relaxed))
         };
         assert!(gate.wait(0, None, false, || ()).is_some());
-        assert_eq!(under_way(), [1, 1]);
+        assert_eq!(in_flight(), [1, 1]);
         gate.give_back();
-        assert_eq!(under_way(), [0, 0]);
+        assert_eq!(in_flight(), [0, 0]);
     }
 
     #[test]

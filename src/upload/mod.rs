@@ -83,16 +83,16 @@ impl Uploader {
     }
 
     /// Waits until the first attempt for this frame may start; `None`: an earlier frame has failed or the run is to
-    /// stop, so this one is not wanted. `held` is called if it has to wait.
-    pub fn start(&self, frame: u64, held: impl FnOnce()) -> Option<Start<'_>> {
-        let started = self.gate.wait(frame, None, false, held)?;
-        Some(Start { gate: &self.gate, started: Some(started) })
+    /// stop, so this one is not wanted. `on_wait` is called if it has to wait.
+    pub fn pass_gate(&self, frame: u64, on_wait: impl FnOnce()) -> Option<Pass<'_>> {
+        let started = self.gate.wait(frame, None, false, on_wait)?;
+        Some(Pass { gate: &self.gate, started: Some(started) })
     }
 
     /// Sends the body until the server has answered, or until it must not be sent again. `None`: it is not wanted any
     /// more.
-    pub fn upload(&self, body: &Body, mut start: Start) -> Option<Upload> {
-        let mut started = start.started.take()?;
+    pub fn upload(&self, body: &Body, mut pass: Pass) -> Option<Upload> {
+        let mut started = pass.started.take()?;
         let mut tries = Tries::default();
         let (mut is_posted, mut is_renewed) = (false, false);
         let (result, elapsed, given_up, ends_run) = loop {
@@ -150,10 +150,10 @@ impl Uploader {
         headers: &Current,
         is_posted: &mut bool,
     ) -> Result<Response, Failure> {
-        let under_way = UnderWay { counts: &self.counts, is_posted };
+        let in_flight = InFlight { counts: &self.counts, is_posted };
         let result = self.client.attempt(body, &headers.list);
-        *under_way.is_posted |= may_have_arrived(&result);
-        drop(under_way);
+        *in_flight.is_posted |= may_have_arrived(&result);
+        drop(in_flight);
         if outcome(&result) == Some(Outcome::RefusedForNow) {
             self.counts.figures.refused.fetch_add(1, Ordering::Relaxed);
         }
@@ -202,18 +202,18 @@ impl Uploader {
     }
 
     /// Whether a frame has ended the run.
-    pub fn is_at_failure(&self) -> bool {
+    pub fn is_closed_by_a_frame(&self) -> bool {
         self.gate.is_closed_by_a_frame()
     }
 }
 
-/// The start of a frame's first attempt. It is given back if it is dropped unused.
-pub struct Start<'a> {
+/// A frame's way through the gate, for its first attempt. It is given back if it is dropped unused.
+pub struct Pass<'a> {
     gate: &'a Gate,
     started: Option<Started>,
 }
 
-impl Drop for Start<'_> {
+impl Drop for Pass<'_> {
     fn drop(&mut self) {
         if self.started.is_some() {
             self.gate.give_back();
@@ -222,12 +222,12 @@ impl Drop for Start<'_> {
 }
 
 /// An attempt. Its end is counted, by a panic, too: then its frame is the one that the message is about.
-struct UnderWay<'a> {
+struct InFlight<'a> {
     counts: &'a Counts,
     is_posted: &'a mut bool,
 }
 
-impl Drop for UnderWay<'_> {
+impl Drop for InFlight<'_> {
     fn drop(&mut self) {
         self.counts.posted.fetch_sub(u64::from(!*self.is_posted), Ordering::Relaxed);
         self.counts.in_flight.fetch_sub(1, Ordering::Relaxed);

@@ -49,8 +49,8 @@ pub struct Schedule<R> {
     /// Accepts since the last refusal, and after how many the frames yield no more.
     accepts: u32,
     others: u32,
-    under_way: u32,
-    /// The most uploads under way that we have descriptors and ports for.
+    in_flight: u32,
+    /// The most uploads in flight that we have descriptors and ports for.
     room: u32,
     last_start: Option<Instant>,
     /// Whether a start had to wait for its time.
@@ -67,14 +67,14 @@ impl<R: FnMut() -> f64> Schedule<R> {
             yields: BTreeSet::new(),
             accepts: 0,
             others: OTHERS.1,
-            under_way: 0,
+            in_flight: 0,
             room: u32::MAX,
             last_start: None,
             is_awaited: false,
         }
     }
 
-    /// The attempts a second and the uploads under way, where they are limited.
+    /// The attempts a second and the uploads in flight, where they are limited.
     pub fn limits(&self) -> (Option<f64>, Option<u32>) {
         (self.pace.rate(), Some(self.room).filter(|&room| room < u32::MAX))
     }
@@ -103,10 +103,10 @@ impl<R: FnMut() -> f64> Schedule<R> {
             self.is_awaited |= due >= pause_end;
             return Turn::At(later);
         }
-        if self.under_way >= self.room {
+        if self.in_flight >= self.room {
             return Turn::AfterAnEnd;
         }
-        self.under_way += 1;
+        self.in_flight += 1;
         if self.first().is_some_and(|first| self.yields.contains(&first)) {
             // All have had their turn.
             self.yields.clear();
@@ -165,7 +165,7 @@ impl<R: FnMut() -> f64> Schedule<R> {
 
     /// An attempt was not made after all. Its time is spent.
     pub fn give_back(&mut self) {
-        self.under_way -= 1;
+        self.in_flight -= 1;
     }
 
     /// The server has taken a frame, or judged it.
@@ -182,7 +182,7 @@ impl<R: FnMut() -> f64> Schedule<R> {
 
     /// An attempt has ended.
     pub fn end(&mut self, frame: u64, tries: &mut Tries, ended: &Ended, now: Instant) -> Next {
-        self.under_way -= 1;
+        self.in_flight -= 1;
         tries.attempts += 1;
         let Some(outcome) = ended.outcome.filter(|&outcome| self.retry.may_repeat(outcome)) else {
             // An error that is never repeated is an answer, too: the server is up.
@@ -194,8 +194,8 @@ impl<R: FnMut() -> f64> Schedule<R> {
             }
             return Next::Done(None);
         };
-        if outcome == Outcome::NoRoom && self.under_way > 0 {
-            self.room = self.under_way;
+        if outcome == Outcome::NoRoom && self.in_flight > 0 {
+            self.room = self.in_flight;
             return self.retry.had_no_room(tries, self.due().map_or(now, |due| due.max(now)));
         }
         let left = self.retry.count(tries, outcome);
@@ -305,7 +305,7 @@ mod tests {
                     match schedule.start(now) {
                         Turn::Now(started) => break started,
                         Turn::At(later) => now = later,
-                        Turn::AfterAnEnd => panic!("nothing is under way"),
+                        Turn::AfterAnEnd => panic!("nothing is in flight"),
                     }
                 };
                 now += SECOND / 100;
@@ -362,7 +362,7 @@ mod tests {
                 match schedule.start(now) {
                     Turn::Now(started) => break started,
                     Turn::At(later) => now = later,
-                    Turn::AfterAnEnd => panic!("nothing is under way"),
+                    Turn::AfterAnEnd => panic!("nothing is in flight"),
                 }
             };
             schedule.leave(frame);

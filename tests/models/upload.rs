@@ -72,8 +72,8 @@ impl Service {
     }
 
     fn upload(&self, frame: u64) -> Option<Upload> {
-        let start = self.uploader.start(frame, || ())?;
-        self.uploader.upload(&Body { frame, bytes: Vec::new() }, start)
+        let pass = self.uploader.pass_gate(frame, || ())?;
+        self.uploader.upload(&Body { frame, bytes: Vec::new() }, pass)
     }
 
     fn in_flight(&self) -> u64 {
@@ -265,7 +265,7 @@ fn a_start_that_is_not_used_is_not_under_way() {
         };
         let service = Arc::new(Service::new(false, Duration::ZERO, answer));
         let jobs = service.jobs(2, 3);
-        drop(service.uploader.start(3, || ()));
+        drop(service.uploader.pass_gate(3, || ()));
         join(jobs);
         assert_eq!(service.in_flight(), 0);
     });
