@@ -43,6 +43,7 @@ mod progress;
 mod random;
 mod request;
 mod setup;
+mod show;
 mod stop;
 mod upload;
 
@@ -68,7 +69,7 @@ fn main() {
 fn obey(command: anyhow::Result<Command>) -> Ending {
     match command {
         Ok(Command::Post(args)) => post(*args),
-        Ok(Command::Print(text)) => output::print(text),
+        Ok(Command::Print(text)) => output::print(text.as_bytes()),
         Err(error) => bad_usage(causes(&error)),
     }
 }
@@ -79,6 +80,9 @@ fn post(args: Args) -> Ending {
         return bad_usage("standard input is a terminal: pipe frames into it");
     }
     messages::set(args.quiet, args.verbose);
+    if let Some(number) = args.show {
+        return show::show(&args, number).unwrap_or_else(|error| bad_usage(causes(&error)));
+    }
     match setup::run(args) {
         Err(error) => bad_usage(causes(&error)),
         Ok(run) => start(run, begin).unwrap_or_else(|error| {

@@ -10,7 +10,7 @@ use std::path::Path;
 /// Each folder and file, from above to below. main.rs stands above all.
 #[rustfmt::skip]
 const ORDER: &[&str] = &[
-    "setup", "args", "output", "stop", "pipeline", "upload", "http", "dry", "headers", "request", "encode", "input",
+    "show", "setup", "args", "output", "stop", "pipeline", "upload", "http", "dry", "headers", "request", "encode", "input",
     "frame", "progress", "counts", "ending", "files", "memory", "messages", "random", "lock",
 ];
 

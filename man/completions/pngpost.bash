@@ -44,14 +44,14 @@ _pngpost() {
         mapfile -t COMPREPLY < <(compgen -f -- "$word")
         return
         ;;
-    -s | --size | --range | --skip | -F | --form | --form-string | -j | --jobs | --rate | -m | --max-time | \
+    -s | --size | --range | --skip | --show | -F | --form | --form-string | -j | --jobs | --rate | -m | --max-time | \
         --retry | --retry-delay | --retry-max-time | -x | --proxy | --noproxy | --connect-timeout)
         return
         ;;
     esac
     if [[ $word == -* ]]; then
         mapfile -t COMPREPLY < <(compgen -W '
-            -s --size -p --pix-fmt --range --skip -z --compression
+            -s --size -p --pix-fmt --range --skip --show -z --compression
             -F --form --form-string --raw --json --body-b64
             -H --header -u --user -X --request
             -j --jobs --latest --rate -m --max-time

@@ -12,6 +12,7 @@ complete -c pngpost -s s -l size -x -d 'Size of headerless frames in pixels, WxH
 complete -c pngpost -s p -l pix-fmt -x -d 'Layout of headerless frames' -a 'rgb24 bgr24 rgba bgra argb abgr rgb0 bgr0 0rgb 0bgr gray ya8 rgb48le rgb48be rgba64le rgba64be gray16le gray16be ya16le ya16be gbrp grayf32le rgbf32le grayf64le rgbf64le'
 complete -c pngpost -l range -x -d 'Floats that become 0 and 255, MIN:MAX'
 complete -c pngpost -l skip -x -d 'Read and drop N frames first'
+complete -c pngpost -l show -x -d 'Write the PNG of frame N, and post nothing'
 complete -c pngpost -s z -l compression -x -d 'How hard to compress' -a 'none fastest fast balanced high'
 complete -c pngpost -s F -l form -x -d 'A part of the form, NAME=VALUE'
 complete -c pngpost -l form-string -x -d 'A text field, as it is'

@@ -6,6 +6,7 @@
 mod conflicts;
 mod form;
 mod habits;
+mod layouts;
 mod options;
 #[cfg(test)]
 mod tests;
@@ -51,6 +52,8 @@ pub struct Args {
     /// The layout of headerless frames.
     pub format: PixelFormat,
     pub skip: u64,
+    /// The frame to show; nothing is posted then.
+    pub show: Option<u64>,
     pub encoder: Encoder,
     /// The body's type is left to `setup`: a file of headers may name it.
     pub request: Request,
@@ -147,9 +150,13 @@ fn next_option(
 
 impl Args {
     /// Sets the options in their order: the last value of an option counts.
-    fn new(operands: Vec<OsString>, given: &[(&Opt, OsString)]) -> Result<Args> {
+    fn new(mut operands: Vec<OsString>, given: &[(&Opt, OsString)]) -> Result<Args> {
         let is_given = |long: &str| given.iter().any(|(option, _)| option.long == long);
         conflicts::check_names(is_given)?;
+        // Nothing is posted there: any URL will do.
+        if is_given("show") && operands.is_empty() {
+            operands.push("http://localhost/".into());
+        }
         let (url, user) = url(operands)?;
         ensure!(user.is_none() || !is_given("user"), "--user: the URL names a user already");
         let mut args = Args::defaults(url, user)?;
@@ -176,6 +183,7 @@ impl Args {
             size: None,
             format: PixelFormat::RGB24,
             skip: 0,
+            show: None,
             encoder: Encoder::DEFAULT,
             request: Request { method, url, path, content_type: None, template },
             body_type: FORM,

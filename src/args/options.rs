@@ -6,13 +6,13 @@ use std::ffi::OsStr;
 use anyhow::Result;
 
 use super::form::{parse_form, parse_form_string};
+use super::layouts::parse_format;
 use super::values::{
     one_of, parse_file, parse_header, parse_json, parse_method, parse_proxy, parse_range,
     parse_rate, parse_seconds, parse_size, parse_text, parse_user, parse_whole, unless_zero,
 };
 use super::{Args, JSON, MAX_JOBS, MAX_RETRIES};
 use crate::encode::Level;
-use crate::frame::PixelFormat;
 use crate::request::template::{Piece, Template};
 
 /// An option's names and its effect.
@@ -62,11 +62,10 @@ fn put<T, U: From<T>>(field: &mut U, value: Result<T>) -> Result<()> {
 /// All options, in the order of the help.
 pub const OPTIONS: &[Opt] = &[
     valued(Some('s'), "size", |args, value| put(&mut args.size, parse_size(value))),
-    valued(Some('p'), "pix-fmt", |args, value| {
-        put(&mut args.format, one_of(value, &PixelFormat::ALL, |format| format.name))
-    }),
+    valued(Some('p'), "pix-fmt", |args, value| put(&mut args.format, parse_format(value))),
     valued(None, "range", |args, value| put(&mut args.encoder.range, parse_range(value))),
     valued(None, "skip", |args, value| put(&mut args.skip, parse_whole(value, 0..=u64::MAX))),
+    valued(None, "show", |args, value| put(&mut args.show, parse_whole(value, 0..=u64::MAX))),
     valued(Some('z'), "compression", |args, value| {
         put(&mut args.encoder.level, one_of(value, &Level::ALL, |level| level.name))
     }),

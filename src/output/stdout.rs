@@ -54,9 +54,9 @@ pub fn cause(error: &io::Error) -> String {
     format!("stdout: {}", plain(&error.to_string()))
 }
 
-/// Writes the text of --help or --version.
-pub fn print(text: &str) -> Ending {
-    match Stdout::new().and_then(|mut out| out.write(text.as_bytes())) {
+/// Writes what is no line: the text of --help or --version, or a PNG.
+pub fn print(bytes: &[u8]) -> Ending {
+    match Stdout::new().and_then(|mut out| out.write(bytes)) {
         Ok(()) => Ending::Done,
         Err(error) if is_for_nobody(&error) => Ending::ReaderGone,
         Err(error) => {

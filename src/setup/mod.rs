@@ -5,6 +5,7 @@ mod environment;
 mod no_proxy;
 mod way;
 
+use std::io::Read;
 use std::mem::take;
 use std::sync::Arc;
 use std::time::Duration;
@@ -44,7 +45,7 @@ pub fn run(mut args: Args) -> Result<Run> {
     }
     let headers = headers(&mut args)?;
     args.request.content_type = content_type(args.body_type, &headers.current().rules)?;
-    let input = input(&args)?;
+    let input = input(&args, Stdin::new().context("stdin")?, args.skip);
     let request = Arc::new(args.request);
     let dry = args.is_dry.then(|| Arc::new(Dry::new(&headers.current().rules)));
     let client = client(&args.reach, Arc::clone(&request), args.max_time, dry.as_ref())?;
@@ -69,18 +70,18 @@ pub fn run(mut args: Args) -> Result<Run> {
     })
 }
 
-fn input(args: &Args) -> Result<Input<Stdin>> {
-    let stdin = Stdin::new().context("stdin")?;
+/// The frames of `reader`, but for those to skip.
+pub fn input<R: Read>(args: &Args, reader: R, skip: u64) -> Input<R> {
     let mut input = match args.size {
-        Some(size) => Input::headerless(stdin, size, args.format, args.skip),
-        None => Input::self_describing(stdin, args.skip),
+        Some(size) => Input::headerless(reader, size, args.format, skip),
+        None => Input::self_describing(reader, skip),
     };
     input.first = Some(First {
         format: args.size.map(|_| args.format),
         has_range: args.encoder.range.is_some(),
         is_told: args.is_dry || args.verbose,
     });
-    Ok(input)
+    input
 }
 
 fn client(

@@ -15,6 +15,7 @@ mod completions;
 mod dry_run;
 mod endings;
 mod receiver;
+mod show;
 mod system_faults;
 mod usage;
 

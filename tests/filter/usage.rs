@@ -165,11 +165,15 @@ fn a_certificate_file_that_would_be_passed_over_is_bad_usage() {
 }
 
 #[test]
-fn a_terminal_as_stdin_is_bad_usage() {
+fn a_terminal_where_frames_or_a_png_go_is_bad_usage() {
     // util-linux's script runs a command on a terminal of its own.
     let Some(script) = needed("script") else { return };
     for (option, message) in [
         ("", "standard input is a terminal: pipe frames into it"),
+        (
+            "--show 0 < /dev/null",
+            "--show: standard output is a terminal: pipe it into a viewer, or > FILE",
+        ),
         (
             "-F 'k=</dev/stdin'",
             "--form: /dev/stdin: takes another file; standard input is for the frames",
