@@ -82,22 +82,8 @@ pub enum ChannelOrder {
     Reversed,
     /// All of G, then all of B, then all of R.
     PlanarGbr,
-    /// R G B, and a fourth byte that means nothing.
-    Rgb0,
-    /// B G R, and a fourth byte that means nothing.
-    Bgr0,
-    /// A byte that means nothing, then R G B.
-    ZeroRgb,
-    /// A byte that means nothing, then B G R.
-    ZeroBgr,
-}
-
-impl ChannelOrder {
-    /// The bytes of a pixel that mean nothing.
-    const fn unused(self) -> usize {
-        use ChannelOrder::{Bgr0, Rgb0, ZeroBgr, ZeroRgb};
-        matches!(self, Rgb0 | Bgr0 | ZeroRgb | ZeroBgr) as usize
-    }
+    /// Four bytes, of which one means nothing: the places of R, G and B.
+    Padded([usize; 3]),
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -157,7 +143,8 @@ pub struct Layout {
 
 impl Layout {
     pub const fn pixel_bytes(self) -> usize {
-        self.color.channels() * self.samples.bytes() + self.order.unused()
+        let unused = matches!(self.order, ChannelOrder::Padded(_)) as usize;
+        self.color.channels() * self.samples.bytes() + unused
     }
 
     /// The bytes of one frame of this layout; `None` if they are over `MAX_FRAME_BYTES`.
@@ -190,8 +177,7 @@ impl PixelFormat {
 
     pub const ALL: [PixelFormat; 25] = {
         use ByteOrder::{Big, Little};
-        use ChannelOrder::{AlphaFirst, Bgr0, BlueFirst, PlanarGbr, Png, Reversed};
-        use ChannelOrder::{Rgb0, ZeroBgr, ZeroRgb};
+        use ChannelOrder::{AlphaFirst, BlueFirst, Padded, PlanarGbr, Png, Reversed};
         use Color::{Gray, GrayAlpha, Rgb, Rgba};
         use Samples::{F32, F64, U8, U16};
         [
@@ -201,10 +187,10 @@ impl PixelFormat {
             format("bgra", Rgba, BlueFirst, U8),
             format("argb", Rgba, AlphaFirst, U8),
             format("abgr", Rgba, Reversed, U8),
-            format("rgb0", Rgb, Rgb0, U8),
-            format("bgr0", Rgb, Bgr0, U8),
-            format("0rgb", Rgb, ZeroRgb, U8),
-            format("0bgr", Rgb, ZeroBgr, U8),
+            format("rgb0", Rgb, Padded([0, 1, 2]), U8),
+            format("bgr0", Rgb, Padded([2, 1, 0]), U8),
+            format("0rgb", Rgb, Padded([1, 2, 3]), U8),
+            format("0bgr", Rgb, Padded([3, 2, 1]), U8),
             format("gray", Gray, Png, U8),
             format("ya8", GrayAlpha, Png, U8),
             format("rgb48le", Rgb, Png, U16(Little)),

@@ -8,26 +8,16 @@ use super::values::one_of;
 use crate::frame::PixelFormat;
 use crate::messages::shown;
 
-/// Names of numpy, GStreamer and others, without underscores, and ffmpeg's without a byte order; and those that are meant.
-const ELSEWHERE: &[(&str, &str)] = &[
-    ("gray8 grey grey8 y8 l", "gray"),
-    ("gray16 grey16", "gray16le"),
-    ("ya gray8a", "ya8"),
-    ("ya16", "ya16le"),
-    ("rgb rgb888", "rgb24"),
-    ("bgr bgr888", "bgr24"),
-    ("rgbx", "rgb0"),
-    ("bgrx", "bgr0"),
-    ("xrgb", "0rgb"),
-    ("xbgr", "0bgr"),
-    ("rgb48", "rgb48le"),
-    ("rgba64", "rgba64le"),
-    ("grayf32", "grayf32le"),
-    ("rgbf32", "rgbf32le"),
-    ("uint8 u8 u1", "rgb24, or gray"),
-    ("uint16 u16 u2", "rgb48le, or gray16le"),
-    ("float32 float f32 f4", "rgbf32le, or grayf32le"),
-    ("float64 double f64 f8", "rgbf64le, or grayf64le"),
+/// Names in lower case, and the layout that is meant. Those of an array's samples leave the channels open.
+const ELSEWHERE: [(&str, &str); 8] = [
+    ("gray8", "gray"),
+    ("l", "gray"),
+    ("rgb", "rgb24"),
+    ("bgr", "bgr24"),
+    ("uint8", "rgb24, or gray"),
+    ("uint16", "rgb48le, or gray16le"),
+    ("float32", "rgbf32le, or grayf32le"),
+    ("float64", "rgbf64le, or grayf64le"),
 ];
 
 pub fn parse_format(value: &OsStr) -> Result<PixelFormat> {
@@ -37,9 +27,12 @@ pub fn parse_format(value: &OsStr) -> Result<PixelFormat> {
     })
 }
 
+/// What is meant by a name of another program: in capitals, with an x for the byte that means nothing, with an
+/// underscore or nothing before the byte order (GRAY16_LE and BGRx of GStreamer, gray16 of ffmpeg).
 fn meant(value: &OsStr) -> Option<&'static str> {
-    let name = value.to_str()?.to_ascii_lowercase().replace('_', "");
-    let ours = PixelFormat::ALL.iter().map(|format| format.name).find(|ours| *ours == name);
-    let is_in = |names: &str| names.split(' ').any(|known| known == name);
-    ours.or_else(|| ELSEWHERE.iter().find(|row| is_in(row.0)).map(|row| row.1))
+    let name = value.to_str()?.to_ascii_lowercase().replace('x', "0").replace('_', "");
+    let is_ours =
+        |ours: &&str| ours.strip_prefix(&*name).is_some_and(|rest| ["", "le"].contains(&rest));
+    let ours = PixelFormat::ALL.iter().map(|format| format.name).find(is_ours);
+    ours.or_else(|| ELSEWHERE.iter().find(|row| row.0 == name).map(|row| row.1))
 }

@@ -37,10 +37,7 @@ fn in_order(layout: Layout, bytes: &mut Vec<u8>) -> &[u8] {
         (ChannelOrder::AlphaFirst, _) => each::<4>(bytes, |pixel| pixel.rotate_left(1)),
         (ChannelOrder::Reversed, _) => each::<4>(bytes, |pixel| pixel.reverse()),
         (ChannelOrder::PlanarGbr, _) => return interleaved(bytes),
-        (ChannelOrder::Rgb0, _) => return three_of_four(bytes, |[r, g, b, _]| [r, g, b]),
-        (ChannelOrder::Bgr0, _) => return three_of_four(bytes, |[b, g, r, _]| [r, g, b]),
-        (ChannelOrder::ZeroRgb, _) => return three_of_four(bytes, |[_, r, g, b]| [r, g, b]),
-        (ChannelOrder::ZeroBgr, _) => return three_of_four(bytes, |[_, b, g, r]| [r, g, b]),
+        (ChannelOrder::Padded(places), _) => return three_of_four(bytes, places),
     }
     bytes
 }
@@ -50,12 +47,12 @@ fn each<const N: usize>(bytes: &mut [u8], change: impl Fn(&mut [u8; N])) {
     bytes.as_chunks_mut::<N>().0.iter_mut().for_each(change);
 }
 
-/// Pixels of four bytes into the colors that `pick` takes, in the same buffer: a pixel is read before it is written over.
-fn three_of_four(bytes: &mut [u8], pick: impl Fn([u8; 4]) -> [u8; 3]) -> &[u8] {
+/// Pixels of four bytes into those of `places`, in the same buffer: a pixel is read before it is written over.
+fn three_of_four(bytes: &mut [u8], places: [usize; 3]) -> &[u8] {
     let count = bytes.len() / 4;
     for at in 0..count {
-        let pixel = [bytes[4 * at], bytes[4 * at + 1], bytes[4 * at + 2], bytes[4 * at + 3]];
-        bytes[3 * at..3 * at + 3].copy_from_slice(&pick(pixel));
+        let color = places.map(|place| bytes[4 * at + place]);
+        bytes[3 * at..3 * at + 3].copy_from_slice(&color);
     }
     &bytes[..3 * count]
 }

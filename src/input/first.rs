@@ -9,10 +9,6 @@ use crate::frame::ByteOrder::{Big, Little};
 use crate::frame::{ChannelOrder, Color, Content, Frame, Layout, PixelFormat, Samples};
 use crate::messages::say;
 
-/// Layouts with alpha, the place of that byte in a pixel, and the layout in which it means nothing.
-const WITHOUT_ALPHA: [(&str, usize, &str); 4] =
-    [("rgba", 3, "rgb0"), ("bgra", 3, "bgr0"), ("argb", 0, "0rgb"), ("abgr", 0, "0bgr")];
-
 pub struct First {
     /// The layout of headerless frames.
     pub format: Option<PixelFormat>,
@@ -27,18 +23,21 @@ impl First {
     pub fn check(&self, frame: &Frame) -> Result<(), String> {
         let Content::Pixels(layout) = frame.content else { return Ok(()) };
         if self.is_told {
-            say(format!("frame {}: {}", frame.number, told(layout, frame)));
+            say(format!("frame {}: {}", frame.number, told(layout, &frame.bytes)));
         }
         if let Some(format) = self.format {
             check_alpha(format, &frame.bytes)?;
             self.check_singles(format, frame)?;
         }
-        if layout.samples.are_floats() && !self.has_range && are_of_unit(layout, &frame.bytes) {
-            return Err("all samples are from 0 to 1, and would be black; write --range 0:1, \
-                        or --range 0:255 if they are meant so"
-                .to_owned());
+        let mut all = values(layout.samples, &frame.bytes);
+        let has_parts = || values(layout.samples, &frame.bytes).any(|value| value.fract() != 0.0);
+        let takes_range = layout.samples.are_floats() && !self.has_range;
+        if !takes_range || !all.all(|value| (0.0..=1.0).contains(&value)) || !has_parts() {
+            return Ok(());
         }
-        Ok(())
+        Err("all samples are from 0 to 1, and would be black; write --range 0:1, \
+             or --range 0:255 if they are meant so"
+            .to_owned())
     }
 
     /// Doubles that are read as singles have NaN among them. Infinities may be meant: they are clipped.
@@ -46,27 +45,27 @@ impl First {
         let Layout { samples: samples @ Samples::F32(_), color, .. } = format.layout else {
             return Ok(());
         };
-        let is_bad = |value: &f64| value.is_nan() || (value.is_infinite() && !self.has_range);
-        let bad = values(samples, &frame.bytes).enumerate().find(|(_, value)| is_bad(value));
+        let is_bad = |value: f64| value.is_nan() || (value.is_infinite() && !self.has_range);
+        let bad = values(samples, &frame.bytes).enumerate().find(|bad| is_bad(bad.1));
         let Some((at, value)) = bad else { return Ok(()) };
-        let pixel = (at / color.channels()) as u64;
-        let (row, column) =
-            (pixel / u64::from(frame.size.width()), pixel % u64::from(frame.size.width()));
+        let (pixel, width) = (at / color.channels(), frame.size.width() as usize);
         let doubles = format.name.replace("f32", "f64");
         let meant = if value.is_nan() { "" } else { "; if it is meant so, write --range 0:255" };
         Err(format!(
-            "row {row}, column {column}: sample is {value}; doubles, numpy's default, are \
-             -p {doubles}{meant}"
+            "row {}, column {}: sample is {value}; doubles, numpy's default, are -p {doubles}{meant}",
+            pixel / width,
+            pixel % width
         ))
     }
 }
 
-/// An empty overlay has neither alpha nor color.
+/// An empty overlay has neither alpha nor color. The place of `a` in a name is that of alpha in a pixel.
 fn check_alpha(format: PixelFormat, bytes: &[u8]) -> Result<(), String> {
-    let row = WITHOUT_ALPHA.iter().find(|(name, ..)| *name == format.name);
-    let Some((name, place, meant)) = row else { return Ok(()) };
-    let is_transparent = bytes.chunks_exact(4).all(|pixel| pixel[*place] == 0);
-    if is_transparent && bytes.iter().any(|&byte| byte != 0) {
+    let Layout { color, samples, .. } = format.layout;
+    let alpha = format.name.find('a').filter(|_| (color, samples) == (Color::Rgba, Samples::U8));
+    let is_transparent = |at: usize| bytes.iter().skip(at).step_by(4).all(|&alpha| alpha == 0);
+    if alpha.is_some_and(is_transparent) && bytes.iter().any(|&byte| byte != 0) {
+        let (name, meant) = (format.name, format.name.replace('a', "0"));
         return Err(format!(
             "as {name} it would be transparent everywhere: each alpha is 0, and not each color; \
              write -p {meant}, where that byte means nothing"
@@ -75,45 +74,35 @@ fn check_alpha(format: PixelFormat, bytes: &[u8]) -> Result<(), String> {
     Ok(())
 }
 
-/// Whether all floats are from 0 to 1, and not all of them 0 or 1.
-fn are_of_unit(layout: Layout, bytes: &[u8]) -> bool {
-    let mut all = values(layout.samples, bytes);
-    all.all(|value| (0.0..=1.0).contains(&value))
-        && values(layout.samples, bytes).any(|value| value.fract() != 0.0)
-}
-
-/// The least, the greatest and the mean value of each channel.
-fn told(layout: Layout, frame: &Frame) -> String {
+/// The least, the greatest and the mean value of each channel, in the order in which they lie.
+fn told(layout: Layout, bytes: &[u8]) -> String {
+    let names = match layout.order {
+        _ if layout.color.channels() < 3 => ["grey", "alpha", "", ""],
+        ChannelOrder::Png => ["red", "green", "blue", "alpha"],
+        ChannelOrder::BlueFirst => ["blue", "green", "red", "alpha"],
+        ChannelOrder::AlphaFirst => ["alpha", "red", "green", "blue"],
+        ChannelOrder::Reversed => ["alpha", "blue", "green", "red"],
+        ChannelOrder::PlanarGbr => ["green", "blue", "red", ""],
+        ChannelOrder::Padded([red, green, blue]) => {
+            let mut names = ["unused"; 4];
+            (names[red], names[green], names[blue]) = ("red", "green", "blue");
+            names
+        }
+    };
+    let pixels = bytes.len() / layout.pixel_bytes();
     let count = layout.pixel_bytes() / layout.samples.bytes();
-    let pixels = frame.bytes.len() / layout.pixel_bytes();
-    let mut channels = vec![(f64::INFINITY, f64::NEG_INFINITY, 0.0); count];
-    for (at, value) in values(layout.samples, &frame.bytes).enumerate() {
-        let is_planar = layout.order == ChannelOrder::PlanarGbr;
-        let (least, greatest, sum) =
-            &mut channels[if is_planar { at / pixels } else { at % count }];
-        (*least, *greatest, *sum) = (value.min(*least), value.max(*greatest), *sum + value);
-    }
-    let channels = channels.iter().zip(names(layout)).map(|((least, greatest, sum), name)| {
-        let mean = number(sum / pixels as f64);
-        format!("{name} {} to {}, mean {mean}", number(*least), number(*greatest))
-    });
-    channels.collect::<Vec<_>>().join("; ")
-}
-
-/// The names of the channels, as they lie.
-fn names(layout: Layout) -> &'static [&'static str] {
-    match layout.order {
-        _ if matches!(layout.color, Color::Gray | Color::GrayAlpha) => &["grey", "alpha"],
-        ChannelOrder::Png => &["red", "green", "blue", "alpha"],
-        ChannelOrder::BlueFirst => &["blue", "green", "red", "alpha"],
-        ChannelOrder::AlphaFirst => &["alpha", "red", "green", "blue"],
-        ChannelOrder::Reversed => &["alpha", "blue", "green", "red"],
-        ChannelOrder::PlanarGbr => &["green", "blue", "red"],
-        ChannelOrder::Rgb0 => &["red", "green", "blue", "unused"],
-        ChannelOrder::Bgr0 => &["blue", "green", "red", "unused"],
-        ChannelOrder::ZeroRgb => &["unused", "red", "green", "blue"],
-        ChannelOrder::ZeroBgr => &["unused", "blue", "green", "red"],
-    }
+    let is_planar = layout.order == ChannelOrder::PlanarGbr;
+    let channel = |channel: usize| {
+        let (start, step) = if is_planar { (channel * pixels, 1) } else { (channel, count) };
+        let values = values(layout.samples, bytes).skip(start).step_by(step).take(pixels);
+        let (least, greatest, sum) = values
+            .fold((f64::INFINITY, f64::NEG_INFINITY, 0.0), |(least, greatest, sum), value| {
+                (value.min(least), value.max(greatest), sum + value)
+            });
+        let [least, greatest, mean] = [least, greatest, sum / pixels as f64].map(number);
+        format!("{} {least} to {greatest}, mean {mean}", names[channel])
+    };
+    (0..count).map(channel).collect::<Vec<_>>().join("; ")
 }
 
 /// Three decimals, or three digits behind the first one if it is very small or large.
