@@ -108,7 +108,7 @@ struct Images {
 impl<R: Read> Input<R> {
     /// Frames of one size and layout.
     pub fn headerless(reader: R, size: FrameSize, format: PixelFormat, skip: u64) -> Self {
-        let kind = Kind::Headerless(RawFrames { size, format });
+        let kind = Kind::Headerless(RawFrames::new(size, format));
         Input { source: Source::new(reader), kind, next: 0, skip, first: None }
     }
 

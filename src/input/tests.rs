@@ -118,11 +118,62 @@ fn a_raw_frame_that_is_cut_says_what_the_input_would_fit() {
     assert_eq!(
         cut(8, 768, "rgba64le"),
         "frame 1: input ends after 256 of 512 bytes; \
-         all 768 bytes would be whole 8x8 frames: 2 of rgb48le or 1 of rgbf32le or 3 of rgba"
+         all 768 bytes would be whole 8x8 frames: 2 of rgb48le or 1 of rgbf32le or 3 of rgba or 6 of gray16le; from ffmpeg, it needs -pix_fmt rgba64le"
     );
     assert_eq!(cut(8, 63, "gray"), "frame 0: input ends after 63 of 64 bytes");
     // A frame as small as this fits anything.
     assert_eq!(cut(1, 32, "rgb24"), "frame 1: input ends after 8 of 24 bytes");
+}
+
+/// The hint of these bytes as headerless frames.
+fn hint(width: u32, height: u32, format: &str, bytes: &[u8]) -> String {
+    let size = FrameSize::new(width, height).unwrap();
+    let input = Input::headerless(stream(bytes, 1000), size, named(format), 0);
+    let message = read_all(input).1.unwrap();
+    message.split_once(" bytes; ").map_or(String::new(), |(_, hint)| hint.to_owned())
+}
+
+#[test]
+fn a_raw_frame_that_is_cut_names_other_mistakes_of_producers() {
+    let of = |width, height, format, count: usize| hint(width, height, format, &vec![200; count]);
+    let whole = |hint: &str, name: &str| assert!(hint.contains(name), "{hint}");
+    // Rows of 30 bytes.
+    for (step, row) in [(4, 32), (64, 64)] {
+        let hint = of(10, 9, "rgb24", 9 * row);
+        whole(&hint, &format!("1 of rgb24 with rows padded to {step} bytes"));
+    }
+    whole(&of(6, 12, "rgb24", 12 * 32), "1 of rgb24 with rows padded to 16 bytes");
+    whole(&of(25, 3, "rgb24", 3 * 96), "1 of rgb24 with rows padded to 32 bytes");
+    // By ffmpeg, 9x9 takes 81 and twice 25.
+    whole(&of(9, 9, "rgb24", 2 * (81 + 50)), "2 of yuv420p; from ffmpeg, it needs -pix_fmt rgb24");
+    whole(&of(9, 9, "rgb24", 9 * 20), "1 of yuyv422; from ffmpeg, it needs -pix_fmt rgb24");
+    whole(&of(8, 8, "rgb24", 64 * 8), "1 of gray in float64 or int64");
+    whole(&of(8, 8, "rgb48le", 64 * 32), "1 of RGBA in float64 or int64");
+    whole(&of(8, 8, "rgb24", 64 * 7), "whole 8x8 frames: 7 of gray");
+    whole(&of(8, 8, "rgb48le", 64 * 22), "11 of gray16le");
+}
+
+#[test]
+fn a_raw_frame_that_is_cut_shows_text_before_or_behind_the_frames() {
+    let frames = [200; 2 * 192];
+    let with =
+        |before: &[u8], behind: &[u8]| hint(8, 8, "rgb24", &[before, &frames, behind].concat());
+    let pipeline = b"Setting pipeline to PAUSED ...\nPipeline is PREROLLING ...\n";
+    let shown = "the input begins with text: 'Setting pipeline to PAUSED ...\\nPipeline '";
+    assert_eq!(with(pipeline, b""), shown);
+    assert_eq!(with(pipeline, b"Got EOS\n"), shown);
+    assert_eq!(with(b"done", b""), "the input begins with text: 'done'");
+    assert_eq!(with(b"", b"done"), "the input ends with text: 'done'");
+    assert_eq!(with(b"", b"\x1b[32mok\r\n"), "the input ends with text: '\\u{1b}[32mok\\r\\n'");
+    let end = "x".repeat(39) + "\n";
+    let behind = format!("{}\n{end}", "y".repeat(60));
+    assert_eq!(
+        with(b"", behind.as_bytes()),
+        format!("the input ends with text: '{}\\n'", "x".repeat(39))
+    );
+    // Too short, and printable by chance.
+    assert_eq!(with(b"", b"abc"), "");
+    assert_eq!(with(b"abcde", b"\x01\x02abcde"), "");
 }
 
 #[test]

@@ -13,7 +13,7 @@ fn images_with_headers_are_not_posted_as_headerless_frames() {
     let converted = "does, which is not read; 'convert - png:-' turns it into PNG";
     let out = |tool| format!("does, which is not read; '{tool} -dc' writes what is in it");
     let packet = [&b"G@\x11\x10"[..], &[0xff; 184]].concat();
-    let cases: [(&[u8], String); 37] = [
+    let cases: [(&[u8], String); 34] = [
         (b"P6\n# a comment\n8 8\n65535\n", "a PPM does; leave --size out".to_owned()),
         (
             b"farbfeld\0\0\0\x08\0\0\0\x08",
@@ -35,7 +35,6 @@ fn images_with_headers_are_not_posted_as_headerless_frames() {
         (b"BM\x9a\x01\0\0\0\0\0\0\x36\0\0\0\x28\0\0\0\x08\0\0\0", format!("a BMP {converted}")),
         (b"II*\0\x08\0\0\0", format!("a TIFF {converted}")),
         (b"MM\0*\0\0\0\x08", format!("a TIFF {converted}")),
-        (b"II+\0\x08\0\0\0", format!("a TIFF {converted}")),
         (b"PF\n8 8\n-1.0\n", format!("a PFM {converted}")),
         (b"Pf\n8 8\n1\n", format!("a PFM {converted}")),
         (b"v/1\x01\x02\0\0\0", format!("an EXR {of_file}")),
@@ -62,10 +61,8 @@ fn images_with_headers_are_not_posted_as_headerless_frames() {
             "a zip or .npz does, which is not read; 'unzip -p FILE' writes what is in it"
                 .to_owned(),
         ),
-        (b"BZh91AY&SY\xa4", format!("bzip2 {}", out("bzip2"))),
         (b"\xfd7zXZ\0\0\x04", format!("xz {}", out("xz"))),
         (b"\x28\xb5\x2f\xfd\x24\0", format!("zstd {}", out("zstd"))),
-        (b"OggS\0\x02", format!("Ogg {frames}")),
     ];
     for (header, message) in cases {
         // Whole frames, less than one, and without --size.
