@@ -91,6 +91,7 @@ recipes! {
     readme_dialogue: python::dialogue, README, "python3 dialogue.py", ["python numpy"];
     readme_opencv: python::opencv, README, "python3 film.py |", ["python cv2", "ffmpeg"];
     readme_ffmpeg: media::film, README, "fps=1,scale=640:480", ["ffmpeg", "jq"];
+    readme_show: shell::shown, README, "--show 0", [];
     readme_curl: shell::curl_line, README, "curl -F key=k -F 'file=@cat.png", ["curl"];
     readme_line_of_curl: shell::line_of_curl, README, "filename=cat.png", ["curl"];
     readme_tensorflow: servers::as_documented, README, "resnet:predict", ["curl"];

@@ -81,6 +81,17 @@ pub fn raw_files(block: &Block) {
     assert_lines(&lines, &Picture::all(64, 64, &frames.concat()));
 }
 
+pub fn shown(block: &Block) {
+    let trial = Trial::new(block);
+    assert_eq!(trial.run().ok().stdout, b"");
+    let png = trial.read("first.png");
+    let mut reader = png::Decoder::new(std::io::Cursor::new(&png)).read_info().unwrap();
+    let mut pixels = vec![0; reader.output_buffer_size().unwrap()];
+    reader.next_frame(&mut pixels).unwrap();
+    assert!(pixels == frame(0, 64 * 64 * 3));
+    assert!(trial.recorder.exchanges().is_empty());
+}
+
 pub fn jq_width(block: &Block) {
     let trial = Trial::new(block);
     let pictures = trial.pictures();
