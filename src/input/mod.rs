@@ -197,12 +197,12 @@ impl Images {
                     self.array = Some(read);
                 }
                 [b'I', ..] if behind.is_some_and(|(_, kind)| kind == "PNG") => {
-                    let mut end = png::END;
-                    source.fill(&mut end)?;
-                    if end != png::END {
-                        return malformed(unread::why(&end, behind));
+                    let mut end = Vec::new();
+                    match source.append(&mut end, png::END.len()) {
+                        Ok(()) if end == png::END => source.begin(),
+                        Err(error @ Cause::Read(_)) => return Err(error),
+                        _ => return malformed(unread::why(&end, behind)),
                     }
-                    source.begin();
                 }
                 other => return malformed(unread::why(other, behind)),
             }

@@ -108,7 +108,7 @@ fn array(header: &Dict) -> Result<Array, Cause> {
     let shape = header.shape.as_slice();
     // N images of a size may be none: then they are no frames.
     if shape.contains(&0) && !matches!(*shape, [0, 1..=u64::MAX, 1..=u64::MAX, 1..=4]) {
-        return malformed(format!(".npy shape {} holds no pixels", in_python(shape)));
+        return no_image(shape);
     }
     // An array of one row or of no images has the same bytes in both orders.
     let has_order = !shape.contains(&0) && shape.iter().filter(|&&axis| axis > 1).count() > 1;
@@ -128,25 +128,18 @@ fn array(header: &Dict) -> Result<Array, Cause> {
 }
 
 /// A dtype is a byte order and a type: `<f4`. Without an order, or with `=` or `|`, it is that of the machine, as
-/// numpy reads it. A type's name, `float32`, has none.
+/// numpy reads it. In numpy a name as long as `float32` has none.
 fn samples(dtype: &str) -> Result<Samples, Cause> {
-    let short = match dtype {
-        "uint8" | "ubyte" => "u1",
-        "uint16" | "ushort" => "u2",
-        "float32" | "single" => "f4",
-        "float64" | "double" | "float" => "f8",
-        short => short,
-    };
-    let order = match short.as_bytes() {
+    let order = match dtype.as_bytes() {
         [b'<', ..] => ByteOrder::Little,
         [b'>', ..] => ByteOrder::Big,
         _ => ByteOrder::NATIVE,
     };
-    Ok(match short.strip_prefix(['<', '>', '=', '|']).unwrap_or(short) {
-        "u1" | "B" => Samples::U8,
-        "u2" | "H" => Samples::U16(order),
-        "f4" | "f" => Samples::F32(order),
-        "f8" | "d" => Samples::F64(order),
+    Ok(match dtype.strip_prefix(['<', '>', '=', '|']).unwrap_or(dtype) {
+        "u1" | "B" | "uint8" | "ubyte" => Samples::U8,
+        "u2" | "H" | "uint16" | "ushort" => Samples::U16(order),
+        "f4" | "f" | "float32" | "single" => Samples::F32(order),
+        "f8" | "d" | "float64" | "double" | "float" => Samples::F64(order),
         other => {
             let cast = match other {
                 "b1" | "?" | "bool" | "bool_" => "a.astype(np.uint8) * 255",
@@ -161,24 +154,23 @@ fn samples(dtype: &str) -> Result<Samples, Cause> {
 }
 
 fn no_image<T>(shape: &[u64]) -> Result<T, Cause> {
-    malformed(format!(".npy shape {} is no image; {}", in_python(shape), advice(shape)))
-}
-
-fn in_python(shape: &[u64]) -> String {
     let axes = shape.iter().map(u64::to_string).collect::<Vec<_>>().join(", ");
     let comma = if shape.len() == 1 { "," } else { "" };
-    format!("({axes}{comma})")
+    malformed(format!(".npy shape ({axes}{comma}) {}", advice(shape)))
 }
 
 /// The numpy call for a shape that is no image.
 fn advice(shape: &[u64]) -> &'static str {
     match shape {
-        [] => "it is a single number, without rows and columns",
-        [1..=4, _, _] => "channels are the last axis: save a.transpose(1, 2, 0)",
-        [_, 1..=4, _, _] => "channels are the last axis: save a.transpose(0, 2, 3, 1)",
-        [_, _, _] => "1 to 4 channels are the last axis; N grey frames: save a[..., np.newaxis]",
-        [_, _, _, _] => "1 to 4 channels are the last axis",
-        [_, _, _, _, _, ..] => "save a.reshape(-1, height, width, channels)",
-        _ => "save a.reshape(height, width)",
+        _ if shape.contains(&0) => "holds no pixels",
+        [] => "is no image; it is a single number, without rows and columns",
+        [1..=4, _, _] => "is no image; channels are the last axis: save a.transpose(1, 2, 0)",
+        [_, 1..=4, _, _] => "is no image; channels are the last axis: save a.transpose(0, 2, 3, 1)",
+        [_, _, _] => {
+            "is no image; 1 to 4 channels are the last axis; N grey frames: save a[..., np.newaxis]"
+        }
+        [_, _, _, _] => "is no image; 1 to 4 channels are the last axis",
+        [_, _, _, _, _, ..] => "is no image; save a.reshape(-1, height, width, channels)",
+        _ => "is no image; save a.reshape(height, width)",
     }
 }

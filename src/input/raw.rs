@@ -10,7 +10,17 @@ use super::source::Source;
 use super::{Cause, Image, malformed, npy, png, pnm, unread};
 
 /// The most layouts that we name if the input does not fit the given one.
-const MAX_HINTS: usize = 3;
+const MAX_HINTS: usize = 6;
+
+/// The layouts that ffmpeg writes of most films and cameras unless it is told another one.
+const OF_FFMPEG: [&str; 2] = ["yuv420p", "yuyv422"];
+
+/// The types that numpy makes unless it is told another one: bytes of a pixel, name.
+const OF_NUMPY: [(u64, &str); 3] = [
+    (8, "rgba64le, gray in float64 or gray in int64"),
+    (24, "rgbf64le or RGB in int64"),
+    (32, "RGBA in float64 or int64"),
+];
 
 /// Below 64 pixels almost any input length is a whole number of frames, so a hint would be noise.
 const MIN_PIXELS: u64 = 64;
@@ -63,75 +73,40 @@ impl RawFrames {
     /// The layouts in which the whole input is a number of frames. (A size with its sides swapped has as many
     /// bytes, so it can't be told.)
     fn layouts(&self, total: u64) -> Option<String> {
-        let pixels = self.size.pixels();
+        let (size, PixelFormat { name, layout }) = (self.size, self.format);
+        let (width, height) = (u64::from(size.width()), u64::from(size.height()));
+        let (pixels, row) = (width * height, width * layout.pixel_bytes() as u64);
         if pixels < MIN_PIXELS {
             return None;
         }
-        let own = pixels * self.format.layout.pixel_bytes() as u64;
-        let fits = |bytes: u64| bytes != own && total.is_multiple_of(bytes);
-        let known = |it: PixelFormat| (pixels * it.layout.pixel_bytes() as u64, it.name.to_owned());
-        // Of names with as many bytes, the first counts.
-        let gray = Layout { color: Color::Gray, order: ChannelOrder::Png, ..self.format.layout };
+        // Two columns, or two by two pixels, share their color; an odd side rounds up.
+        let pairs = width.div_ceil(2);
+        let of_ffmpeg = [pixels + 2 * pairs * height.div_ceil(2), 4 * pairs * height];
+        let gray = Layout { color: Color::Gray, order: ChannelOrder::Png, ..layout };
         let mut formats = PixelFormat::ALL;
         formats.sort_by_key(|it| it.layout != gray);
-        let mut fitting: Vec<_> = formats.map(known).into();
-        let of_ffmpeg = self.of_ffmpeg();
-        fitting.extend(of_ffmpeg.map(|(bytes, name)| (bytes, name.to_owned())));
-        fitting.retain(|it| fits(it.0));
+        // Of names with as many bytes, the first counts.
+        let mut fitting: Vec<_> = OF_NUMPY.map(|it| (pixels * it.0, it.1.to_owned())).into();
+        let known = |it: PixelFormat| (pixels * it.layout.pixel_bytes() as u64, it.name.to_owned());
+        fitting.extend(formats.map(known));
+        fitting.extend(of_ffmpeg.into_iter().zip(OF_FFMPEG.map(str::to_owned)));
+        let padded = |step| format!("{name} with rows padded to {step} bytes");
+        let rows = [4, 16, 32, 64].map(|step| (height * row.next_multiple_of(step), padded(step)));
+        fitting.extend(rows);
+        let own = height * row;
+        fitting.retain(|it| it.0 != own && total.is_multiple_of(it.0));
         // The nearest first: by the ratio of the two, the larger over the smaller.
         fitting.sort_by_key(|&(bytes, _)| (1000 * bytes.max(own) / bytes.min(own), bytes));
         fitting.dedup_by_key(|it| it.0);
-        // Gray in the place of RGB is far from it, and common.
-        let mut count = 0;
-        fitting.retain(|it| {
-            count += 1;
-            count <= MAX_HINTS || it.0 == pixels * gray.pixel_bytes() as u64
-        });
-        let may_be_video = fitting.iter().any(|it| of_ffmpeg.iter().any(|video| video.0 == it.0));
-        fitting.extend(self.in_numpy().into_iter().filter(|it| fits(it.0)));
-        let padded = self.padded().into_iter().filter(|it| fits(it.0));
-        for it in padded {
-            if fitting.iter().all(|other| other.0 != it.0) {
-                fitting.push(it);
-            }
-        }
-        if fitting.is_empty() {
-            return None;
-        }
-        let named = |(bytes, name): &(u64, String)| format!("{} of {name}", total / bytes);
-        let list: Vec<_> = fitting.iter().map(named).collect();
-        let (size, list) = (self.size, list.join(" or "));
-        let advice = match may_be_video {
-            true => format!("; from ffmpeg, it needs -pix_fmt {}", self.format.name),
+        fitting.truncate(MAX_HINTS);
+        let list: Vec<_> =
+            fitting.iter().map(|(bytes, name)| format!("{} of {name}", total / bytes)).collect();
+        let advice = match fitting.iter().any(|it| of_ffmpeg.contains(&it.0)) {
+            true => format!("; from ffmpeg, it needs -pix_fmt {name}"),
             false => String::new(),
         };
+        let list = Some(list.join(" or ")).filter(|list| !list.is_empty())?;
         Some(format!("all {total} bytes would be whole {size} frames: {list}{advice}"))
-    }
-
-    /// The layouts that ffmpeg writes of most films and cameras unless it is told another one: the bytes of a frame, and
-    /// the name. Two columns, or two by two pixels, share their color; an odd side rounds up.
-    fn of_ffmpeg(&self) -> [(u64, &'static str); 2] {
-        let (width, height) = (u64::from(self.size.width()), u64::from(self.size.height()));
-        let pairs = width.div_ceil(2);
-        let yuv420p = self.size.pixels() + 2 * pairs * height.div_ceil(2);
-        [(yuv420p, "yuv420p"), (4 * pairs * height, "yuyv422")]
-    }
-
-    /// Frames whose rows end at a multiple of some bytes.
-    fn padded(&self) -> [(u64, String); 4] {
-        let PixelFormat { name, layout } = self.format;
-        let row = u64::from(self.size.width()) * layout.pixel_bytes() as u64;
-        [4, 16, 32, 64].map(|step| {
-            let bytes = u64::from(self.size.height()) * row.next_multiple_of(step);
-            (bytes, format!("{name} with rows padded to {step} bytes"))
-        })
-    }
-
-    /// Frames of the types that numpy makes unless it is told another one, 8 bytes a sample.
-    fn in_numpy(&self) -> [(u64, String); 3] {
-        [(1, "gray"), (3, "RGB"), (4, "RGBA")].map(|(channels, color)| {
-            (8 * channels * self.size.pixels(), format!("{color} in float64 or int64"))
-        })
     }
 
     /// What another program has printed before or behind the frames: lines, or as many bytes as there are too many.

@@ -118,7 +118,7 @@ fn a_raw_frame_that_is_cut_says_what_the_input_would_fit() {
     assert_eq!(
         cut(8, 768, "rgba64le"),
         "frame 1: input ends after 256 of 512 bytes; \
-         all 768 bytes would be whole 8x8 frames: 2 of rgb48le or 1 of rgbf32le or 3 of rgba or 6 of gray16le; from ffmpeg, it needs -pix_fmt rgba64le"
+         all 768 bytes would be whole 8x8 frames: 2 of rgb48le or 1 of rgbf32le or 3 of rgba or 4 of rgb24 or 6 of gray16le or 8 of yuv420p; from ffmpeg, it needs -pix_fmt rgba64le"
     );
     assert_eq!(cut(8, 63, "gray"), "frame 0: input ends after 63 of 64 bytes");
     // A frame as small as this fits anything.
@@ -147,7 +147,7 @@ fn a_raw_frame_that_is_cut_names_other_mistakes_of_producers() {
     // By ffmpeg, 9x9 takes 81 and twice 25.
     whole(&of(9, 9, "rgb24", 2 * (81 + 50)), "2 of yuv420p; from ffmpeg, it needs -pix_fmt rgb24");
     whole(&of(9, 9, "rgb24", 9 * 20), "1 of yuyv422; from ffmpeg, it needs -pix_fmt rgb24");
-    whole(&of(8, 8, "rgb24", 64 * 8), "1 of gray in float64 or int64");
+    whole(&of(8, 8, "rgb24", 64 * 8), "1 of rgba64le, gray in float64 or gray in int64");
     whole(&of(8, 8, "rgb48le", 64 * 32), "1 of RGBA in float64 or int64");
     whole(&of(8, 8, "rgb24", 64 * 7), "whole 8x8 frames: 7 of gray");
     whole(&of(8, 8, "rgb48le", 64 * 22), "11 of gray16le");
@@ -714,7 +714,9 @@ fn padding_between_images_is_passed_over_and_other_bytes_are_told_with_the_image
         assert!(frames.iter().all(|frame| frame.bytes == png));
     }
     for (image, kind) in [(&png[..], "PNG"), (pgm, "PNM"), (&one, ".npy"), (&many, ".npy")] {
-        for (other, shown) in [("ab", "ab"), ("\x01", "\\x01"), ("P8", "P8"), ("IENDxxxx", "IE")] {
+        for (other, shown) in
+            [("ab", "ab"), ("\x01", "\\x01"), ("P8", "P8"), ("IENDxxxx", "IE"), ("IEN", "IE")]
+        {
             let (frames, error) = images(&[image, b"\0\n", other.as_bytes()].concat());
             let why = "which is no magic number of PGM, PPM, PAM, PNG or .npy";
             let told =

@@ -12,32 +12,25 @@ const JPEG: &str = "'convert - -auto-orient ppm:-' turns it into PPM, and \
                     'ffmpeg -f mjpeg -i - -f image2pipe -c:v ppm -' a stream of them of one size";
 
 /// The first bytes, in which ? is any byte, the name and the advice.
-const KINDS: [(&[u8], &str, &str); 24] = [
-    (b"farbfeld", "farbfeld", "'ff2png' turns it into PNG"),
-    (b"YUV4MPEG2 ", "Y4M", FRAMES),
-    (b"GIF87a", "a GIF", ANIMATION),
-    (b"GIF89a", "a GIF", ANIMATION),
-    (b"RIFF????WEBP", "a WebP", STILL),
-    (b"RIFF????AVI ", "an AVI", FRAMES),
-    (b"II*\0", "a TIFF", STILL),
-    (b"MM\0*", "a TIFF", STILL),
-    (b"v/1\x01", "an EXR", FRAMES_OF_FILE),
+const KINDS: [(&[&[u8]], &str, &str); 17] = [
+    (&[b"farbfeld"], "farbfeld", "'ff2png' turns it into PNG"),
+    (&[b"YUV4MPEG2 "], "Y4M", FRAMES),
+    (&[b"GIF87a", b"GIF89a"], "a GIF", ANIMATION),
+    (&[b"RIFF????WEBP"], "a WebP", STILL),
+    (&[b"RIFF????AVI "], "an AVI", FRAMES),
+    (&[b"II*\0", b"MM\0*"], "a TIFF", STILL),
+    (&[b"v/1\x01"], "an EXR", FRAMES_OF_FILE),
     // The length of the header, version 7, an image of whole pixels.
-    (b"\0\0\0?\0\0\0\x07\0\0\0\x02\0\0\0?", "an XWD", "'convert xwd:- png:-' turns it into PNG"),
-    (b"qoif", "a QOI", FRAMES_OF_FILE),
-    (b"SDPX", "a DPX", STILL),
-    (b"XPDS", "a DPX", STILL),
-    (b"\0\0\0\x0cjP  ", "a JPEG 2000", STILL),
-    (b"\xff\x4f\xff\x51\0", "a JPEG 2000", STILL),
-    (b"\0\0\0?ftypavif", "an AVIF", STILL),
-    (b"\0\0\0?ftyphei", "a HEIC", STILL),
-    (b"????ftyp", "mp4 or mov", FRAMES_OF_FILE),
-    (b"????moov", "mp4 or mov", FRAMES_OF_FILE),
-    (b"????mdat", "mp4 or mov", FRAMES_OF_FILE),
-    (b"\x1a\x45\xdf\xa3", "mkv or webm", FRAMES),
-    (b"PK\x03\x04", "a zip or .npz", "'unzip -p FILE' writes what is in it"),
-    (b"\xfd7zXZ\0", "xz", "'xz -dc' writes what is in it"),
-    (b"\x28\xb5\x2f\xfd", "zstd", "'zstd -dc' writes what is in it"),
+    (&[b"\0\0\0?\0\0\0\x07\0\0\0\x02\0\0\0?"], "an XWD", "'convert xwd:- png:-' turns it into PNG"),
+    (&[b"qoif"], "a QOI", FRAMES_OF_FILE),
+    (&[b"SDPX", b"XPDS"], "a DPX", STILL),
+    (&[b"\0\0\0\x0cjP  ", b"\xff\x4f\xff\x51\0"], "a JPEG 2000", STILL),
+    (&[b"????ftypavif", b"????ftyphei"], "an AVIF or HEIC", STILL),
+    (&[b"????ftyp", b"????moov", b"????mdat"], "mp4 or mov", FRAMES_OF_FILE),
+    (&[b"\x1a\x45\xdf\xa3"], "mkv or webm", FRAMES),
+    (&[b"PK\x03\x04"], "a zip or .npz", "'unzip -p FILE' writes what is in it"),
+    (&[b"\xfd7zXZ\0"], "xz", "'xz -dc' writes what is in it"),
+    (&[b"\x28\xb5\x2f\xfd"], "zstd", "'zstd -dc' writes what is in it"),
 ];
 
 /// What these bytes are instead of an image. `behind`: the number and the kind of the image before them.
@@ -64,27 +57,18 @@ pub fn known(bytes: &[u8]) -> Option<String> {
             ("a BMP", STILL)
         }
         _ if is_jpeg(bytes) => ("a JPEG", JPEG),
-        _ if is_pfm(bytes) => ("a PFM", STILL),
+        [b'P', b'F' | b'f', b'\n', b'1'..=b'9', b'0'..=b'9' | b' ' | b'\n', ..] => ("a PFM", STILL),
         _ if is_transport_stream(bytes) => ("MPEG-TS", FRAMES),
         _ => {
             let begins = |magic: &[u8]| {
                 bytes.len() >= magic.len()
                     && magic.iter().zip(bytes).all(|(&it, byte)| it == b'?' || it == *byte)
             };
-            let kind = KINDS.into_iter().find(|kind| begins(kind.0))?;
+            let kind = KINDS.into_iter().find(|kind| kind.0.iter().any(|magic| begins(magic)))?;
             (kind.1, kind.2)
         }
     };
     Some(format!("begins as {kind} does, which is not read; {advice}"))
-}
-
-/// Three lines: PF or Pf, two numbers, a scale.
-fn is_pfm(bytes: &[u8]) -> bool {
-    let is_magic = bytes.starts_with(b"PF\n") || bytes.starts_with(b"Pf\n");
-    let header = String::from_utf8_lossy(&bytes[..bytes.len().min(64)]);
-    let mut words = header.split_ascii_whitespace().skip(1);
-    let mut is_side = || words.next().is_some_and(|word| word.parse::<u32>().is_ok());
-    is_magic && is_side() && is_side()
 }
 
 /// Packets of 188 bytes, each with 0x47, no error, no scrambling and some content. Pixels of one color are not meant.

@@ -50,7 +50,7 @@ fn images_with_headers_are_not_posted_as_headerless_frames() {
         (b"\0\0\0\x20ftypisom\0\0\x02\0", format!("mp4 or mov {of_file}")),
         (b"\0\0\0\x14ftypqt  \0\0\x02\0", format!("mp4 or mov {of_file}")),
         (b"\0\0\x10\x20moov\0\0\0\x6cmvhd", format!("mp4 or mov {of_file}")),
-        (b"\0\0\0\x1cftypavif", format!("an AVIF {converted}")),
+        (b"\0\0\0\x1cftypavif", format!("an AVIF or HEIC {converted}")),
         (b"\x1a\x45\xdf\xa3\x9f\x42\x86\x81\x01", format!("mkv or webm {frames}")),
         (&packet.repeat(3), format!("MPEG-TS {frames}")),
         (b"\x1f\x8b\x08\0\0\0\0\0\0\x03\xed\xc1", format!("gzip {}", out("gzip"))),
