@@ -6,7 +6,6 @@
 mod conflicts;
 mod form;
 mod habits;
-mod layouts;
 mod options;
 #[cfg(test)]
 mod tests;

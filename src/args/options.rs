@@ -6,10 +6,10 @@ use std::ffi::OsStr;
 use anyhow::Result;
 
 use super::form::{parse_form, parse_form_string};
-use super::layouts::parse_format;
 use super::values::{
-    one_of, parse_file, parse_header, parse_json, parse_method, parse_proxy, parse_range,
-    parse_rate, parse_seconds, parse_size, parse_text, parse_user, parse_whole, unless_zero,
+    one_of, parse_file, parse_format, parse_header, parse_json, parse_method, parse_proxy,
+    parse_range, parse_rate, parse_seconds, parse_size, parse_text, parse_user, parse_whole,
+    unless_zero,
 };
 use super::{Args, JSON, MAX_JOBS, MAX_RETRIES};
 use crate::encode::Level;
