@@ -191,12 +191,14 @@ impl Pace {
             self.rate = CUT * accepted;
         } else {
             let (top, left) = if self.accepts < TELLING {
-                (self.rate.max(1.0 / LONGEST_GAP), HALF)
+                (self.rate, HALF)
             } else if accepted > HARDLY * self.calm_rate {
                 (self.calm_rate, CUT)
             } else {
                 ((accepted / MEAN).max(self.taken * self.rate).min(self.rate), CUT)
             };
+            // No pace is slower than the rarest attempts: it would take hours to climb back.
+            let top = top.max(1.0 / (left * LONGEST_GAP));
             self.rate = left * top;
             self.climb = Some(Climb { top, depth: 1.0 - left, progress: 0.0 });
         }
@@ -237,6 +239,21 @@ mod tests {
             pace.start(now, true);
         }
         assert!(pace.spacing() < Duration::from_secs(3), "{:?}", pace.spacing());
+    }
+
+    #[test]
+    fn no_pace_is_slower_than_the_rarest_attempts_however_rare_the_frames_are() {
+        let (mut pace, mut now) = (Pace::new(), Instant::now());
+        for number in 0..2000 {
+            let started = pace.start(now, false);
+            match number % 2 {
+                0 => pace.accepted(),
+                _ => pace.refused(&started, now),
+            }
+            assert!(pace.rate().is_none_or(|rate| CUT / rate <= LONGEST_GAP), "{:?}", pace.rate());
+            now += Duration::from_secs(60);
+        }
+        assert!(pace.rate().is_some());
     }
 
     #[test]
