@@ -117,7 +117,7 @@ recipes! {
     ffmpeg: media::film, RECIPES, "fps=1,scale=640:480", ["ffmpeg", "jq"];
     ffmpeg_ppm: media::film_as_ppm, RECIPES, "-c:v ppm", ["ffmpeg"];
     image_magick_rgb: media::jpegs_as_rgb, RECIPES, "-depth 8 rgb:-", ["ImageMagick"];
-    image_magick_ppm: media::jpegs_as_ppm, RECIPES, "convert *.jpg ppm:-", ["ImageMagick"];
+    image_magick_ppm: media::jpegs_as_ppm, RECIPES, "convert *.jpg -auto-orient ppm:-", ["ImageMagick"];
     netpbm: media::netpbm, RECIPES, "pamscale", ["pngtopam", "pamscale"];
     png_files: shell::png_files, RECIPES, "cat *.png |", [];
     raw_files: shell::raw_files, RECIPES, "| nl -v 0", [];
