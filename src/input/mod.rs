@@ -170,7 +170,7 @@ impl Images {
             }
             let behind = number.checked_sub(1).map(|last| (last, self.last));
             if behind.is_some() {
-                source.pass_over(|byte| matches!(byte, 0 | b' ' | b'\t'..=b'\r'))?;
+                source.pass_over_padding()?;
             }
             let begin = source.peek()?;
             if let Some(why) = unread::known(begin) {

@@ -13,6 +13,9 @@ use crate::messages::count_of;
 /// The room that is made at least, before bytes have come to fill it.
 const GROWTH: usize = 1 << 20;
 
+/// As long as the reader's buffer.
+static NULS: [u8; 8 << 10] = [0; 8 << 10];
+
 pub struct Source<R> {
     /// The buffer is for headers, of which many are read byte by byte: what is longer than the buffer goes straight
     /// to where it is wanted.
@@ -51,10 +54,16 @@ impl<R: Read> Source<R> {
         Ok(self.reader.buffer())
     }
 
-    /// Passes over the bytes of this kind, which belong to no image.
-    pub fn pass_over(&mut self, is_of_kind: fn(u8) -> bool) -> Result<(), Cause> {
+    /// Passes over NULs and white space, which belong to no image. NULs are compared a buffer at a time: a file may
+    /// end with any number of them.
+    pub fn pass_over_padding(&mut self) -> Result<(), Cause> {
         loop {
-            let count = self.peek()?.iter().take_while(|&&byte| is_of_kind(byte)).count();
+            let there = self.peek()?;
+            let is_padding = |byte: &&u8| matches!(byte, 0 | b' ' | b'\t'..=b'\r');
+            let count = match NULS.starts_with(there) {
+                true => there.len(),
+                false => there.iter().take_while(is_padding).count(),
+            };
             if count == 0 {
                 return Ok(());
             }

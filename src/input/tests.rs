@@ -741,7 +741,7 @@ fn padding_is_passed_over_in_whole_buffers() {
         }
     }
     let mut source = Source::new(Counted(0));
-    source.pass_over(|byte| byte == 0).unwrap();
+    source.pass_over_padding().unwrap();
     assert_eq!((source.reader().get_ref().0, source.taken()), (1000, 0));
 }
 
