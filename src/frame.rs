@@ -40,6 +40,12 @@ impl FrameSize {
     pub fn pixels(self) -> u64 {
         u64::from(self.width) * u64::from(self.height)
     }
+
+    /// The place of a pixel, of which this many lie before it.
+    pub fn place(self, pixel: usize) -> String {
+        let width = self.width as usize;
+        format!("row {}, column {}", pixel / width, pixel % width)
+    }
 }
 
 impl fmt::Display for FrameSize {

@@ -33,17 +33,13 @@ impl Level {
     ];
 }
 
-/// A sample that no PNG can hold: the input is bad, not the encoding. Its index counts from 0.
+/// A sample that no PNG can hold, and its place: the input is bad, not the encoding.
 #[derive(Debug)]
-pub struct BadSample {
-    row: usize,
-    column: usize,
-    what: String,
-}
+pub struct BadSample(String);
 
 impl fmt::Display for BadSample {
     fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
-        write!(f, "row {}, column {}: {}", self.row, self.column, self.what)
+        f.write_str(&self.0)
     }
 }
 
@@ -76,14 +72,12 @@ impl Encoder {
             out.extend_from_slice(&frame.bytes);
             return Ok(());
         };
-        let (width, height) = (frame.size.width(), frame.size.height());
         let samples =
             samples::for_png(layout, self.range.unwrap_or(SampleRange::DEFAULT), &mut frame.bytes);
         let samples = samples.map_err(|Bad { at, what }| {
-            let (pixel, width) = (at / layout.color.channels(), width as usize);
-            BadSample { row: pixel / width, column: pixel % width, what }
+            BadSample(format!("{}: {what}", frame.size.place(at / layout.color.channels())))
         })?;
-        let mut encoder = png::Encoder::new(out, width, height);
+        let mut encoder = png::Encoder::new(out, frame.size.width(), frame.size.height());
         encoder.set_color(color_type(layout.color));
         encoder.set_depth(match layout.samples.png_bytes() {
             2 => png::BitDepth::Sixteen,

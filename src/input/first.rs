@@ -29,15 +29,15 @@ impl First {
             check_alpha(format, &frame.bytes)?;
             self.check_singles(format, frame)?;
         }
-        let mut all = values(layout.samples, &frame.bytes);
-        let has_parts = || values(layout.samples, &frame.bytes).any(|value| value.fract() != 0.0);
-        let takes_range = layout.samples.are_floats() && !self.has_range;
-        if !takes_range || !all.all(|value| (0.0..=1.0).contains(&value)) || !has_parts() {
-            return Ok(());
+        let all = || values(layout.samples, &frame.bytes);
+        let are_parts =
+            || all().all(|it| (0.0..=1.0).contains(&it)) && all().any(|it| it.fract() != 0.0);
+        if layout.samples.are_floats() && !self.has_range && are_parts() {
+            return Err("all samples are from 0 to 1, and would be black; write --range 0:1, \
+                        or --range 0:255 if they are meant so"
+                .to_owned());
         }
-        Err("all samples are from 0 to 1, and would be black; write --range 0:1, \
-             or --range 0:255 if they are meant so"
-            .to_owned())
+        Ok(())
     }
 
     /// Doubles that are read as singles have NaN among them. Infinities may be meant: they are clipped.
@@ -48,13 +48,11 @@ impl First {
         let is_bad = |value: f64| value.is_nan() || (value.is_infinite() && !self.has_range);
         let bad = values(samples, &frame.bytes).enumerate().find(|bad| is_bad(bad.1));
         let Some((at, value)) = bad else { return Ok(()) };
-        let (pixel, width) = (at / color.channels(), frame.size.width() as usize);
+        let place = frame.size.place(at / color.channels());
         let doubles = format.name.replace("f32", "f64");
         let meant = if value.is_nan() { "" } else { "; if it is meant so, write --range 0:255" };
         Err(format!(
-            "row {}, column {}: sample is {value}; doubles, numpy's default, are -p {doubles}{meant}",
-            pixel / width,
-            pixel % width
+            "{place}: sample is {value}; doubles, numpy's default, are -p {doubles}{meant}"
         ))
     }
 }
@@ -94,12 +92,10 @@ fn told(layout: Layout, bytes: &[u8]) -> String {
     let is_planar = layout.order == ChannelOrder::PlanarGbr;
     let channel = |channel: usize| {
         let (start, step) = if is_planar { (channel * pixels, 1) } else { (channel, count) };
-        let values = values(layout.samples, bytes).skip(start).step_by(step).take(pixels);
-        let (least, greatest, sum) = values
-            .fold((f64::INFINITY, f64::NEG_INFINITY, 0.0), |(least, greatest, sum), value| {
-                (value.min(least), value.max(greatest), sum + value)
-            });
-        let [least, greatest, mean] = [least, greatest, sum / pixels as f64].map(number);
+        let all = || values(layout.samples, bytes).skip(start).step_by(step).take(pixels);
+        let least = number(all().fold(f64::INFINITY, f64::min));
+        let greatest = number(all().fold(f64::NEG_INFINITY, f64::max));
+        let mean = number(all().sum::<f64>() / pixels as f64);
         format!("{} {least} to {greatest}, mean {mean}", names[channel])
     };
     (0..count).map(channel).collect::<Vec<_>>().join("; ")
