@@ -106,22 +106,20 @@ fn array(header: &Dict) -> Result<Array, Cause> {
     };
     let samples = samples(dtype)?;
     let shape = header.shape.as_slice();
-    // N images of a size may be none: then they are no frames.
-    if shape.contains(&0) && !matches!(*shape, [0, 1..=u64::MAX, 1..=u64::MAX, 1..=4]) {
-        return no_image(shape);
-    }
-    // An array of one row or of no images has the same bytes in both orders.
-    let has_order = !shape.contains(&0) && shape.iter().filter(|&&axis| axis > 1).count() > 1;
-    if header.fortran_order && has_order {
-        return malformed(".npy is in Fortran order; save np.ascontiguousarray(a) instead");
-    }
     let (left, height, width, channels) = match *shape {
         [height, width] => (1, height, width, 1),
         [height, width, channels] => (1, height, width, channels),
         [count, height, width, channels] => (count, height, width, channels),
         _ => return no_image(shape),
     };
-    let Some(color) = Color::of_channels(channels) else { return no_image(shape) };
+    // N images of a size may be none: then they are no frames.
+    let color = Color::of_channels(channels).filter(|_| width > 0 && height > 0);
+    let Some(color) = color else { return no_image(shape) };
+    // An array of one row or of no images has the same bytes in both orders.
+    let has_order = left > 0 && shape.iter().filter(|&&axis| axis > 1).count() > 1;
+    if header.fortran_order && has_order {
+        return malformed(".npy is in Fortran order; save np.ascontiguousarray(a) instead");
+    }
     let size = frame_size(width, height)?;
     let layout = Layout { color, order: ChannelOrder::Png, samples };
     Ok(Array { left, size, layout })
@@ -156,21 +154,22 @@ fn samples(dtype: &str) -> Result<Samples, Cause> {
 fn no_image<T>(shape: &[u64]) -> Result<T, Cause> {
     let axes = shape.iter().map(u64::to_string).collect::<Vec<_>>().join(", ");
     let comma = if shape.len() == 1 { "," } else { "" };
-    malformed(format!(".npy shape ({axes}{comma}) {}", advice(shape)))
+    let why = match shape.contains(&0) {
+        true => "holds no pixels".to_owned(),
+        false => format!("is no image; {}", advice(shape)),
+    };
+    malformed(format!(".npy shape ({axes}{comma}) {why}"))
 }
 
 /// The numpy call for a shape that is no image.
 fn advice(shape: &[u64]) -> &'static str {
     match shape {
-        _ if shape.contains(&0) => "holds no pixels",
-        [] => "is no image; it is a single number, without rows and columns",
-        [1..=4, _, _] => "is no image; channels are the last axis: save a.transpose(1, 2, 0)",
-        [_, 1..=4, _, _] => "is no image; channels are the last axis: save a.transpose(0, 2, 3, 1)",
-        [_, _, _] => {
-            "is no image; 1 to 4 channels are the last axis; N grey frames: save a[..., np.newaxis]"
-        }
-        [_, _, _, _] => "is no image; 1 to 4 channels are the last axis",
-        [_, _, _, _, _, ..] => "is no image; save a.reshape(-1, height, width, channels)",
-        _ => "is no image; save a.reshape(height, width)",
+        [] => "it is a single number, without rows and columns",
+        [1..=4, _, _] => "channels are the last axis: save a.transpose(1, 2, 0)",
+        [_, 1..=4, _, _] => "channels are the last axis: save a.transpose(0, 2, 3, 1)",
+        [_, _, _] => "1 to 4 channels are the last axis; N grey frames: save a[..., np.newaxis]",
+        [_, _, _, _] => "1 to 4 channels are the last axis",
+        [_, _, _, _, _, ..] => "save a.reshape(-1, height, width, channels)",
+        _ => "save a.reshape(height, width)",
     }
 }
