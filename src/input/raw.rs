@@ -1,7 +1,6 @@
 //! Headerless frames: layout and size give the length of each, and the next one follows at once.
 
 use std::io::Read;
-use std::ops::RangeInclusive;
 
 use crate::frame::{ChannelOrder, Color, FrameSize, Layout, PixelFormat};
 use crate::messages::foreign;
@@ -11,9 +10,6 @@ use super::{Cause, Image, malformed, npy, png, pnm, unread};
 
 /// The most layouts that we name if the input does not fit the given one.
 const MAX_HINTS: usize = 6;
-
-/// The layouts that ffmpeg writes of most films and cameras unless it is told another one.
-const OF_FFMPEG: [&str; 2] = ["yuv420p", "yuyv422"];
 
 /// The types that numpy makes unless it is told another one: bytes of a pixel, name.
 const OF_NUMPY: [(u64, &str); 3] = [
@@ -29,7 +25,8 @@ const MIN_PIXELS: u64 = 64;
 const BEGIN_BYTES: usize = 4096;
 
 /// The least bytes that are text, and not chance, and the most that are shown.
-const TEXT_BYTES: RangeInclusive<usize> = 4..=40;
+const MIN_TEXT_BYTES: usize = 4;
+const MAX_TEXT_BYTES: usize = 40;
 
 pub struct RawFrames {
     size: FrameSize,
@@ -70,63 +67,68 @@ impl RawFrames {
         }
     }
 
-    /// The layouts in which the whole input is a number of frames. (A size with its sides swapped has as many
-    /// bytes, so it can't be told.)
+    /// What the whole input is a number of. (A size with its sides swapped has as many bytes, so it can't be told.)
     fn layouts(&self, total: u64) -> Option<String> {
         let (size, PixelFormat { name, layout }) = (self.size, self.format);
-        let (width, height) = (u64::from(size.width()), u64::from(size.height()));
-        let (pixels, row) = (width * height, width * layout.pixel_bytes() as u64);
-        if pixels < MIN_PIXELS {
+        let own = size.pixels() * layout.pixel_bytes() as u64;
+        let mut fitting = candidates(size, self.format);
+        fitting.retain(|it| it.0 != own && total.is_multiple_of(it.0));
+        if fitting.is_empty() || size.pixels() < MIN_PIXELS {
             return None;
         }
-        // Two columns, or two by two pixels, share their color; an odd side rounds up.
-        let pairs = width.div_ceil(2);
-        let of_ffmpeg = [pixels + 2 * pairs * height.div_ceil(2), 4 * pairs * height];
-        let gray = Layout { color: Color::Gray, order: ChannelOrder::Png, ..layout };
-        let mut formats = PixelFormat::ALL;
-        formats.sort_by_key(|it| it.layout != gray);
-        // Of names with as many bytes, the first counts.
-        let mut fitting: Vec<_> = OF_NUMPY.map(|it| (pixels * it.0, it.1.to_owned())).into();
-        let known = |it: PixelFormat| (pixels * it.layout.pixel_bytes() as u64, it.name.to_owned());
-        fitting.extend(formats.map(known));
-        fitting.extend(of_ffmpeg.into_iter().zip(OF_FFMPEG.map(str::to_owned)));
-        let padded = |step| format!("{name} with rows padded to {step} bytes");
-        let rows = [4, 16, 32, 64].map(|step| (height * row.next_multiple_of(step), padded(step)));
-        fitting.extend(rows);
-        let own = height * row;
-        fitting.retain(|it| it.0 != own && total.is_multiple_of(it.0));
         // The nearest first: by the ratio of the two, the larger over the smaller.
         fitting.sort_by_key(|&(bytes, _)| (1000 * bytes.max(own) / bytes.min(own), bytes));
         fitting.dedup_by_key(|it| it.0);
         fitting.truncate(MAX_HINTS);
-        let list: Vec<_> =
-            fitting.iter().map(|(bytes, name)| format!("{} of {name}", total / bytes)).collect();
-        let advice = match fitting.iter().any(|it| of_ffmpeg.contains(&it.0)) {
-            true => format!("; from ffmpeg, it needs -pix_fmt {name}"),
-            false => String::new(),
-        };
-        let list = Some(list.join(" or ")).filter(|list| !list.is_empty())?;
-        Some(format!("all {total} bytes would be whole {size} frames: {list}{advice}"))
+        let named = fitting.iter().map(|(bytes, name)| format!("{} of {name}", total / bytes));
+        let mut list = named.collect::<Vec<_>>().join(" or ");
+        let films = of_ffmpeg(size).map(|film| film.0);
+        if fitting.iter().any(|it| films.contains(&it.0)) {
+            list += &format!("; from ffmpeg, it needs -pix_fmt {name}");
+        }
+        Some(format!("all {total} bytes would be whole {size} frames: {list}"))
     }
 
     /// What another program has printed before or behind the frames: lines, or as many bytes as there are too many.
     fn text(&self, last: &[u8]) -> Option<String> {
         let is_text = |run: &[u8]| {
-            run.len() >= *TEXT_BYTES.start() && (run.len() >= last.len() || run.contains(&b'\n'))
+            run.len() >= MIN_TEXT_BYTES && (run.len() >= last.len() || run.contains(&b'\n'))
         };
         let first = self.begin.split(|&byte| !is_printable(byte)).next()?;
         let behind = last.rsplit(|&byte| !is_printable(byte)).next()?;
-        let most = *TEXT_BYTES.end();
-        let (place, shown) = if is_text(first) {
-            ("begins", &first[..first.len().min(most)])
-        } else if is_text(behind) {
-            ("ends", &behind[behind.len().saturating_sub(most)..])
-        } else {
-            return None;
-        };
+        let begin = ("begins", first, &first[..first.len().min(MAX_TEXT_BYTES)]);
+        let end = ("ends", behind, &behind[behind.len().saturating_sub(MAX_TEXT_BYTES)..]);
+        let (place, _, shown) = [begin, end].into_iter().find(|it| is_text(it.1))?;
         let shown = foreign(&String::from_utf8_lossy(shown));
         Some(format!("the input {place} with text: '{shown}'"))
     }
+}
+
+/// The lengths that a frame may have if `format` is a mistake, in bytes, each with a name. Of names with as many bytes, the
+/// first counts.
+fn candidates(size: FrameSize, format: PixelFormat) -> Vec<(u64, String)> {
+    let PixelFormat { name, layout } = format;
+    let gray = Layout { color: Color::Gray, order: ChannelOrder::Png, ..layout };
+    let mut formats = PixelFormat::ALL;
+    formats.sort_by_key(|it| it.layout != gray);
+    let formats = formats.map(|it| (it.layout.pixel_bytes() as u64, it.name));
+    let pixels = OF_NUMPY.into_iter().chain(formats).map(|it| (size.pixels() * it.0, it.1));
+    let named = pixels.chain(of_ffmpeg(size));
+    let row = u64::from(size.width()) * layout.pixel_bytes() as u64;
+    let padded = [4, 16, 32, 64].map(|step| {
+        let bytes = u64::from(size.height()) * row.next_multiple_of(step);
+        (bytes, format!("{name} with rows padded to {step} bytes"))
+    });
+    named.map(|(bytes, name)| (bytes, name.to_owned())).chain(padded).collect()
+}
+
+/// The layouts that ffmpeg writes of most films and cameras unless it is told another one: bytes of a frame, name. Two
+/// columns, or two by two pixels, share their color; an odd side rounds up.
+fn of_ffmpeg(size: FrameSize) -> [(u64, &'static str); 2] {
+    let (width, height) = (u64::from(size.width()), u64::from(size.height()));
+    let pairs = width.div_ceil(2);
+    let of_two_by_two = width * height + 2 * pairs * height.div_ceil(2);
+    [(of_two_by_two, "yuv420p"), (4 * pairs * height, "yuyv422")]
 }
 
 fn is_printable(byte: u8) -> bool {
