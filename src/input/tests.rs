@@ -559,6 +559,7 @@ fn npy_that_is_not_read_says_what_to_do_in_numpy() {
             dtype("b"),
             ".npy dtype b is not read; save a.astype(np.uint8), np.uint16 or np.float32 instead",
         ),
+        (dtype("<f16"), ".npy dtype <f16 is not read; save a.astype(np.float32) instead"),
         (dtype("<f2"), ".npy dtype <f2 is not read; save a.astype(np.float32) instead"),
         (
             dtype("<i8"),

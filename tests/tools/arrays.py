@@ -84,7 +84,7 @@ def refused():
     arrays["structured"] = np.zeros((4, 6), [("name", "u1"), ("other", "u1")])
     arrays["fortran"] = np.asfortranarray(np.zeros((4, 6, 3), np.uint8))
     shapes = {"planes": (3, 4, 6), "many_planes": (9, 3, 8, 6), "gray_frames": (9, 4, 6),
-              "flat": (24,), "scalar": (), "five_axes": (2, 2, 4, 6, 3)}
+              "flat": (24,), "five_axes": (2, 2, 4, 6, 3)}
     arrays |= {name: np.zeros(shape, np.uint8) for name, shape in shapes.items()}
     return arrays
 
