@@ -121,11 +121,11 @@ fn bad_usage(message: impl std::fmt::Display) -> Ending {
     Ending::BadUsage
 }
 
-/// Says where a panic of ours came from. Its text is not shown: it may hold a value. A crate's panic, whose place is a
-/// path of the machine that built us, is its caller's to tell.
+/// Says where a panic came from. Its text is not shown: it may hold a value. minreq's are its caller's to tell: a server
+/// may cause one, and it is its frame's failure.
 fn tell_panics() {
     std::panic::set_hook(Box::new(|panic| {
-        if let Some(place) = panic.location().filter(|place| place.file().starts_with("src/")) {
+        if let Some(place) = panic.location().filter(|place| !place.file().contains("/minreq-")) {
             messages::say_anyway(format!("internal error at {place}"));
         }
     }));
