@@ -24,11 +24,9 @@ const MAX_SECONDS: f64 = 31_536_000.0;
 const MAX_RATE: u32 = 1_000_000;
 
 /// Names in lower case, and the layout that is meant. Those of an array's samples leave the channels open.
-const LAYOUTS_ELSEWHERE: [(&str, &str); 8] = [
+const LAYOUTS_ELSEWHERE: [(&str, &str); 6] = [
     ("gray8", "gray"),
     ("l", "gray"),
-    ("rgb", "rgb24"),
-    ("bgr", "bgr24"),
     ("uint8", "rgb24, or gray"),
     ("uint16", "rgb48le, or gray16le"),
     ("float32", "rgbf32le, or grayf32le"),
@@ -65,19 +63,18 @@ pub fn one_of<T: Copy>(value: &OsStr, all: &[T], name: fn(T) -> &'static str) ->
 
 pub fn parse_format(value: &OsStr) -> Result<PixelFormat> {
     one_of(value, &PixelFormat::ALL, |format| format.name).map_err(|error| {
-        match meant_layout(value) {
-            Some(meant) => anyhow!("{}: no such layout; write {meant}", shown(value)),
-            None => error,
-        }
+        let meant = meant_layout(value);
+        meant.map_or(error, |meant| anyhow!("{}: no such layout; write {meant}", shown(value)))
     })
 }
 
 /// What is meant by a name of another program: in capitals, with an x for the byte that means nothing, with an
-/// underscore or nothing before the byte order (GRAY16_LE and BGRx of GStreamer, gray16 of ffmpeg).
+/// underscore before the byte order, or without an end (GRAY16_LE and BGRx of GStreamer, gray16 of ffmpeg, rgb).
 fn meant_layout(value: &OsStr) -> Option<&'static str> {
     let name = value.to_str()?.to_ascii_lowercase().replace('x', "0").replace('_', "");
-    let is_ours =
-        |ours: &&str| ours.strip_prefix(&*name).is_some_and(|rest| ["", "le"].contains(&rest));
+    let is_ours = |ours: &&str| {
+        ours.strip_prefix(&*name).is_some_and(|rest| ["", "le", "24"].contains(&rest))
+    };
     let ours = PixelFormat::ALL.iter().map(|format| format.name).find(is_ours);
     ours.or_else(|| LAYOUTS_ELSEWHERE.iter().find(|row| row.0 == name).map(|row| row.1))
 }
