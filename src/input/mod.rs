@@ -53,17 +53,13 @@ impl fmt::Display for InputError {
     fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
         let frame = self.frame;
         match &self.cause {
-            Cause::Truncated { got, expected, hint } => {
-                match expected {
-                    Some(expected) => {
-                        let bytes = count_of(*expected, "byte", "bytes");
-                        write!(f, "frame {frame}: input ends after {got} of {bytes}")?;
-                    }
-                    None => {
-                        let bytes = count_of(*got, "byte", "bytes");
-                        write!(f, "frame {frame}: input ends after {bytes}, inside it")?;
-                    }
-                }
+            Cause::Truncated { got, expected: None, .. } => {
+                let bytes = count_of(*got, "byte", "bytes");
+                write!(f, "frame {frame}: input ends after {bytes}, inside it")
+            }
+            Cause::Truncated { got, expected: Some(expected), hint } => {
+                let bytes = count_of(*expected, "byte", "bytes");
+                write!(f, "frame {frame}: input ends after {got} of {bytes}")?;
                 hint.iter().try_for_each(|hint| write!(f, "; {hint}"))
             }
             Cause::Malformed(what) => write!(f, "frame {frame}: {what}"),
@@ -145,8 +141,7 @@ impl<R: Read> Input<R> {
             if number >= self.skip {
                 let frame = Frame { number, size, content, bytes, read_at: Instant::now() };
                 if let Some(first) = self.first.take() {
-                    let malformed = |what| failed(Cause::Malformed(what));
-                    first.check(&frame).map_err(malformed)?;
+                    first.check(&frame).map_err(|what| failed(Cause::Malformed(what)))?;
                 }
                 return Ok(Some(frame));
             }
