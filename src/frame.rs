@@ -232,16 +232,12 @@ impl SampleRange {
         fits.then_some(SampleRange { min, scale })
     }
 
-    pub fn min(self) -> f64 {
-        self.min
+    /// The float that becomes 0, and the levels, of 255, that a step of 1 is.
+    pub fn min_and_scale(self) -> (f64, f64) {
+        (self.min, self.scale)
     }
 
-    /// The levels, of 255, that a step of 1 is.
-    pub fn scale(self) -> f64 {
-        self.scale
-    }
-
-    /// `min` and `scale` as singles; `None` if one of them is beyond single precision.
+    /// Both as singles; `None` if one of them is beyond single precision.
     #[expect(clippy::cast_possible_truncation, reason = "rounded is what is meant")]
     pub fn in_single_precision(self) -> Option<(f32, f32)> {
         let (min, scale) = (self.min as f32, self.scale as f32);

@@ -115,7 +115,7 @@ fn quantized_doubles<const N: usize>(
     range: SampleRange,
     read: impl Fn([u8; N]) -> f64,
 ) -> Result<&[u8], Bad> {
-    let (min, scale) = (range.min(), range.scale());
+    let (min, scale) = range.min_and_scale();
     quantized(bytes, |sample| level_of_double(read(sample), min, scale))
 }
 
