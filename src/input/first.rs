@@ -9,6 +9,9 @@ use crate::frame::ByteOrder::{Big, Little};
 use crate::frame::{ChannelOrder, Color, Content, Frame, Layout, PixelFormat, Samples};
 use crate::messages::say;
 
+/// No picture holds as much. The lower halves of doubles do, if they are read as singles.
+const HUGE: f64 = 1e30;
+
 pub struct First {
     /// The layout of headerless frames.
     pub format: Option<PixelFormat>,
@@ -40,19 +43,20 @@ impl First {
         Ok(())
     }
 
-    /// Doubles that are read as singles have NaN among them. Infinities may be meant: they are clipped.
+    /// Doubles that are read as singles have NaN or huge values among them. Infinities may be meant: they are clipped.
     fn check_singles(&self, format: PixelFormat, frame: &Frame) -> Result<(), String> {
         let Layout { samples: samples @ Samples::F32(_), color, .. } = format.layout else {
             return Ok(());
         };
-        let is_bad = |value: f64| value.is_nan() || (value.is_infinite() && !self.has_range);
+        let is_bad = |value: f64| value.is_nan() || (value.abs() > HUGE && !self.has_range);
         let bad = values(samples, &frame.bytes).enumerate().find(|bad| is_bad(bad.1));
         let Some((at, value)) = bad else { return Ok(()) };
         let place = frame.size.place(at / color.channels());
         let doubles = format.name.replace("f32", "f64");
         let meant = if value.is_nan() { "" } else { "; if it is meant so, write --range 0:255" };
         Err(format!(
-            "{place}: sample is {value}; doubles, numpy's default, are -p {doubles}{meant}"
+            "{place}: sample is {}; doubles, numpy's default, are -p {doubles}{meant}",
+            number(value)
         ))
     }
 }

@@ -12,7 +12,7 @@ const JPEG: &str = "'convert - -auto-orient ppm:-' turns it into PPM, and \
                     'ffmpeg -f mjpeg -i - -f image2pipe -c:v ppm -' a stream of them of one size";
 
 /// The first bytes, in which ? is any byte, the name and the advice.
-const KINDS: [(&[&[u8]], &str, &str); 17] = [
+const KINDS: [(&[&[u8]], &str, &str); 18] = [
     (&[b"farbfeld"], "farbfeld", "'ff2png' turns it into PNG"),
     (&[b"YUV4MPEG2 "], "Y4M", FRAMES),
     (&[b"GIF87a", b"GIF89a"], "a GIF", ANIMATION),
@@ -29,6 +29,7 @@ const KINDS: [(&[&[u8]], &str, &str); 17] = [
     (&[b"????ftyp", b"????moov", b"????mdat"], "mp4 or mov", FRAMES_OF_FILE),
     (&[b"\x1a\x45\xdf\xa3"], "mkv or webm", FRAMES),
     (&[b"PK\x03\x04"], "a zip or .npz", "'unzip -p FILE' writes what is in it"),
+    (&[b"BZh?1AY&SY"], "bzip2", "'bzip2 -dc' writes what is in it"),
     (&[b"\xfd7zXZ\0"], "xz", "'xz -dc' writes what is in it"),
     (&[b"\x28\xb5\x2f\xfd"], "zstd", "'zstd -dc' writes what is in it"),
 ];

@@ -71,7 +71,7 @@ fn floats_from_0_to_1_need_a_range() {
 }
 
 #[test]
-fn nan_or_infinity_in_singles_names_doubles() {
+fn nan_or_what_no_picture_holds_in_singles_names_doubles() {
     let raw = |name| [&HEADERLESS[..], &[name]].concat();
     let message = "frame 0: row 0, column 1: sample is NaN; doubles, numpy's default, are \
                    -p grayf64le";
@@ -87,6 +87,10 @@ fn nan_or_infinity_in_singles_names_doubles() {
     refused(&raw("rgbf32le"), &rgb, message);
     let given = [&raw("rgbf32le")[..], &["--range", "0:255"]].concat();
     assert_eq!(images(&given, &rgb)[0].pixels, [9, 9, 9, 9, 255, 9]);
+    let of_bytes = (187.0 / 255.0_f64).to_le_bytes();
+    let message = "frame 0: row 0, column 0: sample is 5.019e33; doubles, numpy's default, are \
+                   -p grayf64le; if it is meant so, write --range 0:255";
+    refused(&raw("grayf32le"), &of_bytes, message);
 }
 
 /// Of each layout, as its channels lie.

@@ -15,7 +15,7 @@ fn images_with_headers_are_not_posted_as_headerless_frames() {
     let of_file = "'ffmpeg -i FILE -f image2pipe -c:v ppm -' makes frames of it";
     let converted = "'convert - png:-' turns it into PNG";
     let packet = [&b"G@\x11\x10"[..], &[0xff; 184]].concat();
-    let cases: [(&[u8], &str, &str); 33] = [
+    let cases: [(&[u8], &str, &str); 34] = [
         (b"farbfeld\0\0\0\x08\0\0\0\x08", "farbfeld", "'ff2png' turns it into PNG"),
         (b"\xff\xd8\xff\xe0\0\x10JFIF\0\x01\x01\0\0\x01\0\x01\0\0\xff\xdb", "a JPEG", jpeg),
         (b"\xff\xd8\xff\xe1\xff\0Exif\0\0MM", "a JPEG", jpeg),
@@ -53,6 +53,7 @@ fn images_with_headers_are_not_posted_as_headerless_frames() {
         // As Python writes it, with the name of a file.
         (b"\x1f\x8b\x08\x08\x74\xac\x0d\x6b\x02\xffd\0", "gzip", "'gzip -dc' writes what is in it"),
         (b"PK\x03\x04\x2d\0\0\0\0\0\0\0", "a zip or .npz", "'unzip -p FILE' writes what is in it"),
+        (b"BZh91AY&SY", "bzip2", "'bzip2 -dc' writes what is in it"),
         (b"\xfd7zXZ\0\0\x04", "xz", "'xz -dc' writes what is in it"),
         (b"\x28\xb5\x2f\xfd\x24\0", "zstd", "'zstd -dc' writes what is in it"),
     ];
