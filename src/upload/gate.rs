@@ -51,16 +51,16 @@ impl Gate {
     }
 
     /// Waits until an attempt for this frame may start, and at least until `not_before`. `None` if the gate is closed
-    /// for this frame. `is_posted`: whether an earlier attempt of it may have arrived. `held` is called if it has to
-    /// wait.
+    /// for this frame. `is_posted`: whether an earlier attempt of it may have arrived. `on_wait` is called if it has
+    /// to wait.
     pub fn wait(
         &self,
         frame: u64,
         not_before: Option<Instant>,
         is_posted: bool,
-        held: impl FnOnce(),
+        on_wait: impl FnOnce(),
     ) -> Option<Started> {
-        let mut held = Some(held);
+        let mut on_wait = Some(on_wait);
         let mut shared = self.lock();
         let started = loop {
             if !self.lets_pass(frame) {
@@ -76,8 +76,8 @@ impl Gate {
                     Turn::AfterAnEnd => None,
                 },
             };
-            if let Some(held) = held.take() {
-                held();
+            if let Some(on_wait) = on_wait.take() {
+                on_wait();
             }
             shared.waiting.insert(frame, Waiter { thread: thread::current(), until });
             drop(shared);
