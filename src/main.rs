@@ -6,12 +6,13 @@
 //! A frame: `Reading::next` reads it (`Input::read`, which gives it its number), `Steps::encode` makes its body
 //! (`Request::body`, and in it `Encoder::append_png`), `Sending::next` hands the body on, `Steps::upload` waits at the
 //! gate (`Uploader::pass_gate`) and sends it (`Uploader::upload`, `Client::attempt`), `Lines::write` writes its line.
-//! All but the last stand in `pipeline`: `ordered` calls the first four on its workers, and `window` keeps the order.
-//! With one job there is no second stage of workers: each upload runs in the loop that writes the lines.
+//! `Reading`, `Sending` and `Steps` stand in `pipeline`: `ordered` calls them on its workers, and `window` keeps the
+//! order. With one job there is no second stage of workers: each upload runs in the loop that writes the lines. With
+//! --latest, `live` has one kind of worker, which takes the newest frame, encodes it and uploads it.
 //!
-//! A retry stays inside `Uploader::upload`: its gate says when the next attempt starts. A Ctrl-C goes from `stop` through
-//! `Halt::finish`: the gate closes, so no attempt starts, the first stage is cut off, and `Lines::write` comes to its
-//! end with the answers of what was in flight.
+//! A retry stays inside `Uploader::upload`: `Gate::report` says whether there is one, and `Gate::wait` when it starts. A
+//! Ctrl-C goes from `stop` through `Halt::finish`: the gate closes, so no attempt starts, the first stage is cut off, and
+//! `Lines::write` comes to its end with the answers of what was in flight.
 //!
 //! `args` is what was typed, and `setup` makes the parts of a run from it; `headers` and `files` are what options
 //! name. `dry` is the road's end if nothing is to be sent; `show` goes as far as the encoder, with one frame. `counts` is
@@ -100,11 +101,11 @@ fn start(run: Run, begin: Instant) -> anyhow::Result<Ending> {
     }
     let asked = watcher.asked();
     let Run { input, encoder, request, uploader, lines, counts, jobs, latest, dry } = run;
-    let watcher = watcher.start().context(NO_THREAD)?;
+    let halts = watcher.start().context(NO_THREAD)?;
     let (answers, halt) =
         pipeline::start(input, encoder, request, uploader, jobs, latest).context(NO_THREAD)?;
-    // It waits for this.
-    let _ = watcher.send(halt.clone());
+    // The watcher's thread acts on nothing until it has the halt.
+    let _ = halts.send(halt.clone());
     if let Some(dry) = dry {
         let ending = lines.write(answers, &halt, &asked);
         dry.end(&counts);

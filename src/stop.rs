@@ -127,7 +127,7 @@ impl Watcher {
                     if !halt.finish_unread() {
                         leave_at_once(Ending::ReaderGone);
                     }
-                    // There will be no other word of it.
+                    // Or poll would report the same hang-up again at once.
                     self.stdout = None;
                 }
                 None => continue,

@@ -180,7 +180,7 @@ impl Lines {
     }
 
     /// The ending at a frame that the stopped run has not sent. Later ones have no lines: going on begins here.
-    /// If one of them has failed, that is said; and if it ends the run, that is more than the signal.
+    /// If one of them has failed, that is said; and if it ends the run, the ending is `Failed`, and not `Stopped`.
     fn end_at_gap(&self, later: Answers, asked: &Asked) -> Ending {
         let mut has_failed = false;
         for answer in later {
@@ -221,7 +221,7 @@ impl Lines {
     }
 
     /// The end of a message: the number of lines that are out, and the frame to go on with. Frames that the server
-    /// may have got and that have no line are posted again; `frame` is their name.
+    /// may have got and that have no line are posted again; `frame` is the word for one of them.
     fn how_to_go_on(&self, frame: &str) -> String {
         if self.rules.is_dry {
             return String::new();

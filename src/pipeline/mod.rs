@@ -84,7 +84,7 @@ impl Halt {
         uploader.counts.in_flight.load(Ordering::Relaxed)
     }
 
-    /// Nothing new starts, and what is in flight is waited for.
+    /// Nothing new starts. This returns at once, and `Lines::write` waits for what is in flight.
     pub fn finish(&self) {
         self.start_nothing();
         self.wait_for_nothing();
@@ -173,7 +173,7 @@ impl Iterator for Reading {
 
     fn next(&mut self) -> Option<Self::Item> {
         let Steps { uploader, frames, .. } = &*self.steps;
-        // A stop leaves the reading on: `finish_unread` waits for the end of the input.
+        // A stop does not end it here: a signal cuts the window off, and `finish_unread` needs the end of the input.
         if self.is_over || uploader.is_closed_by_a_frame() {
             return None;
         }
@@ -198,7 +198,7 @@ impl Iterator for Sending {
 
     fn next(&mut self) -> Option<Encoded> {
         let encoded = self.encoded.next().filter(|_| !self.is_over)?;
-        // The gate is looked at here: by the time of this frame's answer, another worker has taken the next frame.
+        // Asked now, and not after the answer: by then another worker has taken the next frame.
         self.is_over = match &encoded {
             Ok(ready) => !self.steps.uploader.wants(ready.body.frame),
             Err(unsent) => !matches!(unsent, Unsent::NotEncoded { .. }),

@@ -103,7 +103,7 @@ impl Gate {
         self.wake_first(shared, Instant::now());
     }
 
-    /// The attempt is in flight. The caller has locked, so the closer of the gate knows of it.
+    /// Counts the attempt, under the lock: once `close_from` returns, each attempt that was let in is in the count.
     fn let_in(&self, started: Started, is_posted: bool) -> Started {
         self.counts.in_flight.fetch_add(1, Ordering::Relaxed);
         self.counts.posted.fetch_add(u64::from(!is_posted), Ordering::Relaxed);
@@ -130,7 +130,7 @@ impl Gate {
         let mut shared = self.lock();
         let is_calm = shared.waiting.is_empty() && shared.schedule.is_calm();
         if ended.outcome.is_none() && is_calm {
-            // Nothing is limited, so the time of this does not matter. Nobody waits, or it might change who goes first.
+            // Nothing is limited, so the time of this does not matter. Nobody waits, so it cannot change who goes first.
             return shared.schedule.end(frame, tries, &ended, started.at);
         }
         let now = Instant::now();
@@ -144,7 +144,7 @@ impl Gate {
     /// Closes the gate for this frame and all later ones: none of them passes after this.
     pub fn close_from(&self, frame: u64) {
         self.end.fetch_min(frame, Ordering::AcqRel);
-        // One that has looked before holds the lock until it has passed.
+        // A frame that has read `end` before this holds the lock until it has passed.
         self.lock().waiting.values().for_each(|waiter| waiter.thread.unpark());
     }
 

@@ -221,7 +221,7 @@ impl Drop for Pass<'_> {
     }
 }
 
-/// An attempt. Its end is counted, by a panic, too: then its frame is the one that the message is about.
+/// An attempt that `Gate::let_in` has counted. Dropping it takes it off the counts, after a panic, too.
 struct InFlight<'a> {
     counts: &'a Counts,
     is_posted: &'a mut bool,

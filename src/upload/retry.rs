@@ -78,7 +78,7 @@ pub struct Ended {
     pub started: Started,
     /// `None`: the frame was answered with success.
     pub outcome: Option<Outcome>,
-    /// Whether the server has answered, if only with an error.
+    /// Whether a response came, a refusal too.
     pub is_response: bool,
     /// A gateway that sheds load may say 401, so that is no accept.
     pub is_unauthorized: bool,
@@ -137,7 +137,7 @@ impl<R: FnMut() -> f64> Retry<R> {
         }
     }
 
-    /// Whether the server has answered since the last failure. Then the time of an answer does not matter.
+    /// Whether there was no failure since a frame was last answered. Then the time of an answer does not matter.
     pub fn is_calm(&self) -> bool {
         self.down_since.is_none()
     }
@@ -219,7 +219,7 @@ impl<R: FnMut() -> f64> Retry<R> {
         let earliest = later.unwrap_or(now).max(now);
         let outage = earliest.saturating_duration_since(down_since);
         let passed = self.policy.max_time.filter(|&limit| self.given_up || outage > limit);
-        // Even if this frame has no attempts left: the others must not wait for this Retry-After.
+        // Set even if this frame has no attempts left, or the others would sit out a Retry-After beyond the limit.
         self.given_up = passed.is_some();
         match passed {
             _ if left == Some(0) => Next::Done(None),
@@ -231,8 +231,9 @@ impl<R: FnMut() -> f64> Retry<R> {
         }
     }
 
-    /// Extends the pause of all jobs, or returns the end of the frame's own pause. The frame pauses alone if it was
-    /// refused, unless the server asks for a wait and takes no others; and if it failed too late to say anything.
+    /// Extends the pause of all jobs, or returns the end of the frame's own pause. A refused frame pauses alone, unless
+    /// there is a Retry-After and the server does not refuse this frame alone. So does a frame whose attempt began before
+    /// the last round.
     fn hold_back(&mut self, tries: &Tries, ended: &Ended, now: Instant) -> Option<Instant> {
         let asked = ended.retry_after.map(|after| now + self.bounded(after));
         let is_refused = ended.outcome == Some(Outcome::RefusedForNow);

@@ -185,7 +185,7 @@ impl<R: FnMut() -> f64> Schedule<R> {
         self.in_flight -= 1;
         tries.attempts += 1;
         let Some(outcome) = ended.outcome.filter(|&outcome| self.retry.may_repeat(outcome)) else {
-            // An error that is never repeated is an answer, too: the server is up.
+            // Success, or an error that is never repeated: if that is a response, the server is up.
             if ended.is_response {
                 if !ended.is_unauthorized {
                     self.accepted();
