@@ -68,9 +68,10 @@ fn check_alpha(format: PixelFormat, bytes: &[u8]) -> Result<(), String> {
     let is_transparent = |at: usize| bytes.iter().skip(at).step_by(4).all(|&alpha| alpha == 0);
     if alpha.is_some_and(is_transparent) && bytes.iter().any(|&byte| byte != 0) {
         let (name, meant) = (format.name, format.name.replace('a', "0"));
+        let screens = if name == "rgba" { "; a grab of a screen is bgr0, mostly" } else { "" };
         return Err(format!(
             "as {name} it would be transparent everywhere: each alpha is 0, and not each color; \
-             write -p {meant}, where that byte means nothing"
+             write -p {meant}, where that byte means nothing{screens}"
         ));
     }
     Ok(())

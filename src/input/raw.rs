@@ -111,7 +111,9 @@ fn candidates(size: FrameSize, format: PixelFormat) -> Vec<(u64, String)> {
     let gray = Layout { color: Color::Gray, order: ChannelOrder::Png, ..layout };
     let mut formats = PixelFormat::ALL;
     formats.sort_by_key(|it| it.layout != gray);
-    let formats = formats.map(|it| (it.layout.pixel_bytes() as u64, it.name));
+    // Four bytes of a grab of a screen are bgr0, mostly.
+    let name_of = |it: PixelFormat| if it.name == "rgba" { "rgba (or bgr0)" } else { it.name };
+    let formats = formats.map(|it| (it.layout.pixel_bytes() as u64, name_of(it)));
     let pixels = OF_NUMPY.into_iter().chain(formats).map(|it| (size.pixels() * it.0, it.1));
     let named = pixels.chain(of_ffmpeg(size));
     let row = u64::from(size.width()) * layout.pixel_bytes() as u64;

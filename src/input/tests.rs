@@ -105,7 +105,7 @@ fn a_raw_frame_that_is_cut_says_what_the_input_would_fit() {
     assert_eq!(
         cut(8, 256, "rgb24"),
         "frame 1: input ends after 64 of 192 bytes; \
-         all 256 bytes would be whole 8x8 frames: 1 of rgba or 2 of ya8 or 4 of gray; \
+         all 256 bytes would be whole 8x8 frames: 1 of rgba (or bgr0) or 2 of ya8 or 4 of gray; \
          from ffmpeg, it needs -pix_fmt rgb24"
     );
     assert_eq!(
@@ -118,7 +118,7 @@ fn a_raw_frame_that_is_cut_says_what_the_input_would_fit() {
     assert_eq!(
         cut(8, 768, "rgba64le"),
         "frame 1: input ends after 256 of 512 bytes; \
-         all 768 bytes would be whole 8x8 frames: 2 of rgb48le or 1 of rgbf32le or 3 of rgba or 4 of rgb24 or 6 of gray16le or 8 of yuv420p; from ffmpeg, it needs -pix_fmt rgba64le"
+         all 768 bytes would be whole 8x8 frames: 2 of rgb48le or 1 of rgbf32le or 3 of rgba (or bgr0) or 4 of rgb24 or 6 of gray16le or 8 of yuv420p; from ffmpeg, it needs -pix_fmt rgba64le"
     );
     assert_eq!(cut(8, 63, "gray"), "frame 0: input ends after 63 of 64 bytes");
     // A frame as small as this fits anything.

@@ -18,7 +18,7 @@ const KINDS: [(&[&[u8]], &str, &str); 18] = [
     (&[b"GIF87a", b"GIF89a"], "a GIF", ANIMATION),
     (&[b"RIFF????WEBP"], "a WebP", STILL),
     (&[b"RIFF????AVI "], "an AVI", FRAMES),
-    (&[b"II*\0", b"MM\0*"], "a TIFF", STILL),
+    (&[b"II*\0", b"MM\0*", b"II+\0", b"MM\0+"], "a TIFF", STILL),
     (&[b"v/1\x01"], "an EXR", FRAMES_OF_FILE),
     // The length of the header, version 7, an image of whole pixels.
     (&[b"\0\0\0?\0\0\0\x07\0\0\0\x02\0\0\0?"], "an XWD", "'convert xwd:- png:-' turns it into PNG"),
@@ -26,9 +26,17 @@ const KINDS: [(&[&[u8]], &str, &str); 18] = [
     (&[b"SDPX", b"XPDS"], "a DPX", STILL),
     (&[b"\0\0\0\x0cjP  ", b"\xff\x4f\xff\x51\0"], "a JPEG 2000", STILL),
     (&[b"????ftypavif", b"????ftyphei"], "an AVIF or HEIC", STILL),
-    (&[b"????ftyp", b"????moov", b"????mdat"], "mp4 or mov", FRAMES_OF_FILE),
+    (
+        &[b"????ftyp", b"????moov", b"????mdat", b"????wide", b"????free"],
+        "mp4 or mov",
+        FRAMES_OF_FILE,
+    ),
     (&[b"\x1a\x45\xdf\xa3"], "mkv or webm", FRAMES),
-    (&[b"PK\x03\x04"], "a zip or .npz", "'unzip -p FILE' writes what is in it"),
+    (
+        &[b"PK\x03\x04", b"PK\x05\x06", b"PK\x07\x08"],
+        "a zip or .npz",
+        "'unzip -p FILE' writes what is in it",
+    ),
     (&[b"BZh?1AY&SY"], "bzip2", "'bzip2 -dc' writes what is in it"),
     (&[b"\xfd7zXZ\0"], "xz", "'xz -dc' writes what is in it"),
     (&[b"\x28\xb5\x2f\xfd"], "zstd", "'zstd -dc' writes what is in it"),
@@ -82,11 +90,13 @@ fn is_transport_stream(bytes: &[u8]) -> bool {
 }
 
 /// Whether these bytes begin with the header of a JPEG, and not by chance (ITU-T T.81, B.1.1): SOI, then a segment
-/// of an application, of quantization tables or of a comment, then another segment. If the bytes end before that one, the
+/// of an application, of tables or of a comment, then another segment. If the bytes end before that one, the
 /// application must be one that is common.
 fn is_jpeg(bytes: &[u8]) -> bool {
     let Some(first) = bytes.strip_prefix(b"\xff\xd8") else { return false };
-    let [0xff, 0xe0..=0xef | 0xdb | 0xfe, high, low, data @ ..] = first else { return false };
+    let [0xff, 0xe0..=0xef | 0xc4 | 0xdb | 0xfe, high, low, data @ ..] = first else {
+        return false;
+    };
     let length = usize::from(u16::from_be_bytes([*high, *low]));
     // The length counts its own two bytes.
     let Some(data_bytes) = length.checked_sub(2) else { return false };

@@ -15,13 +15,14 @@ fn images_with_headers_are_not_posted_as_headerless_frames() {
     let of_file = "'ffmpeg -i FILE -f image2pipe -c:v ppm -' makes frames of it";
     let converted = "'convert - png:-' turns it into PNG";
     let packet = [&b"G@\x11\x10"[..], &[0xff; 184]].concat();
-    let cases: [(&[u8], &str, &str); 34] = [
+    let cases: [(&[u8], &str, &str); 39] = [
         (b"farbfeld\0\0\0\x08\0\0\0\x08", "farbfeld", "'ff2png' turns it into PNG"),
         (b"\xff\xd8\xff\xe0\0\x10JFIF\0\x01\x01\0\0\x01\0\x01\0\0\xff\xdb", "a JPEG", jpeg),
         (b"\xff\xd8\xff\xe1\xff\0Exif\0\0MM", "a JPEG", jpeg),
         // As ffmpeg writes it.
         (b"\xff\xd8\xff\xfe\0\x10Lavc59.37.100\0\xff\xdb", "a JPEG", jpeg),
         (b"\xff\xd8\xff\xdb\0\x05abc\xff\xc0", "a JPEG", jpeg),
+        (b"\xff\xd8\xff\xc4\0\x05abc\xff\xdb", "a JPEG", jpeg),
         (b"\xff\xd8\xff\xed\0\x02\xff\xdb\0\x43", "a JPEG", jpeg),
         (b"YUV4MPEG2 W8 H8 F25:1\n", "Y4M", frames),
         (b"RIFF\x9a\x01\0\0AVI LIST", "an AVI", frames),
@@ -30,6 +31,7 @@ fn images_with_headers_are_not_posted_as_headerless_frames() {
         (b"BM\x9a\x01\0\0\0\0\0\0\x36\0\0\0\x28\0\0\0\x08\0\0\0", "a BMP", converted),
         (b"II*\0\x08\0\0\0", "a TIFF", converted),
         (b"MM\0*\0\0\0\x08", "a TIFF", converted),
+        (b"II+\0\x08\0\0\0", "a TIFF", converted),
         (b"PF\n8 8\n-1.0\n", "a PFM", converted),
         (b"Pf\n8 8\n1\n", "a PFM", converted),
         (b"v/1\x01\x02\0\0\0", "an EXR", of_file),
@@ -46,12 +48,15 @@ fn images_with_headers_are_not_posted_as_headerless_frames() {
         (b"\0\0\0\x20ftypisom\0\0\x02\0", "mp4 or mov", of_file),
         (b"\0\0\0\x14ftypqt  \0\0\x02\0", "mp4 or mov", of_file),
         (b"\0\0\x10\x20moov\0\0\0\x6cmvhd", "mp4 or mov", of_file),
+        (b"\0\0\0\x08wide\0\0\x10\x20mdat", "mp4 or mov", of_file),
+        (b"\0\0\0\x08free\0\0\x10\x20moov", "mp4 or mov", of_file),
         (b"\0\0\0\x1cftypavif", "an AVIF or HEIC", converted),
         (b"\x1a\x45\xdf\xa3\x9f\x42\x86\x81\x01", "mkv or webm", frames),
         (&packet.repeat(3), "MPEG-TS", frames),
         (b"\x1f\x8b\x08\0\0\0\0\0\0\x03\xed\xc1", "gzip", "'gzip -dc' writes what is in it"),
         // As Python writes it, with the name of a file.
         (b"\x1f\x8b\x08\x08\x74\xac\x0d\x6b\x02\xffd\0", "gzip", "'gzip -dc' writes what is in it"),
+        (b"PK\x05\x06\0\0\0\0", "a zip or .npz", "'unzip -p FILE' writes what is in it"),
         (b"PK\x03\x04\x2d\0\0\0\0\0\0\0", "a zip or .npz", "'unzip -p FILE' writes what is in it"),
         (b"BZh91AY&SY", "bzip2", "'bzip2 -dc' writes what is in it"),
         (b"\xfd7zXZ\0\0\x04", "xz", "'xz -dc' writes what is in it"),
