@@ -26,7 +26,7 @@ pub struct HeaderFile {
 }
 
 pub struct Headers {
-    /// pngpost's own, and basic authentication. Those of the user replace them.
+    /// pngpost's own, and the authorization of an option or the URL. Those of the user replace them.
     own: Vec<Source>,
     users: Vec<Source>,
     /// Locked while the files are read again: no attempt begins with headers that may be old.
@@ -117,7 +117,7 @@ impl HeaderFile {
     }
 }
 
-/// One header from each line that is not empty.
+/// One header from each line that is not empty. A file without any is a mistake: its token would be missing.
 pub fn lines(text: &[u8]) -> Result<Vec<HeaderRule>, String> {
     let mut rules = Vec::new();
     for (index, line) in text.split(|&byte| byte == b'\n').enumerate() {
@@ -127,14 +127,29 @@ pub fn lines(text: &[u8]) -> Result<Vec<HeaderRule>, String> {
             rules.push(rule.map_err(|why| format!("line {}: {why}", index + 1))?);
         }
     }
-    Ok(rules)
+    if rules.is_empty() { Err("holds no header".to_owned()) } else { Ok(rules) }
 }
 
 /// `USER:PASSWORD`, with or without a line end.
 pub fn user(text: &[u8]) -> Result<Vec<HeaderRule>, String> {
-    UserInfo::parse(files::without_line_end(text)).map(|user| vec![authorization(&user)])
+    UserInfo::parse(files::without_line_end(text)).map(|user| vec![authorization(user.basic())])
 }
 
-pub fn authorization(user: &UserInfo) -> HeaderRule {
-    HeaderRule::Send(Header::new("Authorization", user.basic()))
+/// A bare token, with or without a line end: what systemd's credentials and cloud tools leave.
+pub fn bearer(text: &[u8]) -> Result<Vec<HeaderRule>, String> {
+    bearer_token(files::without_line_end(text)).map(|token| vec![authorization(token)])
+}
+
+/// Any visible ASCII is a token: there are services whose tokens are none of RFC 6750's, such as `17|abc`.
+pub fn bearer_token(token: &[u8]) -> Result<String, String> {
+    match str::from_utf8(token) {
+        Ok(token) if !token.is_empty() && token.bytes().all(|byte| byte.is_ascii_graphic()) => {
+            Ok(format!("Bearer {token}"))
+        }
+        _ => Err("takes a token alone, of visible ASCII without blanks".to_owned()),
+    }
+}
+
+pub fn authorization(value: String) -> HeaderRule {
+    HeaderRule::Send(Header::new("Authorization", value))
 }

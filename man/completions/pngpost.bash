@@ -25,7 +25,7 @@ _pngpost() {
         mapfile -t COMPREPLY < <(compgen -W 'POST PUT PATCH' -- "$word")
         return
         ;;
-    -H | --header | -u | --user | --json)
+    -H | --header | -u | --user | --oauth2-bearer | --json)
         # @FILE
         if [[ $word == @* ]]; then
             while IFS= read -r file; do
@@ -53,7 +53,7 @@ _pngpost() {
         mapfile -t COMPREPLY < <(compgen -W '
             -s --size -p --pix-fmt --range --skip --show -z --compression
             -F --form --form-string --raw --json --body-b64
-            -H --header -u --user -X --request
+            -H --header -u --user --oauth2-bearer -X --request
             -j --jobs --latest --rate -m --max-time
             --retry --retry-delay --retry-max-time --retry-all-errors
             -x --proxy --noproxy --cacert -k --insecure --cert --key

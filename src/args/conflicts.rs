@@ -12,6 +12,7 @@ pub const EXCLUDED: &[(&str, &str, &str)] = &[
     ("raw json body-b64", "form form-string", "the body is no form; --form cannot go with it"),
     ("json body-b64", "raw", "cannot go with --raw; there is one body"),
     ("body-b64", "json", "cannot go with --json; there is one body"),
+    ("oauth2-bearer", "user", "cannot go with --user; a request has one Authorization"),
     (
         "proxy noproxy cacert insecure cert key unix-socket connect-timeout dry-run",
         "minreq",

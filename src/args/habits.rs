@@ -35,7 +35,7 @@ const HABITS: &[(&str, &str)] = &[
     ("-b --cookie", "-H 'Cookie: NAME=VALUE' sends one"),
     ("-A --user-agent", "-H 'User-Agent: NAME' sends one"),
     ("-e --referer", "-H 'Referer: URL' sends one"),
-    ("--oauth2-bearer --token", "-H 'Authorization: Bearer TOKEN' sends one"),
+    ("--token --bearer", "a token is --oauth2-bearer TOKEN, or @FILE"),
     ("--url", "the URL stands alone"),
     ("-w --write-out", "--ndjson has the status and the seconds"),
     ("-Z --parallel -P --parallel-max", "uploads in flight are --jobs, -j"),

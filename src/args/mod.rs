@@ -61,8 +61,8 @@ pub struct Args {
     /// Those of a form: its template is made of them at the end.
     parts: Vec<Part>,
     pub headers: Vec<Source>,
-    /// From --user or the URL.
-    pub user: Option<Source>,
+    /// From --user, --oauth2-bearer or the URL.
+    pub authorization: Option<Source>,
     pub jobs: usize,
     /// Whether a newer frame takes the place of one that waits.
     pub latest: bool,
@@ -157,7 +157,9 @@ impl Args {
             operands.push("http://localhost/".into());
         }
         let (url, user) = url(operands)?;
-        ensure!(user.is_none() || !is_given("user"), "--user: the URL names a user already");
+        for long in ["user", "oauth2-bearer"] {
+            ensure!(user.is_none() || !is_given(long), "--{long}: the URL names a user already");
+        }
         let mut args = Args::defaults(url, user)?;
         for (option, value) in given {
             match option.action {
@@ -188,7 +190,7 @@ impl Args {
             body_type: FORM,
             parts: Vec::new(),
             headers: Vec::new(),
-            user: user.map(|user| Source::Typed(authorization(&user))),
+            authorization: user.map(|user| Source::Typed(authorization(user.basic()))),
             jobs: 1,
             latest: false,
             keeps_connections: true,

@@ -7,9 +7,9 @@ use anyhow::Result;
 
 use super::form::{parse_form, parse_form_string};
 use super::values::{
-    one_of, parse_file, parse_format, parse_header, parse_json, parse_method, parse_proxy,
-    parse_range, parse_rate, parse_seconds, parse_size, parse_text, parse_user, parse_whole,
-    unless_zero,
+    one_of, parse_bearer, parse_file, parse_format, parse_header, parse_json, parse_method,
+    parse_proxy, parse_range, parse_rate, parse_seconds, parse_size, parse_text, parse_user,
+    parse_whole, unless_zero,
 };
 use super::{Args, JSON, MAX_JOBS, MAX_RETRIES};
 use crate::encode::Level;
@@ -86,7 +86,8 @@ pub const OPTIONS: &[Opt] = &[
     valued(Some('H'), "header", |args, value| {
         parse_header(value).map(|header| args.headers.push(header))
     }),
-    valued(Some('u'), "user", |args, value| put(&mut args.user, parse_user(value))),
+    valued(Some('u'), "user", |args, value| put(&mut args.authorization, parse_user(value))),
+    valued(None, "oauth2-bearer", |args, value| put(&mut args.authorization, parse_bearer(value))),
     valued(Some('X'), "request", |args, value| put(&mut args.request.method, parse_method(value))),
     valued(Some('j'), "jobs", |args, value| put(&mut args.jobs, parse_whole(value, 1..=MAX_JOBS))),
     flag(None, "latest", |args| args.latest = true),

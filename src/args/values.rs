@@ -147,7 +147,16 @@ pub fn parse_user(value: &OsStr) -> Result<Source> {
         return Ok(Source::File(HeaderFile { option: "--user", path, parse: headers::user }));
     }
     let user = UserInfo::parse(value.as_bytes()).map_err(Error::msg)?;
-    Ok(Source::Typed(headers::authorization(&user)))
+    Ok(Source::Typed(headers::authorization(user.basic())))
+}
+
+pub fn parse_bearer(value: &OsStr) -> Result<Source> {
+    if let Some(path) = file_named(value) {
+        let (option, parse) = ("--oauth2-bearer", headers::bearer);
+        return Ok(Source::File(HeaderFile { option, path, parse }));
+    }
+    let token = headers::bearer_token(value.as_bytes()).map_err(Error::msg)?;
+    Ok(Source::Typed(headers::authorization(token)))
 }
 
 /// The file of `@FILE`; `None` for another value.

@@ -113,7 +113,7 @@ fn headers(args: &mut Args) -> Result<Headers> {
     if args.reach.minreq || !args.keeps_connections {
         own.push(header("Connection", "close"));
     }
-    own.extend(args.user.take());
+    own.extend(args.authorization.take());
     Headers::read(own, take(&mut args.headers))
 }
 

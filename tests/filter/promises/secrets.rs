@@ -29,7 +29,7 @@ fn no_message_holds_a_secret() {
     let plain_url = server.url();
     let header = format!("X-Key: {SECRET}");
     let sound = ["-F", "f=hunter2", "-F", &field_file, "--form-string", "g=hunter2", "-H", &header];
-    let runs: [&[&str]; 15] = [
+    let runs: [&[&str]; 17] = [
         &[&url],
         &["-u", "me:hunter2", &plain_url],
         &["-u", &bad_user, &plain_url],
@@ -45,6 +45,8 @@ fn no_message_holds_a_secret() {
         &["-s", "https://me:hunter2@127.0.0.1/"],
         &["--useradmin:hunter2", &plain_url],
         &["-H", "Authorization: Bearer hunter2", &plain_url],
+        &["--oauth2-bearer", "Bearer hunter2", &plain_url],
+        &["-n", "--oauth2-bearer", SECRET, &plain_url],
     ];
     for arguments in runs {
         for verbosity in [&["--verbose"][..], &["--keep-going", "--ndjson"]] {

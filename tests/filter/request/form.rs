@@ -200,6 +200,10 @@ fn basic_authentication_comes_from_the_option_a_file_or_the_url() {
     assert_eq!(request_with(&["-u", &format!("@{user}")]).header("Authorization"), expected);
     let own = request_with(&["-u", "me:x", "-H", "Authorization: Bearer t"]);
     assert_eq!(own.header("Authorization"), ["Bearer t"]);
+    let token = ["--oauth2-bearer", "17|abc=="];
+    assert_eq!(request_with(&token).header("Authorization"), ["Bearer 17|abc=="]);
+    let own = request_with(&[&token[..], &["-H", "Authorization: Token t"]].concat());
+    assert_eq!(own.header("Authorization"), ["Token t"]);
     let server = Server::answering(|_, _| ok(""));
     let url = format!("http://me:pass%3Aword@{}/a?b=c#d", server.address);
     run(&["-s", "1x1", &url], &[0; 3]).ok();

@@ -84,21 +84,25 @@ fn without_a_change_a_401_is_final() {
 }
 
 #[test]
-fn a_user_of_a_file_is_read_again_too() {
-    let folder = Arc::new(Folder::new("user"));
-    put(&folder, "user", "me:old\n");
-    let place = Arc::clone(&folder);
-    let server = Server::answering(move |number, request| {
-        if number == 0 {
-            put(&place, "user", "me:new\n");
-            return unauthorized();
-        }
-        ok(request.header("Authorization").join(","))
-    });
-    let file = format!("@{}", folder.path().join("user").display());
-    let run = post(&["-u", &file], &server.url(), 2).ok();
-    // me:new
-    assert_eq!(run.lines(), ["Basic bWU6bmV3"; 2]);
+fn a_user_and_a_bare_token_of_a_file_are_read_again_too() {
+    for (option, old, new, sent) in [
+        ("-u", "me:old\n", "me:new\n", "Basic bWU6bmV3"),
+        ("--oauth2-bearer", "old\n", "new\n", "Bearer new"),
+    ] {
+        let folder = Arc::new(Folder::new("user"));
+        put(&folder, "user", old);
+        let place = Arc::clone(&folder);
+        let server = Server::answering(move |number, request| {
+            if number == 0 {
+                put(&place, "user", new);
+                return unauthorized();
+            }
+            ok(request.header("Authorization").join(","))
+        });
+        let file = format!("@{}", folder.path().join("user").display());
+        let run = post(&[option, &file], &server.url(), 2).ok();
+        assert_eq!(run.lines(), [sent; 2]);
+    }
 }
 
 #[test]
