@@ -49,7 +49,7 @@ pub struct Head {
     /// The content codings, but for `identity`.
     codings: Vec<&'static str>,
     location: Option<String>,
-    retry_after: Option<String>,
+    pub retry_after: Option<String>,
     is_http_1_0: bool,
     says_close: bool,
     says_keep_alive: bool,

@@ -6,7 +6,7 @@ use super::USER_AGENT;
 use super::connection::{Connection, Outgoing};
 use super::exchange::receive_head;
 use super::outcome::Verdict;
-use super::reply::malformed;
+use super::reply::{Head, malformed};
 use super::wire::Wire;
 
 /// Opens a tunnel to `target`, `HOST:PORT`, over a wire to the proxy.
@@ -18,10 +18,11 @@ pub fn open(wire: Wire, target: &str, authorization: Option<&str>) -> io::Result
     );
     let mut connection = Connection::over(wire);
     let mut outgoing = Outgoing::new(head.as_bytes(), &[]);
-    match receive_head(&mut connection, &mut outgoing)?.status {
+    let Head { status, retry_after, .. } = receive_head(&mut connection, &mut outgoing)?;
+    match status {
         // The server speaks when it is spoken to.
         200..=299 if !connection.unread().is_empty() => Err(malformed("text after CONNECT")),
         200..=299 => Ok(connection.into_wire()),
-        status => Err(io::Error::other(Verdict::denied(status))),
+        _ => Err(io::Error::other(Verdict { retry_after, ..Verdict::denied(status) })),
     }
 }

@@ -36,8 +36,9 @@ impl Request {
             }
         }
         let mut request = Request { head, body: Vec::new() };
-        let length = request.header("Content-Length").first()?.parse().ok()?;
-        request.body = vec![0; length];
+        // CONNECT has none.
+        let length = request.header("Content-Length").first().map_or(Ok(0), |it| it.parse());
+        request.body = vec![0; length.ok()?];
         reader.read_exact(&mut request.body).ok()?;
         Some(request)
     }

@@ -5,6 +5,7 @@ use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::sync::Arc;
 use std::thread;
+use std::time::{Duration, Instant};
 
 use crate::support::daemon::{TinyProxy, curl};
 use crate::support::echo::{answers, echo, echoing};
@@ -117,6 +118,22 @@ fn a_proxy_that_refuses_is_named_with_its_status_and_nothing_was_sent() {
         }
     }
     assert_eq!(denied.connections() + plain.connections(), 0);
+}
+
+#[test]
+fn a_retry_after_of_a_proxy_that_refuses_a_tunnel_is_waited_for() {
+    let proxy = Server::answering(|number, _| match number {
+        0 => response_with("503 x", "Retry-After: 1\r\n", ""),
+        _ => response_with("429 x", "Retry-After: 3600\r\n", ""),
+    });
+    let via = format!("http://{}", proxy.address);
+    let begin = Instant::now();
+    // The pause of our own would be none.
+    let arguments = ["-s", "1x1", "--retry-delay", "0.001", "-x", &via, "https://h/"];
+    let run = run(&arguments, &tiny_frames(1));
+    let why = "status 429 (2 attempts; Retry-After of 3600 s passes the limit of 600 s, --retry-max-time)";
+    assert!(run.status == Some(1) && run.stderr.contains(why), "{}", run.stderr);
+    assert!(begin.elapsed() >= Duration::from_secs(1), "{:?}", begin.elapsed());
 }
 
 #[test]
