@@ -33,12 +33,13 @@ impl First {
             self.check_singles(format, frame)?;
         }
         let all = || values(layout.samples, &frame.bytes);
-        let are_parts =
-            || all().all(|it| (0.0..=1.0).contains(&it)) && all().any(|it| it.fract() != 0.0);
+        let are_parts = || all().all(|it| it.abs() <= 1.0) && all().any(|it| it.fract() != 0.0);
         if layout.samples.are_floats() && !self.has_range && are_parts() {
-            return Err("all samples are from 0 to 1, and would be black; write --range 0:1, \
-                        or --range 0:255 if they are meant so"
-                .to_owned());
+            let least = if all().any(|it| it < 0.0) { -1 } else { 0 };
+            return Err(format!(
+                "all samples are from {least} to 1, and would be black; write --range {least}:1, \
+                 or --range 0:255 if they are meant so"
+            ));
         }
         Ok(())
     }

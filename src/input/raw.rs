@@ -61,6 +61,7 @@ impl RawFrames {
                 let total = number.saturating_mul(expected).saturating_add(rest);
                 let hints = self.layouts(total).into_iter().chain(self.text(&bytes[..got]));
                 let hint = hints.reduce(|layouts, text| format!("{layouts}; {text}"));
+                let hint = hint.or_else(|| self.options());
                 Err(Cause::Truncated { got: rest, expected: Some(expected), hint })
             }
             read => read.map(Some),
@@ -87,6 +88,14 @@ impl RawFrames {
             list += &format!("; from ffmpeg, it needs -pix_fmt {name}");
         }
         Some(format!("all {total} bytes would be whole {size} frames: {list}"))
+    }
+
+    /// Which options say how long a frame is.
+    fn options(&self) -> Option<String> {
+        let (size, name) = (self.size, self.format.name);
+        let why =
+            format!("unless its producer was cut off, --size {size} or --pix-fmt {name} is wrong");
+        (size.pixels() >= MIN_PIXELS).then_some(why)
     }
 
     /// What another program has printed before or behind the frames: lines, or as many bytes as there are too many.

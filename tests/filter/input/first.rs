@@ -50,7 +50,7 @@ fn doubles(samples: [f64; 2]) -> Vec<u8> {
 }
 
 #[test]
-fn floats_from_0_to_1_need_a_range() {
+fn floats_from_0_or_minus_1_to_1_need_a_range() {
     let message = "frame 0: all samples are from 0 to 1, and would be black; write --range 0:1, \
                    or --range 0:255 if they are meant so";
     let raw = |name| [&HEADERLESS[..], &[name]].concat();
@@ -65,8 +65,10 @@ fn floats_from_0_to_1_need_a_range() {
             assert_eq!(images(&given, &stream)[0].pixels[1], level, "{range}");
         }
     }
+    let message = message.replace("0 to 1", "-1 to 1").replace("0:1", "-1:1");
+    refused(&raw("grayf32le"), &singles([-0.5, 0.5]), &message);
     // Masks, what is beyond, and a later frame.
-    for stream in [[0.0, 1.0], [0.5, 1.5], [-0.5, 0.5]].map(singles) {
+    for stream in [[0.0, 1.0], [0.5, 1.5], [-1.5, 0.5]].map(singles) {
         assert_eq!(images(&raw("grayf32le"), &[stream, singles([0.0, 0.5])].concat()).len(), 2);
     }
 }
@@ -121,7 +123,7 @@ fn a_dry_run_and_verbose_tell_the_values_of_the_first_frame() {
         ),
         ("ya8", eight[..4].into(), "grey 0 to 20, mean 10; alpha 10 to 40, mean 25"),
         ("gray16be", eight[..4].into(), "grey 10 to 5160, mean 2585"),
-        ("grayf32le", singles([-0.1, 0.25]), "grey -0.1 to 0.25, mean 0.075"),
+        ("grayf32le", singles([-0.1, 1.25]), "grey -0.1 to 1.25, mean 0.575"),
         ("grayf64le", doubles([1e-5, 2e300]), "grey 1.000e-5 to 2.000e300, mean 1.000e300"),
     ];
     for (name, frame, values) in cases {

@@ -31,7 +31,9 @@ fn no_frames_is_no_error_and_no_request() {
 fn input_that_ends_inside_the_first_frame_sends_nothing() {
     let server = Server::answering(|_, _| ok(""));
     let run = run(&["-s", "64x64", &server.url()], &[0; 100]);
-    run.fails(3, "frame 0: input ends after 100 of 12288 bytes");
+    let message = "frame 0: input ends after 100 of 12288 bytes; \
+                   unless its producer was cut off, --size 64x64 or --pix-fmt rgb24 is wrong";
+    run.fails(3, message);
     assert_eq!(server.connections(), 0);
 }
 
