@@ -130,24 +130,27 @@ pub fn lines(text: &[u8]) -> Result<Vec<HeaderRule>, String> {
     if rules.is_empty() { Err("holds no header".to_owned()) } else { Ok(rules) }
 }
 
-/// `USER:PASSWORD`, with or without a line end.
-pub fn user(text: &[u8]) -> Result<Vec<HeaderRule>, String> {
-    UserInfo::parse(files::without_line_end(text)).map(|user| vec![authorization(user.basic())])
+/// `USER:PASSWORD`.
+pub fn user(text: &[u8]) -> Result<HeaderRule, String> {
+    UserInfo::parse(text).map(|user| authorization(user.basic()))
 }
 
-/// A bare token, with or without a line end: what systemd's credentials and cloud tools leave.
-pub fn bearer(text: &[u8]) -> Result<Vec<HeaderRule>, String> {
-    bearer_token(files::without_line_end(text)).map(|token| vec![authorization(token)])
-}
-
-/// Any visible ASCII is a token: there are services whose tokens are none of RFC 6750's, such as `17|abc`.
-pub fn bearer_token(token: &[u8]) -> Result<String, String> {
-    match str::from_utf8(token) {
+/// A bare token. Any visible ASCII is one: there are services whose tokens are none of RFC 6750's, such as `17|abc`.
+pub fn bearer(text: &[u8]) -> Result<HeaderRule, String> {
+    match str::from_utf8(text) {
         Ok(token) if !token.is_empty() && token.bytes().all(|byte| byte.is_ascii_graphic()) => {
-            Ok(format!("Bearer {token}"))
+            Ok(authorization(format!("Bearer {token}")))
         }
         _ => Err("takes a token alone, of visible ASCII without blanks".to_owned()),
     }
+}
+
+/// The one header of a file, whose text may have a line end.
+pub fn one(
+    text: &[u8],
+    parse: fn(&[u8]) -> Result<HeaderRule, String>,
+) -> Result<Vec<HeaderRule>, String> {
+    parse(files::without_line_end(text)).map(|rule| vec![rule])
 }
 
 pub fn authorization(value: String) -> HeaderRule {

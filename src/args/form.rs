@@ -12,7 +12,7 @@ use std::path::Path;
 use anyhow::{Result, anyhow, bail, ensure};
 
 use crate::files;
-use crate::messages::foreign;
+use crate::messages::{count_of, foreign};
 use crate::request::template::Template;
 use crate::request::{Part, is_token};
 
@@ -35,6 +35,24 @@ pub fn parse_form(field: &OsStr) -> Result<Part> {
 pub fn parse_form_string(field: &OsStr) -> Result<Part> {
     let (name, value) = split_field(field)?;
     Ok(Part::field(name, Template::literal(value)))
+}
+
+/// The error: a field without a value, and standard input is a short text where a frame should be. In `-F key=<FILE`
+/// without quotes the shell takes `<FILE` for itself.
+pub fn check_quotes(field: &OsStr, frame_bytes: Option<usize>) -> Result<()> {
+    let (name, b"") = split_field(field)? else { return Ok(()) };
+    let Some(input) = files::short_stdin() else { return Ok(()) };
+    let is_text = input.iter().all(|byte| byte.is_ascii_graphic() || byte.is_ascii_whitespace());
+    // Without --size, PGM, PPM and PAM may be text from end to end; they begin with a P.
+    let is_frame = frame_bytes.map_or(input.starts_with(b"P"), |bytes| input.len() >= bytes);
+    let name = foreign(&String::from_utf8_lossy(name));
+    ensure!(
+        is_frame || !is_text,
+        "{name} is empty, and standard input a text of {}: the shell took '<FILE' for itself; \
+         write '{name}=<FILE' in quotes",
+        count_of(input.len() as u64, "byte", "bytes")
+    );
+    Ok(())
 }
 
 fn split_field(field: &OsStr) -> Result<(&[u8], &[u8])> {

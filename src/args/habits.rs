@@ -18,7 +18,7 @@ const HABITS: &[(&str, &str)] = &[
     ("-i --input --file", "frames come on standard input: < FILE"),
     ("-r -framerate", "--rate limits how many are sent"),
     ("--live --newest --realtime --drop", "--latest sends the newest frames of a live source"),
-    ("-vf -filter:v", "frames go out in the size that they come in"),
+    ("-vf -filter:v --resize --scale", "the size stays; scale before: ffmpeg -vf scale=64:64"),
     ("-vframes -frames:v", "a frame is sent for each that comes"),
     ("-hide_banner -loglevel -nostdin -nostats", "only failures are told"),
     ("-f --fail --fail-with-body", "a status other than 2xx is a failure anyway"),
@@ -29,19 +29,31 @@ const HABITS: &[(&str, &str)] = &[
         "-d --data --data-ascii --data-binary --data-raw --data-urlencode",
         "the body is --json, --raw or --form",
     ),
+    ("--base64 --b64", "base64 alone is --body-b64, and in JSON it is {{png:b64}}"),
+    ("--field --data-form --part", "a field is --form, -F"),
+    ("--filename --file-name", "-F 'NAME=@-;filename=F' names the part that is the frame"),
+    ("--method", "the method is --request, -X"),
     ("-T --upload-file", "a PNG alone is --raw, with -X PUT"),
     ("-G --get -I --head", "a request without a body carries no upload"),
     ("-L --location", "redirects are not followed; give the URL that they lead to"),
     ("-b --cookie", "-H 'Cookie: NAME=VALUE' sends one"),
     ("-A --user-agent", "-H 'User-Agent: NAME' sends one"),
     ("-e --referer", "-H 'Referer: URL' sends one"),
+    ("--header-file --headers-file", "-H @FILE takes headers from a file"),
     ("--token --bearer", "a token is --oauth2-bearer TOKEN, or @FILE"),
     ("--url", "the URL stands alone"),
     ("-w --write-out", "--ndjson has the status and the seconds"),
-    ("-Z --parallel -P --parallel-max", "uploads in flight are --jobs, -j"),
+    ("-Z --parallel -P --parallel-max --workers --threads -c", "uploads in flight are --jobs, -j"),
     ("--compressed", "responses come without a coding"),
     ("--retry-connrefused", "a refused connection is tried again anyway"),
     ("--keep-alive --keepalive-time", "connections are kept anyway"),
+    ("--no-keepalive --no-keep-alive", "a connection for each upload is --no-http-keep-alive"),
+    ("-0 --http1.0 --http1.1 --http2 --http3", "requests are HTTP/1.1; leave it out"),
+    ("--tlsv1.0 --tlsv1.1 --tlsv1.2 --tlsv1.3", "TLS is 1.2 or 1.3; leave it out"),
+    ("-4 --ipv4 -6 --ipv6", "both are tried; an address in the URL chooses one"),
+    ("--socks4 --socks5 --socks5-hostname", "--proxy, -x takes an HTTP proxy, and no SOCKS"),
+    ("--no-check-certificate --no-verify", "any certificate is trusted with --insecure, -k"),
+    ("--ca-certificate --capath", "the certificates to trust are --cacert FILE"),
     ("--retries --max-retries", "further attempts are --retry"),
     ("--timeout", "the limit of one attempt is --max-time, -m"),
     ("--jsonl --json-lines", "records are --ndjson"),
@@ -52,6 +64,21 @@ const HABITS: &[(&str, &str)] = &[
 pub fn of_argument(argument: &OsStr) -> Option<String> {
     let argument = argument.to_str()?;
     meaning(argument).map(|meaning| no_such(argument, meaning))
+}
+
+/// What stands in the place of an option's value, if that can be no value: an option of ours, without what follows it,
+/// or the URL. Both may hold a secret.
+pub fn in_place_of_value<'a>(long: &str, value: &'a OsStr) -> Option<&'a str> {
+    let value = value.to_str()?;
+    let name = value.split('=').next()?;
+    let is_ours = |it: &Opt| {
+        name == format!("--{}", it.long) || it.short.is_some_and(|it| value == format!("-{it}"))
+    };
+    if OPTIONS.iter().any(is_ours) {
+        return Some(name);
+    }
+    let is_url = value.starts_with("http://") || value.starts_with("https://");
+    (is_url && long != "proxy").then_some("the URL")
 }
 
 /// The message for `-x`.

@@ -25,7 +25,7 @@ use crate::headers::{Source, authorization};
 use crate::request::template::{Piece, Template};
 use crate::request::{Part, Proxy, Request, Url, UserInfo, form};
 use crate::upload::Policy;
-use form::parse_form;
+use form::{check_quotes, parse_form};
 use options::{Action, OPTIONS, Opt};
 
 /// The types of two bodies.
@@ -109,6 +109,9 @@ pub fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Command> {
             Action::Flag(_) => OsString::new(),
             Action::Value(_) => parser.value().map_err(|_| anyhow!("--{long}: no value given"))?,
         };
+        if let Some(other) = habits::in_place_of_value(long, &value) {
+            bail!("--{long}: no value given; {other} stands in its place");
+        }
         given.push((option, value));
     }
     Args::new(operands, &given).map(|args| Command::Post(Box::new(args)))
@@ -172,6 +175,10 @@ impl Args {
             }
         }
         conflicts::check_values(&args)?;
+        let frame_bytes = args.size.and_then(|size| args.format.layout.frame_bytes(size));
+        for (option, field) in given.iter().filter(|(option, _)| option.long.starts_with("form")) {
+            check_quotes(field, frame_bytes).map_err(|why| anyhow!("--{}: {why}", option.long))?;
+        }
         args.make_form()?;
         Ok(args)
     }

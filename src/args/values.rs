@@ -12,16 +12,17 @@ use anyhow::{Context, Error, Result, anyhow, bail};
 
 use crate::files;
 use crate::frame::{FrameSize, MAX_SIDE, PixelFormat, SampleRange};
-use crate::headers::{self, HeaderFile, Source};
+use crate::headers::{HeaderFile, Source, bearer, lines, one, user};
 use crate::messages::shown;
 use crate::request::template::Template;
-use crate::request::{HeaderRule, Proxy, UserInfo, is_token, json};
+use crate::request::{HeaderRule, Proxy, is_token, json};
 
 /// The longest time of an option, in seconds: a year.
 const MAX_SECONDS: f64 = 31_536_000.0;
 
-/// The highest N of a rate.
-const MAX_RATE: u32 = 1_000_000;
+/// The lowest and the highest N of a rate.
+const MIN_RATE: f64 = 0.001;
+const MAX_RATE: f64 = 1_000_000.0;
 
 /// Names in lower case, and the layout that is meant. Those of an array's samples leave the channels open.
 const LAYOUTS_ELSEWHERE: [(&str, &str); 6] = [
@@ -38,8 +39,7 @@ pub fn parse_range(value: &OsStr) -> Result<SampleRange> {
     let ends = value.to_str().and_then(|text| text.split_once(':'));
     let ends = ends.and_then(|(min, max)| min.parse::<f64>().ok().zip(max.parse::<f64>().ok()));
     let range = ends.and_then(|(min, max)| SampleRange::new(min, max));
-    let takes =
-        "takes MIN:MAX, such as 0:1, MIN below MAX; MAX - MIN and 255 divided by it are finite";
+    let takes = "takes MIN:MAX, such as 0:1 or -1:1, MIN below MAX, neither too near nor too far";
     range.ok_or_else(|| anyhow!("{}: {takes}", shown(value)))
 }
 
@@ -97,12 +97,16 @@ where
 }
 
 pub fn parse_seconds(value: &OsStr, min: f64) -> Result<Duration> {
-    let plain = |text: &&str| text.bytes().all(|byte| byte.is_ascii_digit() || byte == b'.');
-    let seconds = value.to_str().filter(plain).and_then(|text| text.parse::<f64>().ok());
-    let seconds = seconds.filter(|seconds| (min..=MAX_SECONDS).contains(seconds));
+    let seconds = value.to_str().and_then(|text| decimal(text, min..=MAX_SECONDS));
     seconds
         .map(Duration::from_secs_f64)
         .ok_or_else(|| anyhow!("{}: takes seconds from {min} to {MAX_SECONDS}", shown(value)))
+}
+
+/// A number without sign and exponent.
+fn decimal(text: &str, range: RangeInclusive<f64>) -> Option<f64> {
+    let is_plain = text.bytes().all(|byte| byte.is_ascii_digit() || byte == b'.');
+    text.parse().ok().filter(|number| is_plain && range.contains(number))
 }
 
 /// As in curl, a time of 0 is none.
@@ -114,16 +118,16 @@ pub fn unless_zero(time: Duration) -> Option<Duration> {
 pub fn parse_rate(value: &OsStr) -> Result<Duration> {
     let rate = value.to_str().and_then(|text| text.split_once('/')).and_then(|(count, unit)| {
         let seconds = match unit {
-            "s" => 1.0,
-            "m" => 60.0,
-            "h" => 3600.0,
+            "s" | "sec" | "second" => 1.0,
+            "m" | "min" | "minute" => 60.0,
+            "h" | "hour" => 3600.0,
             _ => return None,
         };
-        let count: u32 = digits(count).filter(|count| (1..=MAX_RATE).contains(count))?;
-        Some(Duration::from_secs_f64(seconds / f64::from(count)))
+        decimal(count, MIN_RATE..=MAX_RATE).map(|count| Duration::from_secs_f64(seconds / count))
     });
     rate.ok_or_else(|| {
-        anyhow!("{}: takes N/UNIT, N from 1 to {MAX_RATE}, UNIT s, m or h", shown(value))
+        let takes = "takes N/UNIT, such as 5/s or 0.5/s";
+        anyhow!("{}: {takes}, N from {MIN_RATE} to {MAX_RATE}, UNIT s, m or h", shown(value))
     })
 }
 
@@ -136,27 +140,27 @@ pub fn parse_json(value: &OsStr) -> Result<Template> {
 
 /// A header line, or with `@FILE` a file of them.
 pub fn parse_header(value: &OsStr) -> Result<Source> {
-    if let Some(path) = file_named(value) {
-        return Ok(Source::File(HeaderFile { option: "--header", path, parse: headers::lines }));
-    }
-    HeaderRule::parse_template(value.as_bytes()).map(Source::Typed).map_err(Error::msg)
+    source("--header", value, lines, HeaderRule::parse_template)
 }
 
 pub fn parse_user(value: &OsStr) -> Result<Source> {
-    if let Some(path) = file_named(value) {
-        return Ok(Source::File(HeaderFile { option: "--user", path, parse: headers::user }));
-    }
-    let user = UserInfo::parse(value.as_bytes()).map_err(Error::msg)?;
-    Ok(Source::Typed(headers::authorization(user.basic())))
+    source("--user", value, |text| one(text, user), user)
 }
 
 pub fn parse_bearer(value: &OsStr) -> Result<Source> {
-    if let Some(path) = file_named(value) {
-        let (option, parse) = ("--oauth2-bearer", headers::bearer);
-        return Ok(Source::File(HeaderFile { option, path, parse }));
+    source("--oauth2-bearer", value, |text| one(text, bearer), bearer)
+}
+
+fn source(
+    option: &'static str,
+    value: &OsStr,
+    parse: fn(&[u8]) -> Result<Vec<HeaderRule>, String>,
+    typed: fn(&[u8]) -> Result<HeaderRule, String>,
+) -> Result<Source> {
+    match file_named(value) {
+        Some(path) => Ok(Source::File(HeaderFile { option, path, parse })),
+        None => typed(value.as_bytes()).map(Source::Typed).map_err(Error::msg),
     }
-    let token = headers::bearer_token(value.as_bytes()).map_err(Error::msg)?;
-    Ok(Source::Typed(headers::authorization(token)))
 }
 
 /// The file of `@FILE`; `None` for another value.
@@ -222,6 +226,9 @@ mod tests {
             ("1/m", 60.0),
             ("30/m", 2.0),
             ("1/h", 3600.0),
+            ("0.5/sec", 2.0),
+            ("6/minute", 10.0),
+            (".001/hour", 3_600_000.0),
             ("1000000/s", 0.000_001),
         ] {
             assert_eq!(rate(text), Some(seconds), "{text}");

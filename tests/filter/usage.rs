@@ -3,7 +3,7 @@
 use std::fs::File;
 use std::os::fd::OwnedFd;
 use std::os::unix::net::UnixStream;
-use std::process::Command;
+use std::process::{Command, Stdio};
 
 use crate::installed::needed;
 use crate::support::program::{Running, command, run, run_command};
@@ -19,9 +19,7 @@ fn bad_usage_is_one_line_that_names_the_option_and_what_it_takes() {
     let lines = table.chunks(2).flat_map(|row| {
         let (begin, last) = row[0].rsplit_once(' ').unwrap_or(("", row[0]));
         let message = row[1].trim_start();
-        last.split('|').map(move |last| {
-            (format!("{begin} {last}"), message.replace(": $: ", &format!(": {last}: ")))
-        })
+        last.split('|').map(move |last| (format!("{begin} {last}"), message.replace('$', last)))
     });
     for (line, message) in lines {
         let words = line.split(' ').filter(|word| !word.is_empty());
@@ -98,6 +96,35 @@ fn a_file_that_is_standard_input_takes_no_frames_away() {
     assert_eq!(posted(&format!("k=<{other}"), &frames), 2);
     assert_eq!(posted("k=</dev/null", &frames), 2);
     assert_eq!(posted("k=</dev/null", "/dev/null"), 0);
+}
+
+#[test]
+fn a_file_of_a_field_without_quotes_which_the_shell_takes_is_told() {
+    let server = Server::answering(|_, _| ok("line"));
+    let (url, key) = (server.url(), file("usage-key", "hunter2\n"));
+    let shell = |options: &str| {
+        let mut shell = Command::new("sh");
+        let program = env!("CARGO_BIN_EXE_pngpost");
+        shell.args(["-c", &format!("{program} {options} {url}")]);
+        shell.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        run_command(shell, &tiny_frames(1))
+    };
+    for options in ["-s 64x64", "", "-n"] {
+        let message = "--form: key is empty, and standard input a text of 8 bytes: the shell took \
+                       '<FILE' for itself; write 'key=<FILE' in quotes";
+        shell(&format!("{options} -F key=<{key}")).fails(2, message);
+    }
+    assert_eq!(server.connections(), 0);
+    // With quotes, and an empty field beside frames that could be text.
+    let frame = file("usage-frame", "abcdef");
+    let image = file("usage-image", "P5 1 1 255\na");
+    for fine in [
+        format!("-s 1x1 -F 'key=<{key}'"),
+        format!("-s 1x2 -F key= <{frame}"),
+        format!("-F key= <{image}"),
+    ] {
+        assert_eq!(shell(&fine).ok().lines(), ["line"], "{fine}");
+    }
 }
 
 /// The value of an option is no option, whatever it is.
@@ -183,7 +210,7 @@ fn a_terminal_where_frames_or_a_png_go_is_bad_usage() {
         let program = env!("CARGO_BIN_EXE_pngpost");
         let line = format!("{program} -s 1x1 {option} {URL}; echo status $?");
         terminal.args(["-qec", &line, "/dev/null"]);
-        terminal.stdin(std::process::Stdio::piped()).stdout(std::process::Stdio::piped());
+        terminal.stdin(Stdio::piped()).stdout(Stdio::piped());
         let run = Running::start(terminal).finish();
         let text = String::from_utf8_lossy(&run.stdout).replace('\r', "");
         assert_eq!(text, format!("pngpost: {message}\nstatus 2\n"));
