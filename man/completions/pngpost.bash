@@ -58,7 +58,8 @@ _pngpost() {
             --retry --retry-delay --retry-max-time --retry-all-errors
             -x --proxy --noproxy --cacert -k --insecure --cert --key
             --unix-socket --connect-timeout
-            --no-http-keep-alive --minreq --keep-going --ndjson -n --dry-run -v --verbose -q --quiet
+            --no-http-keep-alive --minreq -f --fail --keep-going --ndjson
+            -n --dry-run -v --verbose -q --quiet
             -h --help -V --version' -- "$word")
     fi
 }

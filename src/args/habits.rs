@@ -21,7 +21,7 @@ const HABITS: &[(&str, &str)] = &[
     ("-vf -filter:v --resize --scale", "the size stays; scale before: ffmpeg -vf scale=64:64"),
     ("-vframes -frames:v", "a frame is sent for each that comes"),
     ("-hide_banner -loglevel -nostdin -nostats", "only failures are told"),
-    ("-f --fail --fail-with-body", "a status other than 2xx is a failure anyway"),
+    ("--fail-with-body", "a status other than 2xx is a failure, and the body a line, anyway"),
     ("-sS -fsS -fsSL -sSL -sSf -sL -sf", "-s is the size; only failures are told"),
     ("-S --silent --show-error", "only failures are told, and nothing with --quiet"),
     ("-o --output -O --remote-name", "lines go to standard output: > FILE"),

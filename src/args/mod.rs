@@ -71,6 +71,8 @@ pub struct Args {
     pub reach: Reach,
     pub max_time: Duration,
     pub policy: Policy,
+    /// Whether a frame that has failed has no line.
+    pub fail: bool,
     pub keep_going: bool,
     pub ndjson: bool,
     /// Whether nothing is sent.
@@ -210,6 +212,7 @@ impl Args {
                 all_errors: false,
                 spacing: Duration::ZERO,
             },
+            fail: false,
             keep_going: false,
             ndjson: false,
             is_dry: false,

@@ -117,6 +117,7 @@ pub const OPTIONS: &[Opt] = &[
         put(&mut args.policy.max_time, parse_seconds(value, 0.0).map(unless_zero))
     }),
     flag(None, "retry-all-errors", |args| args.policy.all_errors = true),
+    flag(Some('f'), "fail", |args| args.fail = true),
     flag(None, "keep-going", |args| args.keep_going = true),
     flag(None, "ndjson", |args| args.ndjson = true),
     flag(Some('n'), "dry-run", |args| args.is_dry = true),

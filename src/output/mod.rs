@@ -48,6 +48,8 @@ pub struct Lines {
 pub struct Rules {
     /// Whether a line is a record (--ndjson).
     pub records: bool,
+    /// Whether a frame that has failed has no line, or under --keep-going one without its answer.
+    pub fail: bool,
     pub keep_going: bool,
     /// The number of the first frame.
     pub skip: u64,
@@ -115,11 +117,14 @@ impl Lines {
             }
             Err(Unsent::NotWanted | Unsent::NotRead(_)) => return Err(Early::Gap),
         };
-        let is_answered = report.response.is_some();
         self.counts.figures.frames.fetch_add(1, Ordering::Relaxed);
+        let is_answered = report.status.is_some();
         self.counts.figures.answered.fetch_add(is_answered.into(), Ordering::Relaxed);
+        if self.rules.fail && report.failure.is_some() {
+            report.body = None;
+        }
         // Each response is a line. Under --keep-going, so is each failure.
-        if is_answered || !self.ends_run(&report) {
+        if report.body.is_some() || !self.ends_run(&report) {
             self.put(&mut report)?;
         }
         self.tell_failure(report)
@@ -136,8 +141,7 @@ impl Lines {
         let line = if self.rules.records {
             record::line(report, behind)
         } else {
-            let body = report.response.take().map_or_else(Vec::new, |response| response.body);
-            line::from_body(body)
+            line::from_body(report.body.take().unwrap_or_default())
         };
         let line = line.map_err(|error| {
             let cause = format!("line: {}", plain(&error.to_string()));

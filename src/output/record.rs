@@ -18,20 +18,20 @@ const LINE_ENDS: [char; 3] = ['\u{85}', '\u{2028}', '\u{2029}'];
 
 /// The record with its line end. `behind`: the time since the frame's last byte was read, if it is known.
 pub fn line(report: &Report, behind: Option<Duration>) -> io::Result<Vec<u8>> {
-    let Report { frame, attempts, response, .. } = report;
-    let status = response.as_ref().map_or("null".to_owned(), |it| it.status.to_string());
+    let Report { frame, attempts, body, .. } = report;
+    let status = report.status.map_or("null".to_owned(), |status| status.to_string());
     let seconds = report.elapsed.as_secs_f64();
     let behind = behind.map_or("null".to_owned(), |behind| format!("{:.6}", behind.as_secs_f64()));
     let mut line = Vec::new();
     // Room for base64, or for a text that needs few escapes.
-    let bytes = response.as_ref().map_or(0, |response| response.body.len());
+    let bytes = body.as_ref().map_or(0, Vec::len);
     memory::reserve(&mut line, bytes.div_ceil(3) * 4 + 256)?;
     write!(
         line,
         "{{\"frame\":{frame},\"status\":{status},\"attempts\":{attempts},\"seconds\":{seconds:.6},\
          \"behind\":{behind},"
     )?;
-    match response.as_ref().map(|response| (&response.body, str::from_utf8(&response.body))) {
+    match body.as_ref().map(|body| (body, str::from_utf8(body))) {
         None => member("error", report.failure.as_deref().unwrap_or_default(), &mut line)?,
         Some((_, Ok(text))) => member("body", text, &mut line)?,
         Some((bytes, Err(_))) => {
@@ -58,52 +58,50 @@ fn member(name: &str, text: &str, line: &mut Vec<u8>) -> io::Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::http::Response;
 
     const ELAPSED: Duration = Duration::from_micros(12_345);
     const BEHIND: Duration = Duration::from_micros(34_567);
 
-    fn line_of(result: Result<&[u8], &str>) -> Vec<u8> {
-        let response = |body: &[u8]| Response {
-            status: 404,
-            location: None,
-            retry_after: None,
-            body: body.to_vec(),
-        };
-        let (response, failure) = (result.ok().map(response), result.err().map(str::to_owned));
+    /// With a body, or an error in its place.
+    fn record(status: Option<u16>, result: Result<&[u8], &str>) -> String {
         let report = Report {
             frame: 7,
             attempts: 2,
             elapsed: ELAPSED,
-            response,
-            failure,
+            status,
+            body: result.ok().map(<[u8]>::to_vec),
+            failure: result.err().map(str::to_owned),
             ..Report::default()
         };
-        line(&report, Some(BEHIND)).unwrap()
+        String::from_utf8(line(&report, Some(BEHIND)).unwrap()).unwrap()
     }
 
-    fn record(result: Result<&[u8], &str>) -> String {
-        String::from_utf8(line_of(result)).unwrap()
+    fn record_of(body: &[u8]) -> String {
+        record(Some(404), Ok(body))
     }
 
     #[test]
     fn members_stand_in_their_order_and_the_body_is_kept() {
         let head =
             "{\"frame\":7,\"status\":404,\"attempts\":2,\"seconds\":0.012345,\"behind\":0.034567,";
-        assert_eq!(record(Ok(b"")), format!("{head}\"body\":\"\"}}\n"));
+        assert_eq!(record_of(b""), format!("{head}\"body\":\"\"}}\n"));
         let body = "{\"a\": \"\\ud800\"}\r\n\0\x1b\x7f\u{feff}";
         let text = "{\\\"a\\\": \\\"\\\\ud800\\\"}\\r\\n\\u0000\\u001b\x7f\u{feff}";
-        assert_eq!(record(Ok(body.as_bytes())), format!("{head}\"body\":\"{text}\"}}\n"));
+        assert_eq!(record_of(body.as_bytes()), format!("{head}\"body\":\"{text}\"}}\n"));
         let body = "\u{2028}\u{2029}\"\n\u{85}\u{2027}\u{84}";
         let text = "\\u2028\\u2029\\\"\\n\\u0085\u{2027}\u{84}";
-        assert_eq!(record(Ok(body.as_bytes())), format!("{head}\"body\":\"{text}\"}}\n"));
-        assert_eq!(record(Ok(b"\xff\0")), format!("{head}\"body_b64\":\"/wA=\"}}\n"));
+        assert_eq!(record_of(body.as_bytes()), format!("{head}\"body\":\"{text}\"}}\n"));
+        assert_eq!(record_of(b"\xff\0"), format!("{head}\"body_b64\":\"/wA=\"}}\n"));
     }
 
     #[test]
-    fn without_a_response_there_is_an_error() {
-        let expected =
-            "{\"frame\":7,\"status\":null,\"attempts\":2,\"seconds\":0.012345,\"behind\":0.034567,";
-        assert_eq!(record(Err("\"no\"")), format!("{expected}\"error\":\"\\\"no\\\"\"}}\n"));
+    fn without_a_body_there_is_an_error() {
+        for (status, told) in [(None, "null"), (Some(404), "404")] {
+            let expected = format!(
+                "{{\"frame\":7,\"status\":{told},\"attempts\":2,\"seconds\":0.012345,\
+                 \"behind\":0.034567,\"error\":\"\\\"no\\\"\"}}\n"
+            );
+            assert_eq!(record(status, Err("\"no\"")), expected);
+        }
     }
 }

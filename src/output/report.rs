@@ -17,7 +17,10 @@ pub struct Report {
     pub elapsed: Duration,
     /// The time at which the frame's last byte was there; of a frame that was dropped, nobody knows it.
     pub read_at: Option<Instant>,
-    pub response: Option<Response>,
+    /// `None`: no whole response came.
+    pub status: Option<u16>,
+    /// That of the response; `None`: the frame's line does not hold it.
+    pub body: Option<Vec<u8>>,
     /// The reason why there is no response, or why it is a failure.
     pub failure: Option<String>,
     /// Whether it would be repeated, had the user asked for that.
@@ -31,17 +34,25 @@ impl Report {
         let Uploaded { frame, upload, read_at } = uploaded;
         let tried = tried(&upload);
         let Upload { attempts, elapsed, result, ends_run, may_have_arrived, .. } = upload;
-        let (response, cause) = match result {
-            Ok(response) if response.is_success() => (Some(response), None),
-            Ok(response) => {
-                let refusal = refusal(&response, &request.url(frame));
-                (Some(response), Some(refusal))
-            }
-            Err(failure) => (None, Some(failure.cause)),
+        let cause = match &result {
+            Ok(response) if response.is_success() => None,
+            Ok(response) => Some(refusal(response, &request.url(frame))),
+            Err(failure) => Some(failure.cause.clone()),
         };
+        let (status, body) = result.ok().map(|it| (it.status, it.body)).unzip();
         let failure = cause.map(|cause| format!("upload: {cause}{tried}"));
         let read_at = Some(read_at);
-        Report { frame, attempts, elapsed, read_at, response, failure, may_have_arrived, ends_run }
+        Report {
+            frame,
+            attempts,
+            elapsed,
+            read_at,
+            status,
+            body,
+            failure,
+            may_have_arrived,
+            ends_run,
+        }
     }
 
     /// A frame that was never sent.

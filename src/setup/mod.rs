@@ -51,6 +51,7 @@ pub fn run(mut args: Args) -> Result<Run> {
     let client = client(&args.reach, Arc::clone(&request), args.max_time, dry.as_ref())?;
     let rules = Rules {
         records: args.ndjson,
+        fail: args.fail,
         keep_going: args.keep_going,
         skip: args.skip,
         can_go_on: !args.latest,

@@ -1,10 +1,12 @@
 //! Promise 5: nothing is lost in silence.
 
 use std::io::Write;
+use std::process::{Command, Stdio};
 use std::thread;
 use std::time::Duration;
 
-use crate::support::echo::{answers, echo, echoing};
+use crate::support::echo::{answers, answers_as_text, echo, echoing};
+use crate::support::folder::Folder;
 use crate::support::program::{ADVICE, post, run};
 use crate::support::server::{Request, Server, closing, response};
 use crate::support::{tiny_frames, tiny_number};
@@ -73,4 +75,48 @@ fn with_keep_going_every_frame_has_one_line_and_every_failure_a_message() {
         );
         assert_eq!(run.stderr, messages);
     }
+}
+
+/// The loop that every shell user writes. The server fails every twentieth request with an error page.
+#[test]
+fn with_fail_the_lines_tell_a_loop_where_to_go_on() {
+    for jobs in ["1", "8"] {
+        let server = Server::answering(|number, request| match number % 20 {
+            19 => response("500 Internal Server Error", "<html>fault</html>"),
+            _ => echo(request),
+        });
+        let folder = Folder::new("loop");
+        folder.file("frames", tiny_frames(96));
+        folder.file("lines", "");
+        let mut shell = Command::new("sh");
+        let line =
+            "until \"$0\" --fail --skip $(wc -l < lines) \"$@\" < frames >> lines; do :; done";
+        shell.args(["-c", line, env!("CARGO_BIN_EXE_pngpost"), "-s", "1x1", "--raw", "-j", jobs]);
+        shell.arg(server.url()).current_dir(folder.path());
+        let ended = shell.stderr(Stdio::null()).status().unwrap();
+        assert!(ended.success() && server.requests().len() >= 100, "{ended}");
+        assert_eq!(String::from_utf8(folder.read("lines")).unwrap(), answers_as_text(96));
+    }
+}
+
+#[test]
+fn with_fail_and_keep_going_a_failed_frame_has_an_empty_line_or_a_record_with_its_error() {
+    let server = Server::answering(|_, request| match tiny_number(&request.body) {
+        1 => response("404 Not Found", "no page"),
+        _ => echo(request),
+    });
+    let lines = |option| {
+        let run = post(&["--fail", "--keep-going", option], &server.url(), 3);
+        assert_eq!(
+            (run.status, run.stderr.as_str()),
+            (Some(1), "pngpost: frame 1: upload: status 404\n")
+        );
+        run.lines()
+    };
+    assert_eq!(lines("--raw"), ["answer 0", "", "answer 2"]);
+    let record = &lines("--ndjson")[1];
+    assert!(
+        record.contains(r#""status":404,"#)
+            && record.ends_with(r#","error":"upload: status 404"}"#)
+    );
 }
