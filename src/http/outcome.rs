@@ -24,6 +24,8 @@ pub enum Outcome {
     RefusedForNow,
     /// The frame may have arrived: it is repeated only if the user asks for it.
     Unknown,
+    /// The same, and the server has only closed a connection that it had kept: that is no outage.
+    HungUp,
     /// Another attempt would end the same: it is never repeated.
     Refused,
 }

@@ -122,7 +122,8 @@ impl Uploader {
         } else if outcome.is_some() {
             self.fail(body.frame);
         }
-        let may_have_arrived = self.leaves_out && outcome == Some(Outcome::Unknown);
+        let is_unknown = matches!(outcome, Some(Outcome::Unknown | Outcome::HungUp));
+        let may_have_arrived = self.leaves_out && is_unknown;
         Some(Upload { attempts, is_posted, elapsed, result, given_up, ends_run, may_have_arrived })
     }
 

@@ -170,7 +170,7 @@ impl<R: FnMut() -> f64> Retry<R> {
         self.policy.retries != Some(0)
             && match outcome {
                 Outcome::NeverSent | Outcome::NoRoom | Outcome::RefusedForNow => true,
-                Outcome::Unknown => self.policy.all_errors,
+                Outcome::Unknown | Outcome::HungUp => self.policy.all_errors,
                 Outcome::Refused => false,
             }
     }
@@ -183,7 +183,7 @@ impl<R: FnMut() -> f64> Retry<R> {
                 tries.note_refusal(&mut self.totals);
                 (&mut tries.refused, Some(REFUSALS))
             }
-            Outcome::Unknown => (&mut tries.unknown, Some(FEW)),
+            Outcome::Unknown | Outcome::HungUp => (&mut tries.unknown, Some(FEW)),
             _ => (&mut tries.never_sent, Some(FEW).filter(|_| !self.has_responded)),
         };
         *count += 1;
@@ -233,7 +233,7 @@ impl<R: FnMut() -> f64> Retry<R> {
 
     /// Extends the pause of all jobs, or returns the end of the frame's own pause. A refused frame pauses alone, unless
     /// there is a Retry-After and the server does not refuse this frame alone. So does a frame whose attempt began before
-    /// the last round.
+    /// the last round, or whose connection alone has ended.
     fn hold_back(&mut self, tries: &Tries, ended: &Ended, now: Instant) -> Option<Instant> {
         let asked = ended.retry_after.map(|after| now + self.bounded(after));
         let is_refused = ended.outcome == Some(Outcome::RefusedForNow);
@@ -242,7 +242,7 @@ impl<R: FnMut() -> f64> Retry<R> {
             (asked.is_none() || tries.is_refused_alone(), tries.refused)
         } else {
             let is_late = self.counted.is_some_and(|counted| ended.started.at < counted);
-            (is_late, tries.never_sent + tries.unknown)
+            (is_late || ended.outcome == Some(Outcome::HungUp), tries.never_sent + tries.unknown)
         };
         if is_own {
             let end = asked.unwrap_or_else(|| now + self.own_pause(failures));
@@ -558,6 +558,7 @@ mod tests {
             assert!(may_repeat(Outcome::RefusedForNow));
             assert!(!may_repeat(Outcome::Refused));
             assert_eq!(may_repeat(Outcome::Unknown), all_errors);
+            assert_eq!(may_repeat(Outcome::HungUp), all_errors);
         }
     }
 
@@ -663,11 +664,13 @@ mod tests {
     }
 
     #[test]
-    fn the_first_refusal_is_tried_again_without_a_pause() {
-        let mut trial = trial(own());
-        let next = trial.refused();
-        let again = Again { not_before: None, earliest: trial.now, of: Some(1 + REFUSALS) };
-        assert_eq!(next, Next::Again(again));
+    fn the_first_refusal_is_tried_again_without_a_pause_and_so_is_a_frame_whose_connection_ended() {
+        for (outcome, further) in [(Outcome::RefusedForNow, REFUSALS), (Outcome::HungUp, FEW)] {
+            let mut trial = trial(Policy { all_errors: true, ..own() });
+            let next = trial.fails_from(outcome, None, trial.now);
+            let again = Again { not_before: None, earliest: trial.now, of: Some(1 + further) };
+            assert_eq!((next, trial.pause()), (Next::Again(again), None));
+        }
     }
 
     #[test]

@@ -48,6 +48,7 @@ pub mod http {
         NoRoom,
         RefusedForNow,
         Unknown,
+        HungUp,
         Refused,
     }
 
