@@ -47,7 +47,7 @@ build() {
 pack() {
     version=$(sed -n 's/^version = "\(.*\)"/\1/p' Cargo.toml | head -n 1)
     name=pngpost-$version-$host
-    [ "$("$program" -V)" = "pngpost $version" ] || die "the program is not of version $version"
+    [ "$("$program" -V | head -n 1)" = "pngpost $version" ] || die "the program is not of version $version"
     tree=$target/dist/$name
     rm -rf -- "$tree"
     mkdir -p "$tree/man/completions"

@@ -288,7 +288,7 @@ try_wheel() {
     home=$work/home
     (
         PATH=$environment/bin:$PATH
-        [ "$(pngpost -V)" = "pngpost $version" ] || die "pngpost -V says $(pngpost -V)"
+        [ "$(pngpost -V | head -n 1)" = "pngpost $version" ] || die "pngpost -V says $(pngpost -V)"
         show_manual "$environment/share/man"
         complete_in_bash "$environment/share/bash-completion/completions/pngpost"
         complete_in_zsh "fpath=($environment/share/zsh/site-functions \$fpath)"
@@ -317,6 +317,7 @@ says_version() {
     command=$1
     shift
     said=$("$@") || die "$command: fails"
+    said=$(say "$said" | head -n 1)
     [ "$said" = "pngpost $version" ] || die "$command: pngpost -V says $said"
     say "$command: $said"
 }

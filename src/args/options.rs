@@ -59,6 +59,13 @@ fn put<T, U: From<T>>(field: &mut U, value: Result<T>) -> Result<()> {
     Ok(())
 }
 
+/// Scripts read the first line: it stays as it is.
+const VERSION: &str = concat!(
+    concat!("pngpost ", env!("CARGO_PKG_VERSION"), "\n"),
+    concat!("built ", env!("PNGPOST_BUILD"), "\n"),
+    "TLS by rustls, with aws-lc-rs\n",
+);
+
 /// All options, in the order of the help.
 pub const OPTIONS: &[Opt] = &[
     valued(Some('s'), "size", |args, value| put(&mut args.size, parse_size(value))),
@@ -124,5 +131,5 @@ pub const OPTIONS: &[Opt] = &[
     flag(Some('v'), "verbose", |args| args.verbose = true),
     flag(Some('q'), "quiet", |args| args.quiet = true),
     print(Some('h'), "help", include_str!("help.txt")),
-    print(Some('V'), "version", concat!("pngpost ", env!("CARGO_PKG_VERSION"), "\n")),
+    print(Some('V'), "version", VERSION),
 ];

@@ -126,7 +126,7 @@ def name_missing(log):
 def measure(given, log):
     name_missing(log)
     binary = built()
-    results = {"machine": machine(), "pngpost": subprocess.check_output([binary, "--version"], text=True).strip()}
+    results = {"machine": machine(), "pngpost": subprocess.check_output([binary, "--version"], text=True).splitlines()[0]}
     log("{}, {cores} cores, {cpu}, {date}".format(results["pngpost"], **results["machine"]))
     os.makedirs(TARGET, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=TARGET, prefix="bench-") as work, \

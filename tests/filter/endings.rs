@@ -2,7 +2,8 @@
 
 use std::fs::File;
 use std::io::{Read, Write};
-use std::process::Stdio;
+use std::path::Path;
+use std::process::{Command, Stdio};
 
 use crate::support::program::{command, post, run, run_command};
 use crate::support::server::{Server, ok, response};
@@ -64,9 +65,22 @@ fn help_and_version_go_to_stdout() {
     for option in ["-h", "--help"] {
         assert_eq!(run(&[option], b"").ok().stdout, expected.as_bytes());
     }
-    let version = format!("pngpost {}\n", env!("CARGO_PKG_VERSION"));
+}
+
+#[test]
+fn the_version_is_the_first_line_and_then_come_target_commit_and_tls() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR"));
     for option in ["-V", "--version"] {
-        assert_eq!(run(&["-s", "bad", option][1..], b"").ok().stdout, version.as_bytes());
+        let said = run(&["-s", "1x1", option], b"").ok().lines();
+        assert_eq!(said[0], format!("pngpost {}", env!("CARGO_PKG_VERSION")));
+        assert!(said[1].starts_with(&format!("built for {}-", std::env::consts::ARCH)), "{said:?}");
+        if folder.join(".git").exists() {
+            let commit = said[1].split_once(", from commit ").unwrap().1;
+            let mut git = Command::new("git");
+            git.args(["rev-parse", "HEAD"]).current_dir(folder);
+            assert!(git.output().unwrap().stdout.starts_with(commit.as_bytes()), "{said:?}");
+        }
+        assert_eq!(said[2..], ["TLS by rustls, with aws-lc-rs"]);
     }
 }
 
