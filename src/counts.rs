@@ -3,8 +3,8 @@
 //!
 //! `figures` are for people alone: `progress` shows them, and nothing depends on them.
 
-use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use crate::lock::lock;
@@ -13,8 +13,8 @@ use crate::lock::lock;
 pub struct Counts {
     /// Attempts under way: their answers are still to come.
     pub in_flight: AtomicU64,
-    /// Whether nothing starts any more, and the run ends once the attempts under way have ended.
-    pub is_stopping: AtomicBool,
+    /// Whether nothing starts any more, nor connects, and the run ends once what is being sent has been answered.
+    pub is_stopping: Arc<AtomicBool>,
     /// Frames that the server may have got, under way or posted, whose answers are not yet with the lines.
     pub posted: AtomicU64,
     pub lines: AtomicU64,

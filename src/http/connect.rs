@@ -1,11 +1,13 @@
 //! A new connection to the server: name look-up, TCP or a Unix socket, a proxy, TLS.
 //!
 //! Nothing of a request has left before a connection is there, so every error of this file means "never sent".
-//! All of it together ends at --connect-timeout, or with the attempt.
+//! All of it together ends at --connect-timeout, or with the attempt, or once the run is to stop.
 
 use std::io;
 use std::os::fd::OwnedFd;
 use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 use anyhow::Context;
@@ -39,6 +41,8 @@ pub struct Connector {
     /// The server's name in messages.
     server: String,
     timeout: Duration,
+    /// Whether the run is to stop.
+    stop: Arc<AtomicBool>,
 }
 
 /// The other end of the socket.
@@ -59,7 +63,7 @@ struct Secured {
 
 impl Connector {
     /// The error is bad usage: a host's name can't be in a certificate, or the path of a socket is too long.
-    pub fn new(url: &Url, way: Way) -> anyhow::Result<Self> {
+    pub fn new(url: &Url, way: Way, stop: Arc<AtomicBool>) -> anyhow::Result<Self> {
         let Way { route, tls, proxy_tls, timeout } = way;
         let (end, proxy, detour) = match route {
             Route::Direct => (End::Tcp(LookUp::new(url.bare_host(), url.port)), None, None),
@@ -77,28 +81,33 @@ impl Connector {
             }
         };
         let tls = secured_for(tls, url.bare_host()).context("URL")?;
-        Ok(Connector { end, proxy, detour, tls, server: place(url), timeout })
+        Ok(Connector { end, proxy, detour, tls, server: place(url), timeout, stop })
     }
 
     /// A new connection, with TLS if the URL says so.
     pub fn connect(&self, deadline: Deadline) -> Result<Connection, Failure> {
         let deadline = deadline.sooner(Deadline::after(self.timeout, CONNECT_TIMEOUT));
+        let deadline = deadline.or_at(&self.stop);
         let at = |place: &str, error: io::Error| {
             Failure::of(&error, false, format!("{place}: {}", outcome::text(&error)))
         };
         let first = self.detour().unwrap_or(&self.server);
-        let wire = self.wire(deadline).map_err(|error| at(first, error))?;
+        let wire = self.wire(&deadline).map_err(|error| at(first, error))?;
         let wire = secured(wire, self.tls.as_ref()).map_err(|error| at(&self.server, error))?;
+        // The last wait may have ended well after a stop.
+        if deadline.has_passed() {
+            return Err(at(&self.server, deadline.passed()));
+        }
         Ok(Connection::over(wire))
     }
 
     /// A wire to the server, its socket or the proxy, or through the proxy to the server.
-    fn wire(&self, deadline: Deadline) -> io::Result<Wire> {
+    fn wire(&self, deadline: &Deadline) -> io::Result<Wire> {
         let socket = match &self.end {
             End::Tcp(look_up) => race::connect(&look_up.addresses(deadline)?, deadline)?,
             End::Unix(address) => connect_unix(address, deadline)?,
         };
-        let wire = Wire::Plain(Socket::new(socket, deadline));
+        let wire = Wire::Plain(Socket::new(socket, deadline.clone()));
         let Some(proxy) = &self.proxy else { return Ok(wire) };
         let wire = secured(wire, proxy.tls.as_ref())?;
         match self.tls {
@@ -144,7 +153,7 @@ fn unix_address(path: &Path) -> anyhow::Result<SocketAddrUnix> {
 }
 
 /// Linux waits in `connect` while the queue of a Unix socket is full, as long as a send may wait.
-fn connect_unix(address: &SocketAddrUnix, deadline: Deadline) -> io::Result<OwnedFd> {
+fn connect_unix(address: &SocketAddrUnix, deadline: &Deadline) -> io::Result<OwnedFd> {
     let socket = socket::of(AddressFamily::UNIX)?;
     loop {
         let left = deadline.left();

@@ -4,6 +4,7 @@
 //! connection, so nothing is sent after an attempt has ended.
 
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 use anyhow::Result;
@@ -31,10 +32,16 @@ pub struct Kept {
 }
 
 impl Kept {
-    /// The error is bad usage: the host's name or the path of a socket is wrong.
-    pub fn new(request: Arc<Request>, way: Way, max_time: Duration) -> Result<Self> {
+    /// Once `stop` is true, no connection is made. The error is bad usage: the host's name or the path of a socket is
+    /// wrong.
+    pub fn new(
+        request: Arc<Request>,
+        way: Way,
+        max_time: Duration,
+        stop: Arc<AtomicBool>,
+    ) -> Result<Self> {
         let url = &request.url;
-        let connector = Connector::new(url, way)?;
+        let connector = Connector::new(url, way, stop)?;
         let origin = connector.reading_proxy().map(|_| format!("http://{}", url.host_and_port()));
         Ok(Kept { request, connector, origin, max_time, idle: Pool::default() })
     }
@@ -47,9 +54,9 @@ impl Kept {
         loop {
             let (mut connection, is_new) = match self.idle.take(Connection::is_idle) {
                 Some(connection) => (connection, false),
-                None => (self.connector.connect(deadline)?, true),
+                None => (self.connector.connect(deadline.clone())?, true),
             };
-            connection.begin(deadline);
+            connection.begin(deadline.clone());
             match exchange(&mut connection, &head, &body.bytes, self.origin.is_some()) {
                 Ok(exchanged) => {
                     if exchanged.is_reusable && !closes {

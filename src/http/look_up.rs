@@ -6,7 +6,7 @@
 
 use std::io;
 use std::net::{IpAddr, SocketAddr, ToSocketAddrs};
-use std::sync::mpsc::{self, Sender};
+use std::sync::mpsc::{self, RecvTimeoutError, Sender};
 use std::sync::{Arc, Mutex};
 use std::thread::Builder;
 
@@ -32,7 +32,7 @@ impl LookUp {
     }
 
     /// The addresses of the host. Waits for the look-up that is under way, or starts one.
-    pub fn addresses(&self, deadline: Deadline) -> io::Result<Vec<SocketAddr>> {
+    pub fn addresses(&self, deadline: &Deadline) -> io::Result<Vec<SocketAddr>> {
         if let Ok(address) = self.host.parse::<IpAddr>() {
             return Ok(vec![SocketAddr::new(address, self.port)]);
         }
@@ -43,7 +43,13 @@ impl LookUp {
         }
         waiting.push(sender);
         drop(waiting);
-        found.recv_timeout(deadline.left()).unwrap_or_else(|_| Err(deadline.passed()))
+        loop {
+            match found.recv_timeout(deadline.left()) {
+                Ok(found) => return found,
+                Err(RecvTimeoutError::Timeout) if !deadline.has_passed() => {}
+                Err(_) => return Err(deadline.passed()),
+            }
+        }
     }
 
     fn start(&self) -> io::Result<()> {
@@ -88,6 +94,7 @@ fn copy(error: &io::Error) -> io::Error {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::sync::atomic::Ordering;
     use std::thread;
     use std::time::Duration;
 
@@ -109,7 +116,7 @@ mod tests {
         let (look_up, mut under_way) = mute();
         let jobs = [(); 3].map(|()| {
             let look_up = Arc::clone(&look_up);
-            thread::spawn(move || look_up.addresses(within(Duration::from_secs(60))))
+            thread::spawn(move || look_up.addresses(&within(Duration::from_secs(60))))
         });
         let limit = within(Duration::from_secs(9));
         while lock(&look_up.waiting).len() < 4 {
@@ -121,7 +128,7 @@ mod tests {
         }
         drop(under_way);
         // The next one begins.
-        let next = look_up.addresses(within(Duration::from_secs(60))).unwrap();
+        let next = look_up.addresses(&within(Duration::from_secs(60))).unwrap();
         assert!(!next.is_empty() && next.iter().all(|it| it.port() == 80), "{next:?}");
         jobs.map(|job| job.join().unwrap())
     }
@@ -148,8 +155,22 @@ mod tests {
     fn nobody_waits_beyond_the_deadline() {
         let (look_up, _under_way) = mute();
         for _ in 0..3 {
-            let error = look_up.addresses(within(Duration::from_millis(1))).unwrap_err();
+            let error = look_up.addresses(&within(Duration::from_millis(1))).unwrap_err();
             assert_eq!(error.kind(), io::ErrorKind::TimedOut);
         }
+    }
+
+    #[test]
+    fn nobody_waits_once_the_run_is_to_stop() {
+        let (look_up, _under_way) = mute();
+        let stop = Arc::default();
+        let deadline = within(Duration::from_secs(60)).or_at(&stop);
+        let waiting = Arc::clone(&look_up.waiting);
+        let job = thread::spawn(move || look_up.addresses(&deadline).is_err());
+        while lock(&waiting).len() < 2 {
+            thread::yield_now();
+        }
+        stop.store(true, Ordering::Release);
+        assert!(job.join().unwrap());
     }
 }

@@ -22,7 +22,7 @@ const HEAD_START: Duration = Duration::from_millis(250);
 
 /// Connects to the first address that answers. `addresses` stand in the order in which to try them. If all
 /// fail, the error is that of the last one that this host can try at all.
-pub fn connect(addresses: &[SocketAddr], deadline: Deadline) -> io::Result<OwnedFd> {
+pub fn connect(addresses: &[SocketAddr], deadline: &Deadline) -> io::Result<OwnedFd> {
     let mut waiting = taking_turns(addresses).into_iter();
     let mut race = Race::default();
     loop {
@@ -32,12 +32,12 @@ pub fn connect(addresses: &[SocketAddr], deadline: Deadline) -> io::Result<Owned
             let none = || io::Error::other("the host has no address");
             return Err(race.error.map_or_else(none, Into::into));
         }
-        let left = deadline.left();
-        if left.is_zero() {
+        if deadline.has_passed() {
             return Err(deadline.passed());
         }
         let is_last = waiting.as_slice().is_empty();
-        if let Some(winner) = race.wait(if is_last { left } else { left.min(HEAD_START) })? {
+        let next = if is_last { deadline.clone() } else { deadline.within(HEAD_START) };
+        if let Some(winner) = race.wait(&next)? {
             ioctl_fionbio(&winner, false)?;
             sockopt::set_tcp_nodelay(&winner, true)?;
             return Ok(winner);
@@ -78,11 +78,11 @@ impl Race {
         }
     }
 
-    /// Waits until an attempt ends, at most this long. Returns the connection if one is there.
-    fn wait(&mut self, limit: Duration) -> io::Result<Option<OwnedFd>> {
+    /// Waits until an attempt ends, or the deadline has passed. Returns the connection if one is there.
+    fn wait(&mut self, deadline: &Deadline) -> io::Result<Option<OwnedFd>> {
         let sockets = self.under_way.iter().map(|socket| PollFd::new(socket, PollFlags::OUT));
         let mut sockets: Vec<_> = sockets.collect();
-        socket::poll_for(&mut sockets, limit)?;
+        socket::poll_until(&mut sockets, deadline)?;
         let ended = sockets.iter().position(|socket| !socket.revents().is_empty());
         let Some(ended) = ended else { return Ok(None) };
         let socket = self.under_way.swap_remove(ended);
@@ -135,8 +135,8 @@ mod tests {
         let refusing = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
         let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
         let deadline = Deadline::after(Duration::from_secs(60), "--test");
-        connect(&[refusing, listener.local_addr().unwrap()], deadline).unwrap();
-        let error = connect(&[refusing, refusing], deadline).unwrap_err();
+        connect(&[refusing, listener.local_addr().unwrap()], &deadline).unwrap();
+        let error = connect(&[refusing, refusing], &deadline).unwrap_err();
         assert_eq!(error.kind(), io::ErrorKind::ConnectionRefused);
     }
 

@@ -42,12 +42,15 @@ pub fn of(family: AddressFamily) -> rustix::io::Result<OwnedFd> {
     Ok(socket)
 }
 
-/// Polls, at most this long. An interruption ends it, too.
-pub fn poll_for(sockets: &mut [PollFd], limit: Duration) -> io::Result<()> {
-    let timeout = Timespec::try_from(limit).map_err(io::Error::other)?;
-    match poll(sockets, Some(&timeout)) {
-        Ok(_) | Err(Errno::INTR) => Ok(()),
-        Err(error) => Err(error.into()),
+/// Polls until one of them is ready or the deadline has passed. If it has passed already, this looks once.
+pub fn poll_until(sockets: &mut [PollFd], deadline: &Deadline) -> io::Result<()> {
+    loop {
+        let timeout = Timespec::try_from(deadline.left()).map_err(io::Error::other)?;
+        match poll(sockets, Some(&timeout)) {
+            Ok(0) | Err(Errno::INTR) if !deadline.has_passed() => {}
+            Ok(_) | Err(Errno::INTR) => return Ok(()),
+            Err(error) => return Err(error.into()),
+        }
     }
 }
 
@@ -89,28 +92,23 @@ impl Socket {
 
     /// Waits for input or room, and prefers input. Fails at the deadline.
     pub fn wait(&self) -> io::Result<Ready> {
-        let ready = self.wait_for(PollFlags::IN | PollFlags::OUT, self.deadline)?;
+        let ready = self.wait_for(PollFlags::IN | PollFlags::OUT, &self.deadline)?;
         Ok(if ready == PollFlags::OUT { Ready::Room } else { Ready::Input })
     }
 
     /// Waits for room, or for an error that the next `send` reports. Fails at the deadline, or at this one.
     pub fn wait_for_room(&self, deadline: Deadline) -> io::Result<()> {
-        self.wait_for(PollFlags::OUT, self.deadline.sooner(deadline)).map(drop)
+        self.wait_for(PollFlags::OUT, &self.deadline.clone().sooner(deadline)).map(drop)
     }
 
-    fn wait_for(&self, awaited: PollFlags, deadline: Deadline) -> io::Result<PollFlags> {
-        loop {
-            let left = deadline.left();
-            let mut socket = [PollFd::new(&self.stream, awaited)];
-            poll_for(&mut socket, left)?;
-            // After the deadline only input counts.
-            match socket[0].revents() {
-                ready if left.is_zero() && (ready.is_empty() || ready == PollFlags::OUT) => {
-                    return Err(deadline.passed());
-                }
-                ready if ready.is_empty() => {}
-                ready => return Ok(ready),
-            }
+    fn wait_for(&self, awaited: PollFlags, deadline: &Deadline) -> io::Result<PollFlags> {
+        let mut socket = [PollFd::new(&self.stream, awaited)];
+        poll_until(&mut socket, deadline)?;
+        // After the deadline only input counts.
+        match socket[0].revents() {
+            ready if ready.is_empty() => Err(deadline.passed()),
+            PollFlags::OUT if deadline.has_passed() => Err(deadline.passed()),
+            ready => Ok(ready),
         }
     }
 

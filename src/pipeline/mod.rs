@@ -76,11 +76,13 @@ pub struct Halt {
 }
 
 impl Halt {
-    /// Closes the gate for all frames. Returns the number of attempts in flight: their answers still come.
+    /// Closes the gate for all frames. Returns the number of attempts in flight: the answers of those that have begun
+    /// to be sent still come, and the others end.
     pub fn start_nothing(&self) -> u64 {
         let uploader = &self.steps.uploader;
         uploader.stop();
-        uploader.counts.is_stopping.store(true, Ordering::Relaxed);
+        // After the gate: what ends because of it finds it closed.
+        uploader.counts.is_stopping.store(true, Ordering::Release);
         uploader.counts.in_flight.load(Ordering::Relaxed)
     }
 

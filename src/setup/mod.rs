@@ -8,6 +8,7 @@ mod way;
 use std::io::Read;
 use std::mem::take;
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
@@ -48,7 +49,9 @@ pub fn run(mut args: Args) -> Result<Run> {
     let input = input(&args, Stdin::new().context("stdin")?, args.skip);
     let request = Arc::new(args.request);
     let dry = args.is_dry.then(|| Arc::new(Dry::new(&headers.current().rules)));
-    let client = client(&args.reach, Arc::clone(&request), args.max_time, dry.as_ref())?;
+    let counts = Arc::new(Counts::default());
+    let stop = Arc::clone(&counts.is_stopping);
+    let client = client(&args.reach, Arc::clone(&request), args.max_time, stop, dry.as_ref())?;
     let rules = Rules {
         records: args.ndjson,
         fail: args.fail,
@@ -57,7 +60,6 @@ pub fn run(mut args: Args) -> Result<Run> {
         can_go_on: !args.latest,
         is_dry: args.is_dry,
     };
-    let counts = Arc::new(Counts::default());
     Ok(Run {
         input,
         encoder: args.encoder,
@@ -89,6 +91,7 @@ fn client(
     reach: &Reach,
     request: Arc<Request>,
     max_time: Duration,
+    stop: Arc<AtomicBool>,
     dry: Option<&Arc<Dry>>,
 ) -> Result<Client> {
     if reach.minreq {
@@ -96,7 +99,7 @@ fn client(
         return Ok(Client::Minreq(Minreq::new(request, max_time)));
     }
     let way = way(reach, &request.url)?;
-    let kept = Box::new(Kept::new(request, way, max_time)?);
+    let kept = Box::new(Kept::new(request, way, max_time, stop)?);
     Ok(match dry {
         Some(dry) => Client::Dry(kept, Arc::clone(dry)),
         None => Client::Kept(kept),

@@ -5,7 +5,9 @@
 
 use std::io::Read;
 use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
 
+use crate::support::ports::FullPort;
 use crate::support::program::{Running, command, post};
 use crate::support::server::{Server, ok, response_with};
 use crate::support::signals::{STOPS, stop, writes};
@@ -232,23 +234,34 @@ fn lines_that_nobody_has_taken_yet_come_out() {
 }
 
 #[test]
-fn an_attempt_that_has_not_left_is_dropped() {
+fn an_attempt_that_has_not_connected_ends_at_once_and_is_never_sent() {
     let authority = Authority::new("stalled");
+    let trusted = authority.file.to_str().unwrap();
+    // Takes connections, and never answers.
+    let mute = Server::scripted(|_, mut connection| {
+        let _ = connection.read_to_end(&mut Vec::new());
+    });
+    let full = FullPort::new();
     for_each_case(|case| {
         let (server, scene) = server(short, |_, _| None);
-        // Takes the connection, and never answers the handshake.
-        let stalled = Server::scripted(|_, mut connection| {
-            let _ = connection.read_to_end(&mut Vec::new());
-        });
-        let url = format!("https://localhost:{}/", stalled.address.port());
-        let jobs = case.jobs.to_string();
-        let mut command = command(&["-s", "1x1", "-j", &jobs, "-m", "1", &url]);
-        command.env("SSL_CERT_FILE", &authority.file);
-        let mut program = Running::start(command);
-        program.write(&tiny_frames(FRAMES));
-        wait_until("all jobs shake hands", || stalled.connections() >= case.jobs as usize);
-        case.stop(&program);
-        let lines = case.ends(program, Vec::new(), 0);
-        case.go_on(lines, &scene, &server, 0);
+        // Whether another attempt would follow makes no difference.
+        let retries = if case.jobs == 1 { "0" } else { "3" };
+        for (proxy, host) in
+            [("", mute.address), ("", full.address()), (&mute.url(), full.address())]
+        {
+            let before = mute.connections();
+            let url = format!("https://{host}/");
+            let options = ["--cacert", trusted, "--retry", retries, "-x", proxy];
+            let program = case.start(&options, &url, &tiny_frames(FRAMES));
+            wait_until("all jobs connect", || {
+                mute.connections() - before + full.waiting() >= case.jobs as usize
+            });
+            let begin = Instant::now();
+            case.stop(&program);
+            case.ends(program, Vec::new(), 0);
+            // Far less than --connect-timeout.
+            assert!(begin.elapsed() < Duration::from_secs(5), "{:?}", begin.elapsed());
+        }
+        case.go_on(Vec::new(), &scene, &server, 0);
     });
 }

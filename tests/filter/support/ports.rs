@@ -1,5 +1,6 @@
 //! Ports of no server: one that refuses each connection, and one that leaves it without an answer.
 
+use std::fs;
 use std::net::{SocketAddr, TcpStream};
 use std::time::Duration;
 
@@ -51,6 +52,12 @@ impl FullPort {
             queue.push(connection);
         }
         FullPort { port, _queue: queue }
+    }
+
+    /// The connections that wait for an answer.
+    pub fn waiting(&self) -> usize {
+        let to_it = format!(" 0100007F:{:04X} 02 ", self.address().port());
+        fs::read_to_string("/proc/net/tcp").unwrap().matches(&to_it).count()
     }
 
     pub fn address(&self) -> SocketAddr {
