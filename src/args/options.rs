@@ -66,7 +66,7 @@ const VERSION: &str = concat!(
     "TLS by rustls, with aws-lc-rs\n",
 );
 
-/// All options, in the order of the help.
+/// All options, in the order of the manual.
 pub const OPTIONS: &[Opt] = &[
     valued(Some('s'), "size", |args, value| put(&mut args.size, parse_size(value))),
     valued(Some('p'), "pix-fmt", |args, value| put(&mut args.format, parse_format(value))),

@@ -83,8 +83,10 @@ fn the_manual_lists_exactly_the_options_that_there_are() {
 }
 
 #[test]
-fn the_help_fits_80_columns() {
+fn the_help_fits_two_screens_and_begins_with_examples() {
     assert!(HELP.lines().all(|line| line.chars().count() <= 80));
+    assert!(HELP.lines().count() <= 60);
+    assert!(HELP.lines().skip(3).take(3).all(|line| line.contains("pngpost ")));
 }
 
 /// `-s` and `--size` of each option that `is_meant`.
