@@ -16,6 +16,7 @@ mod outcome;
 mod pool;
 mod race;
 mod reply;
+mod retry_after;
 mod route;
 mod socket;
 mod time_limit;

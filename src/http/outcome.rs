@@ -5,6 +5,7 @@
 use std::error::Error;
 use std::fmt;
 use std::io::{self, ErrorKind};
+use std::time::Duration;
 
 use rustix::io::Errno;
 use rustls::pki_types::ServerName;
@@ -37,8 +38,8 @@ pub struct Failure {
     /// Whether a byte of the request may have left.
     pub has_sent: bool,
     pub cause: String,
-    /// When to try again, as the server wrote it.
-    pub retry_after: Option<String>,
+    /// The wait that the server asks for.
+    pub retry_after: Option<Duration>,
 }
 
 impl Failure {
@@ -46,7 +47,7 @@ impl Failure {
     pub fn of(error: &io::Error, has_sent: bool, cause: String) -> Self {
         let otherwise = if has_sent { Outcome::Unknown } else { Outcome::NeverSent };
         let outcome = of_error(error).unwrap_or(otherwise);
-        let retry_after = innermost::<Verdict>(error).and_then(|it| it.retry_after.clone());
+        let retry_after = innermost::<Verdict>(error).and_then(|it| it.retry_after);
         Failure { outcome, has_sent, cause, retry_after }
     }
 }
@@ -71,8 +72,8 @@ pub fn of_status(status: u16) -> Outcome {
 pub struct Verdict {
     pub outcome: Outcome,
     pub cause: String,
-    /// When to try again, as the server wrote it.
-    pub retry_after: Option<String>,
+    /// The wait that the server asks for.
+    pub retry_after: Option<Duration>,
 }
 
 impl Verdict {
@@ -271,13 +272,10 @@ mod tests {
         for outcome in [Outcome::Refused, Outcome::Unknown, Outcome::RefusedForNow] {
             assert_eq!(of_error(&wrapped(Verdict::new(outcome, ""))), Some(outcome));
         }
-        let retry_after = Some("7".to_owned());
+        let retry_after = Some(Duration::from_secs(7));
         let verdict = Verdict { retry_after, ..Verdict::new(Outcome::RefusedForNow, "") };
         let failure = Failure::of(&wrapped(verdict), true, String::new());
-        assert_eq!(
-            (failure.outcome, failure.retry_after.as_deref()),
-            (Outcome::RefusedForNow, Some("7"))
-        );
+        assert_eq!((failure.outcome, failure.retry_after), (Outcome::RefusedForNow, retry_after));
         // A proxy that is busy has passed nothing on.
         assert_eq!(of_error(&wrapped(Verdict::denied(503))), Some(Outcome::NeverSent));
     }

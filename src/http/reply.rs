@@ -6,6 +6,7 @@ use std::io::{self, ErrorKind};
 use std::time::Duration;
 
 use super::outcome::{self, Outcome, Verdict};
+use super::retry_after;
 
 /// The longest response body that we take.
 pub const MAX_RESPONSE_BYTES: usize = 64 << 20;
@@ -18,8 +19,8 @@ pub struct Response {
     pub status: u16,
     /// The target of a redirect, as the server wrote it: untrusted text.
     pub location: Option<String>,
-    /// When to try again, as the server wrote it.
-    pub retry_after: Option<String>,
+    /// The wait that the server asks for.
+    pub retry_after: Option<Duration>,
     pub body: Vec<u8>,
 }
 
@@ -49,7 +50,7 @@ pub struct Head {
     /// The content codings, but for `identity`.
     codings: Vec<&'static str>,
     location: Option<String>,
-    pub retry_after: Option<String>,
+    pub retry_after: Option<Duration>,
     is_http_1_0: bool,
     says_close: bool,
     says_keep_alive: bool,
@@ -88,7 +89,9 @@ impl Head {
             "transfer-encoding" => self.set_coding(value)?,
             "content-encoding" => self.add_codings(value),
             "location" => drop(self.location.get_or_insert_with(|| value.to_owned())),
-            "retry-after" => drop(self.retry_after.get_or_insert_with(|| value.to_owned())),
+            "retry-after" => {
+                self.retry_after = self.retry_after.or_else(|| retry_after::parse(value))
+            }
             "connection" | "proxy-connection" => {
                 let says = |word| value.split(',').any(|it| it.trim().eq_ignore_ascii_case(word));
                 self.says_close |= says("close");

@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::thread::{self, Thread};
-use std::time::{Duration, Instant, SystemTime};
+use std::time::Instant;
 
 use crate::counts::Counts;
 use crate::http::{Failure, Outcome, Response};
@@ -125,7 +125,7 @@ impl Gate {
             // A refusal whose body can't be used is one all the same.
             is_response: result.is_ok() || outcome == Some(Outcome::RefusedForNow),
             is_unauthorized: is_unauthorized(result),
-            retry_after: wait_asked_for(result),
+            retry_after: result.as_ref().map_or_else(|it| it.retry_after, |it| it.retry_after),
         };
         let mut shared = self.lock();
         let is_calm = shared.waiting.is_empty() && shared.schedule.is_calm();
@@ -190,30 +190,12 @@ fn random() -> f64 {
     random::bits() as f64 / u64::MAX as f64
 }
 
-/// The wait that the server asks for.
-fn wait_asked_for(result: &Result<Response, Failure>) -> Option<Duration> {
-    let value = match result {
-        Ok(response) => &response.retry_after,
-        Err(failure) => &failure.retry_after,
-    };
-    parse_retry_after(value.as_deref()?, SystemTime::now())
-}
-
-/// The wait after `wall`: seconds, or a date in any of the three forms of RFC 9110, 5.6.7. A date that has
-/// passed means no wait; anything else is `None`.
-fn parse_retry_after(value: &str, wall: SystemTime) -> Option<Duration> {
-    if !value.is_empty() && value.bytes().all(|byte| byte.is_ascii_digit()) {
-        return Some(Duration::from_secs(value.parse().unwrap_or(u64::MAX)));
-    }
-    let date = httpdate::parse_http_date(value).ok()?;
-    Some(date.duration_since(wall).unwrap_or_default())
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     use std::sync::mpsc;
+    use std::time::Duration;
 
     fn gate(spacing: Duration) -> Arc<Gate> {
         let (retries, delay) = (Some(3), Some(Duration::ZERO));
@@ -221,8 +203,8 @@ mod tests {
         Arc::new(Gate::new(policy, Arc::default()))
     }
 
-    fn refused(retry_after: Option<&str>) -> Result<Response, Failure> {
-        let retry_after = retry_after.map(str::to_owned);
+    fn refused(retry_after: Option<u64>) -> Result<Response, Failure> {
+        let retry_after = retry_after.map(Duration::from_secs);
         Ok(Response { status: 503, location: None, retry_after, body: Vec::new() })
     }
 
@@ -308,7 +290,7 @@ mod tests {
     fn the_lowest_frame_goes_first() {
         let gate = gate(Duration::from_micros(1));
         let started = gate.wait(0, None, false, || ()).unwrap();
-        gate.report(0, &started, &mut Tries::default(), &refused(Some("1")));
+        gate.report(0, &started, &mut Tries::default(), &refused(Some(1)));
         let frames = [7, 3, 9, 1, 5, 8, 2, 6, 4];
         let threads = frames.map(|frame| {
             let gate = Arc::clone(&gate);
@@ -345,7 +327,7 @@ mod tests {
         };
         let (sender, goes) = mpsc::channel();
         let refuse = |frame| {
-            report(frame, &refused(Some("1")));
+            report(frame, &refused(Some(1)));
             let (waiter, sender) = (Arc::clone(&gate), sender.clone());
             let before = gate.lock().waiting.len();
             thread::spawn(move || {
@@ -392,42 +374,6 @@ mod tests {
         }
         for _ in 0..100 {
             done.recv_timeout(Duration::from_secs(60)).expect("each frame has its turn");
-        }
-    }
-
-    fn asked(value: &str) -> Option<Duration> {
-        let wall = httpdate::parse_http_date("Sun, 06 Nov 1994 08:49:37 GMT").unwrap();
-        parse_retry_after(value, wall)
-    }
-
-    fn seconds(count: u64) -> Option<Duration> {
-        Some(Duration::from_secs(count))
-    }
-
-    #[test]
-    fn digits_are_seconds_of_any_size() {
-        assert_eq!(asked("7"), seconds(7));
-        assert_eq!(asked("0"), seconds(0));
-        assert_eq!(asked("18446744073709551615"), seconds(u64::MAX));
-        assert_eq!(asked("99999999999999999999999999"), seconds(u64::MAX));
-    }
-
-    #[test]
-    fn a_date_in_any_form_is_waited_for_unless_it_has_passed() {
-        for date in [
-            "Sun, 06 Nov 1994 08:49:57 GMT",
-            "Sunday, 06-Nov-94 08:49:57 GMT",
-            "Sun Nov  6 08:49:57 1994",
-        ] {
-            assert_eq!(asked(date), seconds(20), "{date}");
-        }
-        assert_eq!(asked("Sun, 06 Nov 1994 08:49:00 GMT"), seconds(0));
-    }
-
-    #[test]
-    fn anything_else_asks_for_nothing() {
-        for garbage in ["", "soon", "-5", "1.5", "5 s", "Sun, 06 Nov 1994"] {
-            assert_eq!(asked(garbage), None, "{garbage}");
         }
     }
 }

@@ -20,8 +20,8 @@ pub fn accepted() -> Answer {
     Ok(Response { status: 200, ..Response::default() })
 }
 
-fn refused(retry_after: Option<&str>) -> Answer {
-    let retry_after = retry_after.map(str::to_owned);
+fn refused(retry_after: Option<u64>) -> Answer {
+    let retry_after = retry_after.map(Duration::from_secs);
     Ok(Response { status: 503, retry_after, ..Response::default() })
 }
 
@@ -34,8 +34,8 @@ pub fn failed(outcome: Outcome) -> Answer {
 pub fn trouble() -> Answer {
     match choose(6) {
         0 => refused(None),
-        1 => refused(Some("0")),
-        2 => refused(Some("3")),
+        1 => refused(Some(0)),
+        2 => refused(Some(3)),
         3 => failed(Outcome::NeverSent),
         4 => failed(Outcome::NoRoom),
         _ => failed(Outcome::Unknown),
@@ -138,7 +138,7 @@ fn a_server_that_takes_one_upload_at_a_time_gets_all_of_them() {
 fn frames_that_wait_are_not_forgotten_as_their_order_changes() {
     check(|| {
         let answer = |before, _, _| match before {
-            0 | 2 => refused(Some("3")),
+            0 | 2 => refused(Some(3)),
             _ => accepted(),
         };
         Service::new(false, Duration::ZERO, answer).answers(6, 6);
@@ -181,7 +181,7 @@ fn of_the_frames_that_wait_the_lowest_goes_first() {
         let shared = Arc::clone(&jobs);
         let service = Arc::new(Service::new(false, Duration::ZERO, move |before, _, frame| {
             if before == 0 {
-                return refused(Some("3"));
+                return refused(Some(3));
             }
             let parked = thread::parked();
             let lower = &shared.lock().unwrap()[..frame as usize];

@@ -37,6 +37,8 @@ pub mod headers {
 }
 
 pub mod http {
+    use std::time::Duration;
+
     use crate::request::Body;
 
     /// Plays the server.
@@ -57,14 +59,14 @@ pub mod http {
         pub outcome: Outcome,
         pub has_sent: bool,
         pub cause: String,
-        pub retry_after: Option<String>,
+        pub retry_after: Option<Duration>,
     }
 
     /// 200 or 503. The body is the number of the frame.
     #[derive(Debug, Default)]
     pub struct Response {
         pub status: u16,
-        pub retry_after: Option<String>,
+        pub retry_after: Option<Duration>,
         pub body: u64,
     }
 
