@@ -4,6 +4,9 @@
 //! block that no test runs fails, and so does a test that finds no block.
 
 mod certificate;
+#[allow(dead_code, reason = "the filter's tests need all of it")]
+#[path = "../tools/daemon.rs"]
+mod daemon;
 mod documents;
 mod elsewhere;
 mod failures;
@@ -108,8 +111,7 @@ recipes! {
     manual_certificate: certificate::trusted, MANUAL, "openssl req", ["openssl"];
 
     numpy: python::rgb, RECIPES, "python3 frames.py |", ["python numpy"];
-    numpy_floats: python::floats, RECIPES, "python3 floats.py |", ["python numpy"];
-    numpy_channels_first: python::channels, RECIPES, "python3 channels.py |", ["python numpy"];
+    numpy_planes_of_floats: python::planes, RECIPES, "python3 planes.py |", ["python numpy"];
     numpy_files: python::files, RECIPES, "cat *.npy |", ["python numpy"];
     numpy_dialogue: python::dialogue, RECIPES, "python3 dialogue.py", ["python numpy"];
     opencv: python::opencv, RECIPES, "python3 film.py |", ["python cv2", "ffmpeg"];
@@ -128,11 +130,17 @@ recipes! {
     line_of_curl: shell::both_lines_of_curl, RECIPES, "curl -F key=k", ["curl"];
     form_with_a_key: shell::first_look, RECIPES, "'key=<key.txt' https", [];
     numbers: servers::numbers, RECIPES, "frame={{n}}", [];
-    token: servers::token, RECIPES, "--raw -H @token.txt \\\n    https://host/classify", [];
-    octet_stream: servers::token, RECIPES, "octet-stream", [];
+    parts_of_other_names: servers::as_documented, RECIPES, "request=@-", ["curl"];
+    django: servers::csrf, RECIPES, "X-CSRFToken", ["openssl"];
+    web_dav: servers::web_dav, RECIPES, "-u u:p", ["nginx"];
+    azure: servers::as_documented, RECIPES, "BlockBlob", ["curl"];
+    s3_policy: servers::as_documented, RECIPES, "x-amz-signature", ["curl"];
+    s3_presigned: servers::as_documented, RECIPES, "AWSAccessKeyId", ["curl"];
     torchserve: servers::as_documented, RECIPES, "kitten.png", ["curl"];
     hugging_face: servers::as_documented, RECIPES, "huggingface", ["curl"];
     tensorflow: servers::as_documented, RECIPES, "resnet:predict", ["curl"];
+    kserve: servers::as_documented, RECIPES, "/v2/models", ["curl"];
+    gradio: servers::as_documented, RECIPES, "gradio_api", ["curl", "jq"];
     vision: servers::as_documented, RECIPES, "vision.googleapis.com", ["curl"];
     ollama: servers::as_documented, RECIPES, "jq -r .response", ["curl", "jq"];
     openai: servers::as_documented, RECIPES, "api.openai.com", ["curl"];

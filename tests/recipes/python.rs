@@ -38,22 +38,14 @@ pub fn rgb(block: &Block) {
     assert_lines(&trial.run().ok().lines(), &pictures);
 }
 
-pub fn floats(block: &Block) {
+/// The same numbers scaled as they were before they were moved, from a generator with the same seed.
+pub fn planes(block: &Block) {
     let trial = Trial::new(block);
-    trial.write("floats", trial.produced());
-    let script = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/tools/arrays.py");
-    let frames = trial.run_script(&format!("python3 {script} bytescale 0 1 < floats")).ok().stdout;
-    assert!(frames.contains(&0) && frames.contains(&255), "the whole range");
-    assert_lines(&trial.run().ok().lines(), &Picture::all(64, 64, &frames));
-}
-
-/// The same numbers as they were before they were moved, from a generator with the same seed.
-pub fn channels(block: &Block) {
-    let trial = Trial::new(block);
-    let planes = trial.run_script(
-        "sed 's/np.ascontiguousarray(planes.transpose(1, 2, 0))/planes/' channels.py | python3 -",
-    );
-    let planes = planes.ok().stdout;
+    let unmoved = "sed 's/np.ascontiguousarray(planes.transpose(1, 2, 0))/planes/' planes.py";
+    let arrays = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/tools/arrays.py");
+    let script = format!("{unmoved} | python3 - | python3 {arrays} bytescale 0 1");
+    let planes = trial.run_script(&script).ok().stdout;
+    assert!(planes.contains(&0) && planes.contains(&255), "the whole range");
     let frames: Vec<u8> = planes
         .chunks(3 * 64 * 64)
         .flat_map(|frame| (0..3 * 64 * 64).map(|at| frame[at % 3 * 64 * 64 + at / 3]))

@@ -1,5 +1,6 @@
 //! Recipes for servers that want something else than a form, and the receiver as README starts it.
 
+use std::fs;
 use std::io::{BufRead, BufReader};
 use std::process::{Child, Command, Stdio};
 
@@ -7,6 +8,7 @@ use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
 use serde_json::{Value, json};
 
+use crate::daemon::Nginx;
 use crate::documents::Block;
 use crate::recorder::Exchange;
 use crate::seen::{Picture, assert_lines, assert_posted};
@@ -82,22 +84,36 @@ pub fn slow_receiver(block: &Block) {
     assert_eq!(records.len(), FRAMES);
 }
 
-/// The PNG as the body, with a token from a file.
-pub fn token(block: &Block) {
-    let content_type = match block.text.contains("octet-stream") {
-        true => "application/octet-stream",
-        false => "image/png",
-    };
+/// Django takes a header that is its cookie's token, and wants to come from one of its own pages over https.
+pub fn csrf(block: &Block) {
     for exchange in posted(block) {
-        assert_eq!(header(&exchange, "authorization"), Some("Bearer the token"));
-        assert_eq!(header(&exchange, "content-type"), Some(content_type));
-        assert!(exchange.request.body.starts_with(b"\x89PNG"));
+        let token = header(&exchange, "x-csrftoken").expect("a token");
+        assert!(token.len() == 32 && token.bytes().all(|byte| byte.is_ascii_alphanumeric()));
+        assert_eq!(header(&exchange, "cookie"), Some(&*format!("csrftoken={token}")));
+        let host = header(&exchange, "host").unwrap();
+        assert_eq!(header(&exchange, "referer"), Some(&*format!("http://{host}/")));
     }
 }
 
-/// Servers by a part of their URL, and curl's lines as their own documentation has them: with the PNG in kitten.png, and
+/// Each frame is a file of nginx's.
+pub fn web_dav(block: &Block) {
+    let mut trial = Trial::new(block);
+    let at = trial.folder.path().display().to_string();
+    fs::create_dir(trial.folder.path().join("dir")).unwrap();
+    trial.write("users", "u:{PLAIN}p\n");
+    let users = format!("auth_basic frames; auth_basic_user_file {at}/users;");
+    let settings = format!("root {at}; dav_methods PUT; {users}");
+    let Some(nginx) = Nginx::start(&trial.folder, &settings) else { return };
+    let nginx = format!("127.0.0.1:{}", nginx.port);
+    let receiver = std::mem::replace(&mut trial.recorder.address, nginx);
+    assert_eq!(trial.run().ok().lines(), [""; FRAMES]);
+    let stored = format!("cat dir/00000[0-4].png | pngpost http://{receiver}");
+    assert_lines(&trial.run_script(&stored).ok().lines(), &trial.pictures());
+}
+
+/// Servers by a part of their recipe, and curl's lines as their own documentation has them: with the PNG in kitten.png, and
 /// with its JSON in data.json, BASE64 being the PNG.
-const DOCUMENTED: [(&str, &str, &str); 7] = [
+const DOCUMENTED: &[(&str, &str, &str)] = &[
     (
         "resnet:predict",
         "curl -d @data.json -X POST http://localhost:8501/v1/models/resnet:predict",
@@ -124,11 +140,44 @@ const DOCUMENTED: [(&str, &str, &str); 7] = [
             {"type": "text", "text": "What is in this image?"},
             {"type": "image_url", "image_url": {"url": "data:image/png;base64,BASE64"}}]}]}"#,
     ),
+    ("resnet-18", "curl http://localhost:8080/predictions/resnet-18 -F data=@kitten.png", ""),
     (
-        "resnet-18",
-        "curl http://localhost:8080/predictions/resnet-18 -T kitten.png
-         curl http://localhost:8080/predictions/resnet-18 -F data=@kitten.png",
+        "request=@-",
+        "curl http://localhost:8000/predict -F 'request=@kitten.png;filename=image.png'
+         curl -X POST -F 'picture=@kitten.png;filename=image.png' http://localhost:3000/classify",
         "",
+    ),
+    (
+        "BlockBlob",
+        "curl -T kitten.png -H 'x-ms-blob-type: BlockBlob' -H 'Content-Type: image/png' \
+             'https://ACCOUNT.blob.core.windows.net/BOX/000000.png?SAS'",
+        "",
+    ),
+    (
+        "x-amz-signature",
+        "curl -F key=run7/000000.png -F x-amz-algorithm=AWS4-HMAC-SHA256 \
+             -F x-amz-date=20261130T120000Z -F x-amz-credential=ID/20261130/us-east-1/s3/aws4_request \
+             -F policy=e30= -F x-amz-signature=0a1b -F 'file=@kitten.png;filename=image.png' \
+             https://BUCKET.s3.amazonaws.com/",
+        "",
+    ),
+    (
+        "AWSAccessKeyId",
+        "curl -T kitten.png 'https://BUCKET.s3.amazonaws.com/a.png?AWSAccessKeyId=ID&Signature=S'",
+        "",
+    ),
+    (
+        "/v2/models",
+        "curl -H 'Content-Type: application/json' -d @data.json \
+             http://localhost:8080/v2/models/resnet/infer",
+        r#"{"id": "0", "inputs": [{"name": "image", "shape": [1], "datatype": "BYTES",
+            "parameters": {"content_type": "base64"}, "data": ["BASE64"]}]}"#,
+    ),
+    (
+        "gradio_api",
+        "curl http://localhost:7860/gradio_api/run/NAME -d @data.json \
+             -H 'Content-Type: application/json'",
+        r#"{"data": [{"url": "data:image/png;base64,BASE64"}]}"#,
     ),
     (
         "huggingface",
@@ -176,7 +225,7 @@ pub fn as_documented(block: &Block) {
 #[track_caller]
 fn assert_same(ours: &Exchange, documented: &Exchange) {
     assert_eq!(ours.request.head[0], documented.request.head[0]);
-    for name in ["authorization", "x-goog-user-project"] {
+    for name in ["authorization", "x-goog-user-project", "x-ms-blob-type"] {
         assert_eq!(header(ours, name), header(documented, name));
     }
     let ([own, own_body], [theirs, body]) = (without_boundary(ours), without_boundary(documented));

@@ -54,6 +54,8 @@ impl Trial {
         self.command("consumer", "cat");
         self.write("key.txt", "the key\n");
         self.write("token.txt", "Authorization: Bearer the token\n");
+        self.write("policy.txt", "e30=\n");
+        self.write("signature.txt", "0a1b\n");
         let features = r#""features": [{"type": "LABEL_DETECTION", "maxResults": 1}]"#;
         let image = r#""image": {"content": "{{png:b64}}"}"#;
         self.write("request.json", format!("{{\"requests\": [{{{image}, {features}}}]}}"));

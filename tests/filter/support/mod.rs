@@ -1,6 +1,7 @@
 //! The ground of all tests: the real binary, real servers on ports of their own, and frames.
 
 pub mod almost_right;
+#[path = "../../tools/daemon.rs"]
 pub mod daemon;
 pub mod echo;
 #[path = "../../tools/folder.rs"]
