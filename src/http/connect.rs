@@ -66,18 +66,17 @@ impl Connector {
     pub fn new(url: &Url, way: Way, stop: Arc<AtomicBool>) -> anyhow::Result<Self> {
         let Way { route, tls, proxy_tls, timeout } = way;
         let (end, proxy, detour) = match route {
-            Route::Direct => (End::Tcp(LookUp::new(url.bare_host(), url.port)), None, None),
+            Route::Direct => (End::Tcp(LookUp::new(url)), None, None),
             Route::Unix(path) => {
                 let name = path.to_string_lossy().into_owned();
                 (End::Unix(unix_address(&path)?), None, Some(name))
             }
             Route::Proxy(proxy) => {
-                let (host, port) = (proxy.url.bare_host(), proxy.url.port);
-                let tls = secured_for(proxy_tls, host).context("--proxy")?;
+                let tls = secured_for(proxy_tls, proxy.url.bare_host()).context("--proxy")?;
                 let authorization = proxy.user.as_ref().map(UserInfo::basic);
                 let via = ViaProxy { tls, authorization };
                 let name = format!("proxy {}", place(&proxy.url));
-                (End::Tcp(LookUp::new(host, port)), Some(via), Some(name))
+                (End::Tcp(LookUp::new(&proxy.url)), Some(via), Some(name))
             }
         };
         let tls = secured_for(tls, url.bare_host()).context("URL")?;

@@ -11,11 +11,12 @@ use std::sync::{Arc, Mutex};
 use std::thread::Builder;
 
 use crate::lock::lock;
+use crate::request::Url;
 
 use super::time_limit::Deadline;
 
 pub struct LookUp {
-    /// Without brackets.
+    /// Without brackets, and with its zone.
     host: String,
     port: u16,
     waiting: Waiting,
@@ -27,8 +28,8 @@ type Found = io::Result<Vec<SocketAddr>>;
 type Waiting = Arc<Mutex<Vec<Sender<Found>>>>;
 
 impl LookUp {
-    pub fn new(host: &str, port: u16) -> Self {
-        LookUp { host: host.to_owned(), port, waiting: Arc::default() }
+    pub fn new(url: &Url) -> Self {
+        LookUp { host: url.host_to_look_up(), port: url.port, waiting: Arc::default() }
     }
 
     /// The addresses of the host. Waits for the look-up that is under way, or starts one.
@@ -104,7 +105,7 @@ mod tests {
 
     /// As if a look-up were under way, whose name server is mute.
     fn mute() -> (Arc<LookUp>, UnderWay) {
-        let look_up = Arc::new(LookUp::new("localhost", 80));
+        let look_up = Arc::new(LookUp::new(&Url::parse("http://localhost/").unwrap().0));
         // A job that waits no more.
         lock(&look_up.waiting).push(mpsc::channel().0);
         let under_way = UnderWay::new(Arc::clone(&look_up.waiting));

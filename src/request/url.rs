@@ -4,7 +4,7 @@
 //! Errors do not repeat the URL, nor a port: it may be part of a password.
 
 use std::fmt;
-use std::net::Ipv6Addr;
+use std::net::{Ipv4Addr, Ipv6Addr};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -18,6 +18,8 @@ pub struct Url {
     pub https: bool,
     /// A name, an IPv4 address, or an IPv6 address in brackets; in lower case.
     pub host: String,
+    /// `%` and the interface behind an IPv6 address, which is this machine's own matter (RFC 6874); or empty.
+    pub zone: String,
     pub port: u16,
     /// Path and query: begins with `/`, bytes 0x21 to 0x7e.
     pub target: String,
@@ -55,27 +57,37 @@ impl Url {
     pub fn parse_with_port(text: &str, http_port: u16) -> Result<(Url, Option<UserInfo>), String> {
         let (https, rest) = split_scheme(text)?;
         let rest = rest.split('#').next().unwrap_or_default();
+        let end = rest.find(['/', '?']).unwrap_or(rest.len());
+        let (authority, target) = rest.split_at(end);
+        let (user, host_port) = match authority.rsplit_once('@') {
+            Some((user, host_port)) => (Some(user), host_port),
+            None => (None, authority),
+        };
+        if !host_port.is_ascii() {
+            return Err("takes ASCII only; write the host in its xn-- form".into());
+        }
         if !rest.bytes().all(|byte| (0x21..=0x7e).contains(&byte)) {
             return Err(
                 "takes visible ASCII only; percent-encode blanks and other characters".into()
             );
         }
-        let end = rest.find(['/', '?']).unwrap_or(rest.len());
-        let (authority, target) = rest.split_at(end);
-        let (user, host_port) = match authority.rsplit_once('@') {
-            Some((user, host_port)) => (Some(decoded_user(user)?), host_port),
-            None => (None, authority),
-        };
-        let (host, port) = parse_host_port(host_port)?;
+        let user = user.map(decoded_user).transpose()?;
+        let (host, port) = split_port(host_port)?;
+        let (host, zone) = parse_host(host)?;
         let port = port.unwrap_or(if https { HTTPS_PORT } else { http_port });
         let slash = if target.starts_with('/') { "" } else { "/" };
         let target = format!("{slash}{target}");
-        Ok((Url { https, host, port, target }, user))
+        Ok((Url { https, host, zone, port, target }, user))
     }
 
     /// The host, an IPv6 address without its brackets.
     pub fn bare_host(&self) -> &str {
         self.host.trim_matches(['[', ']'])
+    }
+
+    /// The name or address to look up.
+    pub fn host_to_look_up(&self) -> String {
+        format!("{}{}", self.bare_host(), self.zone)
     }
 
     /// The Host header's value: without a port that is the scheme's own (RFC 9110, 4.2.3).
@@ -104,15 +116,30 @@ fn split_scheme(text: &str) -> Result<(bool, &str), String> {
     }
 }
 
-fn parse_host_port(text: &str) -> Result<(String, Option<u16>), String> {
+fn split_port(text: &str) -> Result<(&str, Option<u16>), String> {
+    if text.split('%').next().is_some_and(|address| address.parse::<Ipv6Addr>().is_ok()) {
+        return Err("an IPv6 address stands in brackets, as in http://[::1]/".into());
+    }
     let name_from = text.rfind(']').map_or(0, |end| end + 1);
-    let (host, port) = match text[name_from..].split_once(':') {
+    Ok(match text[name_from..].split_once(':') {
         Some((name, port)) => (&text[..name_from + name.len()], Some(parse_port(port)?)),
         None => (text, None),
-    };
-    if let Some(address) = host.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')) {
-        let address: Ipv6Addr = address.parse().map_err(|_| "there is no IPv6 address in [ ]")?;
-        return Ok((format!("[{address}]"), port));
+    })
+}
+
+/// The host and the zone.
+fn parse_host(host: &str) -> Result<(String, String), String> {
+    if let Some(inner) = host.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')) {
+        let (address, zone) = match inner.split_once('%') {
+            // As in curl, the `%` may be percent-encoded or not.
+            Some((address, zone)) => {
+                (address, format!("%{}", zone.strip_prefix("25").unwrap_or(zone)))
+            }
+            None => (inner, String::new()),
+        };
+        let address = address.parse::<Ipv6Addr>().ok().filter(|_| zone != "%");
+        let address = address.ok_or("there is no IPv6 address in [ ]")?;
+        return Ok((format!("[{address}]"), zone));
     }
     if host.is_empty() {
         return Err("there is no host".into());
@@ -122,7 +149,26 @@ fn parse_host_port(text: &str) -> Result<(String, Option<u16>), String> {
             "the host holds a character other than letters, digits, '-', '.' and '_'".into()
         );
     }
-    Ok((host.to_ascii_lowercase(), port))
+    let host = host.to_ascii_lowercase();
+    Ok((ipv4(&host).map_or(host, |address| address.to_string()), String::new()))
+}
+
+/// The address that a host of one to four numbers means to the system and to curl: `127.1`, `0x7f.1`, `2130706433`.
+fn ipv4(host: &str) -> Option<Ipv4Addr> {
+    let numbers = host.split('.').map(|text| match text.strip_prefix("0x") {
+        Some(digits) => u64::from_str_radix(digits, 16).ok(),
+        None if text.starts_with('0') => u64::from_str_radix(text, 8).ok(),
+        None => text.parse().ok(),
+    });
+    let numbers: Vec<u64> = numbers.collect::<Option<_>>()?;
+    let (&last, bytes) = numbers.split_last()?;
+    if bytes.len() > 3 || bytes.iter().any(|&byte| byte > 0xff) {
+        return None;
+    }
+    // The last number fills the rest.
+    let rest = 32 - 8 * bytes.len();
+    let first = bytes.iter().fold(0, |sum, byte| sum << 8 | byte) << rest;
+    u32::try_from(first | last).ok().filter(|_| last >> rest == 0).map(Ipv4Addr::from)
 }
 
 fn parse_port(port: &str) -> Result<u16, String> {
@@ -174,8 +220,25 @@ mod tests {
         assert_eq!(parsed("https://127.0.0.1:80/"), "https://127.0.0.1:80/");
         assert_eq!(parsed("http://[0:0::1]/x"), "http://[::1]/x");
         assert_eq!(parsed("https://[::1]:8443"), "https://[::1]:8443/");
+        for local in ["127.1", "0X7f.0.1", "127.0.0.01", "2130706433", "017700000001"] {
+            assert_eq!(parsed(&format!("http://{local}:1/")), "http://127.0.0.1:1/", "{local}");
+        }
+        for name in ["1.2.3.4.5", "1.2.3.4.", "08.1", "0x.1", "256.1", "1.16777216", "4294967296"] {
+            assert_eq!(parsed(&format!("http://{name}/")), format!("http://{name}/"));
+        }
+        assert_eq!(parsed("http://0/"), "http://0.0.0.0/");
+        assert_eq!(parsed("http://255.255.65535/"), "http://255.255.255.255/");
         assert_eq!(parsed("http://a:b%40c@h/"), "http://h/ a:b@c");
         assert_eq!(parsed("http://a:b@c@h/"), "http://h/ a:b@c");
+    }
+
+    #[test]
+    fn a_zone_is_looked_up_and_not_sent() {
+        for text in ["http://[FE80::1%25eth0]:1/", "http://[fe80::1%eth0]:1/"] {
+            let (url, _) = Url::parse(text).unwrap();
+            assert_eq!(url.host_and_port(), "[fe80::1]:1");
+            assert_eq!(url.host_to_look_up(), "fe80::1%eth0");
+        }
     }
 
     #[test]
@@ -194,12 +257,18 @@ mod tests {
             assert!(parsed(bad).starts_with("takes http://"), "{bad}");
         }
         assert_eq!(parsed("http:///x"), "there is no host");
-        assert_eq!(parsed("http://[::g]/"), "there is no IPv6 address in [ ]");
+        for bad in ["http://[::g]/", "http://[::1%]/", "http://[::1%25]/", "http://[]/"] {
+            assert_eq!(parsed(bad), "there is no IPv6 address in [ ]");
+        }
+        for bad in ["http://::1/", "http://::1:8080/", "http://u:p@fe80::1%eth0/"] {
+            assert!(parsed(bad).starts_with("an IPv6 address stands in brackets"), "{bad}");
+        }
         assert!(parsed("http://[::1]x/").starts_with("the host holds"));
         assert!(parsed("http://[::1:1/").starts_with("the port takes"));
         assert!(parsed("http://h/\r\nX: y").starts_with("takes visible ASCII"));
         assert!(parsed("http://h/a b").starts_with("takes visible ASCII"));
-        assert!(parsed("http://bücher.example/").starts_with("takes visible ASCII"));
+        assert!(parsed("http://h/bücher").ends_with("percent-encode blanks and other characters"));
+        assert!(parsed("http://bücher.example/").ends_with("the host in its xn-- form"));
         assert!(parsed("http://a%b/").starts_with("the host holds"));
         assert!(parsed("http://a%0a@h/").contains("there is a control character"));
     }

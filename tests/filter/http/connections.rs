@@ -142,17 +142,22 @@ fn a_frame_that_has_left_on_a_connection_that_then_dies_is_not_sent_again() {
 }
 
 #[test]
-fn an_ipv6_address_will_do() {
+fn an_ipv6_address_will_do_and_its_zone_is_not_sent() {
     let Ok(listener) = TcpListener::bind("[::1]:0") else {
         eprintln!("skipped: there is no IPv6 here");
         return;
     };
     let server = Server::answering_on(listener, |_, request| echo(request));
-    let url = format!("http://{}/", server.address);
-    for option in ["--raw", "--no-http-keep-alive"] {
-        let arguments = ["-s", "1x1", "--raw", option, &url];
-        assert_eq!(run(&arguments, &tiny_frames(2)).ok().lines(), answers(2));
+    let port = server.address.port();
+    // The loopback is interface 1.
+    for zone in ["", "%251", "%1"] {
+        let url = format!("http://[::1{zone}]:{port}/");
+        for option in ["--raw", "--no-http-keep-alive"] {
+            let arguments = ["-s", "1x1", "--raw", option, &url];
+            assert_eq!(run(&arguments, &tiny_frames(2)).ok().lines(), answers(2));
+        }
     }
-    assert_eq!(server.connections(), 3);
-    assert_eq!(server.requests()[0].header("Host"), [server.address.to_string()]);
+    assert_eq!(server.connections(), 9);
+    let host = server.address.to_string();
+    assert!(server.requests().iter().all(|request| request.header("Host") == [host.as_str()]));
 }
