@@ -1,9 +1,24 @@
 # bash completion for pngpost(1). Installed as pngpost in $BASH_COMPLETION_USER_DIR/completions, or
 # read with '.' from ~/.bashrc.
 
+# Files whose names begin with $2, each behind $1. Inside quotes a name stands as it is.
+_pngpost_files() {
+    local file
+    while IFS= read -r file; do
+        if [[ -d $file ]]; then
+            file+=/
+            compopt -o nospace 2>/dev/null
+        fi
+        if [[ -z $quote ]]; then printf -v file '%q' "$file"; fi
+        COMPREPLY+=("$1$file")
+    done < <(compgen -f -- "$2")
+}
+
 _pngpost() {
-    local word=${COMP_WORDS[COMP_CWORD]} before=${COMP_WORDS[COMP_CWORD - 1]} file
+    local word=${COMP_WORDS[COMP_CWORD]} before=${COMP_WORDS[COMP_CWORD - 1]} quote=
     COMPREPLY=()
+    # bash leaves an open quote in the word, and wants it without.
+    if [[ $word == [\'\"]* ]]; then quote=${word:0:1} word=${word:1}; fi
     # bash cuts words at '=' and at '@'; the latter it wants back all the same.
     case $before in
     @ | =@) word=@$word before=${COMP_WORDS[COMP_CWORD - 2]} ;;
@@ -26,25 +41,21 @@ _pngpost() {
         return
         ;;
     -H | --header | -u | --user | --oauth2-bearer | --json)
-        # @FILE
-        if [[ $word == @* ]]; then
-            while IFS= read -r file; do
-                if [[ -d $file ]]; then
-                    file+=/
-                    compopt -o nospace 2>/dev/null
-                fi
-                printf -v file '@%q' "$file"
-                COMPREPLY+=("$file")
-            done < <(compgen -f -- "${word#@}")
-        fi
+        if [[ $word == @* ]]; then _pngpost_files @ "${word#@}"; fi
         return
         ;;
-    --cacert | --cert | --key | --unix-socket)
+    -F | --form)
+        # Without quotes the shell would take the < for itself.
+        if [[ $word == *=\<* ]]; then _pngpost_files "${word%%=<*}=<" "${word#*=<}"; fi
+        return
+        ;;
+    --cacert | --cert | --key | --unix-socket | *[\<\>]*)
+        # Behind < and > stands a redirection's file.
         compopt -o filenames 2>/dev/null
         mapfile -t COMPREPLY < <(compgen -f -- "$word")
         return
         ;;
-    -s | --size | --range | --skip | --show | -F | --form | --form-string | -j | --jobs | --rate | -m | --max-time | \
+    -s | --size | --range | --skip | --show | --form-string | -j | --jobs | --rate | -m | --max-time | \
         --retry | --retry-delay | --retry-max-time | -x | --proxy | --noproxy | --connect-timeout)
         return
         ;;
