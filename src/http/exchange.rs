@@ -11,7 +11,7 @@ use httparse::{EMPTY_HEADER, ParserConfig, Status};
 use super::connection::{Connection, Outgoing};
 use super::framing::Framing;
 use super::outcome::Verdict;
-use super::reply::{self, Head, MAX_HEADER_BYTES, Response, malformed, refused};
+use super::reply::{self, Head, MAX_ALL_HEADER_BYTES, MAX_HEADER_BYTES, Response, malformed};
 
 const NO_HEAD: &str = "no response: closed before there was one";
 const NO_END: &str = "response cut short: closed before its end";
@@ -57,7 +57,7 @@ pub fn exchange(
 
 /// The head of the final response. Interim ones are passed over (RFC 9110, 15.2).
 pub fn receive_head(connection: &mut Connection, outgoing: &mut Outgoing) -> io::Result<Head> {
-    let mut begun = 0;
+    let (mut begun, mut passed) = (0, 0);
     loop {
         let unread = connection.unread();
         // Only a line end ends a head: one that comes byte by byte is not parsed at each of them.
@@ -68,7 +68,9 @@ pub fn receive_head(connection: &mut Connection, outgoing: &mut Outgoing) -> io:
         if let Some(head) = head {
             return Ok(head);
         }
-        check_begun(&connection.unread()[..begun])?;
+        passed += used;
+        reply::check_headers(passed, MAX_ALL_HEADER_BYTES)?;
+        reply::check_headers(begun, MAX_HEADER_BYTES)?;
         if used == 0 && !receive(connection, outgoing, NO_HEAD)? {
             return Err(cut_short(NO_HEAD));
         }
@@ -104,15 +106,6 @@ fn lines(bytes: &[u8]) -> usize {
     lines.skip_while(is_blank).take_while(|line| !is_blank(line)).count()
 }
 
-/// What has begun, a head or a line between chunks, may still end within the limit.
-fn check_begun(bytes: &[u8]) -> io::Result<()> {
-    if bytes.len() >= MAX_HEADER_BYTES {
-        let limit = MAX_HEADER_BYTES >> 10;
-        return Err(refused(format!("response headers over the limit of {limit} KiB")));
-    }
-    Ok(())
-}
-
 /// The body, and what would come next of it: it ends with the stream, or it is whole.
 fn receive_body(
     connection: &mut Connection,
@@ -120,15 +113,16 @@ fn receive_body(
     outgoing: &mut Outgoing,
 ) -> io::Result<(Framing, Vec<u8>)> {
     let (mut framing, mut body) = (Framing::of(head), Vec::new());
-    // Reserved memory that is never written costs nothing. One byte more is for the line's end.
-    reply::make_room(&mut body, head.length.unwrap_or_default() + 1)?;
+    // Reserved memory that is never written costs nothing.
+    reply::make_room(&mut body, head.length.unwrap_or_default())?;
     loop {
         let done = framing.read(connection.unread(), &mut body)?;
         connection.use_up(done);
         if framing.is_whole() {
             return Ok((framing, body));
         }
-        check_begun(connection.unread())?;
+        // A line between chunks.
+        reply::check_headers(connection.unread().len(), MAX_HEADER_BYTES)?;
         if !receive(connection, outgoing, NO_END)? {
             return match framing {
                 Framing::Stream => Ok((framing, body)),
@@ -161,6 +155,7 @@ mod tests {
     use std::io::Write;
     use std::net::Shutdown;
     use std::os::unix::net::UnixStream;
+    use std::thread;
 
     use super::super::socket::Socket;
     use super::super::time_limit::{Deadline, MAX_TIME};
@@ -172,14 +167,23 @@ mod tests {
     /// The server has these bytes ready; then it closes, or says no more.
     fn exchanged(answer: &[u8], closes: bool, via_proxy: bool) -> io::Result<Exchanged> {
         let (near, mut far) = UnixStream::pair().unwrap();
-        far.write_all(answer).unwrap();
-        if closes {
-            far.shutdown(Shutdown::Write).unwrap();
-        }
         // Waiting for more than there is fails here.
         let deadline = Deadline::after(Duration::from_secs(5), MAX_TIME);
         let mut connection = Connection::over(Wire::Plain(Socket::new(near.into(), deadline)));
-        exchange(&mut connection, HEAD, b"PNG", via_proxy)
+        thread::scope(|scope| {
+            let server = scope.spawn(move || {
+                // The client may have seen enough, and be gone.
+                let _ = far.write_all(answer);
+                if closes {
+                    let _ = far.shutdown(Shutdown::Write);
+                }
+                far
+            });
+            let exchanged = exchange(&mut connection, HEAD, b"PNG", via_proxy);
+            drop(connection);
+            server.join().unwrap();
+            exchanged
+        })
     }
 
     /// The error if the server closes behind these bytes.
@@ -302,6 +306,23 @@ mod tests {
         assert_eq!(exchanged(&head(MAX_HEADER_BYTES), true, false).unwrap().response.status, 204);
         assert_eq!(error(&head(MAX_HEADER_BYTES + 1)), over);
         assert_eq!(error(&head(MAX_HEADER_BYTES + 9)[..=MAX_HEADER_BYTES]), over);
+    }
+
+    #[test]
+    fn floods_of_interim_responses_and_trailers_end_at_a_sum() {
+        let interim = format!("HTTP/1.1 103 x\r\nX: {}\r\n\r\n", "y".repeat(9000));
+        let trailer = format!("X: {}\r\n", "y".repeat(9000));
+        let over = format!("response headers over the limit of {} KiB", MAX_ALL_HEADER_BYTES >> 10);
+        for (count, is_over) in [(30, false), (40, true)] {
+            let (interims, trailers) = (interim.repeat(count), trailer.repeat(count));
+            let chunked = "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n";
+            for answer in [format!("{interims}{chunked}\r\n"), format!("{chunked}{trailers}\r\n")] {
+                match is_over {
+                    true => assert_eq!(error(answer.as_bytes()), over),
+                    false => assert_eq!(kept(&answer), (200, vec![], true)),
+                }
+            }
+        }
     }
 
     #[test]

@@ -5,7 +5,7 @@
 
 use std::io;
 
-use super::reply::{self, Head, MAX_RESPONSE_BYTES, malformed};
+use super::reply::{self, Head, MAX_ALL_HEADER_BYTES, malformed};
 
 /// What comes next in the stream.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -18,8 +18,8 @@ pub enum Framing {
     Size,
     /// This many bytes of a chunk, and the line end behind it.
     Chunk(usize),
-    /// A line behind the last chunk: it is passed over, but the empty one is the end.
-    Trailer,
+    /// A line behind the last chunk, and the bytes of those before it: it is passed over, but the empty one is the end.
+    Trailer(usize),
 }
 
 impl Framing {
@@ -49,7 +49,7 @@ impl Framing {
                     *left -= count;
                     count
                 }
-                Framing::Size | Framing::Chunk(0) | Framing::Trailer => {
+                Framing::Size | Framing::Chunk(0) | Framing::Trailer(_) => {
                     let Some(end) = memchr::memchr(b'\n', rest) else { break };
                     let line = rest[..end].strip_suffix(b"\r").unwrap_or(&rest[..end]);
                     *self = self.behind(line)?;
@@ -57,7 +57,8 @@ impl Framing {
                     continue;
                 }
             };
-            append(body, &rest[..of_body])?;
+            reply::make_room(body, of_body)?;
+            body.extend_from_slice(&rest[..of_body]);
             done += of_body;
         }
         Ok(done)
@@ -67,11 +68,14 @@ impl Framing {
     fn behind(self, line: &[u8]) -> io::Result<Framing> {
         match self {
             Framing::Size => match size(line)? {
-                0 => Ok(Framing::Trailer),
+                0 => Ok(Framing::Trailer(0)),
                 size => Ok(Framing::Chunk(size)),
             },
-            Framing::Trailer if line.is_empty() => Ok(Framing::Last(0)),
-            Framing::Trailer => Ok(Framing::Trailer),
+            Framing::Trailer(_) if line.is_empty() => Ok(Framing::Last(0)),
+            Framing::Trailer(before) => {
+                reply::check_headers(before + line.len(), MAX_ALL_HEADER_BYTES)?;
+                Ok(Framing::Trailer(before + line.len()))
+            }
             _ if line.is_empty() => Ok(Framing::Size),
             _ => Err(malformed("a chunk is longer than its size")),
         }
@@ -88,18 +92,10 @@ fn size(line: &[u8]) -> io::Result<usize> {
     }
 }
 
-fn append(body: &mut Vec<u8>, bytes: &[u8]) -> io::Result<()> {
-    if bytes.len() > MAX_RESPONSE_BYTES - body.len() {
-        return Err(reply::too_long());
-    }
-    reply::make_room(body, bytes.len())?;
-    body.extend_from_slice(bytes);
-    Ok(())
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::http::reply::MAX_RESPONSE_BYTES;
 
     /// The body in these bytes, which come in pieces of this size, and the bytes behind it; or what is wrong.
     fn read(mut framing: Framing, bytes: &[u8], piece: usize) -> Result<(Vec<u8>, usize), String> {

@@ -13,7 +13,9 @@ use std::time::Duration;
 use crate::request::{Body, Header, Request};
 
 use super::outcome::{self, Failure};
-use super::reply::{self, Head, MAX_HEADER_BYTES, MAX_RESPONSE_BYTES, Response, refused};
+use super::reply::{
+    self, Head, MAX_HEADER_BYTES, MAX_RESPONSE_BYTES, Response, malformed, refused,
+};
 use super::route::place;
 use super::time_limit::{MAX_TIME, timed_out};
 
@@ -76,7 +78,13 @@ fn exchange(request: minreq::Request) -> io::Result<Response> {
         return Err(refused("no response: closed, or no HTTP status line"));
     }
     let headers = reply.headers.clone();
-    let headers = headers.iter().map(|(name, value)| (name.as_str(), value.as_bytes()));
+    // minreq takes a name for itself with blanks round it, too.
+    let headers = headers.iter().map(|(name, value)| (name.trim(), value.as_bytes()));
+    let is_of_chunks = |value: &[u8]| value.trim_ascii().eq_ignore_ascii_case(b"chunked");
+    // minreq decodes chunks only where the coding stands alone.
+    if headers.clone().any(|(name, value)| name == "transfer-encoding" && !is_of_chunks(value)) {
+        return Err(malformed("Transfer-Encoding other than chunked"));
+    }
     let head = Head::new(1, reply.status_code, headers)?;
     let mut body = Vec::new();
     if head.has_body() {
@@ -86,7 +94,7 @@ fn exchange(request: minreq::Request) -> io::Result<Response> {
         return Err(reply::too_long());
     }
     match head.length {
-        Some(told) if told != body.len() && !head.is_chunked => {
+        Some(told) if told != body.len() => {
             Err(refused(format!("response cut short: {} of {told} bytes", body.len())))
         }
         _ => head.into_response(body),

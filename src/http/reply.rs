@@ -11,8 +11,11 @@ use super::retry_after;
 /// The longest response body that we take.
 pub const MAX_RESPONSE_BYTES: usize = 64 << 20;
 
-/// The most bytes that all headers of a response may take.
+/// The most bytes that a head may take, or a line between chunks.
 pub const MAX_HEADER_BYTES: usize = 64 << 10;
+
+/// The same for the heads of all interim responses together, and for all trailers. It is curl's limit.
+pub const MAX_ALL_HEADER_BYTES: usize = 300 << 10;
 
 /// A whole response. Its status is from 200 to 599.
 pub struct Response {
@@ -44,9 +47,12 @@ impl Response {
 #[derive(Default)]
 pub struct Head {
     pub status: u16,
-    /// The Content-Length, at most `MAX_RESPONSE_BYTES`; `None` without a body, whatever the server says.
+    /// The Content-Length; `None` if that does not tell the end of the body, whatever the server says.
     pub length: Option<usize>,
     pub is_chunked: bool,
+    /// Whether another reader may find the end of the response elsewhere: at one of two lengths that are told, or behind
+    /// a body that this status does not have. What follows on the connection may be of this frame, then.
+    is_ambiguous: bool,
     /// The content codings, but for `identity`.
     codings: Vec<&'static str>,
     location: Option<String>,
@@ -64,7 +70,7 @@ const CODINGS: [&str; 9] =
     ["aes128gcm", "br", "compress", "dcb", "dcz", "deflate", "gzip", "x-gzip", "zstd"];
 
 impl Head {
-    /// `version`: the x of HTTP/1.x. `headers`: name and value of each header line. Names are in any case.
+    /// `version`: the x of HTTP/1.x. `headers`: name and value of each header. Names are in any case.
     pub fn new<'a>(
         version: u8,
         status: u16,
@@ -74,12 +80,14 @@ impl Head {
         let mut head = Head { status, is_http_1_0: version == 0, ..Head::default() };
         for (name, value) in headers {
             let text = String::from_utf8_lossy(value);
-            head.add(&name.trim().to_ascii_lowercase(), text.trim())?;
+            head.add(&name.to_ascii_lowercase(), trim(&text))?;
         }
-        head.length = head.length.filter(|_| head.has_body());
-        if head.length.is_some_and(|length| length > MAX_RESPONSE_BYTES) {
-            return Err(too_long());
-        }
+        head.is_ambiguous |= match (head.has_body(), head.is_chunked) {
+            (true, false) => false,
+            (true, true) => head.length.take().is_some(),
+            // Many servers tell of 204 that its length is 0.
+            (false, is_chunked) => head.length.take().is_some_and(|told| told > 0) || is_chunked,
+        };
         Ok(head)
     }
 
@@ -93,7 +101,7 @@ impl Head {
                 self.retry_after = self.retry_after.or_else(|| retry_after::parse(value))
             }
             "connection" | "proxy-connection" => {
-                let says = |word| value.split(',').any(|it| it.trim().eq_ignore_ascii_case(word));
+                let says = |word| value.split(',').any(|it| trim(it).eq_ignore_ascii_case(word));
                 self.says_close |= says("close");
                 self.says_keep_alive |= says("keep-alive");
             }
@@ -115,21 +123,26 @@ impl Head {
         Ok(())
     }
 
+    /// As to curl, `identity` is no coding, and `chunked` is one however often it is told.
     fn set_coding(&mut self, value: &str) -> io::Result<()> {
         if self.is_http_1_0 {
             // Only HTTP/1.1 has it (RFC 9112, 6.1).
             return Err(malformed("Transfer-Encoding in HTTP/1.0"));
         }
-        if self.is_chunked || !value.eq_ignore_ascii_case("chunked") {
-            return Err(malformed("Transfer-Encoding other than chunked"));
+        self.is_ambiguous |= self.is_chunked || !value.eq_ignore_ascii_case("chunked");
+        for coding in value.split(',').map(|coding| trim(coding).to_ascii_lowercase()) {
+            match coding.as_str() {
+                "" | "identity" => {}
+                "chunked" => self.is_chunked = true,
+                _ => return Err(malformed("Transfer-Encoding other than chunked")),
+            }
         }
-        self.is_chunked = true;
         Ok(())
     }
 
     /// RFC 9110, 8.4.
     fn add_codings(&mut self, value: &str) {
-        for coding in value.split(',').map(|coding| coding.trim().to_ascii_lowercase()) {
+        for coding in value.split(',').map(|coding| trim(coding).to_ascii_lowercase()) {
             if !matches!(coding.as_str(), "" | "identity") {
                 let known = CODINGS.into_iter().find(|known| *known == coding);
                 self.codings.push(known.unwrap_or("an unknown coding"));
@@ -140,7 +153,8 @@ impl Head {
     /// Whether the connection stays open behind the response (RFC 9112, 9.3). A proxy may pass on the head of a server
     /// that keeps connections, and close its own: tinyproxy does. So it has to say that it keeps them.
     pub fn keeps_connection(&self, via_proxy: bool) -> bool {
-        !self.says_close && (self.says_keep_alive || !self.is_http_1_0 && !via_proxy)
+        let says_so = self.says_keep_alive || !self.is_http_1_0 && !via_proxy;
+        says_so && !self.says_close && !self.is_ambiguous
     }
 
     /// RFC 9110, 15.3.5 and 15.4.5.
@@ -166,9 +180,18 @@ impl Head {
     }
 }
 
-/// Makes room for `more` bytes of a body. It grows by doubling.
+/// Without the blanks around it: those of HTTP, which are not all that Unicode has, and the line ends of a folded header
+/// (RFC 9112, 5.2).
+fn trim(text: &str) -> &str {
+    text.trim_matches([' ', '\t', '\r', '\n'])
+}
+
+/// Makes room for `more` bytes of a body, and for its line's end. It grows by doubling.
 pub fn make_room(body: &mut Vec<u8>, more: usize) -> io::Result<()> {
-    body.try_reserve(more).map_err(|_| {
+    if more > MAX_RESPONSE_BYTES - body.len() {
+        return Err(too_long());
+    }
+    body.try_reserve(more + 1).map_err(|_| {
         let bytes = body.len() + more;
         io::Error::new(ErrorKind::OutOfMemory, format!("response: no memory for {bytes} bytes"))
     })
@@ -177,8 +200,8 @@ pub fn make_room(body: &mut Vec<u8>, more: usize) -> io::Result<()> {
 /// `timeout=5, max=100` (RFC 2068, 19.7.1.1).
 fn timeout(value: &str) -> Option<Duration> {
     let mut settings = value.split(',').filter_map(|setting| setting.split_once('='));
-    let (_, seconds) = settings.find(|(name, _)| name.trim().eq_ignore_ascii_case("timeout"))?;
-    seconds.trim().parse().ok().map(Duration::from_secs)
+    let (_, seconds) = settings.find(|(name, _)| trim(name).eq_ignore_ascii_case("timeout"))?;
+    trim(seconds).parse().ok().map(Duration::from_secs)
 }
 
 fn check_status(status: u16) -> io::Result<()> {
@@ -187,6 +210,14 @@ fn check_status(status: u16) -> io::Result<()> {
         100..=199 => Err(refused(format!("interim response {status} in place of a final one"))),
         _ => Err(malformed(format!("status {status}"))),
     }
+}
+
+/// What has begun may still end within the limit.
+pub fn check_headers(bytes: usize, limit: usize) -> io::Result<()> {
+    if bytes < limit {
+        return Ok(());
+    }
+    Err(refused(format!("response headers over the limit of {} KiB", limit >> 10)))
 }
 
 pub fn too_long() -> io::Error {
@@ -240,30 +271,46 @@ mod tests {
     #[test]
     fn a_length_and_a_coding_are_told_without_contradiction() {
         let (length, coding) = ("Content-Length", "Transfer-Encoding");
-        assert_eq!(reply(200, &[(length, "4"), (length, "4")], b"good").unwrap(), b"good");
-        assert_eq!(reply(200, &[(coding, "Chunked"), (length, "9")], b"good").unwrap(), b"good");
         for (headers, cause) in [
             (&[(length, "4"), (length, "5")][..], "malformed response: two Content-Lengths"),
             (&[(length, "+4")], "malformed response: Content-Length"),
-            (&[(length, "67108865")], "response over the limit of 64 MiB"),
+            (&[(length, "4\u{a0}")], "malformed response: Content-Length"),
             (&[(coding, "gzip")], "malformed response: Transfer-Encoding other than chunked"),
             (
-                &[(coding, "chunked"), (coding, "chunked")],
+                &[(coding, "gzip, chunked")],
+                "malformed response: Transfer-Encoding other than chunked",
+            ),
+            (
+                &[(coding, "\u{2003}chunked")],
                 "malformed response: Transfer-Encoding other than chunked",
             ),
         ] {
             assert_eq!(reply(200, headers, b"good").unwrap_err(), cause, "{headers:?}");
         }
-        assert_eq!(head(200, &[(length, "67108864")]).unwrap().length, Some(MAX_RESPONSE_BYTES));
     }
 
+    /// The codings are taken as curl 7.88 takes them.
     #[test]
-    fn there_are_statuses_without_a_body_whatever_length_is_told() {
-        for status in [204, 304] {
-            for length in ["9", "67108865"] {
-                let head = head(status, &[("Content-Length", length)]).unwrap();
-                assert_eq!((head.has_body(), head.length), (false, None));
-            }
+    fn a_connection_whose_framing_may_be_read_in_two_ways_is_not_used_again() {
+        let (length, coding) = ("Content-Length", "Transfer-Encoding");
+        for (status, headers, length, is_chunked, is_kept) in [
+            (200, &[(length, "\t4 "), (length, "4")][..], Some(4), false, true),
+            (200, &[(coding, "Chunked")], None, true, true),
+            (200, &[(coding, "chunked"), (length, "9")], None, true, false),
+            (200, &[(length, "99999999999"), (coding, "chunked")], None, true, false),
+            (200, &[(coding, "chunked"), (coding, "chunked")], None, true, false),
+            (200, &[(coding, "identity,\r\n chunked , CHUNKED,")], None, true, false),
+            (200, &[(coding, "Identity"), (length, "4")], Some(4), false, false),
+            (204, &[], None, false, true),
+            (204, &[(length, "0")], None, false, true),
+            (204, &[(length, "99999999999")], None, false, false),
+            (204, &[(coding, "chunked")], None, true, false),
+            (304, &[(length, "9")], None, false, false),
+        ] {
+            let head = head(status, headers).unwrap();
+            let read = (head.length, head.is_chunked, head.keeps_connection(false));
+            assert_eq!(read, (length, is_chunked, is_kept), "{status} {headers:?}");
+            assert_eq!(head.has_body(), status == 200);
         }
     }
 
