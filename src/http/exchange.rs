@@ -10,7 +10,7 @@ use httparse::{EMPTY_HEADER, ParserConfig, Status};
 
 use super::connection::{Connection, Outgoing};
 use super::framing::Framing;
-use super::outcome::Verdict;
+use super::outcome::{Verdict, of_other_protocol};
 use super::reply::{self, Head, MAX_ALL_HEADER_BYTES, MAX_HEADER_BYTES, Response, malformed};
 
 const NO_HEAD: &str = "no response: closed before there was one";
@@ -45,7 +45,8 @@ pub fn exchange(
     if !(200..=299).contains(&head.status) {
         connection.drop_rest(&mut outgoing);
     }
-    let (framing, body) = receive_body(connection, &head, &mut outgoing)?;
+    let body = receive_body(connection, &head, &mut outgoing);
+    let (framing, body) = body.map_err(|error| head.told_before(error))?;
     connection.send_rest(&mut outgoing);
     let stays = framing.is_whole() && head.keeps_connection(via_proxy);
     Ok(Exchanged {
@@ -87,7 +88,8 @@ fn parse(bytes: &[u8]) -> io::Result<(usize, Option<Head>)> {
         .allow_spaces_after_header_name_in_responses(true)
         .allow_multiple_spaces_in_response_status_delimiters(true)
         .parse_response(&mut parsed, bytes);
-    let Status::Complete(used) = status.map_err(malformed)? else {
+    let status = status.map_err(|rule| of_other_protocol(bytes).unwrap_or_else(|| malformed(rule)));
+    let Status::Complete(used) = status? else {
         return Ok((0, None));
     };
     // Both are there in a head that is whole.
@@ -277,6 +279,15 @@ mod tests {
                 "malformed response: Transfer-Encoding in HTTP/1.0",
             ),
             ("secret\r\n\r\n", "malformed response: invalid HTTP version"),
+            ("HTTP/1.1 secret\r\n\r\n", "malformed response: invalid response status"),
+            ("HTTP/1.1 200 OK\r\nsecret\r\n\r\n", "malformed response: invalid header name"),
+            ("HTTP/1.1 200 OK\r\nse cret: y\r\n\r\n", "malformed response: invalid header name"),
+            (
+                "HTTP/1.1 200 OK\r\nX: sec\x01ret\r\n\r\n",
+                "malformed response: invalid header value",
+            ),
+            ("HTTP/1.1 200 OK\r\nX: secret\rx\n\r\n", "malformed response: invalid header value"),
+            ("HTTP/1.1 200 OK\r\nX: y\r\n\rsecret\n", "malformed response: invalid new line"),
         ] {
             assert_eq!(error(answer.as_bytes()), cause, "{answer}");
         }

@@ -121,6 +121,7 @@ mod tests {
             (Framing::Size, "4\r\ngood\r\n0\r\n\r\n", 0),
             (Framing::Size, "3;a=b\r\ngoo\r\n01\r\nd\r\n0\r\nX: y\r\nZ\r\n\r\nmore", 4),
             (Framing::Size, "4 \ngood\n000 ;x\n\n", 0),
+            (Framing::Size, "4;name=\"a; longer value\";b\r\ngood\r\n0;\"x;y\"\r\n\r\n", 0),
             (Framing::Size, &long, 0),
         ] {
             for piece in [1, 2, 3, 5, bytes.len()] {

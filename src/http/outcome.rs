@@ -61,8 +61,10 @@ const LOOK_UP_MAY_PASS: [&str; 2] = ["Temporary failure in name resolution", "Tr
 /// The outcome of a response whose status is not 2xx.
 pub fn of_status(status: u16) -> Outcome {
     match status {
-        408 | 425 | 429 | 503 => Outcome::RefusedForNow,
-        500 | 502 | 504 | 522 | 524 => Outcome::Unknown,
+        408 | 425 | 429 | 503 | 529 => Outcome::RefusedForNow,
+        // The server does not know the method or the version, and never will.
+        501 | 505 => Outcome::Refused,
+        500.. => Outcome::Unknown,
         _ => Outcome::Refused,
     }
 }
@@ -112,6 +114,18 @@ pub fn of_handshake(error: io::Error) -> io::Error {
     }
 }
 
+/// The error of an answer that begins with these bytes, if they are known for those of another protocol.
+pub fn of_other_protocol(bytes: &[u8]) -> Option<io::Error> {
+    let cause = match bytes {
+        // An alert of any version.
+        [0x15, 3, ..] => "that is TLS: https://",
+        // SETTINGS on stream 0, of less than 256 bytes.
+        [0, 0, _, 4, 0, 0, 0, 0, 0, ..] => "that is HTTP/2, which is not spoken here",
+        _ => return None,
+    };
+    Some(io::Error::other(Verdict::new(Outcome::Refused, cause)))
+}
+
 /// The outcome of an error, if the error itself decides it.
 pub fn of_error(error: &(dyn Error + 'static)) -> Option<Outcome> {
     match innermost::<Verdict>(error) {
@@ -152,10 +166,15 @@ pub fn text(error: &(dyn Error + 'static)) -> String {
 
 /// The same for an error of an exchange. Errors of the network say where; those of a reply's text don't.
 pub fn text_at(place: &str, error: &io::Error) -> String {
-    match error.kind() {
-        ErrorKind::InvalidData | ErrorKind::UnexpectedEof | ErrorKind::OutOfMemory => text(error),
-        _ => format!("{place}: {}", text(error)),
+    match is_of_reply(error) {
+        true => text(error),
+        false => format!("{place}: {}", text(error)),
     }
+}
+
+pub fn is_of_reply(error: &io::Error) -> bool {
+    use ErrorKind::{InvalidData, OutOfMemory, UnexpectedEof};
+    matches!(error.kind(), InvalidData | OutOfMemory | UnexpectedEof)
 }
 
 pub fn is_of_tls(error: &(dyn Error + 'static)) -> bool {
@@ -240,13 +259,13 @@ mod tests {
 
     #[test]
     fn statuses() {
-        for status in [408, 425, 429, 503] {
+        for status in [408, 425, 429, 503, 529] {
             assert_eq!(of_status(status), Outcome::RefusedForNow, "{status}");
         }
-        for status in [500, 502, 504, 522, 524] {
+        for status in [500, 502, 504, 507, 520, 530, 599] {
             assert_eq!(of_status(status), Outcome::Unknown, "{status}");
         }
-        for status in [301, 304, 400, 401, 404, 413, 501, 505, 599] {
+        for status in [301, 304, 400, 401, 404, 413, 501, 505] {
             assert_eq!(of_status(status), Outcome::Refused, "{status}");
         }
     }

@@ -163,20 +163,34 @@ impl Head {
     }
 
     /// The error: the body has a content coding. We asked for none and decode none, and as a line it would be no text.
-    /// The server has the frame, unless its status says otherwise.
     pub fn into_response(self, body: Vec<u8>) -> io::Result<Response> {
-        let Head { status, codings, location, retry_after, .. } = self;
-        let response = Response { status, location, retry_after, body };
-        if response.body.is_empty() || codings.is_empty() {
-            return Ok(response);
+        if !body.is_empty() && !self.codings.is_empty() {
+            let codings = self.codings.join(", ");
+            let cause = format!("response coded with {codings} (Content-Encoding)");
+            return Err(self.lost(Outcome::Refused, &cause));
         }
-        let codings = codings.join(", ");
-        let verdict = Verdict {
-            outcome: response.outcome().unwrap_or(Outcome::Refused),
-            cause: format!("status {status}, response coded with {codings} (Content-Encoding)"),
-            retry_after: response.retry_after,
+        let Head { status, location, retry_after, .. } = self;
+        Ok(Response { status, location, retry_after, body })
+    }
+
+    /// The error of a connection that breaks behind this head.
+    pub fn told_before(&self, error: io::Error) -> io::Error {
+        match outcome::is_of_reply(&error) {
+            true => error,
+            false => self.lost(Outcome::Unknown, &format!("then {}", outcome::text(&error))),
+        }
+    }
+
+    /// The error of a response whose body can't be had. A status says what it means for the frame, but success: then it
+    /// is this outcome.
+    fn lost(&self, of_success: Outcome, cause: &str) -> io::Error {
+        let outcome = match self.status {
+            200..=299 => of_success,
+            status => outcome::of_status(status),
         };
-        Err(io::Error::new(ErrorKind::InvalidData, verdict))
+        let cause = format!("status {}, {cause}", self.status);
+        let retry_after = self.retry_after.clone();
+        io::Error::new(ErrorKind::InvalidData, Verdict { outcome, cause, retry_after })
     }
 }
 
@@ -253,7 +267,7 @@ mod tests {
             assert!(response(status).is_success());
             assert_eq!(response(status).outcome(), None);
         }
-        for status in [300, 404, 599] {
+        for status in [300, 404, 505] {
             assert!(!response(status).is_success());
             assert_eq!(response(status).outcome(), Some(Outcome::Refused));
             assert_eq!(response(status).cause(), format!("status {status}"));

@@ -73,6 +73,7 @@ fn a_good_response_is_a_line_however_it_is_framed() {
     for bytes in [
         &b"HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\ngood"[..],
         b"HTTP/1.0 201 Created\r\nServer: x\r\n\r\ngood",
+        b"HTTP/1.1 200 OK\r\n\r\ngood",
         b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n1;x=y\r\ng\r\n03\r\nood\r\n0\r\n\r\n",
     ] {
         assert_eq!(answered_with(bytes).ok().lines(), ["good"], "{}", bytes.escape_ascii());

@@ -60,14 +60,32 @@ fn a_name_that_does_not_exist_is_a_failure() {
     assert!(run.stderr.starts_with(cause) && run.stderr.lines().count() == 1, "{}", run.stderr);
 }
 
+/// As Go answers http:// on a port of TLS. What the status means is not in doubt; that of a success is.
 #[test]
-fn a_body_without_length_that_is_reset_is_cut() {
-    let server = Server::scripted(|_, mut connection| {
-        if Request::read(&mut connection).is_some() {
-            connection.write_all(b"HTTP/1.1 200 OK\r\nServer: x\r\n\r\nhalf").unwrap();
-            SockRef::from(&connection).set_linger(Some(Duration::ZERO)).unwrap();
-        }
-    });
-    let run = post(&[], &server.url(), 1);
-    run.fails_in_doubt(&format!("{}: connection reset by peer", server.address));
+fn a_status_that_came_whole_before_a_reset_is_told() {
+    let reset = |head: &'static str| {
+        let server = Server::scripted(move |_, mut connection| {
+            if Request::read(&mut connection).is_some() {
+                connection.write_all(head.as_bytes()).unwrap();
+                SockRef::from(&connection).set_linger(Some(Duration::ZERO)).unwrap();
+            }
+        });
+        post(&[], &server.url(), 1)
+    };
+    reset("HTTP/1.1 200 OK\r\nServer: x\r\n\r\nhalf")
+        .fails_in_doubt("status 200, then connection reset by peer");
+    reset("HTTP/1.0 400 Bad Request\r\n\r\nClient sent")
+        .fails_at_once("status 400, then connection reset by peer");
+}
+
+#[test]
+fn another_protocol_is_told_and_the_frame_is_not_sent_again() {
+    for (answer, cause) in [
+        (&b"\x15\x03\x01\0\x02\x02\x46"[..], "that is TLS: https://"),
+        (b"\0\0\x12\x04\0\0\0\0\0\0\x03\0\0\0\x80", "that is HTTP/2, which is not spoken here"),
+    ] {
+        let server = Server::answering(move |_, _| answer.to_vec());
+        let run = post(&["--retry-all-errors"], &server.url(), 1);
+        run.fails_at_once(&format!("{}: {cause}", server.address));
+    }
 }

@@ -260,6 +260,6 @@ fn a_response_that_memory_can_not_hold_is_refused_with_its_size_and_lines_before
     });
     let run = with_little_memory(&["-s", "1x1", &server.url()], &tiny_frames(2));
     assert_eq!((run.status, run.lines()), (Some(1), vec!["first".to_owned()]), "{}", run.stderr);
-    let refused = "frame 1: upload: response: no memory for 60000001 bytes; ";
+    let refused = "frame 1: upload: response: no memory for 60000000 bytes; ";
     assert!(run.stderr.contains(refused), "{}", run.stderr);
 }
