@@ -79,6 +79,11 @@ impl Current {
         });
         Current { list: sent.collect(), rules }
     }
+
+    /// Whether one of them may hold a key: one of the user's, or authentication.
+    pub fn has_key(&self) -> bool {
+        !self.rules.is_empty() || self.list.iter().any(|header| header.is("Authorization"))
+    }
 }
 
 /// A pipe or a socket can be read once only: its lines count as typed.

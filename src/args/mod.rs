@@ -195,7 +195,7 @@ impl Args {
             skip: 0,
             show: None,
             encoder: Encoder::DEFAULT,
-            request: Request { method, url, path, content_type: None, template },
+            request: Request { method, url, path, content_type: None, template, part: None },
             body_type: FORM,
             parts: Vec::new(),
             headers: Vec::new(),
@@ -226,11 +226,12 @@ impl Args {
         if self.body_type != FORM {
             return Ok(());
         }
-        match self.parts.iter().filter(|part| part.is_image()).count() {
-            0 => self.parts.push(parse_form("image=@-".as_ref())?),
-            1 => {}
-            images => bail!("--form: @- is given {images} times; the frame is one part"),
+        let images = self.parts.iter().filter(|part| part.image.is_some()).count();
+        ensure!(images < 2, "--form: @- is given {images} times; the frame is one part");
+        if images == 0 {
+            self.parts.push(parse_form("image=@-".as_ref())?);
         }
+        self.request.part = self.parts.iter().find_map(|part| part.image.clone());
         self.request.template = form(take(&mut self.parts));
         Ok(())
     }

@@ -9,9 +9,9 @@ mod record;
 mod redirect;
 mod report;
 mod stdout;
+mod told;
 
 use std::io;
-use std::mem::replace;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
@@ -19,7 +19,7 @@ use crate::counts::Counts;
 use crate::encode::BadSample;
 use crate::ending::Ending;
 use crate::input::{Cause, InputError};
-use crate::messages::{causes, count_of, plain, say};
+use crate::messages::{causes, plain, say};
 use crate::pipeline::{Answer, Answers, Halt, Unsent};
 use crate::request::Request;
 use crate::stop::Asked;
@@ -51,6 +51,8 @@ pub struct Rules {
     /// Whether a frame that has failed has no line, or under --keep-going one without its answer.
     pub fail: bool,
     pub keep_going: bool,
+    /// Whether headers of the user's go out: one may hold a key.
+    pub has_key: bool,
     /// The number of the first frame.
     pub skip: u64,
     /// Whether another run can go on where this one stops.
@@ -65,6 +67,8 @@ enum Early {
     Failed {
         frame: u64,
         cause: String,
+        /// Whether its answer is the last line that is out.
+        has_line: bool,
     },
     NotRead(InputError),
     /// The stopped run has not sent a frame.
@@ -124,10 +128,11 @@ impl Lines {
             report.body = None;
         }
         // Each response is a line. Under --keep-going, so is each failure.
-        if report.body.is_some() || !self.ends_run(&report) {
+        let has_line = report.body.is_some();
+        if has_line || !self.ends_run(&report) {
             self.put(&mut report)?;
         }
-        self.tell_failure(report)
+        self.tell_failure(report, has_line)
     }
 
     /// Writes the frame's line, with the response's body.
@@ -145,29 +150,13 @@ impl Lines {
         };
         let line = line.map_err(|error| {
             let cause = format!("line: {}", plain(&error.to_string()));
-            Early::Failed { frame, cause }
+            Early::Failed { frame, cause, has_line: false }
         })?;
         self.out.write(&line).map_err(|error| match stdout::is_for_nobody(&error) {
             true => Early::ReaderGone,
-            false => Early::Failed { frame, cause: stdout::cause(&error) },
+            false => Early::Failed { frame, cause: stdout::cause(&error), has_line: false },
         })?;
         self.counts.lines.fetch_add(1, Ordering::Relaxed);
-        Ok(())
-    }
-
-    /// Says why the frame has failed, if it has. The run may end with that.
-    fn tell_failure(&mut self, report: Report) -> Result<(), Early> {
-        let ends_run = self.ends_run(&report);
-        let Report { frame, failure, may_have_arrived, .. } = report;
-        let Some(mut cause) = failure else { return Ok(()) };
-        if may_have_arrived && !replace(&mut self.has_advised, true) {
-            cause.push_str("; it may have arrived: --retry-all-errors would send it again");
-        }
-        self.counts.failed.fetch_add(1, Ordering::Relaxed);
-        if ends_run {
-            return Err(Early::Failed { frame, cause });
-        }
-        say(format!("frame {frame}: {cause}"));
         Ok(())
     }
 
@@ -175,7 +164,7 @@ impl Lines {
     fn end(&self, asked: &Asked) -> Ending {
         match asked.signal() {
             Some(signal) => {
-                say(format!("stopped by {}{}", signal.name(), self.how_to_go_on("frame")));
+                say(format!("stopped by {}{}", signal.name(), self.how_to_go_on("frame", None)));
                 Ending::Stopped(signal)
             }
             None if self.has_failed() => Ending::Failed,
@@ -184,71 +173,41 @@ impl Lines {
     }
 
     /// The ending at a frame that the stopped run has not sent. Later ones have no lines: going on begins here.
-    /// If one of them has failed, that is said; and if it ends the run, the ending is `Failed`, and not `Stopped`.
+    /// If one of them has failed, that is said.
     fn end_at_gap(&self, later: Answers, asked: &Asked) -> Ending {
-        let mut has_failed = false;
         for answer in later {
             let Ok(uploaded) = answer else { continue };
             let report = Report::uploaded(uploaded, &self.request);
-            has_failed |= self.ends_run(&report);
             report.failure.iter().for_each(|cause| say(format!("frame {}: {cause}", report.frame)));
         }
-        if asked.reader_is_gone() {
-            return Ending::ReaderGone;
-        }
-        let ending = self.end(asked);
-        if has_failed { Ending::Failed } else { ending }
+        if asked.reader_is_gone() { Ending::ReaderGone } else { self.end(asked) }
     }
 
     /// Says why the run ends here, and how to go on.
     fn end_early(&self, early: Early, later: Answers, halt: &Halt, asked: &Asked) -> Ending {
-        match early {
-            Early::ReaderGone => Ending::ReaderGone,
-            Early::Gap => self.end_at_gap(later, asked),
-            Early::Failed { frame, cause } => {
+        let ending = match early {
+            Early::ReaderGone => return Ending::ReaderGone,
+            Early::Gap => return self.end_at_gap(later, asked),
+            Early::Failed { frame, cause, has_line } => {
                 // No further attempt starts, or frames would be posted again that were not counted.
                 halt.start_nothing();
-                say(format!("frame {frame}: {cause}{}", self.how_to_go_on("later frame")));
-                Ending::Failed
-            }
-            // The input itself may be fine, so another run may go on.
-            Early::NotRead(error) if matches!(error.cause, Cause::Read(_)) => {
-                say(format!("{error}{}", self.how_to_go_on("later frame")));
+                let failed = has_line.then_some(frame);
+                say(format!("frame {frame}: {cause}{}", self.how_to_go_on("later frame", failed)));
                 Ending::Failed
             }
             Early::NotRead(error) => {
-                say(error);
-                // An earlier frame may have failed already.
-                if self.has_failed() { Ending::Failed } else { Ending::BadInput }
+                say(format!("{error}{}", self.how_to_go_on("later frame", None)));
+                match error.cause {
+                    // The input itself may be fine.
+                    Cause::Read(_) => Ending::Failed,
+                    // An earlier frame may have failed already.
+                    _ if self.has_failed() => Ending::Failed,
+                    _ => Ending::BadInput,
+                }
             }
-        }
-    }
-
-    /// The end of a message: the number of lines that are out, and the frame to go on with. Frames that the server
-    /// may have got and that have no line are posted again; `frame` is the word for one of them.
-    fn how_to_go_on(&self, frame: &str) -> String {
-        if self.rules.is_dry {
-            return String::new();
-        }
-        let lines = self.counts.lines.load(Ordering::Relaxed);
-        let mut text = format!("; {} out", count_of(lines, "line is", "lines are"));
-        let torn = self.out.torn as u64;
-        if torn > 0 {
-            let bytes = count_of(torn, "byte", "bytes");
-            text += &format!(
-                ", and {bytes} of another (take these off first; at the end of a file: \
-                 truncate -s -{torn} FILE)"
-            );
-        }
-        if self.rules.can_go_on {
-            let again = self.counts.posted.load(Ordering::Relaxed);
-            if again > 0 {
-                let frames = count_of(again, frame, &format!("{frame}s"));
-                text += &format!(", {frames} will be posted again");
-            }
-            text += &format!(", go on with --skip {}", self.rules.skip + lines);
-        }
-        text
+        };
+        // A shell's loop goes on unless a program that was told to stop ends by the signal.
+        asked.signal().map_or(ending, Ending::Stopped)
     }
 
     /// Whether the run ends with this report.

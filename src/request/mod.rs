@@ -36,6 +36,8 @@ pub struct Request {
     pub content_type: Option<String>,
     /// The body.
     pub template: Template,
+    /// The name of the part that is the frame; `None`: the body is no form.
+    pub part: Option<String>,
 }
 
 pub struct Body {
@@ -114,7 +116,8 @@ mod tests {
     fn request(template: Template) -> Request {
         let (url, _) = Url::parse("http://h/").unwrap();
         let (method, path) = ("POST".to_owned(), Template::literal("/"));
-        Request { method, url, path, content_type: Some("text/plain".to_owned()), template }
+        let content_type = Some("text/plain".to_owned());
+        Request { method, url, path, content_type, template, part: None }
     }
 
     /// The body of a frame that is a PNG already: any bytes, since nothing looks into them.

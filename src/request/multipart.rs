@@ -10,13 +10,17 @@ use super::template::{Piece, Template};
 pub const BOUNDARY_BYTES: usize = "pngpost-".len() + 32;
 
 /// A part of a form: its head and its content.
-pub struct Part(Vec<Piece>);
+pub struct Part {
+    pieces: Vec<Piece>,
+    /// The name of the part that is the frame.
+    pub image: Option<String>,
+}
 
 impl Part {
     pub fn field(name: &[u8], value: Template) -> Self {
         let mut pieces = vec![Piece::Text(head(name, b"\r\n\r\n"))];
         pieces.extend(value.pieces);
-        Part(pieces)
+        Part { pieces, image: None }
     }
 
     /// The part that is the frame. The error says what the file name takes.
@@ -25,11 +29,7 @@ impl Part {
         pieces.extend(Template::with_number(&escaped(file_name))?.pieces);
         pieces.push(text(&format!("\"\r\nContent-Type: {content_type}\r\n\r\n")));
         pieces.push(Piece::Png);
-        Ok(Part(pieces))
-    }
-
-    pub fn is_image(&self) -> bool {
-        self.0.contains(&Piece::Png)
+        Ok(Part { pieces, image: Some(String::from_utf8_lossy(name).into_owned()) })
     }
 }
 
@@ -39,7 +39,7 @@ pub fn form(parts: Vec<Part>) -> Template {
     let mut pieces = Vec::new();
     for part in parts {
         pieces.extend(delimiter("\r\n"));
-        pieces.extend(part.0);
+        pieces.extend(part.pieces);
         pieces.push(text("\r\n"));
     }
     pieces.extend(delimiter("--\r\n"));

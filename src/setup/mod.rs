@@ -52,10 +52,12 @@ pub fn run(mut args: Args) -> Result<Run> {
     let counts = Arc::new(Counts::default());
     let stop = Arc::clone(&counts.is_stopping);
     let client = client(&args.reach, Arc::clone(&request), args.max_time, stop, dry.as_ref())?;
+    let has_key = headers.current().has_key();
     let rules = Rules {
         records: args.ndjson,
         fail: args.fail,
         keep_going: args.keep_going,
+        has_key,
         skip: args.skip,
         can_go_on: !args.latest,
         is_dry: args.is_dry,

@@ -15,7 +15,7 @@ fn a_full_disk_under_stdout_is_an_error() {
     let mut program = command(&["-s", "1x1", &server.url()]);
     program.stdout(File::options().write(true).open("/dev/full").unwrap());
     let run = run_command(program, &tiny_frames(100));
-    run.fails(1, "frame 0: stdout: no space left on device; 0 lines are out, go on with --skip 0");
+    run.fails(1, "frame 0: stdout: no space left on device");
     let mut help = command(&["--help"]);
     help.stdout(File::options().write(true).open("/dev/full").unwrap());
     run_command(help, b"").fails(1, "stdout: no space left on device");

@@ -84,6 +84,7 @@ mod output {
     mod progress;
     mod records;
     mod stdout;
+    mod told;
 }
 
 mod pipeline {

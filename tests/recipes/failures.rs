@@ -8,11 +8,11 @@ use serde_json::Value;
 use crate::documents::Block;
 use crate::program::Run;
 use crate::recorder::Answer;
-use crate::seen::assert_lines;
+use crate::seen::{Picture, assert_lines};
 use crate::server::{Request, ok};
 use crate::trial::Trial;
 
-const ERROR: &str =
+pub const ERROR: &str =
     "HTTP/1.1 500 Internal Server Error\r\nConnection: close\r\nContent-Length: 5\r\n\r\nfault";
 
 /// A trial whose server fails once, at this request.
@@ -24,9 +24,9 @@ fn failing_once(block: &Block, at: usize, answer: fn() -> Answer) -> Trial {
 }
 
 /// The run that fails, its lines in a file.
-fn first_run(trial: &Trial) -> Run {
-    let address = &trial.recorder.address;
-    trial.run_script(&format!("pngpost -s 64x64 http://{address}/classify < frames.rgb > lines"))
+fn first_run(trial: &Trial, option: &str) -> Run {
+    let url = format!("http://{}/classify", trial.recorder.address);
+    trial.run_script(&format!("pngpost -s 64x64 {option} {url} < frames.rgb > lines"))
 }
 
 /// The recipe goes on with the --skip of the message.
@@ -42,24 +42,30 @@ fn lines(trial: &Trial) -> Vec<String> {
     String::from_utf8(trial.read("lines")).unwrap().lines().map(str::to_owned).collect()
 }
 
-/// The status is frame 17's answer, and its line.
-pub fn resume_after_a_status(block: &Block) {
-    let trial = failing_once(block, 17, || Answer::Own(ERROR));
-    let failed = first_run(&trial);
-    assert_eq!(failed.status, Some(1));
-    let mut lines = go_on(&trial, &failed);
-    assert_eq!(lines.remove(17), "fault");
-    let mut pictures = trial.pictures();
-    pictures.remove(17);
-    assert_lines(&lines, &pictures);
+/// Frame 17 has no line, with an answer or without: it is posted again.
+pub fn resume(block: &Block) {
+    for answer in [|| Answer::Own(ERROR), || Answer::Cut] {
+        let trial = failing_once(block, 17, answer);
+        let failed = first_run(&trial, "-f");
+        assert_eq!(failed.status, Some(1));
+        assert_lines(&go_on(&trial, &failed), &trial.pictures());
+    }
 }
 
-/// Frame 17 has no answer and no line: it is posted again.
-pub fn resume_after_a_cut(block: &Block) {
-    let trial = failing_once(block, 17, || Answer::Cut);
-    let failed = first_run(&trial);
-    assert_eq!(failed.status, Some(1));
-    assert_lines(&go_on(&trial, &failed), &trial.pictures());
+/// The loop has a line for each frame in the end, and ends at an input that is cut short.
+pub fn looped(block: &Block) {
+    for (end, messages) in [("", 2), ("cut", 3)] {
+        let trial = Trial::with(block, &[], |number| match number % 10 {
+            9 => Answer::Own(ERROR),
+            _ => Answer::Receiver,
+        });
+        let frames = trial.frames(24, 64, 64).concat();
+        trial.write("frames.rgb", [&frames, end.as_bytes()].concat());
+        trial.write("lines", "");
+        let run = trial.run();
+        assert_eq!((run.status, run.stderr.lines().count()), (Some(0), messages), "{}", run.stderr);
+        assert_lines(&lines(&trial), &Picture::all(64, 64, &frames));
+    }
 }
 
 /// The status is frame 17's line, until the frame is posted again.
@@ -70,7 +76,7 @@ pub fn resume_again(block: &Block) {
 /// The recipe makes the lines of all frames out of those of a run that fails.
 #[track_caller]
 fn assert_resumed(trial: &Trial) {
-    assert_eq!(first_run(trial).status, Some(1));
+    assert_eq!(first_run(trial, "").status, Some(1));
     trial.run().ok();
     assert_lines(&lines(trial), &trial.pictures());
 }
@@ -80,7 +86,7 @@ pub fn resume_after_a_crash(block: &Block) {
     for (lines, torn) in [(17, 5), (17, 0), (1, 0), (0, 3), (0, 0)] {
         let trial = Trial::new(block);
         trial.write("frames.rgb", trial.frames(24, 64, 64).concat());
-        first_run(&trial).ok();
+        first_run(&trial, "").ok();
         let whole = String::from_utf8(trial.read("lines")).unwrap();
         let end = whole.split_inclusive('\n').take(lines).map(str::len).sum::<usize>();
         trial.write("lines", &whole[..end + torn]);
@@ -100,7 +106,7 @@ pub fn message_of_a_cut(block: &Block) {
 
 #[track_caller]
 fn assert_message(block: &Block, answer: fn() -> Answer) {
-    assert_eq!(first_run(&failing_once(block, 17, answer)).stderr, block.text);
+    assert_eq!(first_run(&failing_once(block, 17, answer), "-f").stderr, block.text);
 }
 
 /// Every third request is refused, and nevertheless all frames have their lines. The summary says so.

@@ -99,7 +99,8 @@ recipes! {
     readme_line_of_curl: shell::line_of_curl, README, "filename=cat.png", ["curl"];
     readme_tensorflow: servers::as_documented, README, "resnet:predict", ["curl"];
     readme_message: failures::message_of_a_status, README, "frame 17: upload: status 500", [];
-    readme_resume: failures::resume_after_a_status, README, "--skip 18 https", [];
+    readme_resume: failures::resume, README, "--skip 17 https", [];
+    readme_loop: failures::looped, README, "until pngpost", [];
     readme_crash: failures::resume_after_a_crash, README, "tail -c 1 lines", [];
     readme_curl_loop: shell::curl_loop, README, "for f in *.png; do curl", ["curl"];
 
@@ -107,7 +108,8 @@ recipes! {
     manual_ffmpeg: media::film, MANUAL, "fps=1,scale=640:480", ["ffmpeg", "jq"];
     manual_line_of_curl: shell::both_lines_of_curl, MANUAL, "curl -F key=k", ["curl"];
     manual_tensorflow: servers::as_documented, MANUAL, "resnet:predict", ["curl"];
-    manual_resume: failures::resume_after_a_cut, MANUAL, "--skip 17", [];
+    manual_resume: failures::resume, MANUAL, "--skip 17", [];
+    manual_loop: failures::looped, MANUAL, "until pngpost", [];
     manual_certificate: certificate::trusted, MANUAL, "openssl req", ["openssl"];
 
     numpy: python::rgb, RECIPES, "python3 frames.py |", ["python numpy"];
@@ -158,9 +160,10 @@ recipes! {
     records: failures::records, RECIPES, "--ndjson --keep-going", ["jq"];
     records_shown: failures::records_shown, RECIPES, "{\"frame\":0,", [];
     message: failures::message_of_a_cut, RECIPES, "frame 17: upload: no response", [];
-    resume: failures::resume_after_a_cut, RECIPES, "--skip 17 https://host/classify <", [];
+    resume: failures::resume, RECIPES, "--skip 17 https://host/classify <", [];
+    looped: failures::looped, RECIPES, "until pngpost", [];
     resume_with_the_frame_again: failures::resume_again, RECIPES, "sed -i '$d' lines &&", [];
-    resume_after_a_crash: failures::resume_after_a_crash, RECIPES, "wc -l < lines", [];
+    resume_after_a_crash: failures::resume_after_a_crash, RECIPES, "tail -c 1 lines", [];
     many_machines: machines::one_killed, RECIPES, "--retries 3 --pipe", ["parallel"];
     many_machines_resumed: machines::one_killed_and_resumed, RECIPES, "--resume-failed", ["parallel"];
 }

@@ -3,6 +3,7 @@
 use serde_json::{Value, json};
 
 use crate::documents::{Block, blocks};
+use crate::failures::ERROR;
 use crate::recorder::Answer;
 use crate::seen::{Picture, assert_lines, assert_posted};
 use crate::trial::Trial;
@@ -36,6 +37,10 @@ pub fn rgb(block: &Block) {
     let pictures = Picture::all(64, 64, &trial.produced());
     assert_eq!(pictures.len(), 10);
     assert_lines(&trial.run().ok().lines(), &pictures);
+    // pngpost's message stands alone.
+    let failing = Trial::with(block, &[], |_| Answer::Own(ERROR));
+    let run = failing.run();
+    assert_eq!((run.status, run.stderr.lines().count()), (Some(1), 1), "{}", run.stderr);
 }
 
 /// The same numbers scaled as they were before they were moved, from a generator with the same seed.
@@ -78,6 +83,14 @@ pub fn dialogue(block: &Block) {
     assert_lines(&lines, &Picture::all(64, 64, &frames));
     let seen: Value = serde_json::from_str(&lines[0]).unwrap();
     assert_eq!(seen["fields"], json!([["key", "the key"]]));
+    // It ends at a frame that has failed, and pngpost's message stands alone.
+    let failing = Trial::with(block, &[], |number| match number {
+        1 => Answer::Own(ERROR),
+        _ => Answer::Receiver,
+    });
+    let run = failing.run();
+    assert_eq!((run.status, run.stderr.lines().count()), (Some(1), 1), "{}", run.stderr);
+    assert_eq!(run.lines().len(), 1);
 }
 
 pub fn opencv(block: &Block) {

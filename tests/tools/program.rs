@@ -60,8 +60,7 @@ impl Run {
     /// The upload of the first frame failed for this cause, and nothing came after it.
     #[track_caller]
     pub fn fails_at_once(self, cause: &str) -> Self {
-        let message = format!("frame 0: upload: {cause}; 0 lines are out, go on with --skip 0");
-        let run = self.fails(1, &message);
+        let run = self.fails(1, &format!("frame 0: upload: {cause}"));
         assert_eq!(run.stdout, b"");
         run
     }

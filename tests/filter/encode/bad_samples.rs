@@ -45,6 +45,6 @@ fn with_keep_going_a_bad_sample_is_the_failure_of_its_frame_only() {
     assert_eq!(after.ok().lines(), ["5"]);
     // The input's end is another matter.
     let run = run(&[&raw[..], &["--raw", "--keep-going", &server.url()]].concat(), &floats[..7]);
-    let cut = "frame 1: input ends after 3 of 4 bytes";
+    let cut = "frame 1: input ends after 3 of 4 bytes; 1 line is out, go on with --skip 1";
     assert_eq!(run.fails(3, cut).lines().len(), 1);
 }

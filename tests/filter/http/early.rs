@@ -58,7 +58,7 @@ fn an_answer_that_comes_before_the_body_is_out_is_a_line_whatever_the_server_the
     for then in ALL {
         let (server, _held) = early(then, |_| response("413 Too Large", "too large"));
         let run = run_big(&[], &server.url(), 1);
-        let message = "frame 0: upload: status 413; 1 line is out, go on with --skip 1";
+        let message = "frame 0: upload: status 413; the body is over the server's limit; 1 line is out, frame 0's answer";
         assert_eq!(run.fails(1, message).stdout, b"too large\n", "{then:?}");
     }
 }
@@ -83,7 +83,7 @@ fn over_tls_too() {
         let url = server.https_url();
         let command = authority.trusted_by(command(&[&BIG[..], &[&url]].concat()));
         let run = run_command(command, &noise(1, BIG_BYTES));
-        let message = "frame 0: upload: status 413; 1 line is out, go on with --skip 1";
+        let message = "frame 0: upload: status 413; the body is over the server's limit; 1 line is out, frame 0's answer";
         assert_eq!(run.fails(1, message).stdout, b"too large\n", "{then:?}");
     }
 }

@@ -84,7 +84,10 @@ fn a_good_response_is_a_line_however_it_is_framed() {
 #[test]
 fn a_status_means_what_it_always_means() {
     let run = answered_with(response("404 Not Found", "none"));
-    let failed = run.fails(1, "frame 0: upload: status 404; 1 line is out, go on with --skip 1");
+    let failed = run.fails(
+        1,
+        "frame 0: upload: status 404; check the URL's path; 1 line is out, frame 0's answer",
+    );
     assert_eq!(failed.lines(), ["none"]);
     let run = answered_with(response_with("301 x", "Location: http://other.example/\r\n", "moved"));
     assert!(run.stderr.contains("redirect to http://other.example not followed"), "{}", run.stderr);

@@ -232,7 +232,7 @@ fn a_large_frame_goes_through_tls_in_tls_and_an_early_answer_is_read() {
     let run = run_command(to(&secure.https_url()), &noise(1, BIG_BYTES).repeat(2)).ok();
     assert!(run.lines().iter().all(|line| line.parse::<usize>().unwrap() > BIG_BYTES));
     let run = run_command(to(&early.https_url()), &noise(1, BIG_BYTES));
-    run.fails(1, "frame 0: upload: status 413; 1 line is out, go on with --skip 1");
+    run.fails(1, "frame 0: upload: status 413; the body is over the server's limit; 1 line is out, frame 0's answer");
 }
 
 /// TLS in front of this port, as in front of a company's proxy.

@@ -43,7 +43,7 @@ fn a_redirect_is_reported_and_not_followed() {
         let code = &status[..3];
         let message = format!(
             "frame 0: upload: status {code}, redirect to http://{} not followed; \
-             1 line is out, go on with --skip 1",
+             1 line is out, frame 0's answer",
             elsewhere.address
         );
         assert_eq!(run.fails(1, &message).stdout, b"moved\n");

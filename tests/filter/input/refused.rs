@@ -29,7 +29,7 @@ fn an_image_of_another_kind_is_refused_by_name_after_the_images_before_it() {
     let before = pgm(1, 1, b"a");
     for (image, message) in cases {
         let Posted { run, pngs } = post(&["-j", "4"], &[&before[..], &before, &image].concat());
-        run.fails(3, &format!("frame 2: {message}"));
+        run.fails(3, &format!("frame 2: {message}; 2 lines are out, go on with --skip 2"));
         assert_eq!(pngs.len(), 2, "{message}");
         for png in pngs {
             assert_eq!(judged(&png), image_8(1, 1, 1, *b"a"), "{message}");

@@ -219,7 +219,7 @@ fn a_diagnostic_takes_its_place_and_a_run_that_fails_clears_it() {
     let lines: Vec<_> = text.lines().skip(1).collect();
     assert_eq!(lines[0], "pngpost: frame 0: upload: status 503; attempt 2 of 2 in 0.0 s");
     let failed =
-        "pngpost: frame 0: upload: status 503 (2 attempts); 1 line is out, go on with --skip 1";
+        "pngpost: frame 0: upload: status 503 (2 attempts); 1 line is out, frame 0's answer";
     assert_eq!((lines[1], lines.len()), (failed, 3), "{text}");
     assert!(lines[2].starts_with("pngpost: 1 frame, 1 failed, 1 retry, "), "{text}");
 }

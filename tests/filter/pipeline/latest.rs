@@ -177,7 +177,7 @@ fn input_that_ends_inside_a_frame_is_an_error_after_the_last_whole_one() {
     program.write(&[0]);
     end_input(&mut program, &holding.server);
     holding.release(0..9);
-    let run = program.finish().fails(3, "frame 9: input ends after 1 of 3 bytes");
+    let run = program.finish().fails(3, "frame 9: input ends after 1 of 3 bytes; 9 lines are out");
     assert_eq!((run.lines().len(), &*run.lines()[8]), (9, "answer 8"));
 }
 
@@ -185,7 +185,10 @@ fn input_that_ends_inside_a_frame_is_an_error_after_the_last_whole_one() {
 fn a_failed_frame_ends_the_run_without_the_advice_to_go_on() {
     let server = Server::answering(|_, _| response("404 Not Found", "no"));
     let run = run(&["--latest", "-j", "4", "-s", "1x1", &server.url()], &tiny_frames(9));
-    let run = run.fails(1, "frame 0: upload: status 404; 1 line is out");
+    let run = run.fails(
+        1,
+        "frame 0: upload: status 404; check the URL's path; 1 line is out, frame 0's answer",
+    );
     assert_eq!(run.lines(), ["no"]);
 }
 
@@ -214,7 +217,7 @@ fn a_frame_that_is_being_encoded_when_the_run_stops_is_not_sent() {
     program.write(&noise(1, BIG_BYTES));
     wait_until("the frame is read", || has_read_all(&program));
     stop(program.pid(), "SIGINT");
-    let run = program.end().stops(2, "stopped by SIGINT; 0 lines are out");
+    let run = program.end().stops(2, "stopped by SIGINT");
     assert_eq!((run.stdout.len(), server.requests().len()), (0, 0));
 }
 

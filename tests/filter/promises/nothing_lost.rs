@@ -21,7 +21,10 @@ fn input_that_ends_inside_a_frame_is_an_error_after_all_whole_frames_were_posted
         let mut frames = tiny_frames(20);
         frames.extend([1, 2]);
         let run = run(&["-s", "1x1", "--raw", "-j", jobs, &server.url()], &frames);
-        let run = run.fails(3, "frame 20: input ends after 2 of 3 bytes");
+        let run = run.fails(
+            3,
+            "frame 20: input ends after 2 of 3 bytes; 20 lines are out, go on with --skip 20",
+        );
         assert_eq!(run.lines(), answers(20));
     }
 }

@@ -52,7 +52,11 @@ impl Case {
             1 => ", 1 frame will be posted again".to_owned(),
             _ => format!(", {again} frames will be posted again"),
         };
-        format!("stopped by {}; {out} out{again}, go on with --skip {lines}", self.signal)
+        let told = match lines {
+            0 => again.replacen(',', ";", 1),
+            _ => format!("; {out} out{again}, go on with --skip {lines}"),
+        };
+        format!("stopped by {}{told}", self.signal)
     }
 
     /// The program ends by the signal, while stdin is open. After the lines that were `read` before, so many

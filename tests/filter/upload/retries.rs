@@ -81,7 +81,7 @@ fn a_retry_after_past_the_limit_is_not_waited_for() {
     let run = post(&[], &server.url(), 2);
     let message = "frame 0: upload: status 503 \
                    (Retry-After of 3600 s passes the limit of 600 s, --retry-max-time); \
-                   1 line is out, go on with --skip 1";
+                   1 line is out, frame 0's answer";
     assert_eq!(run.fails(1, message).stdout, b"later\n");
     assert_eq!(server.requests().len(), 1);
 }

@@ -65,7 +65,7 @@ fn without_a_change_a_401_is_final() {
     let file = format!("@{}", folder.path().join("token").display());
     for options in [&["-H", "Authorization: Bearer secret"][..], &["-H", &file]] {
         let run = post(options, &server.url(), 2);
-        let message = "frame 0: upload: status 401; 1 line is out, go on with --skip 1";
+        let message = "frame 0: upload: status 401; its key, token or password is not taken; 1 line is out, frame 0's answer";
         assert_eq!(run.fails(1, message).lines(), ["who are you"]);
     }
     assert_eq!(server.requests().len(), 2);
@@ -78,7 +78,7 @@ fn without_a_change_a_401_is_final() {
         unauthorized()
     });
     let run = post(&["-H", &file], &server.url(), 1);
-    let message = "frame 0: upload: status 401 (2 attempts); 1 line is out, go on with --skip 1";
+    let message = "frame 0: upload: status 401 (2 attempts); its key, token or password is not taken; 1 line is out, frame 0's answer";
     run.fails(1, message);
     assert_eq!(server.requests().len(), 2);
 }
@@ -125,7 +125,7 @@ fn a_file_that_is_gone_or_none_of_headers_any_more_is_told_and_the_401_is_final(
         });
         let run = post(&["-H", &format!("@{}", path.display())], &server.url(), 1);
         let told = format!("pngpost: frame 0: --header: {what}: {why}\n");
-        let end = "pngpost: frame 0: upload: status 401; 1 line is out, go on with --skip 1\n";
+        let end = "pngpost: frame 0: upload: status 401; its key, token or password is not taken; 1 line is out, frame 0's answer\n";
         assert_eq!((run.status, run.stderr), (Some(1), format!("{told}{end}")));
     }
 }
@@ -171,7 +171,8 @@ fn a_pipe_of_headers_is_read_once_and_a_file_beside_it_again() {
     let mut program = Running::start(command);
     fs::write(pipe, "X-Key: secret\n").unwrap();
     program.write(&tiny_frames(2));
-    let message = "frame 1: upload: status 401; 2 lines are out, go on with --skip 2";
+    let message = "frame 1: upload: status 401; 2 lines are out, the last is frame 1's answer, \
+                   drop that line and go on with --skip 1";
     let lines = program.finish().fails(1, message).lines();
     assert_eq!(lines, ["secret, Bearer 1", "who are you"]);
 }
