@@ -23,7 +23,7 @@ use super::look_up::LookUp;
 use super::outcome::{self, Failure};
 use super::race;
 use super::route::{Route, Way, place};
-use super::socket::{self, Socket};
+use super::socket::{self, OnSilence, Socket};
 use super::time_limit::{CONNECT_TIMEOUT, Deadline};
 use super::tls::Tls;
 use super::tunnel;
@@ -84,14 +84,18 @@ impl Connector {
     }
 
     /// A new connection, with TLS if the URL says so.
-    pub fn connect(&self, deadline: Deadline) -> Result<Connection, Failure> {
+    pub fn connect(
+        &self,
+        deadline: Deadline,
+        on_silence: &OnSilence,
+    ) -> Result<Connection, Failure> {
         let deadline = deadline.sooner(Deadline::after(self.timeout, CONNECT_TIMEOUT));
         let deadline = deadline.or_at(&self.stop);
         let at = |place: &str, error: io::Error| {
             Failure::of(&error, false, format!("{place}: {}", outcome::text(&error)))
         };
         let first = self.detour().unwrap_or(&self.server);
-        let wire = self.wire(&deadline).map_err(|error| at(first, error))?;
+        let wire = self.wire(&deadline, on_silence).map_err(|error| at(first, error))?;
         let wire = secured(wire, self.tls.as_ref()).map_err(|error| at(&self.server, error))?;
         // The last wait may have ended well after a stop.
         if deadline.has_passed() {
@@ -101,12 +105,13 @@ impl Connector {
     }
 
     /// A wire to the server, its socket or the proxy, or through the proxy to the server.
-    fn wire(&self, deadline: &Deadline) -> io::Result<Wire> {
+    fn wire(&self, deadline: &Deadline, on_silence: &OnSilence) -> io::Result<Wire> {
         let socket = match &self.end {
             End::Tcp(look_up) => race::connect(&look_up.addresses(deadline)?, deadline)?,
             End::Unix(address) => connect_unix(address, deadline)?,
         };
-        let wire = Wire::Plain(Socket::new(socket, deadline.clone()));
+        let on_silence = Some(Arc::clone(on_silence));
+        let wire = Wire::Plain(Socket::new(socket, deadline.clone(), on_silence));
         let Some(proxy) = &self.proxy else { return Ok(wire) };
         let wire = secured(wire, proxy.tls.as_ref())?;
         match self.tls {

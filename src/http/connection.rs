@@ -86,9 +86,9 @@ impl Connection {
         self.wire
     }
 
-    /// Begins a request: none of it has been sent.
-    pub fn begin(&mut self, deadline: Deadline) {
-        self.wire.socket_mut().begin(deadline);
+    /// Begins a request: none of it has been sent. `is_new`: it is the first one here.
+    pub fn begin(&mut self, deadline: Deadline, is_new: bool) {
+        self.wire.socket_mut().begin(deadline, is_new);
     }
 
     /// Whether a byte has left since `begin`.
@@ -96,9 +96,14 @@ impl Connection {
         self.wire.socket().has_sent()
     }
 
-    /// Whether the connection is open and nothing has come on it.
-    pub fn is_idle(&mut self) -> bool {
-        self.unread.is_empty() && self.wire.is_idle()
+    /// Whether a byte has come since one has left.
+    pub fn has_received(&self) -> bool {
+        self.wire.socket().has_received()
+    }
+
+    /// Whether the connection is open and nothing has come on it, nor comes within this time.
+    pub fn stays_idle(&mut self, time: Duration) -> bool {
+        self.unread.is_empty() && self.wire.socket().stays_silent(time) && self.wire.is_idle()
     }
 
     /// Whether the request has gone out whole, and nothing has come behind its response.

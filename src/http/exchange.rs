@@ -171,7 +171,8 @@ mod tests {
         let (near, mut far) = UnixStream::pair().unwrap();
         // Waiting for more than there is fails here.
         let deadline = Deadline::after(Duration::from_secs(5), MAX_TIME);
-        let mut connection = Connection::over(Wire::Plain(Socket::new(near.into(), deadline)));
+        let mut connection =
+            Connection::over(Wire::Plain(Socket::new(near.into(), deadline, None)));
         thread::scope(|scope| {
             let server = scope.spawn(move || {
                 // The client may have seen enough, and be gone.

@@ -3,9 +3,10 @@
 //! Promise 4 stands on `has_sent`: if no byte of a frame has left, it was never sent. A time limit closes the
 //! connection, so nothing is sent after an attempt has ended.
 
+use std::io::{self, ErrorKind};
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use anyhow::Result;
 
@@ -13,12 +14,12 @@ use crate::dry::Dry;
 use crate::request::{Body, Header, Request};
 
 use super::connect::Connector;
-use super::connection::Connection;
 use super::exchange::exchange;
-use super::outcome::{self, Failure};
+use super::outcome::{self, Failure, Outcome};
 use super::pool::Pool;
 use super::reply::Response;
 use super::route::Way;
+use super::socket::OnSilence;
 use super::time_limit::{Deadline, MAX_TIME};
 
 pub struct Kept {
@@ -28,7 +29,9 @@ pub struct Kept {
     origin: Option<String>,
     /// From name look-up to the end of the response.
     max_time: Duration,
-    idle: Pool<Connection>,
+    idle: Arc<Pool>,
+    /// Lets idle connections go.
+    on_silence: OnSilence,
 }
 
 impl Kept {
@@ -43,7 +46,10 @@ impl Kept {
         let url = &request.url;
         let connector = Connector::new(url, way, stop)?;
         let origin = connector.reading_proxy().map(|_| format!("http://{}", url.host_and_port()));
-        Ok(Kept { request, connector, origin, max_time, idle: Pool::default() })
+        let idle = Arc::new(Pool::default());
+        let shared = Arc::clone(&idle);
+        let on_silence: OnSilence = Arc::new(move || shared.let_go());
+        Ok(Kept { request, connector, origin, max_time, idle, on_silence })
     }
 
     pub fn attempt(&self, body: &Body, headers: &[Header]) -> Result<Response, Failure> {
@@ -52,26 +58,36 @@ impl Kept {
         // The user or --no-http-keep-alive says so: a connection for each request.
         let closes = headers.iter().any(|header| header.is("Connection"));
         loop {
-            let (mut connection, is_new) = match self.idle.take(Connection::is_idle) {
+            let begun = Instant::now();
+            let (mut connection, is_new) = match self.idle.take() {
                 Some(connection) => (connection, false),
-                None => (self.connector.connect(deadline.clone())?, true),
+                None => (self.connector.connect(deadline.clone(), &self.on_silence)?, true),
             };
-            connection.begin(deadline.clone());
+            connection.begin(deadline.clone(), is_new);
             match exchange(&mut connection, &head, &body.bytes, self.origin.is_some()) {
                 Ok(exchanged) => {
                     if exchanged.is_reusable && !closes {
-                        self.idle.put(connection, exchanged.keeps_idle);
+                        self.idle.put(connection, is_new, begun, exchanged.keeps_idle);
                     }
                     return Ok(exchanged.response);
                 }
                 // The server closed it while it was idle: we take another one, or a new one.
                 Err(_) if !is_new && !connection.has_sent() => {}
-                Err(error) => {
-                    let cause = outcome::text_at(self.connector.peer(), &error);
-                    return Err(Failure::of(&error, connection.has_sent(), cause));
+                Err(error) if !is_new && !connection.has_received() && is_end(&error) => {
+                    self.idle.keep_none();
+                    let mut failure = self.failure(&error, true);
+                    failure.outcome = Outcome::HungUp;
+                    failure.cause += " on a kept connection (--no-http-keep-alive)";
+                    return Err(failure);
                 }
+                Err(error) => return Err(self.failure(&error, connection.has_sent())),
             }
         }
+    }
+
+    fn failure(&self, error: &io::Error, has_sent: bool) -> Failure {
+        let cause = outcome::text_at(self.connector.peer(), error);
+        Failure::of(error, has_sent, cause)
     }
 
     /// Shows what would be sent, and takes it for answered.
@@ -106,4 +122,10 @@ impl Kept {
         head.extend_from_slice(b"\r\n");
         head
     }
+}
+
+/// Whether the server has ended the connection.
+fn is_end(error: &io::Error) -> bool {
+    use ErrorKind::{BrokenPipe, ConnectionReset, UnexpectedEof};
+    matches!(error.kind(), BrokenPipe | ConnectionReset | UnexpectedEof)
 }

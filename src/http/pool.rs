@@ -1,12 +1,16 @@
 //! Connections between two requests, and when one is used again.
 //!
-//! A connection is here or with the job that has taken it, so at most one for each job is open. What a
-//! connection is does not matter here: tests/models puts one in its place that counts.
+//! A connection is here or with the job that has taken it, so at most one for each job is open. Here it must harm
+//! nobody: it is closed if the server may lack a worker for a new one, and none is kept once the server has shown that it
+//! does not keep them, or has no worker for each.
 
 use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
 use crate::lock::lock;
+
+use super::connection::Connection;
+use super::time_limit::LOOKS_AGAIN;
 
 /// A connection that has been idle for longer is not used again. Servers close idle connections without
 /// notice, the commonest after 2 s (gunicorn) or 5 s (uvicorn, Node.js, Apache). If a request crosses that
@@ -14,39 +18,126 @@ use crate::lock::lock;
 /// costs little.
 const MAX_IDLE: Duration = Duration::from_millis(1500);
 
-/// A stack: the connection used last is on top.
-pub struct Pool<C>(Mutex<Vec<Idle<C>>>);
+/// A server that closes behind each answer without saying so does it within this time.
+const CLOSES_WITHIN: Duration = Duration::from_millis(30);
 
-struct Idle<C> {
-    connection: C,
+/// Connections are kept no more once this many new ones in a row were answered only after idle ones were closed. One may
+/// be chance.
+const HELD_UP: u32 = 2;
+
+#[derive(Default)]
+pub struct Pool(Mutex<State>);
+
+#[derive(Default)]
+struct State {
+    /// A stack: the connection used last is on top.
+    idle: Vec<Idle>,
+    keeping: Keeping,
+    /// The shortest time that an answer took.
+    shortest: Option<Duration>,
+    /// When idle connections were closed for new ones; no new one has been answered since.
+    let_go: Option<Instant>,
+    /// New connections in a row that were answered soon after that.
+    held_up: u32,
+}
+
+struct Idle {
+    connection: Connection,
+    since: Instant,
     /// After this the connection is not used again.
     until: Instant,
 }
 
-impl<C> Pool<C> {
+/// Whether connections are kept.
+#[derive(Default, PartialEq, Eq)]
+enum Keeping {
+    /// None has been used again: the first one is looked at for a moment.
+    #[default]
+    Unknown,
+    Kept,
+    /// A connection each, to the end of the run.
+    Never,
+}
+
+impl Pool {
     /// The connection used last that is still good. Others are closed.
-    pub fn take(&self, is_good: impl Fn(&mut C) -> bool) -> Option<C> {
+    pub fn take(&self) -> Option<Connection> {
         loop {
-            let mut idle = lock(&self.0).pop()?;
-            if Instant::now() < idle.until && is_good(&mut idle.connection) {
+            let mut state = lock(&self.0);
+            let mut idle = state.idle.pop()?;
+            let is_first = state.keeping == Keeping::Unknown;
+            drop(state);
+            let now = Instant::now();
+            let look = CLOSES_WITHIN.saturating_sub(now - idle.since);
+            let look = if is_first { look } else { Duration::ZERO };
+            if now < idle.until && idle.connection.stays_idle(look) {
                 return Some(idle.connection);
+            }
+            if !look.is_zero() {
+                self.keep_none();
             }
         }
     }
 
-    /// Puts it back. `keeps_idle`: how long the server keeps it, if it says so.
-    pub fn put(&self, connection: C, keeps_idle: Option<Duration>) {
+    /// Puts it back after an answer to an attempt that began at `begun`. `keeps_idle`: how long the server keeps it, if
+    /// it says so.
+    pub fn put(
+        &self,
+        connection: Connection,
+        is_new: bool,
+        begun: Instant,
+        keeps_idle: Option<Duration>,
+    ) {
         // Three quarters of the server's own limit: a request takes time to get there.
         let limit = keeps_idle.map_or(MAX_IDLE, |kept| MAX_IDLE.min(kept.saturating_mul(3) / 4));
         let now = Instant::now();
-        let mut idle = lock(&self.0);
-        idle.retain(|idle| now < idle.until);
-        idle.push(Idle { connection, until: now + limit });
+        let mut state = lock(&self.0);
+        state.note_answer(is_new, begun, now);
+        state.idle.retain(|idle| now < idle.until);
+        if state.keeping != Keeping::Never {
+            state.idle.push(Idle { connection, since: now, until: now + limit });
+        }
+    }
+
+    /// Closes those that nobody takes: a new connection waits, maybe for the worker that one of them holds. A server
+    /// that is only slow keeps them: they stay for as long as an answer takes.
+    pub fn let_go(&self) {
+        let now = Instant::now();
+        let mut state = lock(&self.0);
+        let limit = LOOKS_AGAIN + state.shortest.unwrap_or_default();
+        let count = state.idle.len();
+        state.idle.retain(|idle| now - idle.since < limit);
+        if state.idle.len() < count {
+            state.let_go = Some(now);
+        }
+    }
+
+    /// From now on a connection each.
+    pub fn keep_none(&self) {
+        lock(&self.0).keep_none();
     }
 }
 
-impl<C> Default for Pool<C> {
-    fn default() -> Self {
-        Pool(Mutex::default())
+impl State {
+    fn keep_none(&mut self) {
+        self.keeping = Keeping::Never;
+        self.idle.clear();
+    }
+
+    fn note_answer(&mut self, is_new: bool, begun: Instant, now: Instant) {
+        let took = now - begun;
+        let shortest = self.shortest.map_or(took, |shortest| shortest.min(took));
+        self.shortest = Some(shortest);
+        if !is_new {
+            if self.keeping == Keeping::Unknown {
+                self.keeping = Keeping::Kept;
+            }
+        } else if let Some(let_go) = self.let_go.take_if(|let_go| begun < *let_go) {
+            let is_soon = now - let_go < LOOKS_AGAIN + 2 * shortest;
+            self.held_up = if is_soon { self.held_up + 1 } else { 0 };
+            if self.held_up == HELD_UP {
+                self.keep_none();
+            }
+        }
     }
 }

@@ -6,16 +6,17 @@
 
 use std::io::{self, IoSlice};
 use std::os::fd::OwnedFd;
+use std::sync::Arc;
 use std::time::Duration;
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::io::{Errno, FdFlags, fcntl_setfd, ioctl_fionread};
-use rustix::net::sockopt::{Timeout, set_socket_timeout};
+use rustix::net::sockopt::{Timeout, set_socket_timeout, set_tcp_quickack};
 use rustix::net::{
     self, AddressFamily, RecvFlags, SendAncillaryBuffer, SendFlags, SocketType, recv, sendmsg,
 };
 
-use super::time_limit::Deadline;
+use super::time_limit::{Deadline, LOOKS_AGAIN, MAX_TIME};
 
 /// The socket is ready for this.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -26,11 +27,18 @@ pub enum Ready {
     Room,
 }
 
+/// Called again and again while a new connection waits for the server to speak.
+pub type OnSilence = Arc<dyn Fn() + Send + Sync>;
+
 pub struct Socket {
     stream: OwnedFd,
     deadline: Deadline,
     read_timeout: Duration,
     has_sent: bool,
+    /// Whether a byte has come since one has left.
+    has_received: bool,
+    /// `None` once the connection is used again.
+    on_silence: Option<OnSilence>,
     /// After the deadline: the bytes that lay in the socket then and have not been received.
     late: Option<u64>,
 }
@@ -55,19 +63,36 @@ pub fn poll_until(sockets: &mut [PollFd], deadline: &Deadline) -> io::Result<()>
 }
 
 impl Socket {
-    pub fn new(stream: OwnedFd, deadline: Deadline) -> Self {
-        let read_timeout = Duration::ZERO;
-        Socket { stream, deadline, read_timeout, has_sent: false, late: None }
+    pub fn new(stream: OwnedFd, deadline: Deadline, on_silence: Option<OnSilence>) -> Self {
+        let (read_timeout, has_sent, has_received) = (Duration::ZERO, false, false);
+        Socket { stream, deadline, read_timeout, has_sent, has_received, on_silence, late: None }
     }
 
-    /// Begins a request: none of it has been sent.
-    pub fn begin(&mut self, deadline: Deadline) {
+    /// Begins a request: none of it has been sent. `is_new`: it is the first one on this connection.
+    pub fn begin(&mut self, deadline: Deadline, is_new: bool) {
         (self.deadline, self.has_sent, self.late) = (deadline, false, None);
+        self.on_silence.take_if(|_| !is_new);
     }
 
     /// Whether a byte has left since `begin`.
     pub fn has_sent(&self) -> bool {
         self.has_sent
+    }
+
+    /// Whether a byte has come since one has left.
+    pub fn has_received(&self) -> bool {
+        self.has_received
+    }
+
+    /// Whether neither bytes nor the end of the stream come within this time.
+    pub fn stays_silent(&self, time: Duration) -> bool {
+        if time.is_zero() {
+            return true;
+        }
+        let mut socket = [PollFd::new(&self.stream, PollFlags::IN)];
+        // Nobody is told of this deadline.
+        let polled = poll_until(&mut socket, &Deadline::after(time, MAX_TIME));
+        polled.is_ok() && socket[0].revents().is_empty()
     }
 
     /// Whether the stream is open and nothing has come.
@@ -81,7 +106,7 @@ impl Socket {
         loop {
             match sendmsg(&self.stream, pieces, &mut control, SendFlags::DONTWAIT) {
                 Ok(count) => {
-                    self.has_sent = true;
+                    (self.has_sent, self.has_received) = (true, false);
                     return Ok(count);
                 }
                 Err(Errno::INTR) => {}
@@ -102,18 +127,27 @@ impl Socket {
     }
 
     fn wait_for(&self, awaited: PollFlags, deadline: &Deadline) -> io::Result<PollFlags> {
-        let mut socket = [PollFd::new(&self.stream, awaited)];
-        poll_until(&mut socket, deadline)?;
-        // After the deadline only input counts.
-        match socket[0].revents() {
-            ready if ready.is_empty() => Err(deadline.passed()),
-            PollFlags::OUT if deadline.has_passed() => Err(deadline.passed()),
-            ready => Ok(ready),
+        loop {
+            let mut socket = [PollFd::new(&self.stream, awaited)];
+            let listens = self.listener().map(|_| deadline.within(LOOKS_AGAIN));
+            poll_until(&mut socket, listens.as_ref().unwrap_or(deadline))?;
+            // After the deadline only input counts.
+            match socket[0].revents() {
+                PollFlags::OUT if deadline.has_passed() => return Err(deadline.passed()),
+                ready if !ready.is_empty() => return Ok(ready),
+                _ if deadline.has_passed() => return Err(deadline.passed()),
+                _ => self.tell_silence(),
+            }
         }
     }
 
     /// Receives into `bytes`, which are not empty; 0 is the end of the stream.
     pub fn receive(&mut self, bytes: &mut [u8]) -> io::Result<usize> {
+        if self.has_received {
+            // A server that sends head and body apart, with Nagle's algorithm, sends the body once we acknowledge the head.
+            // The kernel would put that off by 40 ms, at each answer anew. A Unix socket refuses, and needs no such thing.
+            let _ = set_tcp_quickack(&self.stream, true);
+        }
         loop {
             let left = self.deadline.left();
             if left.is_zero() {
@@ -121,15 +155,30 @@ impl Socket {
             }
             // Changing the timeout costs a system call, so the last one stays if it is within 1/64. If it fires early,
             // we loop; if late, the deadline is passed by 1/64 of what was left, 5 s of 300.
-            if self.read_timeout.abs_diff(left) > left / 64 {
-                set_socket_timeout(&self.stream, Timeout::Recv, Some(left))?;
-                self.read_timeout = left;
+            let time = self.listener().map_or(left, |_| left.min(LOOKS_AGAIN));
+            if self.read_timeout.abs_diff(time) > time / 64 {
+                set_socket_timeout(&self.stream, Timeout::Recv, Some(time))?;
+                self.read_timeout = time;
             }
             match recv(&self.stream, &mut *bytes, RecvFlags::empty()) {
-                Err(Errno::WOULDBLOCK | Errno::INTR) => {}
+                Err(Errno::WOULDBLOCK) => self.tell_silence(),
+                Err(Errno::INTR) => {}
                 Err(error) => return Err(error.into()),
-                Ok((_, count)) => return Ok(count),
+                Ok((_, count)) => {
+                    self.has_received |= count > 0;
+                    return Ok(count);
+                }
             }
+        }
+    }
+
+    fn listener(&self) -> Option<&OnSilence> {
+        self.on_silence.as_ref().filter(|_| !self.has_received)
+    }
+
+    fn tell_silence(&self) {
+        if let Some(on_silence) = self.listener() {
+            on_silence();
         }
     }
 

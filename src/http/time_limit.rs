@@ -12,8 +12,8 @@ use std::time::{Duration, Instant};
 pub const MAX_TIME: &str = "--max-time";
 pub const CONNECT_TIMEOUT: &str = "--connect-timeout";
 
-/// The longest wait of one that a stop ends.
-const LOOKS_AGAIN: Duration = Duration::from_millis(100);
+/// The longest wait of one that a stop ends, or that looks after other connections.
+pub const LOOKS_AGAIN: Duration = Duration::from_millis(100);
 
 #[derive(Clone, Debug)]
 pub struct Deadline {
