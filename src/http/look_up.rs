@@ -29,7 +29,8 @@ type Waiting = Arc<Mutex<Vec<Sender<Found>>>>;
 
 impl LookUp {
     pub fn new(url: &Url) -> Self {
-        LookUp { host: url.host_to_look_up(), port: url.port, waiting: Arc::default() }
+        let host = format!("{}{}", url.bare_host(), url.zone);
+        LookUp { host, port: url.port, waiting: Arc::default() }
     }
 
     /// The addresses of the host. Waits for the look-up that is under way, or starts one.

@@ -85,11 +85,6 @@ impl Url {
         self.host.trim_matches(['[', ']'])
     }
 
-    /// The name or address to look up.
-    pub fn host_to_look_up(&self) -> String {
-        format!("{}{}", self.bare_host(), self.zone)
-    }
-
     /// The Host header's value: without a port that is the scheme's own (RFC 9110, 4.2.3).
     pub fn host_and_port(&self) -> String {
         let own = if self.https { HTTPS_PORT } else { HTTP_PORT };
@@ -130,13 +125,9 @@ fn split_port(text: &str) -> Result<(&str, Option<u16>), String> {
 /// The host and the zone.
 fn parse_host(host: &str) -> Result<(String, String), String> {
     if let Some(inner) = host.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')) {
-        let (address, zone) = match inner.split_once('%') {
-            // As in curl, the `%` may be percent-encoded or not.
-            Some((address, zone)) => {
-                (address, format!("%{}", zone.strip_prefix("25").unwrap_or(zone)))
-            }
-            None => (inner, String::new()),
-        };
+        let (address, zone) = inner.split_at(inner.find('%').unwrap_or(inner.len()));
+        // As in curl, the `%` may be percent-encoded or not.
+        let zone = zone.replacen("%25", "%", 1);
         let address = address.parse::<Ipv6Addr>().ok().filter(|_| zone != "%");
         let address = address.ok_or("there is no IPv6 address in [ ]")?;
         return Ok((format!("[{address}]"), zone));
@@ -233,11 +224,10 @@ mod tests {
     }
 
     #[test]
-    fn a_zone_is_looked_up_and_not_sent() {
+    fn a_zone_is_no_part_of_the_host() {
         for text in ["http://[FE80::1%25eth0]:1/", "http://[fe80::1%eth0]:1/"] {
             let (url, _) = Url::parse(text).unwrap();
-            assert_eq!(url.host_and_port(), "[fe80::1]:1");
-            assert_eq!(url.host_to_look_up(), "fe80::1%eth0");
+            assert_eq!((url.host_and_port().as_str(), url.zone.as_str()), ("[fe80::1]:1", "%eth0"));
         }
     }
 

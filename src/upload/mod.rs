@@ -102,7 +102,9 @@ impl Uploader {
             let not_before = match self.gate.report(body.frame, &started, &mut tries, &result) {
                 // The run is to stop: another attempt is not announced, and a frame that has not left has not failed.
                 Next::Again(_) if !self.wants(body.frame) => return None,
-                _ if is_never_sent(&result) && !self.wants(body.frame) => return None,
+                _ if outcome(&result) == Some(Outcome::NeverSent) && !self.wants(body.frame) => {
+                    return None;
+                }
                 Next::Again(again) => {
                     self.tell_retry(body.frame, &result, tries.attempts, &again);
                     again.not_before
@@ -248,11 +250,6 @@ fn is_unauthorized(result: &Result<Response, Failure>) -> bool {
 /// Whether a byte of the frame may have left.
 fn has_sent(result: &Result<Response, Failure>) -> bool {
     result.as_ref().map_or_else(|failure| failure.has_sent, |_| true)
-}
-
-/// Whether it ended before anything left, and another attempt may do better.
-fn is_never_sent(result: &Result<Response, Failure>) -> bool {
-    matches!(outcome(result), Some(Outcome::NeverSent | Outcome::NoRoom))
 }
 
 /// Whether the server may have taken the frame.
