@@ -11,8 +11,8 @@
 //! --latest, `live` has one kind of worker, which takes the newest frame, encodes it and uploads it.
 //!
 //! A retry stays inside `Uploader::upload`: `Gate::report` says whether there is one, and `Gate::wait` when it starts. A
-//! Ctrl-C goes from `stop` through `Halt::finish`: the gate closes, so no attempt starts, the first stage is cut off, and
-//! `Lines::write` comes to its end with the answers of what was in flight.
+//! Ctrl-C goes from `stop` through `Halt::finish`: the gate closes, so no attempt starts, those that are connecting end,
+//! the first stage is cut off, and `Lines::write` comes to its end with the answers of what was being sent.
 //!
 //! `args` is what was typed, and `setup` makes the parts of a run from it; `headers` and `files` are what options
 //! name. `dry` is the road's end if nothing is to be sent; `show` goes as far as the encoder, with one frame. `counts` is
