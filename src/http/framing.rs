@@ -95,7 +95,7 @@ fn size(line: &[u8]) -> io::Result<usize> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::http::reply::MAX_RESPONSE_BYTES;
+    use super::super::reply::MAX_RESPONSE_BYTES;
 
     /// The body in these bytes, which come in pieces of this size, and the bytes behind it; or what is wrong.
     fn read(mut framing: Framing, bytes: &[u8], piece: usize) -> Result<(Vec<u8>, usize), String> {

@@ -189,7 +189,7 @@ impl Head {
             status => outcome::of_status(status),
         };
         let cause = format!("status {}, {cause}", self.status);
-        let retry_after = self.retry_after.clone();
+        let retry_after = self.retry_after;
         io::Error::new(ErrorKind::InvalidData, Verdict { outcome, cause, retry_after })
     }
 }
