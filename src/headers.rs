@@ -1,16 +1,25 @@
 //! The headers of the requests, and the files that some of them come from.
 //!
 //! A server that answers 401 has not taken the frame. The files are read again then, because a script may have put a
-//! new token there; if that makes other headers, the frame is sent once more. All jobs share the headers.
+//! new token there; if that makes other headers, the frame is sent once more. The script may be at it just now, and the
+//! file still old, or empty: so it is looked at for a while. All jobs share the headers, and the wait.
 
 use std::path::PathBuf;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
+use std::thread;
+use std::time::{Duration, Instant};
 
 use anyhow::{Result, anyhow};
 
 use crate::files;
 use crate::lock::lock;
+use crate::messages::{causes, say, say_more};
 use crate::request::{Header, HeaderRule, UserInfo};
+
+/// How long the files are looked at until a 401 is final, and the time between two looks.
+const PATIENCE: Duration = Duration::from_secs(2);
+const PAUSE: Duration = Duration::from_millis(50);
 
 /// Where header lines come from.
 pub enum Source {
@@ -39,13 +48,15 @@ pub struct Current {
     pub list: Vec<Header>,
     /// The header lines of the user.
     pub rules: Vec<HeaderRule>,
+    /// Whether others than these were waited for: that is done once.
+    are_outwaited: AtomicBool,
 }
 
 impl Headers {
     /// The error is bad usage: a file can't be read, or holds something else.
     pub fn read(own: Vec<Source>, users: Vec<Source>) -> Result<Self> {
         let (own, users) = (settled(own)?, settled(users)?);
-        let current = Current::new(read_all(&own, false)?, read_all(&users, false)?);
+        let current = Current::read(&own, &users, false)?;
         Ok(Headers { own, users, current: Mutex::new(Arc::new(current)) })
     }
 
@@ -53,23 +64,44 @@ impl Headers {
         Arc::clone(&lock(&self.current))
     }
 
-    /// Reads the files again, unless another job has done so since `used` was current. Returns whether the headers
-    /// are others than those.
-    pub fn renew(&self, used: &Arc<Current>) -> Result<bool> {
+    /// After a 401: whether there are other headers than those `used`. It looks at the files until there are, for a
+    /// while, unless another job has done so. A file that can't be read any more changes nothing.
+    pub fn renew(&self, frame: u64, used: &Arc<Current>, is_wanted: impl Fn() -> bool) -> bool {
         let mut current = lock(&self.current);
         if Arc::ptr_eq(&current, used) {
-            let new = Current::new(read_all(&self.own, true)?, read_all(&self.users, true)?);
-            if new.list == used.list {
-                return Ok(false);
+            match self.look(used, is_wanted) {
+                Ok(new) if new.list == used.list => return false,
+                Ok(new) => *current = Arc::new(new),
+                Err(error) => {
+                    say(format!("frame {frame}: {}", causes(&error)));
+                    return false;
+                }
             }
-            *current = Arc::new(new);
         }
-        Ok(true)
+        say_more(format!("frame {frame}: upload: status 401; a file has new headers"));
+        true
+    }
+
+    /// Reads the files until they give other headers, or until nothing is to be waited for.
+    fn look(&self, used: &Current, is_wanted: impl Fn() -> bool) -> Result<Current> {
+        let mut sources = self.own.iter().chain(&self.users);
+        let has_file = sources.any(|source| matches!(source, Source::File(_)));
+        let may_change = has_file && !used.are_outwaited.swap(true, Ordering::Relaxed);
+        let begin = Instant::now();
+        loop {
+            let found = Current::read(&self.own, &self.users, true);
+            let are_new = found.as_ref().is_ok_and(|new| new.list != used.list);
+            if are_new || !may_change || begin.elapsed() >= PATIENCE || !is_wanted() {
+                return found;
+            }
+            thread::sleep(PAUSE);
+        }
     }
 }
 
 impl Current {
-    fn new(own: Vec<HeaderRule>, rules: Vec<HeaderRule>) -> Self {
+    fn read(own: &[Source], users: &[Source], is_again: bool) -> Result<Self> {
+        let (own, rules) = (read_all(own, is_again)?, read_all(users, is_again)?);
         let is_replaced = |own: &HeaderRule| rules.iter().any(|rule| rule.is(own.name()));
         let own = own.iter().filter(|own| !is_replaced(own));
         let users = rules.iter().filter(|rule| !rule.is("Content-Type"));
@@ -77,7 +109,7 @@ impl Current {
             HeaderRule::Send(header) => Some(header.clone()),
             HeaderRule::Omit(_) => None,
         });
-        Current { list: sent.collect(), rules }
+        Ok(Current { list: sent.collect(), rules, are_outwaited: AtomicBool::new(false) })
     }
 
     /// Whether one of them may hold a key: one of the user's, or authentication.
@@ -115,7 +147,7 @@ impl HeaderFile {
     fn read(&self, is_again: bool) -> Result<Vec<HeaderRule>> {
         let rules = files::read("@FILE", &self.path, |text| match text {
             // Its writer has just begun.
-            b"" if is_again => Err("is empty now".to_owned()),
+            text if is_again && text.trim_ascii().is_empty() => Err("is empty now".to_owned()),
             text => (self.parse)(text),
         });
         rules.map_err(|error| anyhow!("{}: {error}", self.option))

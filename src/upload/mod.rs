@@ -30,7 +30,7 @@ use std::time::{Duration, Instant};
 use crate::counts::Counts;
 use crate::headers::{Current, Headers};
 use crate::http::{Client, Failure, Outcome, Response};
-use crate::messages::{causes, say, say_more};
+use crate::messages::say_more;
 use crate::request::Body;
 
 use gate::Gate;
@@ -109,7 +109,11 @@ impl Uploader {
                     self.tell_retry(body.frame, &result, tries.attempts, &again);
                     again.not_before
                 }
-                Next::Done(_) if !is_renewed && self.renews(body.frame, &result, &headers) => {
+                Next::Done(_)
+                    if !is_renewed
+                        && is_unauthorized(&result)
+                        && self.headers.renew(body.frame, &headers, || self.wants(body.frame)) =>
+                {
                     is_renewed = true;
                     None
                 }
@@ -128,23 +132,6 @@ impl Uploader {
         let is_unknown = matches!(outcome, Some(Outcome::Unknown | Outcome::HungUp));
         let may_have_arrived = self.leaves_out && is_unknown;
         Some(Upload { attempts, is_posted, elapsed, result, given_up, ends_run, may_have_arrived })
-    }
-
-    /// Whether the server has turned the frame away for want of authentication, and there are newer headers. A
-    /// file of headers that can't be read any more changes nothing.
-    fn renews(&self, frame: u64, result: &Result<Response, Failure>, used: &Arc<Current>) -> bool {
-        if !is_unauthorized(result) {
-            return false;
-        }
-        let renewed = self.headers.renew(used);
-        match &renewed {
-            Ok(true) => {
-                say_more(format!("frame {frame}: upload: status 401; a file has new headers"))
-            }
-            Ok(false) => {}
-            Err(error) => say(format!("frame {frame}: {}", causes(error))),
-        }
-        renewed.unwrap_or(false)
     }
 
     /// Makes an attempt that the gate has let in. `is_posted`: whether an attempt of this frame may have arrived.

@@ -5,12 +5,14 @@ use std::collections::HashMap;
 use std::fs;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
+use std::thread;
+use std::time::{Duration, Instant};
 
 use crate::support::echo::{answers, echo};
 use crate::support::folder::Folder;
-use crate::support::program::{Running, command, post, run};
+use crate::support::program::{Running, command, post, posting, run};
 use crate::support::server::{Server, ok, response};
-use crate::support::{tiny_frames, tiny_number};
+use crate::support::{tiny_frames, tiny_number, wait_until};
 
 /// Writes the file as a careful script does: nobody sees half of it.
 fn put(folder: &Folder, name: &str, text: &str) {
@@ -81,6 +83,53 @@ fn without_a_change_a_401_is_final() {
     let message = "frame 0: upload: status 401 (2 attempts); its key, token or password is not taken; 1 line is out, frame 0's answer";
     run.fails(1, message);
     assert_eq!(server.requests().len(), 2);
+}
+
+/// A file that is rewritten in place is still old, or empty.
+#[test]
+fn a_token_that_is_just_being_written_is_waited_for_once_by_all_jobs() {
+    for before in ["Authorization: Bearer old\n", "", "\n"] {
+        let folder = Arc::new(Folder::new("rewritten"));
+        put(&folder, "token", "Authorization: Bearer old\n");
+        let place = folder.path().join("token");
+        let server = Server::answering(move |number, request| {
+            if request.header("Authorization") == ["Bearer new"] {
+                return echo(request);
+            }
+            if number == 0 {
+                fs::write(&place, before).unwrap();
+                let place = place.clone();
+                thread::spawn(move || {
+                    thread::sleep(Duration::from_millis(300));
+                    fs::write(place, "Authorization: Bearer new\n").unwrap();
+                });
+            }
+            unauthorized()
+        });
+        let file = format!("@{}", folder.path().join("token").display());
+        let run = post(&["-j", "4", "--retry", "0", "-H", &file], &server.url(), 50).ok();
+        assert_eq!(run.lines(), answers(50));
+        // Nothing goes out with the old one while it is waited for.
+        assert!(server.requests().len() <= 50 + 4, "{}", server.requests().len());
+    }
+}
+
+#[test]
+fn a_token_is_waited_for_once_and_no_longer_than_until_a_signal() {
+    let folder = Folder::new("waited-for");
+    let file = format!("@{}", folder.file("token", "Authorization: Bearer old\n"));
+    let server = Server::answering(|_, _| unauthorized());
+    let options = ["-H", &file, "--keep-going"];
+    let begin = Instant::now();
+    post(&options, &server.url(), 20);
+    assert!(begin.elapsed() < Duration::from_secs(4), "{:?}", begin.elapsed());
+    let mut program = posting(&options, &server.url());
+    program.write(&tiny_frames(1));
+    wait_until("it has its 401", || server.requests().len() == 21);
+    let begin = Instant::now();
+    program.signal("TERM");
+    assert_eq!(program.end().lines(), ["who are you"]);
+    assert!(begin.elapsed() < Duration::from_millis(1500), "{:?}", begin.elapsed());
 }
 
 #[test]

@@ -17,8 +17,6 @@ pub mod frame {
 pub mod headers {
     use std::sync::Arc;
 
-    use anyhow::Result;
-
     pub struct Headers;
 
     pub struct Current {
@@ -30,8 +28,8 @@ pub mod headers {
             Arc::new(Current { list: Vec::new() })
         }
 
-        pub fn renew(&self, _: &Arc<Current>) -> Result<bool> {
-            Ok(false)
+        pub fn renew(&self, _: u64, _: &Arc<Current>, _: impl Fn() -> bool) -> bool {
+            false
         }
     }
 }
