@@ -1,6 +1,6 @@
 //! An attempt without success: what it means for its frame. These rules decide it, and no other place does.
 //!
-//! Promise 4 stands on `NeverSent`: it is used only if no byte of the request can have left.
+//! Promise 4 stands on `NeverSent` and its two special cases: they are used only if no byte of the request can have left.
 
 use std::error::Error;
 use std::fmt;
@@ -18,6 +18,8 @@ use super::certificates::{is_ca_in_place_of_server, is_of_version_1};
 pub enum Outcome {
     /// No byte of the request has left: it may be repeated.
     NeverSent,
+    /// The same, as nobody listens there, or no way leads there: an attempt costs the server nothing.
+    Away,
     /// No byte of the request has left, as we have no descriptor or no port for a connection: it may be
     /// repeated, and there is room once an upload of our own has ended.
     NoRoom,
@@ -45,7 +47,11 @@ pub struct Failure {
 impl Failure {
     /// That of an attempt with this error, which is a `Verdict` or something that may pass.
     pub fn of(error: &io::Error, has_sent: bool, cause: String) -> Self {
-        let otherwise = if has_sent { Outcome::Unknown } else { Outcome::NeverSent };
+        let otherwise = match has_sent {
+            true => Outcome::Unknown,
+            false if is_of_absence(error) => Outcome::Away,
+            false => Outcome::NeverSent,
+        };
         let outcome = of_error(error).unwrap_or(otherwise);
         let retry_after = innermost::<Verdict>(error).and_then(|it| it.retry_after);
         Failure { outcome, has_sent, cause, retry_after }
@@ -145,6 +151,23 @@ fn is_final(error: &(dyn Error + 'static)) -> bool {
         let text = error.to_string();
         text.contains(LOOK_UP) && !LOOK_UP_MAY_PASS.iter().any(|known| text.contains(known))
     })
+}
+
+/// Whether an attempt to connect has reached nobody: no server is bound to the port or the socket, there is no route, or
+/// the name can't be looked up for now, as without a network.
+fn is_of_absence(error: &(dyn Error + 'static)) -> bool {
+    let Some(error) = innermost::<io::Error>(error) else { return false };
+    match Errno::from_io_error(error) {
+        Some(number) => matches!(
+            number,
+            Errno::CONNREFUSED
+                | Errno::NOENT
+                | Errno::HOSTUNREACH
+                | Errno::NETUNREACH
+                | Errno::NETDOWN
+        ),
+        None => error.to_string().contains(LOOK_UP),
+    }
 }
 
 /// Whether we have no descriptor or no port for a connection. Only making one reports this.
@@ -327,6 +350,24 @@ mod tests {
         ] {
             assert_eq!(of_error(&error), None, "{error:?}");
         }
+    }
+
+    #[test]
+    fn an_attempt_that_has_reached_nobody_costs_the_server_nothing() {
+        let outcome = |error: &io::Error, sent| Failure::of(error, sent, String::new()).outcome;
+        for error in [
+            io::Error::from(Errno::CONNREFUSED),
+            io::Error::from(Errno::NOENT),
+            io::Error::from(Errno::HOSTUNREACH),
+            io::Error::other(format!("{LOOK_UP}: {}", LOOK_UP_MAY_PASS[0])),
+        ] {
+            assert_eq!(outcome(&error, false), Outcome::Away, "{error:?}");
+            assert_eq!(outcome(&error, true), Outcome::Unknown, "{error:?}");
+        }
+        for error in [io::Error::from(ErrorKind::TimedOut), Errno::CONNRESET.into()] {
+            assert_eq!(outcome(&error, false), Outcome::NeverSent, "{error:?}");
+        }
+        assert_eq!(outcome(&wrapped(Verdict::denied(503)), false), Outcome::NeverSent);
     }
 
     #[test]

@@ -5,8 +5,9 @@
 //! lets all of them go. A server that asks for a wait, with Retry-After, gets it from all jobs. A refusal
 //! without one holds back its own frame alone: `pace` slows the run.
 //!
-//! Without --retry each cause has its own number of attempts. How long the server may answer no frame is
-//! limited, however many attempts that takes: after that the run is over.
+//! The pause doubles, so that a server in trouble gets rest. One that refuses connections needs none: while no number
+//! limits the attempts, they are a second apart at most, and its return is noticed as soon. How long the server may
+//! answer no frame is limited, however many attempts that takes: after that the run is over.
 
 use std::time::{Duration, Instant};
 
@@ -18,7 +19,7 @@ use super::tries::{Totals, Tries};
 /// No pause of our own is longer.
 const PAUSE_AT_MOST: Duration = Duration::from_secs(60);
 
-/// The first pause while the server can't be reached.
+/// The first pause while the server can't be reached, and the longest one while trying costs the server nothing.
 const FIRST_PAUSE: Duration = Duration::from_secs(1);
 
 /// A frame's own pauses after its second refusal and after later ones: with these, a frame that is always
@@ -26,15 +27,7 @@ const FIRST_PAUSE: Duration = Duration::from_secs(1);
 const FIRST_OWN_PAUSE: Duration = Duration::from_millis(1);
 const OWN_PAUSE_AT_MOST: Duration = Duration::from_millis(250);
 
-/// A frame has failed with its 21st refusal: a server that refuses half of all attempts at random fails one frame in two
-/// million.
-const REFUSALS: u32 = 20;
-
-/// Further attempts while no frame has been answered yet, so that a wrong port is told in seconds; and of what
-/// may have arrived.
-const FEW: u32 = 3;
-
-/// Ten years. Caps a Retry-After that would overflow the clock when --retry-max-time is 0.
+/// Ten years, more than any --retry-max-time. Caps a Retry-After that would overflow the clock.
 const FAR: Duration = Duration::from_secs(315_360_000);
 
 /// The user's options.
@@ -92,10 +85,10 @@ pub struct Retry<R> {
     /// Numbers from 0 to 1, for jitter.
     random: R,
     totals: Totals,
-    /// Whether there was any response, a refusal too.
-    has_responded: bool,
     /// Rounds of failures since the last answer.
     round: u32,
+    /// No pause is longer, by the last failure.
+    longest: Duration,
     /// The last round, or the answer that ended it: a failure that began before says nothing.
     counted: Option<Instant>,
     /// The first failure since a frame was last answered.
@@ -114,8 +107,8 @@ impl<R: FnMut() -> f64> Retry<R> {
             policy,
             random,
             totals: Totals::default(),
-            has_responded: false,
             round: 0,
+            longest: PAUSE_AT_MOST,
             counted: None,
             down_since: None,
             given_up: false,
@@ -142,7 +135,7 @@ impl<R: FnMut() -> f64> Retry<R> {
         self.down_since.is_none()
     }
 
-    /// Frames that the server has taken, or judged.
+    /// See `Totals`.
     pub fn accepts(&self) -> u64 {
         self.totals.accepted
     }
@@ -159,7 +152,7 @@ impl<R: FnMut() -> f64> Retry<R> {
 
     /// The server has said something, so it can be reached.
     fn heard(&mut self, now: Instant) {
-        self.has_responded = true;
+        self.totals.has_responded = true;
         if self.round > 0 {
             (self.round, self.counted, self.pause_end) = (0, Some(now), None);
         }
@@ -169,28 +162,17 @@ impl<R: FnMut() -> f64> Retry<R> {
     pub fn may_repeat(&self, outcome: Outcome) -> bool {
         self.policy.retries != Some(0)
             && match outcome {
-                Outcome::NeverSent | Outcome::NoRoom | Outcome::RefusedForNow => true,
-                Outcome::Unknown | Outcome::HungUp => self.policy.all_errors,
                 Outcome::Refused => false,
+                Outcome::Unknown | Outcome::HungUp => self.policy.all_errors,
+                _ => true,
             }
     }
 
-    /// Counts a failure that may be repeated. Returns how many attempts its frame may still get; `None`: any
-    /// number.
+    /// Counts a failure that may be repeated. Returns how many attempts its frame may still get; `None`: any number.
     pub fn count(&mut self, tries: &mut Tries, outcome: Outcome) -> Option<u32> {
-        let (count, most) = match outcome {
-            Outcome::RefusedForNow => {
-                tries.note_refusal(&mut self.totals);
-                (&mut tries.refused, Some(REFUSALS))
-            }
-            Outcome::Unknown | Outcome::HungUp => (&mut tries.unknown, Some(FEW)),
-            _ => (&mut tries.never_sent, Some(FEW).filter(|_| !self.has_responded)),
-        };
-        *count += 1;
-        match self.policy.retries {
-            Some(retries) => Some(retries.saturating_sub(tries.attempts - 1)),
-            None => most.map(|most| most.saturating_sub(*count - 1)),
-        }
+        let own = tries.count(outcome, &mut self.totals);
+        let of = self.policy.retries;
+        of.map_or(own, |retries| Some(retries.saturating_sub(tries.attempts - 1)))
     }
 
     /// We had no descriptor or port. One of our own uploads will end, so there is no pause, and without --retry
@@ -213,7 +195,9 @@ impl<R: FnMut() -> f64> Retry<R> {
         now: Instant,
     ) -> Next {
         let down_since = *self.down_since.get_or_insert(now);
-        self.has_responded |= ended.is_response;
+        self.totals.has_responded |= ended.is_response;
+        let is_free = left.is_none() && ended.outcome == Some(Outcome::Away);
+        self.longest = if is_free { FIRST_PAUSE } else { PAUSE_AT_MOST };
         let not_before = self.hold_back(tries, ended, now);
         let later = not_before.max(due).max(self.pause_end).max(self.asked);
         let earliest = later.unwrap_or(now).max(now);
@@ -235,7 +219,7 @@ impl<R: FnMut() -> f64> Retry<R> {
     /// there is a Retry-After and the server does not refuse this frame alone. So does a frame whose attempt began before
     /// the last round, or whose connection alone has ended.
     fn hold_back(&mut self, tries: &Tries, ended: &Ended, now: Instant) -> Option<Instant> {
-        let asked = ended.retry_after.map(|after| now + self.bounded(after));
+        let asked = ended.retry_after.map(|after| now + after.min(FAR));
         let is_refused = ended.outcome == Some(Outcome::RefusedForNow);
         let (is_own, failures) = if is_refused {
             self.heard(now);
@@ -256,15 +240,10 @@ impl<R: FnMut() -> f64> Retry<R> {
         None
     }
 
-    /// The wait for a Retry-After, cut so that one that is far off does not overflow the clock.
-    fn bounded(&self, after: Duration) -> Duration {
-        after.min(self.policy.max_time.map_or(FAR, |limit| limit * 2 + PAUSE_AT_MOST))
-    }
-
     /// Full jitter: anything up to the delay, doubled for each round, up to the cap.
     fn pause(&mut self) -> Duration {
-        let first = self.policy.delay.unwrap_or(FIRST_PAUSE);
-        doubled(first, self.round, PAUSE_AT_MOST).mul_f64((self.random)())
+        let first = self.policy.delay.unwrap_or(FIRST_PAUSE).min(PAUSE_AT_MOST);
+        doubled(first, self.round, self.longest.max(first)).mul_f64((self.random)())
     }
 
     /// The pause of one frame after a number of failures.
@@ -303,6 +282,7 @@ mod tests {
     use super::*;
 
     use super::super::pace::Pace;
+    use super::super::tries::{FEW, REFUSALS};
 
     const SECOND: Duration = Duration::from_secs(1);
 
@@ -396,6 +376,31 @@ mod tests {
             trial.now += pause;
         }
         assert_eq!(pauses, [1, 2, 4, 8, 16, 32, 60, 60, 60]);
+    }
+
+    #[test]
+    fn while_a_server_that_has_answered_refuses_connections_the_pause_stays_short() {
+        let pauses = |policy: Policy, outcomes: [Outcome; 5]| {
+            let mut trial = trial(policy);
+            trial.retry.answered(true, trial.now);
+            outcomes.map(|outcome| {
+                let next = trial.fails_from(outcome, None, trial.now);
+                let (pause, _) = again(next, trial.now);
+                trial.now += pause;
+                pause.as_secs_f64()
+            })
+        };
+        use Outcome::{Away, NeverSent};
+        assert_eq!(pauses(own(), [Away; 5]), [1.0; 5]);
+        // A timeout costs the server something.
+        let mixed = [Away, NeverSent, NeverSent, Away, NeverSent];
+        assert_eq!(pauses(own(), mixed), [1.0, 2.0, 4.0, 1.0, 16.0]);
+        let delayed = |seconds| Policy { delay: Some(Duration::from_secs_f64(seconds)), ..own() };
+        assert_eq!(pauses(delayed(0.25), [Away; 5]), [0.25, 0.5, 1.0, 1.0, 1.0]);
+        assert_eq!(pauses(delayed(5.0), [Away; 5]), [5.0; 5]);
+        // Attempts that are counted have to last.
+        let counted = Policy { retries: Some(9), ..own() };
+        assert_eq!(pauses(counted, [Away; 5]), [1.0, 2.0, 4.0, 8.0, 16.0]);
     }
 
     #[test]

@@ -26,18 +26,19 @@ fn refused(retry_after: Option<u64>) -> Answer {
 }
 
 pub fn failed(outcome: Outcome) -> Answer {
-    let has_sent = !matches!(outcome, Outcome::NeverSent | Outcome::NoRoom);
+    let has_sent = !matches!(outcome, Outcome::NeverSent | Outcome::Away | Outcome::NoRoom);
     Err(Failure { outcome, has_sent, cause: String::new(), retry_after: None })
 }
 
 /// Something after which the frame is sent again.
 pub fn trouble() -> Answer {
-    match choose(6) {
+    match choose(7) {
         0 => refused(None),
         1 => refused(Some(0)),
         2 => refused(Some(3)),
         3 => failed(Outcome::NeverSent),
         4 => failed(Outcome::NoRoom),
+        5 => failed(Outcome::Away),
         _ => failed(Outcome::Unknown),
     }
 }

@@ -41,6 +41,11 @@ enum Event {
         refused: bool,
         retry_after: Option<u64>,
     },
+    /// Nobody is there.
+    Miss {
+        run: usize,
+        frame: u64,
+    },
     /// The limit changes to this many thousandths.
     Change {
         thousandths: u64,
@@ -69,6 +74,8 @@ struct Report {
     /// When each accept came, in seconds.
     accepts: Vec<f64>,
     refusals: Vec<f64>,
+    /// Attempts that have reached nobody.
+    misses: Vec<f64>,
     failed: Vec<(f64, u64)>,
     is_over: bool,
     /// Time, and the pace that was found.
@@ -188,7 +195,12 @@ impl Simulation {
                 Event::Arrive { run, frame } => self.arrive(run, frame),
                 Event::Leave => self.server.under_way -= 1,
                 Event::Answer { run, frame, refused, retry_after } => {
-                    self.answer(run, frame, refused, retry_after);
+                    let outcome = refused.then_some(Outcome::RefusedForNow);
+                    self.answer(run, frame, outcome, retry_after);
+                    self.look(run);
+                }
+                Event::Miss { run, frame } => {
+                    self.answer(run, frame, Some(Outcome::Away), None);
                     self.look(run);
                 }
                 Event::Change { thousandths } => self.server.change(thousandths as f64 / 1000.0),
@@ -251,26 +263,28 @@ impl Simulation {
                 (self.now + nanos(takes) + back, false, None)
             }
             Verdict::Refused(after) => (self.now + back, true, after.map(|after| after as u64)),
+            Verdict::Away => return self.at(self.now + back, Event::Miss { run, frame }),
         };
         self.at(time, Event::Answer { run, frame, refused, retry_after });
     }
 
-    fn answer(&mut self, at: usize, frame: u64, refused: bool, retry_after: Option<u64>) {
+    fn answer(&mut self, at: usize, frame: u64, outcome: Option<Outcome>, after: Option<u64>) {
         let (now, seconds, begin) = (self.instant(), self.seconds(), self.begin);
         let run = &mut self.runs[at];
         let (tries, started) = run.open.get_mut(&frame).unwrap();
         let started = started.take().unwrap();
         let ended = Ended {
             started,
-            outcome: refused.then_some(Outcome::RefusedForNow),
-            is_response: true,
+            outcome,
+            is_response: outcome != Some(Outcome::Away),
             is_unauthorized: false,
-            retry_after: retry_after.map(Duration::from_secs),
+            retry_after: after.map(Duration::from_secs),
         };
         let next = run.schedule.end(frame, tries, &ended, now);
-        match refused {
-            true => run.report.refusals.push(seconds),
-            false => run.report.accepts.push(seconds),
+        match outcome {
+            None => run.report.accepts.push(seconds),
+            Some(Outcome::Away) => run.report.misses.push(seconds),
+            Some(_) => run.report.refusals.push(seconds),
         }
         if let Some(rate) = run.schedule.limits().0 {
             run.report.paces.push((seconds, rate));
@@ -285,7 +299,7 @@ impl Simulation {
             },
             Next::Done(_) | Next::Over(_) => {
                 run.report.is_over |= matches!(next, Next::Over(_));
-                if refused {
+                if outcome.is_some() {
                     run.report.failed.push((seconds, frame));
                 }
                 run.open.remove(&frame);

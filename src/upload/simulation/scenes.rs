@@ -152,6 +152,34 @@ fn a_server_that_takes_nothing_at_first_has_told_no_pace() {
     }
 }
 
+/// While it is away, trying costs it nothing, but it is no flood.
+#[test]
+fn the_return_of_a_server_that_refuses_connections_is_noticed_within_a_second_or_two() {
+    for jobs in JOBS {
+        let mut late = Vec::new();
+        for seed in 0..10 {
+            let trial = Trial { seed, ..Trial::new(Model::Chance(0.0), 0.1, jobs) };
+            let mut simulation = trial.simulation();
+            let ends = [7.0, 24.0, 130.0].map(|end| end + seed as f64 / 10.0);
+            let outages = [3.0, 20.0, 30.0].into_iter().zip(ends);
+            simulation.server.outages = outages.collect();
+            simulation.run(jobs, u64::MAX, policy(), 0.0);
+            simulation.go(140.0);
+            let report = &simulation.runs[0].report;
+            assert_eq!(report.failed, []);
+            late.extend(ends.map(|end| {
+                report.accepts.iter().find(|&&at| at >= end).map_or(f64::INFINITY, |at| at - end)
+            }));
+            let tries = report.misses.iter().filter(|&&at| (31.0..130.0).contains(&at)).count();
+            assert!((99..250).contains(&tries), "{tries} attempts in 99 s");
+        }
+        late.sort_by(f64::total_cmp);
+        let (median, most) = (late[late.len() / 2], late[late.len() - 1]);
+        println!("away, -j {jobs}: back after {median:.2} s at the median, {most:.2} s at most");
+        assert!(median < 1.0 && most < 2.0, "{median}, {most}");
+    }
+}
+
 #[test]
 fn a_limit_that_changes_is_followed() {
     for (name, model, least) in

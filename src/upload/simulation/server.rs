@@ -42,6 +42,8 @@ pub struct Server {
     pub tells: Option<f64>,
     /// Before this it refuses everything.
     pub opens_at: f64,
+    /// Begins and ends of its outages, in seconds: then it refuses connections.
+    pub outages: Vec<(f64, f64)>,
     /// The share of accepted requests that takes two seconds more.
     pub stragglers: f64,
     excess: f64,
@@ -55,6 +57,7 @@ pub enum Verdict {
     /// Answered after a number of seconds.
     Accepted(f64),
     Refused(Option<f64>),
+    Away,
 }
 
 impl Server {
@@ -68,6 +71,7 @@ impl Server {
             strays: 0.0,
             tells: None,
             opens_at: 0.0,
+            outages: Vec::new(),
             stragglers: 0.0,
             excess: 0.0,
             last: f64::NEG_INFINITY,
@@ -82,6 +86,9 @@ impl Server {
     }
 
     pub fn judge(&mut self, now: f64) -> Verdict {
+        if self.outages.iter().any(|&(begin, end)| (begin..end).contains(&now)) {
+            return Verdict::Away;
+        }
         match self.judge_silently(now) {
             Verdict::Refused(None) => Verdict::Refused(self.tells),
             verdict => verdict,

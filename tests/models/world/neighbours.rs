@@ -45,6 +45,7 @@ pub mod http {
     #[derive(Clone, Copy, Debug, PartialEq, Eq)]
     pub enum Outcome {
         NeverSent,
+        Away,
         NoRoom,
         RefusedForNow,
         Unknown,
