@@ -38,6 +38,7 @@ mod input;
 mod lock;
 mod memory;
 mod messages;
+mod outage;
 mod output;
 mod pipeline;
 mod progress;

@@ -11,7 +11,7 @@ use std::path::Path;
 #[rustfmt::skip]
 const ORDER: &[&str] = &[
     "show", "setup", "args", "output", "stop", "pipeline", "upload", "http", "dry", "headers", "request", "encode", "input",
-    "frame", "progress", "counts", "ending", "files", "memory", "messages", "random", "lock",
+    "frame", "progress", "counts", "outage", "ending", "files", "memory", "messages", "random", "lock",
 ];
 
 /// A file's name without `.rs`, and the code in it, without comments.

@@ -13,13 +13,15 @@ use std::time::Instant;
 use crate::counts::Counts;
 use crate::http::{Failure, Outcome, Response};
 use crate::lock::lock;
+use crate::messages::say;
+use crate::outage::Outage;
 use crate::random;
 
 use super::pace::Started;
 use super::retry::{Ended, Next, Policy};
 use super::schedule::{Schedule, Turn};
 use super::tries::Tries;
-use super::{is_unauthorized, outcome};
+use super::{cause, is_unauthorized, outcome};
 
 type Random = fn() -> f64;
 
@@ -32,6 +34,7 @@ pub struct Gate {
 
 struct Shared {
     schedule: Schedule<Random>,
+    outage: Outage,
     /// The frames that wait. Almost always there are none.
     waiting: BTreeMap<u64, Waiter>,
 }
@@ -45,8 +48,9 @@ struct Waiter {
 
 impl Gate {
     pub fn new(policy: Policy, counts: Arc<Counts>) -> Self {
+        let outage = Outage::new(policy.max_time);
         let schedule = Schedule::new(policy, random as Random);
-        let shared = Shared { schedule, waiting: BTreeMap::new() };
+        let shared = Shared { schedule, outage, waiting: BTreeMap::new() };
         Gate { shared: Mutex::new(shared), end: AtomicU64::new(u64::MAX), counts }
     }
 
@@ -128,8 +132,8 @@ impl Gate {
             retry_after: result.as_ref().map_or_else(|it| it.retry_after, |it| it.retry_after),
         };
         let mut shared = self.lock();
-        let is_calm = shared.waiting.is_empty() && shared.schedule.is_calm();
-        if ended.outcome.is_none() && is_calm {
+        let is_calm = shared.schedule.is_calm() && shared.outage.is_over();
+        if ended.outcome.is_none() && is_calm && shared.waiting.is_empty() {
             // Nothing is limited, so the time of this does not matter. Nobody waits, so it cannot change who goes first.
             return shared.schedule.end(frame, tries, &ended, started.at);
         }
@@ -137,7 +141,15 @@ impl Gate {
         let next = shared.schedule.end(frame, tries, &ended, now);
         let (pace, at_once) = shared.schedule.limits();
         self.counts.figures.allowed.set(pace, at_once);
+        let news = match &next {
+            _ if shared.schedule.is_up() => shared.outage.ends(now),
+            Next::Again(_) => {
+                shared.outage.lasts(ended.retry_after, ended.is_response, &cause(result), now)
+            }
+            _ => None,
+        };
         self.wake_first(shared, now);
+        news.into_iter().for_each(say);
         next
     }
 

@@ -161,10 +161,7 @@ impl Uploader {
         attempts: u32,
         again: &Again,
     ) {
-        let cause = match result {
-            Ok(response) => &response.cause(),
-            Err(failure) => &failure.cause,
-        };
+        let cause = cause(result);
         let of = again.of.map_or_else(String::new, |of| format!(" of {of}"));
         let pause = again.earliest.saturating_duration_since(Instant::now()).as_secs_f64();
         let next = attempts + 1;
@@ -228,6 +225,10 @@ impl Drop for InFlight<'_> {
 /// `None` for success.
 fn outcome(result: &Result<Response, Failure>) -> Option<Outcome> {
     result.as_ref().map_or_else(|failure| Some(failure.outcome), Response::outcome)
+}
+
+fn cause(result: &Result<Response, Failure>) -> String {
+    result.as_ref().map_or_else(|failure| failure.cause.clone(), Response::cause)
 }
 
 fn is_unauthorized(result: &Result<Response, Failure>) -> bool {

@@ -158,6 +158,11 @@ impl<R: FnMut() -> f64> Schedule<R> {
         self.due().max(self.retry.pause_end(now))
     }
 
+    /// Whether there was no failure since a frame was last answered.
+    pub fn is_up(&self) -> bool {
+        self.retry.is_calm()
+    }
+
     /// Whether nothing is limited and nothing has failed. Then the time of an answer does not matter.
     pub fn is_calm(&self) -> bool {
         self.pace.is_open() && self.room == u32::MAX && self.retry.is_calm()

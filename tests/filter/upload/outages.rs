@@ -8,8 +8,8 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use crate::support::echo::{answers, echo};
-use crate::support::program::{command, run, run_command};
-use crate::support::server::{Request, Server, closing};
+use crate::support::program::{command, posting, run, run_command};
+use crate::support::server::{Request, Server, closing, response_with};
 use crate::support::{tiny_frames, tiny_number, wait_until};
 
 /// A server that answers so many frames, is away for a while once the next `jobs` are under way, and comes back on
@@ -53,6 +53,40 @@ fn a_server_that_is_away_for_three_seconds_is_waited_for() {
         let arguments = ["-s", "1x1", "--raw", "-j", &jobs, &url];
         assert_eq!(run(&arguments, &tiny_frames(200)).ok().lines(), answers(200));
     }
+}
+
+#[test]
+fn an_outage_of_more_than_ten_seconds_is_told_once_for_all_jobs_and_so_is_its_end() {
+    let runs = ["--quiet", "--keep-going"].map(|option| {
+        let address = leaving(20, 8, Some(Duration::from_secs(11)));
+        let url = format!("http://{address}/");
+        let arguments = ["-s", "1x1", "--raw", "-j", "8", option, &url].map(str::to_owned);
+        (address, thread::spawn(move || run(&arguments, &tiny_frames(200))))
+    });
+    let [(_, quiet), (address, told)] = runs;
+    assert_eq!(quiet.join().unwrap().ok().lines(), answers(200));
+    let told = told.join().unwrap();
+    assert_eq!((told.status, told.lines()), (Some(0), answers(200)));
+    let cause = format!("{address}: connection refused; trying for 600 s (--retry-max-time)");
+    let [away, back] = &told.stderr.lines().collect::<Vec<_>>()[..] else {
+        panic!("{}", told.stderr)
+    };
+    assert!(away.starts_with("pngpost: the server has been away for 1") && away.ends_with(&cause));
+    assert!(back.starts_with("pngpost: the server is back after 1"), "{back}");
+}
+
+#[test]
+fn a_retry_after_without_end_is_told() {
+    let server = Server::answering(|_, _| response_with("503 x", "Retry-After: 99999999\r\n", ""));
+    let mut program = posting(&["--retry-max-time", "0", "-j", "4"], &server.url());
+    program.write(&tiny_frames(9));
+    let told = "pngpost: the server asks for a wait of 99999999 s, Retry-After: status 503; \
+                trying without end (--retry-max-time)";
+    let mut messages = program.stderr_lines();
+    assert_eq!(messages.next().as_deref(), Some(told));
+    program.signal("TERM");
+    program.finish();
+    assert_eq!(messages.count(), 1);
 }
 
 #[test]
