@@ -94,8 +94,8 @@ fn size(line: &[u8]) -> io::Result<usize> {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
     use super::super::reply::MAX_RESPONSE_BYTES;
+    use super::*;
 
     /// The body in these bytes, which come in pieces of this size, and the bytes behind it; or what is wrong.
     fn read(mut framing: Framing, bytes: &[u8], piece: usize) -> Result<(Vec<u8>, usize), String> {
