@@ -178,8 +178,8 @@ impl Args {
         }
         conflicts::check_values(&args)?;
         let frame_bytes = args.size.and_then(|size| args.format.layout.frame_bytes(size));
-        for (option, field) in given.iter().filter(|(option, _)| option.long.starts_with("form")) {
-            check_quotes(field, frame_bytes).map_err(|why| anyhow!("--{}: {why}", option.long))?;
+        for (_, field) in given.iter().filter(|(option, _)| option.long == "form") {
+            check_quotes(field, frame_bytes).map_err(|why| anyhow!("--form: {why}"))?;
         }
         args.make_form()?;
         Ok(args)
