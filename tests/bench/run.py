@@ -41,6 +41,8 @@ def options():
     parser.add_argument("--seconds", type=float, default=0.5,
                         help="how long a run takes, about; 2.5 times that far away [0.5]")
     parser.add_argument("--quick", action="store_true", help="one round of short runs, of the smallest frames here")
+    parser.add_argument("--apart", action="store_true",
+                        help="the smallest frames, on a server that sends head and body apart, as Django's does")
     parser.add_argument("--json", metavar="PATH", help="write the results to a file")
     parser.add_argument("--readme", action="store_true", help="write the table of the README, and its picture")
     parser.add_argument("--from-json", metavar="PATH", help="measure nothing: take the results of --json")
@@ -74,13 +76,13 @@ def machine():
 
 
 @contextlib.contextmanager
-def place(is_far):
+def place(is_far, is_apart):
     """A server, the command in front of a client, and the milliseconds to connect where it is far away."""
     import rtt
-    from server import Nginx
+    from server import Apart, Nginx
     with contextlib.ExitStack() as stack:
         trip = stack.enter_context(rtt.RoundTrip(ROUND_TRIP)) if is_far else None
-        server = Nginx(rtt.SERVER, trip.at_server) if trip else Nginx()
+        server = Nginx(rtt.SERVER, trip.at_server) if trip else Apart() if is_apart else Nginx()
         stack.callback(server.close)
         yield server, trip.at_client if trip else [], trip and trip.measured(server.port)
 
@@ -92,15 +94,17 @@ def races(given, binary, fast, work, log):
             log(f"skipped: {peer.what}: {package} is not installed")
     contestants = [peer for peer in peers.PEERS if not peers.missing(peer)]
     results, failed = [], []
-    for case in report.CASES[:1] if given.quick else report.CASES:
+    for case in report.CASES[:1] if given.quick or given.apart else report.CASES:
         if case.is_far and (why := rtt.why_not()):
             log(f"skipped: {case.heading}: {why}")
             continue
         fitting = [peer for peer in contestants if not peer.sizes or case.size in peer.sizes]
+        if given.apart:
+            fitting = [peer for peer in fitting if peer.name in ("session", "curl")]
         # Far away, frames are few a second, and a run is longer for it.
         seconds = given.seconds * (2.5 if case.is_far else 1)
         rounds = min(given.rounds, 3) if case.is_far else given.rounds
-        with place(case.is_far) as (server, prefix, trip), race.Supply(case.size, fast, work, binary) as supply:
+        with place(case.is_far, given.apart) as (server, prefix, trip), race.Supply(case.size, fast, work, binary) as supply:
             url = server.urls["https" if case.is_far else "http"]
             try:
                 result = race.race(supply, url, server, fitting, binary, case.ways, prefix, rounds, seconds)

@@ -4,7 +4,9 @@ One worker, http and https on free ports of one address, and its counters on a U
 be read from outside a network namespace. It keeps connections as long as the client does, and no
 request body touches the disk: `return` discards it as it comes.
 """
-import os, re, shutil, socket, subprocess, sys, tempfile, time
+import contextlib, os, re, shutil, socket, subprocess, sys, tempfile, threading, time
+
+from request import whole
 
 ANSWER = '{"label": "cat"}'
 
@@ -89,3 +91,38 @@ class Nginx:
         self.process.terminate()
         self.process.wait()
         self._holder.cleanup()
+
+
+class Apart:
+    """Sends the head of each answer, then its body, as Django's runserver and Java's HttpServer do. With Nagle's
+    algorithm the body waits until the client has acknowledged the head."""
+    certificates = {}
+
+    def __init__(self):
+        self._connections = self._requests = 0
+        self._listener = socket.create_server(("127.0.0.1", 0))
+        self.port = self._listener.getsockname()[1]
+        self.urls = {"http": f"http://127.0.0.1:{self.port}/"}
+        threading.Thread(target=self._accept, daemon=True).start()
+
+    def counters(self):
+        return self._connections, self._requests
+
+    def _accept(self):
+        with contextlib.suppress(OSError):
+            while True:
+                connection, _ = self._listener.accept()
+                self._connections += 1
+                threading.Thread(target=self._serve, args=(connection,), daemon=True).start()
+
+    def _serve(self, connection):
+        # The end of the connection is one of the two.
+        with connection, contextlib.suppress(AssertionError, OSError):
+            while True:
+                whole(connection)
+                self._requests += 1
+                connection.sendall(f"HTTP/1.1 200 OK\r\nContent-Length: {len(ANSWER)}\r\n\r\n".encode())
+                connection.sendall(ANSWER.encode())
+
+    def close(self):
+        self._listener.close()
