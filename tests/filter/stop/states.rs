@@ -11,7 +11,7 @@ use crate::support::ports::FullPort;
 use crate::support::program::{Running, command, post};
 use crate::support::server::{Server, ok, response_with};
 use crate::support::signals::{STOPS, stop, writes};
-use crate::support::tls::Authority;
+use crate::support::tls::{Authority, accept};
 use crate::support::turnstile::Turnstile;
 use crate::support::{tiny, tiny_frames, tiny_number, wait_until};
 
@@ -267,5 +267,28 @@ fn an_attempt_that_has_not_connected_ends_at_once_and_is_never_sent() {
             assert!(begin.elapsed() < Duration::from_secs(5), "{:?}", begin.elapsed());
         }
         case.go_on(Vec::new(), &scene, &server, 0);
+    });
+}
+
+#[test]
+fn what_has_connected_after_the_signal_is_not_sent() {
+    let authority = Authority::new("late");
+    let config = authority.server();
+    for_each_case(|case| {
+        let stopped = Arc::<Turnstile>::default();
+        let (turnstile, config) = (Arc::clone(&stopped), Arc::clone(&config));
+        let server = Server::scripted(move |_, connection| {
+            turnstile.wait_for(1);
+            let mut stream = accept(&config, connection);
+            // A request would fail, and be told.
+            let _ = stream.read(&mut [0; 1]);
+        });
+        let url = format!("https://localhost:{}/", server.address.port());
+        let trusted = authority.file.to_str().unwrap();
+        let program = case.start(&["--cacert", trusted], &url, &tiny_frames(FRAMES));
+        wait_until("all jobs connect", || server.connections() >= case.jobs as usize);
+        case.stop(&program);
+        stopped.pass_one();
+        case.ends(program, Vec::new(), 0);
     });
 }
