@@ -27,7 +27,7 @@ impl Lines {
             cause.push_str("; it may have arrived: --retry-all-errors would send it again");
         }
         if ends_run && status.is_some() && !has_line {
-            cause.push_str("; its answer is a line without --fail");
+            cause.push_str("; without --fail its answer is a line");
         }
         self.counts.failed.fetch_add(1, Ordering::Relaxed);
         if ends_run {
@@ -86,23 +86,21 @@ impl Lines {
 /// What usually is wrong if the server turns away the first frame that it answers: the request, and not the frame. We
 /// tell it by the status and by what we have sent. `has_key`: whether headers of the user's go out.
 fn usual(status: u16, request: &Request, has_key: bool) -> Option<String> {
-    let usual = match (status, &request.part, &request.template.pieces[..]) {
-        (401 | 403, ..) if !has_key => "-H, -u or --oauth2-bearer sends a key or token",
-        (401 | 403, ..) => "its key, token or password is not taken",
-        (404, ..) => "check the URL's path",
-        (413, ..) => "the body is over the server's limit",
-        (415, Some(_), _) => "the body is a form: --raw or --json sends none",
-        (400 | 422 | 500, Some(part), _) => {
-            return Some(format!("the frame's part is {}: -F NAME=@- renames it", foreign(part)));
-        }
-        (400 | 415 | 422 | 500, None, [Piece::Png]) => {
-            "the body is the bare PNG: without --raw it is a form"
-        }
-        (400 | 415 | 422 | 500, None, [Piece::Base64]) => {
-            "the body is bare base64: without --body-b64 it is a form"
-        }
-        (415, None, _) => "the body is JSON: without --json it is a form",
-        (400 | 422 | 500, None, _) => "its JSON may want other names",
+    let usual = match status {
+        401 | 403 if !has_key => "-H, -u or --oauth2-bearer sends a key or token",
+        401 | 403 => "its key, token or password is not taken",
+        404 => "check the URL's path",
+        413 => "the body is over the server's limit",
+        400 | 415 | 422 | 500 => match (&request.part, &request.template.pieces[..]) {
+            (Some(_), _) if status == 415 => "the body is a form: --raw or --json sends none",
+            (Some(part), _) => {
+                let part = foreign(part);
+                return Some(format!("the frame's part is {part}: -F NAME=@- renames it"));
+            }
+            (None, [Piece::Png]) => "the body is the bare PNG: without --raw it is a form",
+            (None, [Piece::Base64]) => "the body is bare base64: without --body-b64 it is a form",
+            (None, _) => "the server may take other JSON, or a form",
+        },
         _ => return None,
     };
     Some(usual.to_owned())

@@ -18,8 +18,7 @@ fn at_the_first_answer_of_a_run_a_status_is_told_with_what_usually_is_wrong() {
         (400, &["--raw"], bare),
         (415, &["--raw"], bare),
         (500, &["--body-b64"], "the body is bare base64: without --body-b64 it is a form"),
-        (422, &json, "its JSON may want other names"),
-        (415, &json, "the body is JSON: without --json it is a form"),
+        (422, &json, "the server may take other JSON, or a form"),
         (415, &[], "the body is a form: --raw or --json sends none"),
         (401, &["-F", "key=secret"], "-H, -u or --oauth2-bearer sends a key or token"),
         (403, &[], "-H, -u or --oauth2-bearer sends a key or token"),
@@ -55,7 +54,7 @@ fn how_to_go_on_is_told_by_what_is_out() {
         (
             &["--fail"],
             17,
-            "its answer is a line without --fail; 17 lines are out, go on with --skip 17",
+            "without --fail its answer is a line; 17 lines are out, go on with --skip 17",
         ),
         (
             &["--skip", "10"],
@@ -68,7 +67,7 @@ fn how_to_go_on_is_told_by_what_is_out() {
             1,
             "1 line is out in this run, frame 17's answer, drop that line and go on with --skip 17",
         ),
-        (&["--skip", "17", "--fail"], 0, "its answer is a line without --fail"),
+        (&["--skip", "17", "--fail"], 0, "without --fail its answer is a line"),
     ] {
         let run = post(options, &server.url(), 20);
         let run = run.fails(1, &format!("frame 17: upload: status 400; {told}"));
