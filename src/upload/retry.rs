@@ -131,7 +131,7 @@ impl<R: FnMut() -> f64> Retry<R> {
     }
 
     /// Whether there was no failure since a frame was last answered. Then the time of an answer does not matter.
-    pub fn is_calm(&self) -> bool {
+    pub fn is_up(&self) -> bool {
         self.down_since.is_none()
     }
 
@@ -624,13 +624,13 @@ mod tests {
     }
 
     #[test]
-    fn a_run_is_calm_until_a_failure_and_after_an_answer() {
+    fn the_server_is_up_until_a_failure_and_after_an_answer() {
         let mut trial = trial(policy());
-        assert!(trial.retry.is_calm());
+        assert!(trial.retry.is_up());
         trial.down();
-        assert!(!trial.retry.is_calm());
+        assert!(!trial.retry.is_up());
         trial.retry.answered(true, trial.now);
-        assert!(trial.retry.is_calm());
+        assert!(trial.retry.is_up());
     }
 
     #[test]

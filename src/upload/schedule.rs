@@ -160,12 +160,12 @@ impl<R: FnMut() -> f64> Schedule<R> {
 
     /// Whether there was no failure since a frame was last answered.
     pub fn is_up(&self) -> bool {
-        self.retry.is_calm()
+        self.retry.is_up()
     }
 
     /// Whether nothing is limited and nothing has failed. Then the time of an answer does not matter.
     pub fn is_calm(&self) -> bool {
-        self.pace.is_open() && self.room == u32::MAX && self.retry.is_calm()
+        self.pace.is_open() && self.room == u32::MAX && self.is_up()
     }
 
     /// An attempt was not made after all. Its time is spent.
