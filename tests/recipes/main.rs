@@ -98,7 +98,7 @@ recipes! {
     readme_curl: shell::curl_line, README, "curl -F key=k -F 'file=@cat.png", ["curl"];
     readme_line_of_curl: shell::line_of_curl, README, "filename=cat.png", ["curl"];
     readme_tensorflow: servers::as_documented, README, "resnet:predict", ["curl"];
-    readme_message: failures::message_of_a_status, README, "frame 17: upload: status 500", [];
+    readme_message: failures::message, README, "frame 17: upload: status 500", [];
     readme_resume: failures::resume, README, "--skip 17 https", [];
     readme_loop: failures::looped, README, "until pngpost", [];
     readme_crash: failures::resume_after_a_crash, README, "tail -c 1 lines", [];
@@ -159,7 +159,7 @@ recipes! {
     pv_lines: shell::pv, RECIPES, "pv -l", ["pv"];
     records: failures::records, RECIPES, "--ndjson --keep-going", ["jq"];
     records_shown: failures::records_shown, RECIPES, "{\"frame\":0,", [];
-    message: failures::message_of_a_cut, RECIPES, "frame 17: upload: no response", [];
+    message: failures::message, RECIPES, "frame 17: upload: status 500", [];
     resume: failures::resume, RECIPES, "--skip 17 https://host/classify <", [];
     looped: failures::looped, RECIPES, "until pngpost", [];
     resume_with_the_frame_again: failures::resume_again, RECIPES, "sed -i '$d' lines &&", [];

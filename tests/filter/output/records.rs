@@ -88,7 +88,7 @@ fn unless(bad: u32, answer: impl Fn() -> Vec<u8>) -> impl Fn(usize, &Request) ->
 #[test]
 fn with_keep_going_a_frame_without_a_response_has_its_record_too() {
     let server = Server::answering(unless(2, Vec::new));
-    let run = run_with(&server, &["--keep-going", "--skip", "1"], 4);
+    let run = run_with(&server, &["--no-http-keep-alive", "--keep-going", "--skip", "1"], 4);
     let error = "upload: no response: closed before there was one";
     assert_eq!(
         (run.status, run.stderr.as_str()),

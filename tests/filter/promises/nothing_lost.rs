@@ -66,7 +66,9 @@ fn with_keep_going_every_frame_has_one_line_and_every_failure_a_message() {
             7 => response("400 Bad Request", "bad\nframe"),
             _ => echo(request),
         });
-        let run = post(&["--keep-going", "-j", jobs], &server.url(), 20);
+        // On a kept connection the message says that, too.
+        let options = ["--no-http-keep-alive", "--keep-going", "-j", jobs];
+        let run = post(&options, &server.url(), 20);
         let mut lines = answers(20);
         lines[3] = String::new();
         lines[7] = "bad frame".to_owned();
