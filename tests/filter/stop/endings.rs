@@ -184,7 +184,8 @@ fn a_frame_that_fails_beyond_the_gap_is_told() {
             ["-v", "-s", "1x1", "--raw", options, "-j", "3", "--retry-max-time", "0", &url];
         let mut program = Running::start(command(&arguments));
         program.write(&tiny_frames(20));
-        let mut messages = program.stderr_lines().skip(1);
+        // After the values of the first frame and the wait that is asked for.
+        let mut messages = program.stderr_lines().skip(2);
         assert!(messages.next().unwrap().contains("frame 1: upload: status 503; attempt 2 of 21"));
         stop(program.pid(), "SIGINT");
         released.pass_one();

@@ -183,7 +183,8 @@ fn a_retry_that_pauses_is_dropped_and_later_answers_are_named() {
         });
         let options = ["-v", "--retry-max-time", "0"];
         let mut program = case.start(&options, &server.url(), &tiny_frames(FRAMES));
-        let mut messages = program.stderr_lines().skip(1);
+        // After the values of the first frame and the wait that is asked for.
+        let mut messages = program.stderr_lines().skip(2);
         let retry = "pngpost: frame 3: upload: status 503; attempt 2 of 21 in 3600.0 s";
         assert_eq!(messages.next().unwrap(), retry);
         case.stop(&program);
