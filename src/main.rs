@@ -16,8 +16,8 @@
 //!
 //! `args` is what was typed, and `setup` makes the parts of a run from it; `headers` and `files` are what options
 //! name. `dry` is the road's end if nothing is to be sent; `show` goes as far as the encoder, with one frame. `counts` is
-//! the state of the run; `messages`, `progress`, `outage` and `ending` tell it to people and scripts. Imports point down: show,
-//! setup, output, stop, pipeline, upload, http, request, then encode and input, then frame.
+//! the state of the run; `messages`, `progress`, `outage` and `ending` tell it to people and scripts. Imports point down:
+//! show, setup, output, stop, pipeline, upload, http, request, then encode and input, then frame.
 
 // A number of frames or bytes keeps its value, with 32 bits, too: where a cast may change one, the code says why.
 #![cfg_attr(
