@@ -1,57 +1,64 @@
 //! Whose certificates a server may show.
 //!
-//! A server that shows exactly one of the certificates that the user has given is trusted, even if that calls
-//! itself a CA, as a plain `openssl req -x509` makes it, or if its own issuer is unknown. Its dates and its
-//! alternative names count as for any other: webpki has checked the dates before it objects to a CA or to an
-//! issuer, and the names are checked here.
+//! A server shows exactly one of the trusted certificates, whoever has signed it and even if it calls itself a CA, as
+//! a plain `openssl req -x509` makes it; or one that a trusted authority has signed. webpki asks nothing of the anchor
+//! that a path leads to, so we ask of it what webpki asks of an issuer: it is a CA for servers, of X.509 version 3, and
+//! within its own dates. What is no CA is trusted as it is, and signs nothing.
 
-use std::sync::Arc;
+use std::ptr;
 
+use memchr::memmem;
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
-use rustls::client::{WebPkiServerVerifier, verify_server_name};
-use rustls::crypto::CryptoProvider;
-use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
-use rustls::server::ParsedCertificate;
-use rustls::{
-    CertificateError, DigitallySignedStruct, Error, OtherError, RootCertStore, SignatureScheme,
+use rustls::crypto::{WebPkiSupportedAlgorithms, verify_tls12_signature, verify_tls13_signature};
+use rustls::pki_types::{CertificateDer, ServerName, TrustAnchor, UnixTime};
+use rustls::{DigitallySignedStruct, Error, SignatureScheme};
+use webpki::Error::{CaUsedAsEndEntity, EndEntityUsedAsCa, UnknownIssuer};
+use webpki::{
+    EndEntityCert, KeyUsage, RequiredEkuNotFoundContext, VerifiedPath, anchor_from_trusted_cert,
 };
-use rustls_platform_verifier::Verifier;
+
+use super::flaws;
+
+const USAGE: KeyUsage = KeyUsage::server_auth();
 
 /// Whom a client trusts.
 pub enum Trust {
-    /// The system's certificates, or those of SSL_CERT_FILE and SSL_CERT_DIR. A server may show exactly one of
-    /// these.
-    System(Vec<CertificateDer<'static>>),
-    /// These and no others.
-    Only(Vec<CertificateDer<'static>>),
     /// Any certificate.
     Anyone,
+    /// These certificates, and what a message names to a user whose server shows another.
+    Only(Vec<CertificateDer<'static>>, &'static str),
 }
 
-impl Trust {
-    pub fn judge(self, provider: Arc<CryptoProvider>) -> Result<Judge, Error> {
-        let (verifier, given): (Option<Arc<dyn ServerCertVerifier>>, _) = match self {
-            Trust::Anyone => (None, Vec::new()),
-            Trust::System(given) => (Some(Arc::new(Verifier::new(Arc::clone(&provider))?)), given),
-            Trust::Only(given) => {
-                let mut roots = RootCertStore::empty();
-                given.iter().try_for_each(|certificate| roots.add(certificate.clone()))?;
-                let (roots, provider) = (Arc::new(roots), Arc::clone(&provider));
-                let verifier = WebPkiServerVerifier::builder_with_provider(roots, provider).build();
-                (Some(verifier.map_err(|error| Error::Other(OtherError(Arc::new(error))))?), given)
-            }
-        };
-        Ok(Judge { verifier, given, provider })
-    }
-}
-
-/// Trusts whom `verifier` trusts, and servers that show exactly one of `given`.
 #[derive(Debug)]
 pub struct Judge {
     /// `None` takes any certificate, those too that are no X.509 of this century: it proves nothing.
-    verifier: Option<Arc<dyn ServerCertVerifier>>,
-    given: Vec<CertificateDer<'static>>,
-    provider: Arc<CryptoProvider>,
+    trusted: Option<Trusted>,
+    algorithms: WebPkiSupportedAlgorithms,
+}
+
+#[derive(Debug)]
+struct Trusted {
+    certificates: Vec<CertificateDer<'static>>,
+    /// The same in the same order, as webpki takes them.
+    anchors: Vec<TrustAnchor<'static>>,
+    remedy: &'static str,
+}
+
+impl Judge {
+    /// Certificates that are malformed count for nothing.
+    pub fn new(trust: Trust, algorithms: WebPkiSupportedAlgorithms) -> Self {
+        let trusted = match trust {
+            Trust::Anyone => None,
+            Trust::Only(given, remedy) => {
+                let parsed = |it: CertificateDer<'static>| {
+                    Some((anchor_from_trusted_cert(&it).ok()?.to_owned(), it))
+                };
+                let (anchors, certificates) = given.into_iter().filter_map(parsed).unzip();
+                Some(Trusted { certificates, anchors, remedy })
+            }
+        };
+        Judge { trusted, algorithms }
+    }
 }
 
 impl ServerCertVerifier for Judge {
@@ -60,19 +67,27 @@ impl ServerCertVerifier for Judge {
         shown: &CertificateDer<'_>,
         intermediates: &[CertificateDer<'_>],
         name: &ServerName<'_>,
-        ocsp: &[u8],
+        _ocsp: &[u8],
         now: UnixTime,
     ) -> Result<ServerCertVerified, Error> {
-        let Some(verifier) = &self.verifier else { return Ok(ServerCertVerified::assertion()) };
-        match verifier.verify_server_cert(shown, intermediates, name, ocsp, now) {
-            Err(Error::InvalidCertificate(bad))
-                if self.given.contains(shown) && is_of_issuer(&bad) =>
-            {
-                verify_server_name(&ParsedCertificate::try_from(shown)?, name)?;
-                Ok(ServerCertVerified::assertion())
+        let Some(trusted) = &self.trusted else { return Ok(ServerCertVerified::assertion()) };
+        let server = EndEntityCert::try_from(shown).map_err(flaws::of_server)?;
+        let is_trusted = trusted.certificates.contains(shown);
+        // Its dates, then that it is no CA, then its purpose: what is wrong besides that nobody has signed it?
+        match server.verify_for_usage(&[], &[], &[], now, USAGE, None, None) {
+            Ok(_) | Err(UnknownIssuer) if is_trusted => {}
+            Ok(_) | Err(UnknownIssuer) => {
+                let signed = trusted.verify_signers(&server, intermediates, now, self.algorithms);
+                signed.map_err(|error| flaws::of_signer(error, trusted.remedy))?;
             }
-            result => result,
+            Err(CaUsedAsEndEntity) if is_trusted => {
+                check_purpose(shown).map_err(flaws::of_server)?
+            }
+            Err(CaUsedAsEndEntity) => return Err(flaws::of_ca(trusted.remedy)),
+            Err(error) => return Err(flaws::of_server(error)),
         }
+        server.verify_is_valid_for_subject_name(name).map_err(flaws::of_server)?;
+        Ok(ServerCertVerified::assertion())
     }
 
     fn verify_tls12_signature(
@@ -81,8 +96,8 @@ impl ServerCertVerifier for Judge {
         shown: &CertificateDer<'_>,
         signature: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, Error> {
-        match &self.verifier {
-            Some(verifier) => verifier.verify_tls12_signature(message, shown, signature),
+        match &self.trusted {
+            Some(_) => verify_tls12_signature(message, shown, signature, &self.algorithms),
             None => Ok(HandshakeSignatureValid::assertion()),
         }
     }
@@ -93,33 +108,83 @@ impl ServerCertVerifier for Judge {
         shown: &CertificateDer<'_>,
         signature: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, Error> {
-        match &self.verifier {
-            Some(verifier) => verifier.verify_tls13_signature(message, shown, signature),
+        match &self.trusted {
+            Some(_) => verify_tls13_signature(message, shown, signature, &self.algorithms),
             None => Ok(HandshakeSignatureValid::assertion()),
         }
     }
 
     fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
-        self.provider.signature_verification_algorithms.supported_schemes()
+        self.algorithms.supported_schemes()
     }
 }
 
-/// Whether webpki reports this only after it has found the dates right.
-fn is_of_issuer(bad: &CertificateError) -> bool {
-    matches!(bad, CertificateError::UnknownIssuer) || is_ca_in_place_of_server(bad)
+impl Trusted {
+    /// A trusted authority has signed this certificate, perhaps by way of the intermediates.
+    fn verify_signers(
+        &self,
+        server: &EndEntityCert,
+        intermediates: &[CertificateDer],
+        now: UnixTime,
+        algorithms: WebPkiSupportedAlgorithms,
+    ) -> Result<(), webpki::Error> {
+        let (algorithms, anchors) = (algorithms.all, &self.anchors);
+        let check = |path: &VerifiedPath| self.check_anchor(path, now);
+        let check = Some(&check as &dyn Fn(&VerifiedPath) -> Result<(), webpki::Error>);
+        server
+            .verify_for_usage(algorithms, anchors, intermediates, now, USAGE, None, check)
+            .map(drop)
+    }
+
+    /// The anchor that this path leads to must pass as one of the issuers on it.
+    fn check_anchor(&self, path: &VerifiedPath, now: UnixTime) -> Result<(), webpki::Error> {
+        // This very anchor: a renewed authority has the name and the key of its former self.
+        let mut both = self.certificates.iter().zip(&self.anchors);
+        let found = both.find(|(_, anchor)| ptr::eq(*anchor, path.anchor()));
+        let Some((authority, _)) = found.filter(|(authority, _)| may_sign(authority)) else {
+            return Err(EndEntityUsedAsCa);
+        };
+        let issuers = path.intermediate_certificates().map(|issuer| issuer.der());
+        let issuers: Vec<_> = issuers.chain([authority.clone()]).collect();
+        match path.end_entity().verify_for_usage(&[], &[], &issuers, now, USAGE, None, None) {
+            // Nothing is wrong with any of them: there was no anchor to find.
+            Err(UnknownIssuer) => Ok(()),
+            result => result.map(drop),
+        }
+    }
 }
 
-/// A server's certificate that calls itself a CA.
-pub fn is_ca_in_place_of_server(bad: &CertificateError) -> bool {
-    is_webpkis(bad, "CaUsedAsEndEntity")
+/// Whether this is a certificate at all.
+pub fn is_well_formed(certificate: &CertificateDer) -> bool {
+    anchor_from_trusted_cert(certificate).is_ok()
 }
 
-/// A certificate of X.509 version 1, which has no room for alternative names.
-pub fn is_of_version_1(bad: &CertificateError) -> bool {
-    is_webpkis(bad, "UnsupportedCertVersion")
+/// An extended key usage, if there is one, allows server authentication. webpki objects to a CA before it looks at this.
+fn check_purpose(certificate: &[u8]) -> Result<(), webpki::Error> {
+    const SERVER_AUTHENTICATION: &[u8] = &[6, 8, 0x2b, 6, 1, 5, 5, 7, 3, 1];
+    match extension(certificate, 37) {
+        Some(usage) if memmem::find(usage, SERVER_AUTHENTICATION).is_none() => {
+            let bad = RequiredEkuNotFoundContext { required: USAGE, present: Vec::new() };
+            Err(webpki::Error::RequiredEkuNotFoundContext(bad))
+        }
+        _ => Ok(()),
+    }
 }
 
-/// Whether this is an error of webpki that rustls has no name for.
-fn is_webpkis(bad: &CertificateError, name: &str) -> bool {
-    matches!(bad, CertificateError::Other(other) if other.to_string().contains(name))
+/// Whether a key usage, if there is one, allows to sign certificates. webpki does not look at it.
+fn may_sign(certificate: &[u8]) -> bool {
+    const KEY_CERT_SIGN: u8 = 1 << 2;
+    // An octet string that holds a bit string: its length, the number of unused bits, the bits.
+    match extension(certificate, 15) {
+        Some([4, _, 3, _, _, bits, ..]) => bits & KEY_CERT_SIGN != 0,
+        _ => true,
+    }
+}
+
+/// What stands behind the identifier of this extension (RFC 5280, 4.2.1), and behind its mark of being critical. Nothing
+/// else in a certificate looks like the identifier.
+fn extension(certificate: &[u8], number: u8) -> Option<&[u8]> {
+    let id = [6, 3, 0x55, 0x1d, number];
+    let value = &certificate[memmem::find(certificate, &id)? + id.len()..];
+    Some(value.strip_prefix(&[1, 1, 0xff]).unwrap_or(value))
 }

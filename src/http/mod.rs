@@ -8,6 +8,7 @@ mod certificates;
 mod connect;
 mod connection;
 mod exchange;
+mod flaws;
 mod framing;
 mod kept;
 mod look_up;
@@ -35,7 +36,7 @@ pub use minreq::Minreq;
 pub use outcome::{Failure, Outcome};
 pub use reply::Response;
 pub use route::{Route, Way};
-pub use tls::{Identity, Tls, certificates, private_key};
+pub use tls::{Identity, Tls, authorities, certificates, private_key};
 
 /// Our name in requests, to servers and to proxies.
 pub const USER_AGENT: &str = concat!("pngpost/", env!("CARGO_PKG_VERSION"));

@@ -7,12 +7,10 @@ use std::fmt;
 use std::io::{self, ErrorKind};
 use std::time::Duration;
 
-use rustix::io::Errno;
-use rustls::pki_types::ServerName;
-
 use crate::messages;
+use rustix::io::Errno;
 
-use super::certificates::{is_ca_in_place_of_server, is_of_version_1};
+use super::flaws;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Outcome {
@@ -244,36 +242,14 @@ fn is_final_for_tls(error: &rustls::Error) -> bool {
 
 /// A TLS error in words: rustls describes certificates by the names of its types.
 fn tls_cause(error: &rustls::Error) -> String {
-    use rustls::{AlertDescription as Alert, CertificateError as Bad};
-    let bad = match error {
-        rustls::Error::InvalidCertificate(bad) => bad,
+    use rustls::AlertDescription as Alert;
+    match error {
+        rustls::Error::InvalidCertificate(bad) => flaws::cause(bad),
         rustls::Error::AlertReceived(Alert::CertificateRequired) => {
-            return "the server wants a client certificate (--cert)".to_owned();
+            "the server wants a client certificate (--cert)".to_owned()
         }
-        error => return format!("TLS: {error}"),
-    };
-    let cause = match bad {
-        Bad::Expired | Bad::ExpiredContext { .. } => "has expired".to_owned(),
-        Bad::NotValidYet | Bad::NotValidYetContext { .. } => "is not valid yet".to_owned(),
-        Bad::UnknownIssuer => "is signed by nobody who is trusted".to_owned(),
-        Bad::NotValidForNameContext { presented, expected } if presented.is_empty() => {
-            let kind = if let ServerName::IpAddress(_) = expected { "IP" } else { "DNS" };
-            let name = format!("{kind}:{}", expected.to_str());
-            format!("has no alternative name; openssl's -addext subjectAltName={name} gives it one")
-        }
-        Bad::NotValidForName | Bad::NotValidForNameContext { .. } => {
-            "is not for this host name".to_owned()
-        }
-        other if is_of_version_1(other) => {
-            "is of X.509 version 1; openssl's -addext subjectAltName=DNS:host makes a newer one"
-                .to_owned()
-        }
-        other if is_ca_in_place_of_server(other) => {
-            "calls itself a CA, and is not trusted as it is (--cacert)".to_owned()
-        }
-        other => format!("is refused: {other}"),
-    };
-    format!("certificate {cause}")
+        error => format!("TLS: {error}"),
+    }
 }
 
 #[cfg(test)]
@@ -386,9 +362,8 @@ mod tests {
             assert_eq!(text_at("h:80", &io::Error::new(kind, "cut")), "cut");
         }
         let certificate = |bad| text(&wrapped(rustls::Error::InvalidCertificate(bad)));
-        assert_eq!(certificate(rustls::CertificateError::Expired), "certificate has expired");
         let other = certificate(rustls::CertificateError::BadEncoding);
-        assert!(other.starts_with("certificate is refused: "), "{other}");
+        assert_eq!(other, "certificate is refused: bad encoding");
         assert!(is_of_tls(&wrapped(rustls::Error::DecryptError)) && !is_of_tls(&denied));
     }
 }

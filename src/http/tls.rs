@@ -9,7 +9,7 @@ use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
 use rustls::sign::{CertifiedKey, SingleCertAndKey};
 use rustls::{ClientConfig, ClientConnection};
 
-use super::certificates::Trust;
+use super::certificates::{Judge, Trust, is_well_formed};
 
 /// Makes the TLS sessions of a run.
 #[derive(Clone)]
@@ -21,10 +21,9 @@ pub struct Tls {
 pub struct Identity(CertifiedKey);
 
 impl Tls {
-    /// The error: there are no certificates to trust, or one of them is malformed.
     pub fn new(trust: Trust, identity: Option<Identity>) -> Result<Self> {
         let provider = provider();
-        let judge = trust.judge(Arc::clone(&provider))?;
+        let judge = Judge::new(trust, provider.signature_verification_algorithms);
         let config = ClientConfig::builder_with_provider(provider)
             .with_safe_default_protocol_versions()?
             .dangerous()
@@ -52,6 +51,14 @@ pub fn certificates(pem: &[u8]) -> Result<Vec<CertificateDer<'static>>> {
     let certificates = CertificateDer::pem_slice_iter(pem).collect::<Result<Vec<_>, _>>();
     let certificates = certificates.map_err(|_| anyhow!("is not well-formed PEM"))?;
     ensure!(!certificates.is_empty(), "holds no PEM certificate");
+    Ok(certificates)
+}
+
+/// The same, each of them well-formed itself.
+pub fn authorities(pem: &[u8]) -> Result<Vec<CertificateDer<'static>>> {
+    let certificates = certificates(pem)?;
+    let are_well_formed = certificates.iter().all(is_well_formed);
+    ensure!(are_well_formed, "holds a certificate that is malformed");
     Ok(certificates)
 }
 

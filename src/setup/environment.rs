@@ -7,6 +7,7 @@ use std::path::Path;
 use anyhow::{Context, Result, anyhow, ensure};
 
 use rustls::pki_types::CertificateDer;
+use rustls_native_certs::{load_certs_from_paths, load_native_certs};
 
 use crate::files;
 use crate::http;
@@ -15,23 +16,27 @@ use crate::request::{Proxy, Url};
 
 use super::no_proxy;
 
-/// The certificates of SSL_CERT_FILE. The TLS crates ignore a file or folder that they can't read, and would
-/// then trust nobody. We say so first.
+/// The certificates of SSL_CERT_FILE and SSL_CERT_DIR, or else the system's. The TLS crates ignore a file or folder that
+/// they can't read, and would then trust nobody. We say so first.
 pub fn certificates() -> Result<Vec<CertificateDer<'static>>> {
+    let (file, folders) = (env::var_os("SSL_CERT_FILE"), env::var_os("SSL_CERT_DIR"));
     let mut certificates = Vec::new();
-    if let Some(file) = env::var_os("SSL_CERT_FILE") {
+    if let Some(file) = &file {
         ensure!(!file.is_empty(), "SSL_CERT_FILE: is set to nothing; unset it, or name a file");
-        let path = Path::new(&file);
+        let path = Path::new(file);
         certificates = files::read(&path.display().to_string(), path, http::certificates)
             .map_err(|error| anyhow!("SSL_CERT_FILE: {error}"))?;
     }
-    if let Some(folders) = env::var_os("SSL_CERT_DIR") {
-        // The TLS crates ignore empty ones.
-        for folder in env::split_paths(&folders).filter(|folder| !folder.as_os_str().is_empty()) {
-            let listed = folder.read_dir().map_err(|error| anyhow!(plain(&error.to_string())));
-            listed.with_context(|| format!("SSL_CERT_DIR: {}", folder.display()))?;
-        }
+    let folders = folders.unwrap_or_default();
+    for folder in env::split_paths(&folders).filter(|folder| !folder.as_os_str().is_empty()) {
+        let listed = folder.read_dir().map_err(|error| anyhow!(plain(&error.to_string())));
+        listed.with_context(|| format!("SSL_CERT_DIR: {}", folder.display()))?;
+        certificates.extend(load_certs_from_paths(None, Some(&folder)).certs);
     }
+    if file.is_none() && folders.is_empty() {
+        certificates = load_native_certs().certs;
+    }
+    ensure!(!certificates.is_empty(), "SSL_CERT_FILE: names no certificates; the system has none");
     Ok(certificates)
 }
 

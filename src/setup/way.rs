@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::time::Duration;
 
-use anyhow::{Context, Result, anyhow, bail, ensure};
+use anyhow::{Result, anyhow, bail, ensure};
 
 use crate::args::Reach;
 use crate::files;
@@ -22,7 +22,8 @@ pub fn way(reach: &Reach, url: &Url) -> Result<Way> {
     let route = route(reach, url)?;
     let is_secured = matches!(&route, Route::Proxy(proxy) if proxy.url.https);
     // As in curl, the options for certificates are about the server alone.
-    let proxy_tls = is_secured.then(|| system_tls(None)).transpose()?;
+    let system = || Tls::new(Trust::Only(environment::certificates()?, "SSL_CERT_FILE"), None);
+    let proxy_tls = is_secured.then(system).transpose()?;
     let tls = url.https.then(|| tls(reach)).transpose()?;
     if reach.insecure && url.https {
         say("--insecure: any certificate is trusted; this may be another server");
@@ -61,20 +62,15 @@ pub fn check_minreq(url: &Url) -> Result<()> {
 
 fn tls(reach: &Reach) -> Result<Tls> {
     let identity = identity(reach)?;
-    if reach.insecure {
-        return Tls::new(Trust::Anyone, identity);
-    }
-    let Some(file) = &reach.cacert else { return system_tls(identity) };
-    read("--cacert", file, |pem| {
-        let given = http::certificates(pem)?;
-        let bad = |_| anyhow!("holds a certificate that is malformed");
-        Tls::new(Trust::Only(given), identity).map_err(bad)
-    })
-}
-
-fn system_tls(identity: Option<Identity>) -> Result<Tls> {
-    let given = environment::certificates()?;
-    Tls::new(Trust::System(given), identity).context("TLS")
+    let trust = match &reach.cacert {
+        _ if reach.insecure => Trust::Anyone,
+        None => Trust::Only(environment::certificates()?, "--cacert"),
+        Some(file) => {
+            let given = read("--cacert", file, http::authorities)?;
+            Trust::Only(given, "the file of --cacert holds neither it nor its signer")
+        }
+    };
+    Tls::new(trust, identity)
 }
 
 fn identity(reach: &Reach) -> Result<Option<Identity>> {

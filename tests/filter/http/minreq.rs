@@ -186,7 +186,9 @@ fn over_tls_a_certificate_that_is_wrong_is_refused() {
     let stranger = Authority::new("strangers-minreq");
     let run = run_command(stranger.trusted_by(asked()), &tiny_frames(2));
     let place = format!("localhost:{}", server.address.port());
-    run.fails_at_once(&format!("{place}: certificate is signed by nobody who is trusted"));
+    run.fails_at_once(&format!(
+        "{place}: certificate is signed by nobody who is trusted (SSL_CERT_FILE)"
+    ));
 }
 
 #[test]
