@@ -120,7 +120,14 @@ fn headers(args: &mut Args) -> Result<Headers> {
         own.push(header("Connection", "close"));
     }
     own.extend(args.authorization.take());
-    Headers::read(own, take(&mut args.headers))
+    let headers = Headers::read(own, take(&mut args.headers))?;
+    // A tunnel hides them from the proxy.
+    let is_sent = headers.current().list.iter().any(|it| it.is("Proxy-Authorization"));
+    ensure!(
+        !is_sent || !args.request.url.https,
+        "--header: Proxy-Authorization would reach the server; with https, --proxy takes USER:PASSWORD@"
+    );
+    Ok(headers)
 }
 
 /// The body's type: the user's, or else `own`. `None` if the user leaves it out.

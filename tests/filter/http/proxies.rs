@@ -159,6 +159,20 @@ fn no_secret_of_a_proxy_is_shown_however_much_is_told() {
 }
 
 #[test]
+fn the_users_own_header_for_a_proxy_is_sent_with_http_and_refused_with_https() {
+    let proxy = Server::answering(|_, request| ok(request.header("Proxy-Authorization").concat()));
+    let via = format!("http://{USER_INFO}@{}", proxy.address);
+    let header = "Proxy-Authorization: Bearer x";
+    let arguments = ["-s", "1x1", "-x", &via, "-H", header];
+    let with_http = run(&[&arguments[..], &["http://h/"]].concat(), &tiny_frames(1)).ok();
+    assert_eq!(with_http.lines(), ["Bearer x"]);
+    let why = "--header: Proxy-Authorization would reach the server; \
+               with https, --proxy takes USER:PASSWORD@";
+    run(&[&arguments[..], &["https://h/"]].concat(), &tiny_frames(1)).fails(2, why);
+    assert_eq!(proxy.connections(), 1);
+}
+
+#[test]
 fn a_proxy_that_is_not_there_is_named_and_tried_again() {
     let retries = ["-s", "1x1", "--retry", "1", "--retry-delay", "0.001"];
     run(&[&retries[..], &["-x", "127.0.0.1:1", "http://h/"]].concat(), &[0; 3])
