@@ -80,7 +80,10 @@ impl Kept {
                     failure.cause += " on a kept connection (--no-http-keep-alive)";
                     return Err(failure);
                 }
-                Err(error) => return Err(self.failure(&error, connection.has_sent())),
+                Err(error) => {
+                    let error = outcome::of_exchange(error);
+                    return Err(self.failure(&error, connection.has_sent()));
+                }
             }
         }
     }

@@ -130,6 +130,19 @@ pub fn of_other_protocol(bytes: &[u8]) -> Option<io::Error> {
     Some(io::Error::other(Verdict::new(Outcome::Refused, cause)))
 }
 
+/// The error of an exchange. What ends a handshake means another thing behind it: a server that asks for a client
+/// certificate once it has seen the path (renegotiation) is given none.
+pub fn of_exchange(error: io::Error) -> io::Error {
+    use rustls::AlertDescription::HandshakeFailure;
+    match innermost(&error) {
+        Some(rustls::Error::AlertReceived(HandshakeFailure)) => {
+            let cause = "the server wants another handshake; a client certificate is shown in the first alone";
+            io::Error::other(Verdict::new(Outcome::Refused, cause))
+        }
+        _ => error,
+    }
+}
+
 /// The outcome of an error, if the error itself decides it.
 pub fn of_error(error: &(dyn Error + 'static)) -> Option<Outcome> {
     match innermost::<Verdict>(error) {
@@ -276,6 +289,13 @@ mod tests {
         let in_handshake = of_handshake(wrapped(other));
         assert_eq!(text(&in_handshake), "no TLS there; http:// is without");
         assert_eq!(of_error(&in_handshake), Some(Outcome::Refused));
+        let refused = rustls::Error::AlertReceived(rustls::AlertDescription::HandshakeFailure);
+        let told = text(&of_exchange(wrapped(refused.clone())));
+        assert!(told.starts_with("the server wants another handshake; "), "{told}");
+        assert_eq!(
+            text(&of_handshake(wrapped(refused))),
+            "TLS: received fatal alert: HandshakeFailure"
+        );
         let told = text(&of_handshake(wrapped(rustls::Error::DecryptError)));
         assert!(told.starts_with("TLS: cannot decrypt"), "{told}");
     }
