@@ -45,8 +45,8 @@ impl Outage {
             None => format!("has been away for {} s", so_far.as_secs()),
         };
         let limit = match self.limit {
-            Some(limit) => format!("trying for {} s", limit.as_secs_f64()),
-            None => "trying without end".to_owned(),
+            Some(limit) => format!("trying for at most {} s", limit.as_secs_f64()),
+            None => "trying without a limit of time".to_owned(),
         };
         Some(format!("the server {what}: {cause}; {limit} (--retry-max-time)"))
     }
@@ -81,7 +81,7 @@ mod tests {
             assert_eq!(outage.lasts(None, false, GONE, begin + 9 * SECOND), None);
             let told = outage.lasts(None, false, GONE, begin + 11 * SECOND).unwrap();
             let expected = format!(
-                "the server has been away for 11 s: {GONE}; trying for 600 s (--retry-max-time)"
+                "the server has been away for 11 s: {GONE}; trying for at most 600 s (--retry-max-time)"
             );
             assert_eq!(told, expected);
             assert_eq!(outage.lasts(None, false, GONE, begin + 12 * SECOND), None);
@@ -120,7 +120,7 @@ mod tests {
         let (mut outage, now) = (Outage::new(None), Instant::now());
         let told = outage.lasts(Some(3600 * SECOND), true, "status 503", now).unwrap();
         let expected = "the server asks for a wait of 3600 s, Retry-After: status 503; \
-                        trying without end (--retry-max-time)";
+                        trying without a limit of time (--retry-max-time)";
         assert_eq!(told, expected);
         assert_eq!(outage.ends(now + SECOND), None);
         assert!(!outage.is_over());

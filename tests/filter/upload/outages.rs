@@ -67,7 +67,8 @@ fn an_outage_of_more_than_ten_seconds_is_told_once_for_all_jobs_and_so_is_its_en
     assert_eq!(quiet.join().unwrap().ok().lines(), answers(200));
     let told = told.join().unwrap();
     assert_eq!((told.status, told.lines()), (Some(0), answers(200)));
-    let cause = format!("{address}: connection refused; trying for 600 s (--retry-max-time)");
+    let cause =
+        format!("{address}: connection refused; trying for at most 600 s (--retry-max-time)");
     let [away, back] = &told.stderr.lines().collect::<Vec<_>>()[..] else {
         panic!("{}", told.stderr)
     };
@@ -81,7 +82,7 @@ fn a_retry_after_without_end_is_told() {
     let mut program = posting(&["--retry-max-time", "0", "-j", "4"], &server.url());
     program.write(&tiny_frames(9));
     let told = "pngpost: the server asks for a wait of 99999999 s, Retry-After: status 503; \
-                trying without end (--retry-max-time)";
+                trying without a limit of time (--retry-max-time)";
     let mut messages = program.stderr_lines();
     assert_eq!(messages.next().as_deref(), Some(told));
     program.signal("TERM");
