@@ -1,8 +1,8 @@
 //! Connections between two requests, and when one is used again.
 //!
-//! A connection is here or with the job that has taken it, so at most one for each job is open. Here it must harm
-//! nobody: it is closed if the server may lack a worker for a new one, and none is kept once the server has shown that it
-//! does not keep them, or has no worker for each.
+//! A connection is here or with the job that has taken it, so at most one for each job is open. Here it holds up nobody:
+//! if a new one waits, maybe for the worker that this one holds, it is closed. None is kept once the server has shown that
+//! it closes them, or has too few workers.
 
 use std::sync::Mutex;
 use std::time::{Duration, Instant};
@@ -21,10 +21,6 @@ const MAX_IDLE: Duration = Duration::from_millis(1500);
 /// A server that closes behind each answer without saying so does it within this time.
 const CLOSES_WITHIN: Duration = Duration::from_millis(30);
 
-/// Connections are kept no more once this many new ones in a row were answered only after idle ones were closed. One may
-/// be chance.
-const HELD_UP: u32 = 2;
-
 #[derive(Default)]
 pub struct Pool(Mutex<State>);
 
@@ -37,8 +33,6 @@ struct State {
     shortest: Option<Duration>,
     /// When idle connections were closed for new ones; no new one has been answered since.
     let_go: Option<Instant>,
-    /// New connections in a row that were answered soon after that.
-    held_up: u32,
 }
 
 struct Idle {
@@ -128,16 +122,14 @@ impl State {
         let took = now - begun;
         let shortest = self.shortest.map_or(took, |shortest| shortest.min(took));
         self.shortest = Some(shortest);
-        if !is_new {
-            if self.keeping == Keeping::Unknown {
-                self.keeping = Keeping::Kept;
-            }
-        } else if let Some(let_go) = self.let_go.take_if(|let_go| begun < *let_go) {
-            let is_soon = now - let_go < LOOKS_AGAIN + 2 * shortest;
-            self.held_up = if is_soon { self.held_up + 1 } else { 0 };
-            if self.held_up == HELD_UP {
-                self.keep_none();
-            }
+        if !is_new && self.keeping == Keeping::Unknown {
+            self.keeping = Keeping::Kept;
+        } else if is_new
+            && let Some(let_go) = self.let_go.take_if(|let_go| begun < *let_go)
+            && now - let_go < LOOKS_AGAIN + 2 * shortest
+        {
+            // It was answered as soon as an idle one was closed: each holds a worker, and there are too few.
+            self.keep_none();
         }
     }
 }
