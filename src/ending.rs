@@ -18,7 +18,8 @@ pub enum Ending {
     BadInput,
     /// Stdout's reader went away, as by SIGPIPE. Nobody reads the lines any more, so nothing is said.
     ReaderGone,
-    /// The run was told to stop.
+    /// The run was told to stop. A failure meanwhile changes nothing: a shell's loop goes on after it, unless the signal
+    /// ends the program.
     Stopped(Signal),
 }
 

@@ -206,7 +206,6 @@ impl Lines {
                 }
             }
         };
-        // A shell's loop goes on unless a program that was told to stop ends by the signal.
         asked.signal().map_or(ending, Ending::Stopped)
     }
 
