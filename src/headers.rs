@@ -69,14 +69,12 @@ impl Headers {
     pub fn renew(&self, frame: u64, used: &Arc<Current>, is_wanted: impl Fn() -> bool) -> bool {
         let mut current = lock(&self.current);
         if Arc::ptr_eq(&current, used) {
-            match self.look(used, is_wanted) {
-                Ok(new) if new.list == used.list => return false,
-                Ok(new) => *current = Arc::new(new),
-                Err(error) => {
-                    say(format!("frame {frame}: {}", causes(&error)));
-                    return false;
-                }
+            let found = self.look(used, is_wanted);
+            if let Err(error) = &found {
+                say(format!("frame {frame}: {}", causes(error)));
             }
+            let Some(new) = found.ok().filter(|new| new.list != used.list) else { return false };
+            *current = Arc::new(new);
         }
         say_more(format!("frame {frame}: upload: status 401; a file has new headers"));
         true

@@ -168,17 +168,11 @@ fn is_final(error: &(dyn Error + 'static)) -> bool {
 /// the name can't be looked up for now, as without a network.
 fn is_of_absence(error: &(dyn Error + 'static)) -> bool {
     let Some(error) = innermost::<io::Error>(error) else { return false };
-    match Errno::from_io_error(error) {
-        Some(number) => matches!(
-            number,
-            Errno::CONNREFUSED
-                | Errno::NOENT
-                | Errno::HOSTUNREACH
-                | Errno::NETUNREACH
-                | Errno::NETDOWN
-        ),
-        None => error.to_string().contains(LOOK_UP),
-    }
+    let number = Errno::from_io_error(error);
+    let has_no_way =
+        matches!(number, Some(Errno::HOSTUNREACH | Errno::NETUNREACH | Errno::NETDOWN));
+    let meets_nobody = matches!(number, Some(Errno::CONNREFUSED | Errno::NOENT));
+    has_no_way || meets_nobody || error.to_string().contains(LOOK_UP)
 }
 
 /// Whether we have no descriptor or no port for a connection. Only making one reports this.
