@@ -255,6 +255,10 @@ fn tls_cause(error: &rustls::Error) -> String {
         rustls::Error::AlertReceived(Alert::CertificateRequired) => {
             "the server wants a client certificate (--cert)".to_owned()
         }
+        // OpenSSL's with TLS 1.2 when it gets none, too.
+        rustls::Error::AlertReceived(Alert::HandshakeFailure) => {
+            "TLS: nothing in common, or the server wants a client certificate (--cert)".to_owned()
+        }
         error => format!("TLS: {error}"),
     }
 }
@@ -288,7 +292,7 @@ mod tests {
         assert!(told.starts_with("the server wants another handshake; "), "{told}");
         assert_eq!(
             text(&of_handshake(wrapped(refused))),
-            "TLS: received fatal alert: HandshakeFailure"
+            "TLS: nothing in common, or the server wants a client certificate (--cert)"
         );
         let told = text(&of_handshake(wrapped(rustls::Error::DecryptError)));
         assert!(told.starts_with("TLS: cannot decrypt"), "{told}");

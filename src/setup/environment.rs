@@ -36,7 +36,10 @@ pub fn certificates() -> Result<Vec<CertificateDer<'static>>> {
     if file.is_none() && folders.is_empty() {
         certificates = load_native_certs().certs;
     }
-    ensure!(!certificates.is_empty(), "SSL_CERT_FILE: names no certificates; the system has none");
+    ensure!(
+        !certificates.is_empty(),
+        "TLS: there are no certificates to trust; SSL_CERT_FILE names some"
+    );
     Ok(certificates)
 }
 

@@ -1,5 +1,10 @@
 //! --cert and --key: keys of every form that openssl writes, shown to an nginx that wants one.
 
+use std::io::{BufRead, BufReader, Write};
+use std::process::{Command, Stdio};
+use std::thread;
+
+use crate::installed::needed;
 use crate::support::daemon::{Nginx, curl, openssl};
 use crate::support::folder::Folder;
 use crate::support::program::{Run, command, run_command};
@@ -118,6 +123,38 @@ fn a_server_that_wants_a_certificate_in_the_handshake_is_a_failure_that_says_so(
         let identity = ["--cert", "both.pem"];
         assert_eq!(post(&folder, &identity, &server.https_url()).ok().lines(), ["taken"]);
     }
+}
+
+/// As Apache's SSLVerifyClient of a Location asks, with TLS 1.2.
+#[test]
+fn a_server_that_asks_only_after_the_handshake_gets_no_certificate_and_that_is_told() {
+    let Some(folder) = made("asks-later") else { return };
+    let Some(openssl) = needed("openssl") else { return };
+    let arguments = "s_server -accept 127.0.0.1:0 -tls1_2 -cert server.pem -key server.key";
+    let mut server = Command::new(openssl)
+        .args(arguments.split(' '))
+        .current_dir(folder.path())
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
+    let mut input = server.stdin.take().unwrap();
+    let said = BufReader::new(server.stdout.take().unwrap());
+    let mut said = said.lines().map_while(Result::ok);
+    let address = said.find_map(|line| line.strip_prefix("ACCEPT ").map(str::to_owned)).unwrap();
+    let place = address.replace("127.0.0.1", "localhost");
+    let asking = thread::spawn(move || {
+        assert!(said.any(|line| line.starts_with("POST ")));
+        input.write_all(b"R\n").unwrap();
+        input
+    });
+    let run = post(&folder, &["--cert", "both.pem"], &format!("https://{place}/"));
+    let why =
+        "the server wants another handshake; a client certificate is shown in the first alone";
+    run.fails_at_once(&format!("{place}: {why}"));
+    drop(asking.join());
+    let _ = (server.kill(), server.wait());
 }
 
 #[test]
