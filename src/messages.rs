@@ -1,7 +1,8 @@
 //! Messages for people: one line each on standard error, after `pngpost: `.
 //!
-//! A message stays one line, and control characters from a server or a file name never reach the terminal. A
-//! stderr that can't be written to changes nothing. --quiet and --verbose are set once.
+//! A message is one line of at most `MAX_MESSAGE` characters, and none of them steers a terminal or a reader, whatever a
+//! file, a stream or an argument holds. A stderr that can't be written to changes nothing. --quiet and --verbose are set
+//! once.
 //!
 //! If a progress line is on the screen, it is wiped before each message. Nothing else writes to stderr, and
 //! we write escape codes only for the progress line.
@@ -19,6 +20,9 @@ use crate::lock::lock;
 
 /// The longest piece of foreign text that is shown.
 const MAX_SHOWN: usize = 120;
+
+/// The longest message, in characters. Of a longer one the middle goes: its begin says what it is about, its end what to do.
+const MAX_MESSAGE: usize = 2000;
 
 /// To the first column, and wipe the line.
 const WIPE: &str = "\r\x1b[K";
@@ -55,7 +59,7 @@ pub fn say_more(message: impl Display) {
 
 /// Says a message even if --quiet: a mistake in the command line, or in this program.
 pub fn say_anyway(message: impl Display) {
-    let message = one_line(&message.to_string());
+    let message = without_middle(&one_line(&message.to_string()));
     let mut has_progress = lock(&HAS_PROGRESS);
     let wipe = if take(&mut *has_progress) { WIPE } else { "" };
     write(&format!("{wipe}pngpost: {message}\n"));
@@ -65,7 +69,7 @@ pub fn say_anyway(message: impl Display) {
 /// overwrites it.
 pub fn draw_progress(text: &str) {
     let mut has_progress = lock(&HAS_PROGRESS);
-    write(&format!("\r{text}\x1b[K\r"));
+    write(&format!("\r{}\x1b[K\r", one_line(text)));
     *has_progress = true;
 }
 
@@ -136,7 +140,7 @@ pub fn shown(value: &OsStr) -> String {
     if value.is_empty() { "''".to_owned() } else { foreign(&value) }
 }
 
-/// Foreign text on one line: control characters escaped, cut at `MAX_SHOWN` characters.
+/// Foreign text on one line: what steers is escaped, and all after `MAX_SHOWN` characters is left out.
 pub fn foreign(text: &str) -> String {
     let mut shown = one_line(&text.chars().take(MAX_SHOWN).collect::<String>());
     if text.chars().nth(MAX_SHOWN).is_some() {
@@ -148,7 +152,7 @@ pub fn foreign(text: &str) -> String {
 fn one_line(text: &str) -> String {
     let mut line = String::with_capacity(text.len());
     for c in text.chars() {
-        if c.is_control() || matches!(c, '\u{2028}' | '\u{2029}') {
+        if steers(c) {
             line.extend(c.escape_default());
         } else {
             line.push(c);
@@ -157,8 +161,28 @@ fn one_line(text: &str) -> String {
     line
 }
 
+/// Whether a character steers a terminal or a reader, and shows nothing itself: controls, those that end a line or turn
+/// its direction, and those without width. All of them are in Unicode's first plane.
+pub fn steers(c: char) -> bool {
+    c.is_control()
+        || matches!(c, '\u{61c}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}')
+        || matches!(c, '\u{2060}'..='\u{206f}' | '\u{feff}')
+}
+
+fn without_middle(line: &str) -> String {
+    let count = line.chars().count();
+    if count <= MAX_MESSAGE {
+        return line.to_owned();
+    }
+    let half = MAX_MESSAGE / 2;
+    let begin = line.chars().take(half - 1);
+    begin.chain(['…']).chain(line.chars().skip(count - half)).collect()
+}
+
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     #[test]
@@ -178,7 +202,23 @@ mod tests {
     #[test]
     fn foreign_text_stays_one_harmless_line() {
         assert_eq!(foreign("a\r\n\x1b[31mb\u{85}"), "a\\r\\n\\u{1b}[31mb\\u{85}");
+        assert_eq!(foreign("a\u{202e}b\u{feff}é"), "a\\u{202e}b\\u{feff}é");
         assert_eq!(foreign(&"x".repeat(200)).chars().count(), MAX_SHOWN + 1);
+    }
+
+    proptest! {
+        #[test]
+        fn a_message_of_any_text_is_a_line_of_bounded_length_that_steers_nothing(
+            text in prop::collection::vec(
+                prop_oneof![any::<char>(), prop::char::range('\0', '\u{2100}')],
+                0..3000,
+            ),
+        ) {
+            let text: String = text.into_iter().collect();
+            let line = without_middle(&one_line(&format!("{text}; the advice")));
+            prop_assert!(!line.contains(steers) && line.ends_with("; the advice"), "{line:?}");
+            prop_assert!(line.chars().count() <= MAX_MESSAGE);
+        }
     }
 
     #[test]

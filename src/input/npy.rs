@@ -152,7 +152,7 @@ fn samples(dtype: &str) -> Result<Samples, Cause> {
 }
 
 fn no_image<T>(shape: &[u64]) -> Result<T, Cause> {
-    let axes = shape.iter().map(u64::to_string).collect::<Vec<_>>().join(", ");
+    let axes = foreign(&shape.iter().map(u64::to_string).collect::<Vec<_>>().join(", "));
     let comma = if shape.len() == 1 { "," } else { "" };
     let why = match shape.contains(&0) {
         true => "holds no pixels".to_owned(),

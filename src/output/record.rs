@@ -1,7 +1,8 @@
 //! A frame's record, for `--ndjson`: always one JSON object on one line.
 //!
 //! The names and meanings of its members are a contract, told in the manual: we never rename one or give it
-//! another meaning. A string holds the body byte for byte: nothing is folded or dropped.
+//! another meaning. A string holds the body byte for byte: nothing is folded or dropped. What JSON allows in it and still
+//! steers a terminal, or ends a line for some reader, is escaped.
 
 use std::io::{self, Write};
 use std::time::Duration;
@@ -11,10 +12,7 @@ use base64::engine::general_purpose::STANDARD;
 
 use super::report::Report;
 use crate::memory;
-
-/// Legal unescaped inside a JSON string, but Python's splitlines splits at them. We escape them, so that a
-/// record is one line there, too.
-const LINE_ENDS: [char; 3] = ['\u{85}', '\u{2028}', '\u{2029}'];
+use crate::messages::steers;
 
 /// The record with its line end. `behind`: the time since the frame's last byte was read, if it is known.
 pub fn line(report: &Report, behind: Option<Duration>) -> io::Result<Vec<u8>> {
@@ -44,15 +42,27 @@ pub fn line(report: &Report, behind: Option<Duration>) -> io::Result<Vec<u8>> {
 
 fn member(name: &str, text: &str, line: &mut Vec<u8>) -> io::Result<()> {
     write!(line, "\"{name}\":")?;
-    if !text.contains(LINE_ENDS) {
-        return Ok(serde_json::to_writer(line, text)?);
+    Ok(serde_json::to_writer(Escaping(line), text)?)
+}
+
+/// Between JSON and its record: escapes what JSON leaves as it is. It comes in whole characters.
+struct Escaping<'a>(&'a mut Vec<u8>);
+
+impl Write for Escaping<'_> {
+    fn write(&mut self, json: &[u8]) -> io::Result<usize> {
+        let text = str::from_utf8(json).map_err(io::Error::other)?;
+        for piece in text.split_inclusive(steers) {
+            let before = piece.trim_end_matches(steers);
+            self.0.extend_from_slice(before.as_bytes());
+            let mut behind = piece[before.len()..].chars();
+            behind.try_for_each(|c| write!(self.0, "\\u{:04x}", u32::from(c)))?;
+        }
+        Ok(json.len())
     }
-    for piece in serde_json::to_string(text)?.split_inclusive(LINE_ENDS) {
-        let before = piece.trim_end_matches(LINE_ENDS);
-        line.extend_from_slice(before.as_bytes());
-        piece[before.len()..].chars().try_for_each(|c| write!(line, "\\u{:04x}", u32::from(c)))?;
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
     }
-    Ok(())
 }
 
 #[cfg(test)]
@@ -86,10 +96,10 @@ mod tests {
             "{\"frame\":7,\"status\":404,\"attempts\":2,\"seconds\":0.012345,\"behind\":0.034567,";
         assert_eq!(record_of(b""), format!("{head}\"body\":\"\"}}\n"));
         let body = "{\"a\": \"\\ud800\"}\r\n\0\x1b\x7f\u{feff}";
-        let text = "{\\\"a\\\": \\\"\\\\ud800\\\"}\\r\\n\\u0000\\u001b\x7f\u{feff}";
+        let text = "{\\\"a\\\": \\\"\\\\ud800\\\"}\\r\\n\\u0000\\u001b\\u007f\\ufeff";
         assert_eq!(record_of(body.as_bytes()), format!("{head}\"body\":\"{text}\"}}\n"));
         let body = "\u{2028}\u{2029}\"\n\u{85}\u{2027}\u{84}";
-        let text = "\\u2028\\u2029\\\"\\n\\u0085\u{2027}\u{84}";
+        let text = "\\u2028\\u2029\\\"\\n\\u0085\u{2027}\\u0084";
         assert_eq!(record_of(body.as_bytes()), format!("{head}\"body\":\"{text}\"}}\n"));
         assert_eq!(record_of(b"\xff\0"), format!("{head}\"body_b64\":\"/wA=\"}}\n"));
     }

@@ -82,6 +82,15 @@ pub fn without_settings(command: &mut Command) {
     command.env_remove("SSL_CERT_FILE").env_remove("SSL_CERT_DIR");
 }
 
+/// A message of ours holds no character that steers a terminal or a reader, and is no longer than it may be.
+fn stays_a_line(message: &str) {
+    let unseen = "\u{61c}\u{200b}\u{200c}\u{200d}\u{200e}\u{200f}\u{2028}\u{2029}\u{202a}\u{202b}\u{202c}\u{202d}\
+                  \u{202e}\u{2060}\u{2066}\u{2067}\u{2068}\u{2069}\u{feff}";
+    let steers = |c: char| c.is_control() || unseen.contains(c);
+    let is_sound = !message.contains(steers) && message.chars().count() <= 2009;
+    assert!(is_sound || !message.starts_with("pngpost: "), "{}", message.escape_debug());
+}
+
 /// Runs the program on these frames to its end.
 pub fn run<S: AsRef<std::ffi::OsStr>>(arguments: &[S], frames: &[u8]) -> Run {
     run_command(command(arguments), frames)
@@ -170,7 +179,9 @@ impl Running {
         let status = self.child.wait().unwrap();
         self.ended.store(true, Ordering::Release);
         let (status, signal) = (status.code(), status.signal());
-        Run { status, signal, stdout: lines, stderr: errors.join().unwrap() }
+        let stderr = errors.join().unwrap();
+        stderr.split('\n').for_each(stays_a_line);
+        Run { status, signal, stdout: lines, stderr }
     }
 
     /// Waits for the end; stdin stays open.
