@@ -21,44 +21,21 @@ use super::flaws;
 
 const USAGE: KeyUsage = KeyUsage::server_auth();
 
-/// Whom a client trusts.
-pub enum Trust {
-    /// Any certificate.
-    Anyone,
-    /// These certificates, and what a message names to a user whose server shows another.
-    Only(Vec<CertificateDer<'static>>, &'static str),
-}
-
 #[derive(Debug)]
 pub struct Judge {
     /// `None` takes any certificate, those too that are no X.509 of this century: it proves nothing.
-    trusted: Option<Trusted>,
-    algorithms: WebPkiSupportedAlgorithms,
+    pub trusted: Option<Trusted>,
+    pub algorithms: WebPkiSupportedAlgorithms,
 }
 
+/// The certificates that a client trusts.
 #[derive(Debug)]
-struct Trusted {
+pub struct Trusted {
     certificates: Vec<CertificateDer<'static>>,
     /// The same in the same order, as webpki takes them.
     anchors: Vec<TrustAnchor<'static>>,
+    /// What a message names to a user whose server shows another.
     remedy: &'static str,
-}
-
-impl Judge {
-    /// Certificates that are malformed count for nothing.
-    pub fn new(trust: Trust, algorithms: WebPkiSupportedAlgorithms) -> Self {
-        let trusted = match trust {
-            Trust::Anyone => None,
-            Trust::Only(given, remedy) => {
-                let parsed = |it: CertificateDer<'static>| {
-                    Some((anchor_from_trusted_cert(&it).ok()?.to_owned(), it))
-                };
-                let (anchors, certificates) = given.into_iter().filter_map(parsed).unzip();
-                Some(Trusted { certificates, anchors, remedy })
-            }
-        };
-        Judge { trusted, algorithms }
-    }
 }
 
 impl ServerCertVerifier for Judge {
@@ -120,6 +97,13 @@ impl ServerCertVerifier for Judge {
 }
 
 impl Trusted {
+    /// Certificates that are malformed count for nothing.
+    pub fn new(given: Vec<CertificateDer<'static>>, remedy: &'static str) -> Self {
+        let parsed = |it| Some((anchor_from_trusted_cert(&it).ok()?.to_owned(), it));
+        let (anchors, certificates) = given.into_iter().filter_map(parsed).unzip();
+        Trusted { certificates, anchors, remedy }
+    }
+
     /// A trusted authority has signed this certificate, perhaps by way of the intermediates.
     fn verify_signers(
         &self,

@@ -30,7 +30,7 @@ use std::sync::Arc;
 use crate::dry::Dry;
 use crate::request::{Body, Header};
 
-pub use certificates::Trust;
+pub use certificates::Trusted;
 pub use kept::Kept;
 pub use minreq::Minreq;
 pub use outcome::{Failure, Outcome};

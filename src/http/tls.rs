@@ -9,7 +9,7 @@ use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
 use rustls::sign::{CertifiedKey, SingleCertAndKey};
 use rustls::{ClientConfig, ClientConnection};
 
-use super::certificates::{Judge, Trust, is_well_formed};
+use super::certificates::{Judge, Trusted, is_well_formed};
 
 /// Makes the TLS sessions of a run.
 #[derive(Clone)]
@@ -21,9 +21,10 @@ pub struct Tls {
 pub struct Identity(CertifiedKey);
 
 impl Tls {
-    pub fn new(trust: Trust, identity: Option<Identity>) -> Result<Self> {
+    /// `None` trusts any certificate.
+    pub fn new(trusted: Option<Trusted>, identity: Option<Identity>) -> Result<Self> {
         let provider = provider();
-        let judge = Judge::new(trust, provider.signature_verification_algorithms);
+        let judge = Judge { trusted, algorithms: provider.signature_verification_algorithms };
         let config = ClientConfig::builder_with_provider(provider)
             .with_safe_default_protocol_versions()?
             .dangerous()

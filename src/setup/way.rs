@@ -7,7 +7,7 @@ use anyhow::{Result, anyhow, bail, ensure};
 
 use crate::args::Reach;
 use crate::files;
-use crate::http::{self, Identity, Route, Tls, Trust, Way};
+use crate::http::{self, Identity, Route, Tls, Trusted, Way};
 use crate::messages::say;
 use crate::request::Url;
 
@@ -22,8 +22,8 @@ pub fn way(reach: &Reach, url: &Url) -> Result<Way> {
     let route = route(reach, url)?;
     let is_secured = matches!(&route, Route::Proxy(proxy) if proxy.url.https);
     // As in curl, the options for certificates are about the server alone.
-    let system = || Tls::new(Trust::Only(environment::certificates()?, "SSL_CERT_FILE"), None);
-    let proxy_tls = is_secured.then(system).transpose()?;
+    let tls_of_proxy = || Tls::new(Some(system("SSL_CERT_FILE")?), None);
+    let proxy_tls = is_secured.then(tls_of_proxy).transpose()?;
     let tls = url.https.then(|| tls(reach)).transpose()?;
     if reach.insecure && url.https {
         say("--insecure: any certificate is trusted; this may be another server");
@@ -62,15 +62,19 @@ pub fn check_minreq(url: &Url) -> Result<()> {
 
 fn tls(reach: &Reach) -> Result<Tls> {
     let identity = identity(reach)?;
-    let trust = match &reach.cacert {
-        _ if reach.insecure => Trust::Anyone,
-        None => Trust::Only(environment::certificates()?, "--cacert"),
+    let trusted = match &reach.cacert {
+        _ if reach.insecure => None,
+        None => Some(system("--cacert")?),
         Some(file) => {
             let given = read("--cacert", file, http::authorities)?;
-            Trust::Only(given, "the file of --cacert holds neither it nor its signer")
+            Some(Trusted::new(given, "the file of --cacert holds neither it nor its signer"))
         }
     };
-    Tls::new(trust, identity)
+    Tls::new(trusted, identity)
+}
+
+fn system(remedy: &'static str) -> Result<Trusted> {
+    Ok(Trusted::new(environment::certificates()?, remedy))
 }
 
 fn identity(reach: &Reach) -> Result<Option<Identity>> {
