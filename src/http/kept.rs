@@ -58,6 +58,7 @@ impl Kept {
         // The user or --no-http-keep-alive says so: a connection for each request.
         let closes = headers.iter().any(|header| header.is("Connection"));
         loop {
+            // `take` looks at what has come on a connection; the next thing that happens there is that the head goes out.
             let begun = Instant::now();
             let (mut connection, is_new) = match self.idle.take() {
                 Some(connection) => (connection, false),
