@@ -150,11 +150,10 @@ fn a_server_that_asks_only_after_the_handshake_gets_no_certificate_and_that_is_t
         input
     });
     let run = post(&folder, &["--cert", "both.pem"], &format!("https://{place}/"));
+    let _ = (server.kill(), server.wait(), asking.join());
     let why =
         "the server wants another handshake; a client certificate is shown in the first alone";
     run.fails_at_once(&format!("{place}: {why}"));
-    drop(asking.join());
-    let _ = (server.kill(), server.wait());
 }
 
 #[test]
