@@ -1,7 +1,7 @@
 #!/bin/sh
 # install.sh: pngpost installed as its users install it, `sh tests/install.sh`, from any directory.
 #
-# From source, by the lines of README.md, into a temporary home; as a Debian package, which is held against
+# From source, by the lines of man/install.md, into a temporary home; as a Debian package, which is held against
 # the working tree, installed with dpkg, tried, and purged; as a Python package, in fresh environments. Whatever
 # ends it, pngpost is then as little installed as before.
 #
@@ -65,20 +65,20 @@ post_a_frame() {
     say "$1: a frame was posted, and answered with its line"
 }
 
-# The block of README.md that has these words.
-from_readme() {
+# The block of man/install.md that has these words.
+from_page() {
     awk -v words="$1" '
         /^```/ && inside && index(block, words) { printf "%s", block }
         /^```/ { inside = !inside; block = ""; next }
-        { block = block $0 "\n" }' README.md
+        { block = block $0 "\n" }' man/install.md
 }
 
 from_source() {
-    from_readme 'cargo install --locked --path .' >"$work/block"
-    [ -s "$work/block" ] || die 'README.md does not say how to install'
+    from_page 'cargo install --locked --path .' >"$work/block"
+    [ -s "$work/block" ] || die 'man/install.md does not say how to install'
     home=$work/home
     CARGO_INSTALL_ROOT=$home/.cargo HOME=$home sh -eu "$work/block" 2>"$work/cargo.err" ||
-        die "the lines of README.md fail: $(cat "$work/cargo.err")"
+        die "the lines of man/install.md fail: $(cat "$work/cargo.err")"
     installed=$(ls "$home/.cargo/bin")
     [ "$installed" = pngpost ] || die "cargo install installs $installed"
     post_a_frame "$home/.cargo/bin/pngpost"
@@ -328,8 +328,8 @@ as_wheel() {
     PIP_NO_INDEX=1 PIP_FIND_LINKS=$packages PIP_DISABLE_PIP_VERSION_CHECK=1
     UV_NO_INDEX=1 UV_FIND_LINKS=$packages UV_PYTHON_DOWNLOADS=never
     export PIP_NO_INDEX PIP_FIND_LINKS PIP_DISABLE_PIP_VERSION_CHECK UV_NO_INDEX UV_FIND_LINKS UV_PYTHON_DOWNLOADS
-    from_readme 'pip wheel' >"$work/block"
-    [ -s "$work/block" ] || die 'README.md does not say how to make a wheel'
+    from_page 'pip wheel' >"$work/block"
+    [ -s "$work/block" ] || die 'man/install.md does not say how to make a wheel'
     python3 -m venv "$work/environment"
     # The second line is for the machine that has the wheel: here it installs it.
     (PATH=$work/environment/bin:$PATH && sh -eu "$work/block") >"$work/pip.out" || die "pip: $(cat "$work/pip.out")"

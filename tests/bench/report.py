@@ -1,8 +1,10 @@
-"""Results in words: tables of the terminal and of the README."""
+"""Results in words: tables of the terminal, of table.md, and of the README, which has three of its rows."""
 import re
 from dataclasses import dataclass
 
 BEGIN, END = "<!-- begin of tests/bench/run.py --readme -->", "<!-- end of tests/bench/run.py --readme -->"
+# The peers of the README's rows.
+README_PEERS = ["session", "curl", "parallel"]
 
 
 @dataclass
@@ -50,13 +52,13 @@ def columns(results):
             for case, way, race in found]
 
 
-def markdown(results):
-    """The README's table: peers down, cases across."""
+def markdown(results, peers):
+    """A table: these peers down, cases across."""
     cases = columns(results)
     first = cases[0][3]
     heads = "".join(f" | {heading}<br>{shown}" for heading, shown, _, _ in cases)
     lines = [f"| pngpost, times as fast as{heads} |", "| --- " + "| ---: " * len(cases) + "|"]
-    for peer in first["peers"]:
+    for peer in peers or first["peers"]:
         cells = "".join(f" | {number(ratios[peer])}" if peer in ratios else " | " for _, _, ratios, _ in cases)
         lines.append(f"| {first['names'][peer]}{cells} |")
     machine = results["machine"]
@@ -65,12 +67,12 @@ def markdown(results):
     return "\n".join(lines)
 
 
-def write_readme(results, path):
-    """Puts the table in the place of what stands between the two comments."""
+def write_table(results, path, peers=None):
+    """Puts the rows of these peers, or of all, in the place of what stands between the two comments."""
     with open(path) as f:
         text = f.read()
     new, found = re.subn(f"{re.escape(BEGIN)}.*?{re.escape(END)}",
-                         lambda _: f"{BEGIN}\n{markdown(results)}\n{END}", text, flags=re.DOTALL)
+                         lambda _: f"{BEGIN}\n{markdown(results, peers)}\n{END}", text, flags=re.DOTALL)
     if found != 1:
         raise SystemExit(f"{path}: there is no place for the table")
     with open(path, "w") as f:

@@ -44,7 +44,7 @@ def options():
     parser.add_argument("--apart", action="store_true",
                         help="the smallest frames, on a server that sends head and body apart, as Django's does")
     parser.add_argument("--json", metavar="PATH", help="write the results to a file")
-    parser.add_argument("--readme", action="store_true", help="write the table of the README, and its picture")
+    parser.add_argument("--readme", action="store_true", help="write table.md, the rows of the README, and their picture")
     parser.add_argument("--from-json", metavar="PATH", help="measure nothing: take the results of --json")
     given = parser.parse_args()
     if given.quick:
@@ -156,7 +156,8 @@ def main():
             f.write("\n")
     if given.readme:
         chart.draw(results, os.path.join(HERE, "ratios.svg"))
-        report.write_readme(results, os.path.join(ROOT, "README.md"))
+        report.write_table(results, os.path.join(HERE, "table.md"))
+        report.write_table(results, os.path.join(ROOT, "README.md"), report.README_PEERS)
     return 1 if results.get("failed") else 0
 
 

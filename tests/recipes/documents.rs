@@ -1,4 +1,4 @@
-//! The blocks that people copy from: those of README.md, and the displays of the manual's pages.
+//! The blocks that people copy from: those of README.md and man/install.md, and the displays of the manual's pages.
 //!
 //! They are read from the files themselves, so that a test runs the text that stands there.
 
@@ -6,6 +6,7 @@ use std::fs;
 use std::path::Path;
 
 pub const README: &str = "README.md";
+pub const INSTALL: &str = "man/install.md";
 pub const MANUAL: &str = "man/pngpost.1";
 pub const RECIPES: &str = "man/pngpost-recipes.7";
 
@@ -46,6 +47,7 @@ pub fn read(document: &str) -> String {
 /// All blocks of all documents.
 pub fn blocks() -> Vec<Block> {
     let mut blocks = markdown_blocks(README, &read(README));
+    blocks.extend(markdown_blocks(INSTALL, &read(INSTALL)));
     for page in [MANUAL, RECIPES] {
         blocks.extend(mdoc_blocks(page, &read(page)));
     }

@@ -1,6 +1,6 @@
 //! Blocks that no test here can run, each with the reason and the line that runs it.
 
-use crate::documents::{Block, MANUAL, README, read};
+use crate::documents::{Block, INSTALL, MANUAL, README, read};
 
 struct Elsewhere {
     document: &'static str,
@@ -20,31 +20,22 @@ const ELSEWHERE: &[Elsewhere] = &[
         place: (".ci/run", "sh tests/demo.sh"),
     },
     Elsewhere {
-        document: README,
+        document: INSTALL,
         words: "pip wheel",
         reason: "a release is built; the script runs it in an environment of its own",
-        place: ("tests/install.sh", "from_readme 'pip wheel' >\"$work/block\""),
+        place: ("tests/install.sh", "from_page 'pip wheel' >\"$work/block\""),
     },
     Elsewhere {
-        document: README,
+        document: INSTALL,
         words: "cargo install --locked --path .",
         reason: "a release is built; the script runs it with a home of its own",
-        place: (
-            "tests/install.sh",
-            "from_readme 'cargo install --locked --path .' >\"$work/block\"",
-        ),
+        place: ("tests/install.sh", "from_page 'cargo install --locked --path .' >\"$work/block\""),
     },
     Elsewhere {
-        document: README,
+        document: INSTALL,
         words: "sudo dpkg -i target/debian/pngpost_*.deb",
         reason: "it wants root, and pngpost is another one then for the whole machine",
         place: ("tests/install.sh", "dpkg --install \"$package\""),
-    },
-    Elsewhere {
-        document: README,
-        words: "python3 tests/bench/run.py",
-        reason: "it takes ten minutes, and wants the machine for itself; a small part of it runs",
-        place: (".ci/run", "python3 tests/bench/run.py --quick"),
     },
     Elsewhere {
         document: MANUAL,

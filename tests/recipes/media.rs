@@ -32,7 +32,8 @@ pub fn film_as_ppm(block: &Block) {
     let trial = Trial::new(block);
     write_film(&trial);
     let pictures = Picture::of_ppms(&trial.produced());
-    assert_eq!((pictures.len(), pictures[0].width), (4, 320));
+    // All of them, or one a second.
+    assert!([4, 20].contains(&pictures.len()) && pictures[0].width == 320, "{}", pictures.len());
     assert_lines(&trial.run().ok().lines(), &pictures);
 }
 

@@ -1,17 +1,14 @@
-//! Recipes for servers that want something else than a form, and the receiver as README starts it.
-
-use std::fs;
-use std::io::{BufRead, BufReader};
-use std::process::{Child, Command, Stdio};
+//! Recipes for servers that want something else than a form, and README's toy server.
 
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
 use serde_json::{Value, json};
+use std::fs;
 
 use crate::daemon::Nginx;
 use crate::documents::Block;
 use crate::recorder::Exchange;
-use crate::seen::{Picture, assert_lines, assert_posted};
+use crate::seen::{assert_lines, assert_posted};
 use crate::trial::{FRAMES, Trial};
 
 /// The recipe, run; the server has to have seen frames.rgb once.
@@ -32,56 +29,22 @@ fn body(exchange: &Exchange) -> Value {
     serde_json::from_slice(&exchange.request.body).expect("JSON")
 }
 
-/// The receiver, run by cargo as README does it.
-struct Cargo(Child);
-
-impl Cargo {
-    /// And the address that it says it listens on.
-    fn run(block: &Block) -> (Self, String) {
-        let test = std::env::current_exe().unwrap();
-        let target = test.ancestors().nth(3).expect("target/debug/deps/TEST");
-        let arguments = block.text.trim().strip_prefix("cargo ").expect("cargo");
-        let mut cargo = Command::new(env!("CARGO"));
-        cargo.args(arguments.split_whitespace()).current_dir(env!("CARGO_MANIFEST_DIR"));
-        cargo.env("CARGO_TARGET_DIR", target).env("CARGO_NET_OFFLINE", "true");
-        // cargo becomes the receiver; its own word about building goes to stderr.
-        let mut child = cargo.stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
-        let mut line = String::new();
-        BufReader::new(child.stdout.as_mut().unwrap()).read_line(&mut line).unwrap();
-        let url = line.strip_prefix("listening on ").and_then(|url| url.strip_suffix('\n'));
-        let url = url.unwrap_or_else(|| panic!("no address: {line:?}")).to_owned();
-        (Cargo(child), url)
-    }
-}
-
-impl Drop for Cargo {
-    fn drop(&mut self) {
-        let _ = self.0.kill();
-        let _ = self.0.wait();
-    }
-}
-
-/// Frames posted to it, with a line for each.
-pub fn receiver(block: &Block) {
-    let (_cargo, url) = Cargo::run(block);
+/// The ten lines of Flask, on a free port: a dark frame and a light one.
+pub fn toy(block: &Block) {
     let trial = Trial::new(block);
-    let command = format!("pngpost -s 64x64 {url} < frames.rgb");
-    let pictures = Picture::all(64, 64, &trial.read("frames.rgb"));
-    assert_lines(&trial.run_script(&command).ok().lines(), &pictures);
-}
-
-/// Half a second for each frame; the fourth is refused once.
-pub fn slow_receiver(block: &Block) {
-    let (_cargo, url) = Cargo::run(block);
-    let command = format!("pngpost -s 64x64 --retry-delay 0.01 --ndjson {url} < frames.rgb");
-    let records = Trial::new(block).run_script(&command).ok().lines();
-    for (number, record) in records.iter().enumerate() {
-        let record: Value = serde_json::from_str(record).unwrap();
-        assert!(record["seconds"].as_f64().unwrap() >= 0.5, "{record}");
-        let attempts = if number == 3 { 2 } else { 1 };
-        assert_eq!((&record["status"], &record["attempts"]), (&json!(200), &json!(attempts)));
-    }
-    assert_eq!(records.len(), FRAMES);
+    trial.write("two.rgb", [vec![20; 64 * 64 * 3], vec![200; 64 * 64 * 3]].concat());
+    let (flask, address) = block.text.split_once('#').expect("its address");
+    let place = address.trim().rsplit('/').next().unwrap();
+    let script = format!(
+        "{flask} --port 0 2> told &\n\
+         until url=$(grep -o 'http://127[.0-9]*:[0-9]*' told); do sleep 0.1; done\n\
+         pngpost -s 64x64 \"$url/{place}\" < two.rgb; kill $!"
+    );
+    let lines = trial.run_script(&script).ok().lines();
+    let lights = lines.iter().map(|line| serde_json::from_str::<Value>(line).unwrap());
+    let lights: Vec<_> =
+        lights.map(|line| (line["label"].clone(), line["light"].clone())).collect();
+    assert_eq!(lights, [(json!("night"), json!(20)), (json!("day"), json!(200))]);
 }
 
 /// Django takes a header that is its cookie's token, and wants to come from one of its own pages over https.
