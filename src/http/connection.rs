@@ -91,6 +91,11 @@ impl Connection {
         self.wire.socket_mut().begin(deadline, is_new);
     }
 
+    /// Moves the deadline.
+    pub fn prolong(&mut self, by: Duration) {
+        self.wire.socket_mut().prolong(by);
+    }
+
     /// Whether a byte has left since `begin`.
     pub fn has_sent(&self) -> bool {
         self.wire.socket().has_sent()

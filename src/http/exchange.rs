@@ -8,6 +8,8 @@ use std::time::Duration;
 
 use httparse::{EMPTY_HEADER, ParserConfig, Status};
 
+use crate::memory::Share;
+
 use super::connection::{Connection, Outgoing};
 use super::framing::Framing;
 use super::outcome::{Verdict, of_other_protocol};
@@ -27,13 +29,17 @@ pub struct Exchanged {
     pub keeps_idle: Option<Duration>,
 }
 
+/// The bytes of a response that are small beside all else of its job.
+const SMALL: usize = 64 << 10;
+
 /// `head` is that of the request, with the Content-Length of `body`. `via_proxy`: the peer is a proxy, which reads the
-/// head.
+/// head. `share`: the frame's, for the response.
 pub fn exchange(
     connection: &mut Connection,
     head: &[u8],
     body: &[u8],
     via_proxy: bool,
+    share: &Share,
 ) -> io::Result<Exchanged> {
     let mut outgoing = Outgoing::new(head, body);
     let head = receive_head(connection, &mut outgoing)?;
@@ -45,7 +51,7 @@ pub fn exchange(
     if !(200..=299).contains(&head.status) {
         connection.drop_rest(&mut outgoing);
     }
-    let body = receive_body(connection, &head, &mut outgoing);
+    let body = receive_body(connection, &head, &mut outgoing, share);
     let (framing, body) = body.map_err(|error| head.told_before(error))?;
     connection.send_rest(&mut outgoing);
     let stays = framing.is_whole() && head.keeps_connection(via_proxy);
@@ -113,8 +119,9 @@ fn receive_body(
     connection: &mut Connection,
     head: &Head,
     outgoing: &mut Outgoing,
+    share: &Share,
 ) -> io::Result<(Framing, Vec<u8>)> {
-    let (mut framing, mut body) = (Framing::of(head), Vec::new());
+    let (mut framing, mut body, mut room) = (Framing::of(head), Vec::new(), SMALL);
     // Reserved memory that is never written costs nothing.
     reply::make_room(&mut body, head.length.unwrap_or_default())?;
     loop {
@@ -122,6 +129,11 @@ fn receive_body(
         connection.use_up(done);
         if framing.is_whole() {
             return Ok((framing, body));
+        }
+        if body.len() >= room {
+            room = 2 * body.len();
+            // Nothing is received meanwhile, and that is not the server's delay.
+            connection.prolong(share.grow(room));
         }
         // A line between chunks.
         reply::check_headers(connection.unread().len(), MAX_HEADER_BYTES)?;
@@ -163,6 +175,7 @@ mod tests {
     use super::super::time_limit::{Deadline, MAX_TIME};
     use super::super::wire::Wire;
     use super::*;
+    use crate::memory::Budget;
 
     const HEAD: &[u8] = b"POST /a?b HTTP/1.1\r\nHost: h\r\nContent-Length: 3\r\n\r\n";
 
@@ -182,7 +195,8 @@ mod tests {
                 }
                 far
             });
-            let exchanged = exchange(&mut connection, HEAD, b"PNG", via_proxy);
+            let exchanged =
+                exchange(&mut connection, HEAD, b"PNG", via_proxy, &Budget::new(0).share(0));
             drop(connection);
             server.join().unwrap();
             exchanged
@@ -335,6 +349,34 @@ mod tests {
                 }
             }
         }
+    }
+
+    #[test]
+    fn the_time_for_which_a_response_waits_for_room_does_not_count() {
+        let (near, mut far) = UnixStream::pair().unwrap();
+        let deadline = Deadline::after(Duration::from_millis(300), MAX_TIME);
+        let wire = Wire::Plain(Socket::new(near.into(), deadline.clone(), None));
+        let budget = Budget::new(0);
+        let (first, second) = (budget.share(0), budget.share(1));
+        thread::scope(|scope| {
+            scope.spawn(|| {
+                let head = format!("HTTP/1.1 200 OK\r\nContent-Length: {}\r\n\r\n", 9 * SMALL);
+                far.write_all(head.as_bytes()).unwrap();
+                let _ = far.write_all(&vec![b'x'; 9 * SMALL]);
+            });
+            scope.spawn(|| {
+                while !deadline.has_passed() {
+                    thread::yield_now();
+                }
+                first.keep(1);
+                budget.line_is_next(1);
+            });
+            let mut connection = Connection::over(wire);
+            let exchanged = exchange(&mut connection, HEAD, b"PNG", false, &second);
+            drop(connection);
+            let exchanged = exchanged.unwrap();
+            assert!(exchanged.response.body.len() == 9 * SMALL && deadline.has_passed());
+        });
     }
 
     #[test]

@@ -11,6 +11,7 @@ use std::time::{Duration, Instant};
 use anyhow::Result;
 
 use crate::dry::Dry;
+use crate::memory::Budget;
 use crate::request::{Body, Header, Request};
 
 use super::connect::Connector;
@@ -32,7 +33,11 @@ pub struct Kept {
     idle: Arc<Pool>,
     /// Lets idle connections go.
     on_silence: OnSilence,
+    responses: Budget,
 }
+
+/// What all responses may hold together, but for the one whose line is next.
+const ALL_RESPONSES: usize = 1 << 30;
 
 impl Kept {
     /// Once `stop` is true, no connection is made. The error is bad usage: the host's name or the path of a socket is
@@ -49,12 +54,14 @@ impl Kept {
         let idle = Arc::new(Pool::default());
         let shared = Arc::clone(&idle);
         let on_silence: OnSilence = Arc::new(move || shared.let_go());
-        Ok(Kept { request, connector, origin, max_time, idle, on_silence })
+        let responses = Budget::new(ALL_RESPONSES);
+        Ok(Kept { request, connector, origin, max_time, idle, on_silence, responses })
     }
 
     pub fn attempt(&self, body: &Body, headers: &[Header]) -> Result<Response, Failure> {
         let deadline = Deadline::after(self.max_time, MAX_TIME);
         let head = self.head(body, headers);
+        let share = self.responses.share(body.frame);
         // The user or --no-http-keep-alive says so: a connection for each request.
         let closes = headers.iter().any(|header| header.is("Connection"));
         loop {
@@ -65,11 +72,12 @@ impl Kept {
                 None => (self.connector.connect(deadline.clone(), &self.on_silence)?, true),
             };
             connection.begin(deadline.clone(), is_new);
-            match exchange(&mut connection, &head, &body.bytes, self.origin.is_some()) {
+            match exchange(&mut connection, &head, &body.bytes, self.origin.is_some(), &share) {
                 Ok(exchanged) => {
                     if exchanged.is_reusable && !closes {
                         self.idle.put(connection, is_new, begun, exchanged.keeps_idle);
                     }
+                    share.keep(exchanged.response.body.len());
                     return Ok(exchanged.response);
                 }
                 // The server closed it while it was idle: we take another one, or a new one.
@@ -92,6 +100,11 @@ impl Kept {
     fn failure(&self, error: &io::Error, has_sent: bool) -> Failure {
         let cause = outcome::text_at(self.connector.peer(), error);
         Failure::of(error, has_sent, cause)
+    }
+
+    /// The lines of all frames before this one are out.
+    pub fn line_is_next(&self, frame: u64) {
+        self.responses.line_is_next(frame);
     }
 
     /// Shows what would be sent, and takes it for answered.

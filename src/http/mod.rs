@@ -60,4 +60,11 @@ impl Client {
             Client::Dry(kept, dry) => Ok(kept.rehearse(dry, body, headers)),
         }
     }
+
+    /// The lines of all frames before this one are out.
+    pub fn line_is_next(&self, frame: u64) {
+        if let Client::Kept(kept) = self {
+            kept.line_is_next(frame);
+        }
+    }
 }

@@ -74,6 +74,11 @@ impl Socket {
         self.on_silence.take_if(|_| !is_new);
     }
 
+    /// Moves the deadline.
+    pub fn prolong(&mut self, by: Duration) {
+        self.deadline.prolong(by);
+    }
+
     /// Whether a byte has left since `begin`.
     pub fn has_sent(&self) -> bool {
         self.has_sent

@@ -44,6 +44,10 @@ impl Deadline {
         Deadline { at: self.at.min(Instant::now() + limit), ..self.clone() }
     }
 
+    pub fn prolong(&mut self, by: Duration) {
+        self.at += by;
+    }
+
     /// The longest wait before asking again; zero once it has passed.
     pub fn left(&self) -> Duration {
         let left = self.at.saturating_duration_since(Instant::now());

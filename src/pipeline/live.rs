@@ -10,10 +10,10 @@ use std::thread::Builder;
 
 use super::newest::Newest;
 use super::ordered::guard;
-use super::{Answer, Answers, Reading, Steps};
+use super::{Answer, Reading, Steps};
 
 /// The answers and the dropped frames, in the order of the frames.
-struct LiveAnswers(Arc<Newest>);
+pub struct LiveAnswers(Arc<Newest>);
 
 /// Starts the reader and the jobs, on threads of their own. The error: the system has not even threads for the
 /// reader and one job.
@@ -21,7 +21,7 @@ pub fn start(
     reading: Reading,
     steps: &Arc<Steps>,
     jobs: usize,
-) -> io::Result<(Answers, Arc<Newest>)> {
+) -> io::Result<(LiveAnswers, Arc<Newest>)> {
     // As many answers wait for an earlier one as without --latest.
     let newest = Arc::new(Newest::new(1 + 2 * jobs));
     let start_job = || {
@@ -33,7 +33,7 @@ pub fn start(
     let jobs = 1 + (1..jobs).take_while(|_| start_job().is_ok()).count();
     let own = Arc::clone(&newest);
     Builder::new().name("read".into()).spawn(move || read(reading, &own, jobs))?;
-    Ok((Box::new(LiveAnswers(Arc::clone(&newest))), newest))
+    Ok((LiveAnswers(Arc::clone(&newest)), newest))
 }
 
 /// Reads frames until the input ends or fails, or the run is to stop.

@@ -140,6 +140,7 @@ pub fn start(
     let reading = Reading { input, steps: Arc::clone(&steps), is_over: false };
     if latest {
         let (answers, newest) = live::start(reading, &steps, jobs)?;
+        let answers = in_turn(first, &steps, answers);
         return Ok((answers, Halt { steps, unsent: Waiting::Newest(newest) }));
     }
 
@@ -151,16 +152,30 @@ pub fn start(
     let encode = move |frame| own.encode(frame);
     let encoded = ordered::map("encode", encoders, window, reading, encode)?;
 
+    let own = Arc::clone(&steps);
     let sending = Sending { encoded, steps: Arc::clone(&steps), is_over: false };
     let upload = move |encoded| steps.upload(encoded, None);
     if jobs == 1 {
-        return Ok((Box::new(ordered::map_here(first, sending, upload)), halt));
+        return Ok((in_turn(first, &own, ordered::map_here(first, sending, upload)), halt));
     }
     // Twice the jobs, so that one slow answer does not stop the other workers. With as many places as jobs, a
     // frame that fails would have fewer later ones behind it that were posted, and answers that take unequal
     // times (log-normal, sigma 0.3) four fifths of the frames a second.
     let window = Window::new(first, 1 + 2 * jobs);
-    Ok((Box::new(ordered::map("upload", jobs, window, sending, upload)?), halt))
+    Ok((in_turn(first, &own, ordered::map("upload", jobs, window, sending, upload)?), halt))
+}
+
+/// Whoever asks for an answer has written the line of the one before.
+fn in_turn(
+    first: u64,
+    steps: &Arc<Steps>,
+    mut answers: impl Iterator<Item = Answer> + 'static,
+) -> Answers {
+    let steps = Arc::clone(steps);
+    Box::new((first..=u64::MAX).map_while(move |frame| {
+        steps.uploader.line_is_next(frame);
+        answers.next()
+    }))
 }
 
 /// The source of the first stage: frames until the input ends, fails, or a frame has failed.

@@ -189,6 +189,11 @@ impl Uploader {
         self.gate.lets_pass(frame)
     }
 
+    /// The lines of all frames before this one are out.
+    pub fn line_is_next(&self, frame: u64) {
+        self.client.line_is_next(frame);
+    }
+
     /// Whether a frame has ended the run.
     pub fn is_closed_by_a_frame(&self) -> bool {
         self.gate.is_closed_by_a_frame()
