@@ -96,6 +96,37 @@ fn the_license_of_each_crate_goes_along() {
     assert!(found == expected, "{FILE} is not what the crates say; `{command}` writes it anew");
 }
 
+/// Those of the Rust standard library that none of the crates has: of compiler-builtins, and of core's tables of
+/// characters.
+const OF_LIBRARY: [&str; 2] = ["Apache-2.0 WITH LLVM-exception", "Unicode-3.0"];
+
+/// The licenses that count of each choice in an expression.
+fn chosen(expression: &str) -> impl Iterator<Item = String> {
+    expression.split(" AND ").map(|part| {
+        let choices: Vec<_> = part.trim_matches(['(', ')']).split(" OR ").collect();
+        let best = ["MIT", "ISC"].into_iter().find(|it| choices.contains(it));
+        best.unwrap_or(choices[0]).to_owned()
+    })
+}
+
+#[test]
+fn the_wheel_names_the_license_of_all_that_is_linked() {
+    let linked = linked();
+    let mut licenses: BTreeSet<String> = OF_LIBRARY.map(str::to_owned).into();
+    for package in packages() {
+        let field = |name: &str| package[name].as_str().unwrap_or_default().to_owned();
+        // Ours too.
+        if linked.contains(&(field("name"), field("version"))) || field("name") == "pngpost" {
+            licenses.extend(chosen(&field("license")));
+        }
+    }
+    let text = fs::read_to_string("pyproject.toml").unwrap();
+    let found = text.lines().find_map(|line| line.strip_prefix("license = "));
+    let found: BTreeSet<_> = found.unwrap().trim_matches('"').split(" AND ").collect();
+    let expected: BTreeSet<_> = licenses.iter().map(String::as_str).collect();
+    assert_eq!(found, expected, "license in pyproject.toml");
+}
+
 #[test]
 fn no_crate_wants_a_newer_rust_than_ours() {
     let version = |text: &str| -> Vec<u32> {

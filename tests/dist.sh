@@ -61,7 +61,8 @@ pack() {
         sha256sum "$name.tar.gz" >"$name.tar.gz.sha256"
     )
     rm -rf -- "$tree"
-    say "$target/dist/$name.tar.gz" "$(cat "$target/dist/$name.tar.gz.sha256")"
+    say "$target/dist/$name.tar.gz" "$(cat "$target/dist/$name.tar.gz.sha256")" \
+        "where both files are, this checks it: sha256sum -c $name.tar.gz.sha256"
 }
 
 twice() {

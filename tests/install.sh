@@ -255,8 +255,8 @@ python_tools() {
 # What the files of a wheel are in the working tree; the binary and what only describes the wheel are left out.
 check_wheel() {
     wheel=$1
-    "$python/bin/python3" - "$wheel" <<'EOF' || die "$wheel holds other files than it should"
-import stat, sys, zipfile
+    "$python/bin/python3" - "$wheel" <<'EOF' || die "$wheel is not as it should be"
+import os, stat, sys, zipfile
 wheel = zipfile.ZipFile(sys.argv[1])
 name = '-'.join(sys.argv[1].split('/')[-1].split('-')[:2])
 share = f'{name}.data/data/share'
@@ -277,6 +277,9 @@ described = {f'{name}.dist-info/{part}' for part in ('METADATA', 'WHEEL', 'RECOR
 assert more - described == {f'{name}.data/scripts/pngpost'} or print(more), 'other files'
 metadata = wheel.read(f'{name}.dist-info/METADATA').decode()
 assert open('README.md').read().strip() in metadata, 'README.md is not its description'
+for path in map(os.environ.get, ('CARGO_HOME', 'RUSTUP_HOME', 'CARGO_TARGET_DIR', 'PWD')):
+    for part in wheel.namelist():
+        assert path.encode() not in wheel.read(part), f'{path} stands in {part}'
 EOF
     say "${wheel##*/}: it holds what the working tree does, $(wc -c <"$wheel") bytes"
 }

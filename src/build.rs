@@ -1,11 +1,11 @@
 //! What `pngpost -V` says of the build: its target, and its commit if the sources are a clone. Without git, as from an
-//! archive, there is no commit, and nothing fails.
+//! archive, there is no commit, and nothing fails. cargo runs it before a build: it is no part of the program.
 
 use std::path::Path;
 use std::process::Command;
 
 fn main() {
-    println!("cargo::rerun-if-changed=build.rs");
+    println!("cargo::rerun-if-changed=src/build.rs");
     let target = std::env::var("TARGET").unwrap_or_default();
     let commit = commit().map(|commit| format!(", from commit {commit}")).unwrap_or_default();
     println!("cargo::rustc-env=PNGPOST_BUILD=for {target}{commit}");
