@@ -351,6 +351,14 @@ mod tests {
         }
     }
 
+    /// That of CONNECT has none, whatever its length (RFC 9110, 9.3.6).
+    #[test]
+    fn a_length_over_the_limit_counts_only_where_a_body_is_read() {
+        let head = b"HTTP/1.1 200 OK\r\nContent-Length: 67108865\r\n\r\n";
+        assert!(parse(head).is_ok_and(|parsed| parsed.1.is_some()));
+        assert_eq!(error(head), "response over the limit of 64 MiB");
+    }
+
     #[test]
     fn the_time_for_which_a_response_waits_for_room_does_not_count() {
         let (near, mut far) = UnixStream::pair().unwrap();
