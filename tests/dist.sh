@@ -52,7 +52,7 @@ pack() {
     rm -rf -- "$tree"
     mkdir -p "$tree/man/completions"
     cp "$program" LICENSE README.md CHANGELOG.md "$tree"
-    cp man/pngpost.1 man/pngpost-recipes.7 man/THIRD-PARTY "$tree/man"
+    cp man/pngpost.1 man/pngpost-recipes.7 man/install.md man/THIRD-PARTY "$tree/man"
     cp man/completions/* "$tree/man/completions"
     (
         cd "$target/dist"
