@@ -24,6 +24,9 @@ pub struct Counts {
 
 #[derive(Default)]
 pub struct Figures {
+    /// The frames of this run, if they can be known.
+    pub total: Option<u64>,
+    pub incoming: Arc<Incoming>,
     pub bytes_read: AtomicU64,
     /// The body bytes of the attempts of which a byte may have left.
     pub bytes_sent: AtomicU64,
@@ -31,6 +34,8 @@ pub struct Figures {
     /// Attempts that the server refused for now.
     pub refused: AtomicU64,
     pub allowed: Allowed,
+    /// The cause of the last failure, as long as there is an outage.
+    pub outage: Mutex<Option<String>>,
     /// Frames that were answered or have failed. Each counts once.
     pub frames: AtomicU64,
     /// Frames with a response, whatever its status.
@@ -38,6 +43,16 @@ pub struct Figures {
     /// Frames that were dropped because newer ones came, and that have their lines.
     pub dropped: AtomicU64,
     pub behind: Behind,
+}
+
+/// The frame that is being read. The reader alone writes it.
+#[derive(Default)]
+pub struct Incoming {
+    /// Its number plus one; 0: none is being read.
+    pub frame: AtomicU64,
+    pub got: AtomicU64,
+    /// All its bytes, with its header; 0 as long as they are not known.
+    pub expected: AtomicU64,
 }
 
 /// What the server was found to allow: attempts a second, and uploads at once. `None`: as many as there are.

@@ -101,7 +101,7 @@ fn start(run: Run, begin: Instant) -> anyhow::Result<Ending> {
         return Ok(Ending::ReaderGone);
     }
     let asked = watcher.asked();
-    let Run { input, encoder, request, uploader, lines, counts, jobs, latest, dry } = run;
+    let Run { input, encoder, request, uploader, lines, counts, jobs, latest, dry, progress } = run;
     let halts = watcher.start().context(NO_THREAD)?;
     let (answers, halt) =
         pipeline::start(input, encoder, request, uploader, jobs, latest).context(NO_THREAD)?;
@@ -112,7 +112,7 @@ fn start(run: Run, begin: Instant) -> anyhow::Result<Ending> {
         dry.end(&counts);
         return Ok(ending);
     }
-    let progress = Progress::start(counts, begin);
+    let progress = Progress::start(counts, begin, progress);
     let ending = lines.write(answers, &halt, &asked);
     progress.end(ending);
     Ok(ending)

@@ -43,6 +43,10 @@ pub fn is_quiet() -> bool {
     QUIET.load(Ordering::Relaxed)
 }
 
+pub fn is_verbose() -> bool {
+    VERBOSE.load(Ordering::Relaxed)
+}
+
 /// Says a message, unless --quiet.
 pub fn say(message: impl Display) {
     if !is_quiet() {
@@ -52,7 +56,7 @@ pub fn say(message: impl Display) {
 
 /// Says a message if --verbose.
 pub fn say_more(message: impl Display) {
-    if VERBOSE.load(Ordering::Relaxed) {
+    if is_verbose() {
         say_anyway(message);
     }
 }

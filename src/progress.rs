@@ -1,26 +1,33 @@
 //! The run for people: the progress line while it goes on, and the closing summary.
 //!
-//! The progress line is drawn only if stderr is a terminal and stdout is not, at most five times a second, and
-//! always shorter than the terminal is wide. A thread of its own draws it, and ends as soon as its channel is closed.
-//! `messages` writes and wipes it.
+//! The progress line is drawn on a terminal, at most five times a second and always shorter than the terminal is wide,
+//! if no other program draws there: stdout is a file, or --progress was given. In a log it is a message, once a minute,
+//! with --progress or --verbose. A thread of its own looks at the counts for it, and ends as soon as its channel is
+//! closed. `messages` writes and wipes it.
 
 use std::fmt::Write as _;
+use std::fs::File;
 use std::io::{self, IsTerminal};
+use std::os::fd::AsFd;
+use std::os::unix::fs::FileTypeExt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::thread::{Builder, JoinHandle};
 use std::time::{Duration, Instant};
 
-use crate::counts::Counts;
+use crate::counts::{Counts, Figures};
 use crate::ending::Ending;
+use crate::lock::lock;
 use crate::messages::{self, count_of};
 
-/// The time between two redraws.
+/// The time between two looks.
 const PAUSE: Duration = Duration::from_millis(200);
 
-/// The pauses of a second.
-const PAUSES: usize = 5;
+/// The looks of the last second: five pauses lie between six of them.
+const LOOKS: usize = 6;
+
+const LOOKS_A_MINUTE: u32 = 300;
 
 /// The width of a terminal that does not tell its own.
 const USUAL_COLUMNS: usize = 80;
@@ -28,19 +35,48 @@ const USUAL_COLUMNS: usize = 80;
 pub struct Progress {
     counts: Arc<Counts>,
     begin: Instant,
-    /// The thread that draws the progress line, if there is a place for it. It ends once the sender is dropped.
-    drawing: Option<(Sender<()>, JoinHandle<()>)>,
+    /// The thread that shows the progress line, if it is wanted. It ends once the sender is dropped.
+    thread: Option<(Sender<()>, JoinHandle<()>)>,
+}
+
+/// How the progress line is shown.
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Manner {
+    Drawn,
+    /// As a message.
+    Told,
+}
+
+/// What passes by.
+#[derive(Clone, Default)]
+struct Look {
+    /// The most that a line came after its frame since the look before.
+    behind: Option<Duration>,
+    /// What the run waits for, if it is neither a place nor an answer.
+    waiting: Option<String>,
 }
 
 impl Progress {
-    pub fn start(counts: Arc<Counts>, begin: Instant) -> Self {
-        let drawing = if has_place() { start_drawing(&counts, begin) } else { None };
-        Progress { counts, begin, drawing }
+    /// `is_asked`: --progress was given.
+    pub fn start(counts: Arc<Counts>, begin: Instant, is_asked: bool) -> Self {
+        let dumb = std::env::var_os("TERM").is_none_or(|term| term.is_empty() || term == "dumb");
+        let has_terminal = !dumb && io::stderr().is_terminal();
+        let manner = manner(is_asked, messages::is_verbose(), has_terminal, stdout_is_file());
+        let manner = manner.filter(|_| !messages::is_quiet());
+        // Without a thread there is no line.
+        let thread = manner.and_then(|manner| {
+            let (sender, is_over) = channel();
+            let own = Arc::clone(&counts);
+            let thread = Builder::new().name("progress".to_owned());
+            let thread = thread.spawn(move || show_until(&is_over, manner, &own, begin)).ok()?;
+            Some((sender, thread))
+        });
+        Progress { counts, begin, thread }
     }
 
     /// Wipes the progress line, and says the summary if --verbose. After `ReaderGone` nobody reads it.
     pub fn end(self, ending: Ending) {
-        if let Some((is_over, thread)) = self.drawing {
+        if let Some((is_over, thread)) = self.thread {
             drop(is_over);
             let _ = thread.join();
             messages::clear_progress();
@@ -51,55 +87,118 @@ impl Progress {
     }
 }
 
-fn has_place() -> bool {
-    let dumb = std::env::var_os("TERM").is_none_or(|term| term.is_empty() || term == "dumb");
-    !messages::is_quiet() && !dumb && io::stderr().is_terminal() && !io::stdout().is_terminal()
-}
-
-/// Without a thread there is no line.
-fn start_drawing(counts: &Arc<Counts>, begin: Instant) -> Option<(Sender<()>, JoinHandle<()>)> {
-    let (sender, is_over) = channel();
-    let counts = Arc::clone(counts);
-    let thread = Builder::new().name("progress".to_owned());
-    Some((sender, thread.spawn(move || draw_until(&is_over, &counts, begin)).ok()?))
-}
-
-fn draw_until(is_over: &Receiver<()>, counts: &Counts, begin: Instant) {
-    // How far behind the lines of each pause of the last second were at most.
-    let mut behind = [None; PAUSES];
-    while is_over.recv_timeout(PAUSE) == Err(RecvTimeoutError::Timeout) {
-        behind.rotate_right(1);
-        behind[0] = counts.figures.behind.take();
-        let most = behind.into_iter().flatten().max();
-        messages::draw_progress(&line(counts, begin.elapsed(), most, columns()));
+fn manner(is_asked: bool, is_verbose: bool, on_terminal: bool, to_file: bool) -> Option<Manner> {
+    match on_terminal {
+        true => (is_asked || to_file).then_some(Manner::Drawn),
+        false => (is_asked || is_verbose).then_some(Manner::Told),
     }
 }
 
-/// The progress line. If it is too long, it goes without its beginning, and then as far as whole fields fit: the most
-/// important ones come first.
-fn line(counts: &Counts, elapsed: Duration, behind: Option<Duration>, columns: usize) -> String {
+/// Whether the lines go into a file, or into /dev/null: a reader's own text may go to the terminal.
+fn stdout_is_file() -> bool {
+    let metadata = io::stdout().as_fd().try_clone_to_owned().map(File::from);
+    let kind = metadata.and_then(|stdout| stdout.metadata()).map(|it| it.file_type());
+    let has_reader = kind.map_or(true, |kind| kind.is_fifo() || kind.is_socket());
+    !has_reader && !io::stdout().is_terminal()
+}
+
+fn show_until(is_over: &Receiver<()>, manner: Manner, counts: &Counts, begin: Instant) {
+    let mut looks = <[Look; LOOKS]>::default();
+    for number in 1.. {
+        if is_over.recv_timeout(PAUSE) != Err(RecvTimeoutError::Timeout) {
+            return;
+        }
+        looks.rotate_right(1);
+        let behind = counts.figures.behind.take();
+        looks[0] = Look { behind, waiting: waiting(&counts.figures) };
+        let line = || line(counts, begin.elapsed(), &looks);
+        match manner {
+            Manner::Drawn => messages::draw_progress(&fitting(line(), columns())),
+            Manner::Told if u32::is_multiple_of(number, LOOKS_A_MINUTE) => messages::say(line()),
+            Manner::Told => {}
+        }
+    }
+}
+
+/// The progress line, in ASCII. The most important fields come first.
+fn line(counts: &Counts, elapsed: Duration, looks: &[Look; LOOKS]) -> String {
     let figures = &counts.figures;
     let is_stopping = counts.is_stopping.load(Ordering::Relaxed);
     let stopping = if is_stopping { "stopping: " } else { "" };
+    let is_same = looks.iter().all(|look| look.waiting == looks[0].waiting);
+    let waiting = looks[0].waiting.clone().filter(|_| is_same && !is_stopping);
+    let flows = waiting.is_none();
+    let (done, left) = done(counts, elapsed);
+    let failed = load(&counts.failed);
+    // Of the last second.
+    let behind = looks[..LOOKS - 1].iter().filter_map(|look| look.behind).max();
     let fields = [
-        Some(format!("{stopping}{} answered", load(&figures.answered))),
-        Some(format!("{} failed", load(&counts.failed))),
+        Some(format!("{stopping}{done}")),
+        (failed > 0).then(|| format!("{failed} failed")),
         dropped(counts),
+        waiting,
+        left.filter(|_| flows && !is_stopping),
         Some(format!("{} in flight", load(&counts.in_flight))),
-        Some(format!("{:.1} frames/s", rate(counts, elapsed))),
-        behind.map(|behind| format!("{:.2} s behind", behind.as_secs_f64())),
+        Some(rate(counts, elapsed)).filter(|_| flows).map(|rate| match rate {
+            ..10.0 => format!("{rate:.1} frames/s"),
+            _ => format!("{rate:.0} frames/s"),
+        }),
+        behind.map(|behind| format!("answered in {:.2} s", behind.as_secs_f64())),
         Some(load(&figures.retries)).filter(|&retries| retries > 0).map(retries),
         figures.allowed.text().map(|allowed| format!("limited to {allowed}")),
     ];
-    let fields: Vec<_> = fields.into_iter().flatten().collect();
-    let whole = format!("pngpost: {}", fields.join(", "));
-    if whole.len() < columns { whole } else { fitting(&fields, columns) }
+    fields.into_iter().flatten().collect::<Vec<_>>().join(", ")
 }
 
-/// As many whole fields as fit, and one column less: in the last column some terminals wrap.
-fn fitting(fields: &[String], columns: usize) -> String {
-    let lengths = (1..=fields.len()).map(|count| fields[..count].join(", "));
-    lengths.take_while(|text| text.len() < columns).last().unwrap_or_default()
+/// How many frames are done, and the time that is left at the pace so far. Neither is told of a file that has grown.
+fn done(counts: &Counts, elapsed: Duration) -> (String, Option<String>) {
+    let figures = &counts.figures;
+    let done = load(&figures.frames) + load(&figures.dropped);
+    let Some(total) = figures.total.filter(|&total| total > 0 && done <= total) else {
+        return (format!("{} answered", load(&figures.answered)), None);
+    };
+    let left = elapsed.as_millis() * u128::from(total - done);
+    let left = left.checked_div(u128::from(done)).map(|left| {
+        let (hours, minutes, seconds) = (left / 3_600_000, left / 60_000 % 60, left / 1000 % 60);
+        match hours {
+            0 => format!("{minutes}:{seconds:02} left"),
+            _ => format!("{hours}:{minutes:02}:{seconds:02} left"),
+        }
+    });
+    (format!("{done} of {total} ({}%)", 100 * done / total), left)
+}
+
+/// What the run waits for, if it is neither a place nor an answer: in the same words as long as nothing comes.
+fn waiting(figures: &Figures) -> Option<String> {
+    if let Some(cause) = &*lock(&figures.outage) {
+        let shown = cause.replace(|c: char| !c.is_ascii() || c.is_ascii_control(), "?");
+        return Some(format!("retrying: {shown}"));
+    }
+    let incoming = &figures.incoming;
+    let frame = load(&incoming.frame).checked_sub(1)?;
+    Some(match (load(&incoming.got), load(&incoming.expected)) {
+        (0, _) => format!("waiting for input: frame {frame}"),
+        (got, 0) => format!("waiting for input: frame {frame} has {got} bytes so far"),
+        (got, expected) => {
+            let lacks = expected.saturating_sub(got);
+            format!("waiting for input: frame {frame} lacks {lacks} of {expected} bytes")
+        }
+    })
+}
+
+/// A line that is too long goes without our name, and then as far as whole fields fit, or their words before a colon. One
+/// column stays free: in the last one some terminals wrap.
+fn fitting(mut line: String, columns: usize) -> String {
+    let whole = format!("pngpost: {line}");
+    if whole.len() < columns {
+        return whole;
+    }
+    if line.len() >= columns {
+        // The end that is looked for stands before two more characters.
+        line.truncate(columns.saturating_add(1));
+        line.truncate(line.rfind(", ").max(line.rfind(": ")).unwrap_or(0));
+    }
+    line
 }
 
 fn columns() -> usize {
@@ -155,40 +254,102 @@ fn rate(counts: &Counts, elapsed: Duration) -> f64 {
 mod tests {
     use super::*;
 
-    fn shown(counts: &Counts, behind: Option<u64>, columns: usize) -> String {
-        line(counts, Duration::from_secs(10), behind.map(Duration::from_millis), columns)
+    fn shown(counts: &Counts, look: &Look, columns: usize) -> String {
+        let looks = std::array::from_fn(|_| look.clone());
+        fitting(line(counts, Duration::from_secs(10), &looks), columns)
     }
 
     #[test]
     fn no_terminal_is_too_narrow() {
-        let counts = Counts::default();
+        let (mut counts, mut look) = (Counts::default(), Look::default());
         counts.figures.answered.store(1234, Ordering::Relaxed);
         counts.figures.frames.store(1239, Ordering::Relaxed);
         counts.failed.store(5, Ordering::Relaxed);
-        let whole = "pngpost: 1234 answered, 5 failed, 0 in flight, 123.9 frames/s";
-        assert_eq!(shown(&counts, None, 80), whole);
-        assert_eq!(
-            shown(&counts, None, 60),
-            "1234 answered, 5 failed, 0 in flight, 123.9 frames/s"
-        );
-        assert_eq!(shown(&counts, None, 40), "1234 answered, 5 failed, 0 in flight");
-        assert_eq!(shown(&counts, None, 24), "1234 answered, 5 failed");
-        assert_eq!(shown(&counts, Some(1234), 80), format!("{whole}, 1.23 s behind"));
+        let whole = "pngpost: 1234 answered, 5 failed, 0 in flight, 124 frames/s";
+        assert_eq!(shown(&counts, &look, 80), whole);
+        assert_eq!(shown(&counts, &look, 59), whole["pngpost: ".len()..]);
+        assert_eq!(shown(&counts, &look, 40), "1234 answered, 5 failed, 0 in flight");
+        assert_eq!(shown(&counts, &look, 24), "1234 answered, 5 failed");
+        assert_eq!(shown(&counts, &look, 23), "1234 answered");
+        look.behind = Some(Duration::from_millis(1234));
+        assert_eq!(shown(&counts, &look, 200), format!("{whole}, answered in 1.23 s"));
+        counts.figures.total = Some(5000);
         counts.figures.dropped.store(7, Ordering::Relaxed);
-        assert!(shown(&counts, None, 80).contains("5 failed, 7 dropped, 0 in flight"));
-        counts.figures.dropped.store(0, Ordering::Relaxed);
+        let done = "pngpost: 1246 of 5000 (24%), 5 failed, 7 dropped, ";
+        let rest = "0 in flight, 124 frames/s, answered in 1.23 s";
+        assert_eq!(shown(&counts, &look, 200), format!("{done}0:30 left, {rest}"));
         counts.is_stopping.store(true, Ordering::Relaxed);
-        assert!(shown(&counts, None, 80).starts_with("pngpost: stopping: 1234 answered, "));
-        counts.is_stopping.store(false, Ordering::Relaxed);
+        let stopping = done.replacen(": ", ": stopping: ", 1);
+        assert_eq!(shown(&counts, &look, 200), format!("{stopping}{rest}"));
         // While the server limits the run.
         counts.figures.allowed.set(Some(9.56), None);
-        assert_eq!(shown(&counts, None, 200), format!("{whole}, limited to 9.6 attempts/s"));
+        assert!(shown(&counts, &look, 200).ends_with(" s, limited to 9.6 attempts/s"));
         counts.figures.allowed.set(Some(0.2), Some(2));
         let limited = ", limited to 12.0 attempts/min, 2 at once";
-        assert!(shown(&counts, None, 200).ends_with(limited));
-        for columns in 0..120 {
-            assert!(shown(&counts, Some(7), columns).len() < columns.max(1), "{columns}");
+        assert!(shown(&counts, &look, 200).ends_with(limited));
+        for columns in 0..160 {
+            assert!(shown(&counts, &look, columns).len() < columns.max(1), "{columns}");
         }
+    }
+
+    #[test]
+    fn the_time_that_is_left_is_told_once_a_frame_is_done_and_until_the_file_grows() {
+        let mut counts = Counts::default();
+        for (total, frames, seconds, expected) in [
+            (9, 0, 5, ("0 of 9 (0%)", None)),
+            (5000, 1, 10, ("1 of 5000 (0%)", Some("13:53:10 left"))),
+            (5000, 1200, 34, ("1200 of 5000 (24%)", Some("1:47 left"))),
+            (3, 2, 3600, ("2 of 3 (66%)", Some("30:00 left"))),
+            (9, 9, 9, ("9 of 9 (100%)", Some("0:00 left"))),
+            (9, 10, 9, ("0 answered", None)),
+        ] {
+            counts.figures.total = Some(total);
+            counts.figures.frames.store(frames, Ordering::Relaxed);
+            let (done, left) = done(&counts, Duration::from_secs(seconds));
+            assert_eq!((done.as_str(), left.as_deref()), expected);
+        }
+    }
+
+    #[test]
+    fn what_has_been_waited_for_since_a_second_ago_is_told_in_the_place_of_a_pace() {
+        let counts = Counts::default();
+        let (figures, input) = (&counts.figures, &counts.figures.incoming);
+        assert_eq!(waiting(figures), None);
+        for (got, expected, told) in [
+            (0, 12288, "waiting for input: frame 17"),
+            (50, 0, "waiting for input: frame 17 has 50 bytes so far"),
+            (288, 12288, "waiting for input: frame 17 lacks 12000 of 12288 bytes"),
+        ] {
+            input.frame.store(18, Ordering::Relaxed);
+            input.got.store(got, Ordering::Relaxed);
+            input.expected.store(expected, Ordering::Relaxed);
+            let look = Look { waiting: waiting(figures), ..Look::default() };
+            let whole = format!("pngpost: 0 answered, {told}, 0 in flight");
+            assert_eq!(shown(&counts, &look, 200), whole);
+            assert_eq!(shown(&counts, &look, 39), "0 answered, waiting for input");
+            // A byte has come meanwhile.
+            let mut looks = std::array::from_fn(|_| look.clone());
+            looks[LOOKS - 1].waiting = None;
+            assert!(line(&counts, PAUSE, &looks).ends_with(" answered, 0 in flight, 0.0 frames/s"));
+        }
+        *lock(&figures.outage) = Some("h:1: refused\x1b[\u{e9}".to_owned());
+        assert_eq!(waiting(figures).as_deref(), Some("retrying: h:1: refused?[?"));
+    }
+
+    #[test]
+    fn it_is_drawn_where_nobody_else_draws_and_told_once_a_minute_in_a_log() {
+        let told = Some(Manner::Told);
+        for (is_asked, is_verbose, on_terminal, to_file, expected) in [
+            (false, false, true, true, Some(Manner::Drawn)),
+            (false, true, true, false, None),
+            (true, false, true, false, Some(Manner::Drawn)),
+            (false, false, false, true, None),
+            (true, false, false, true, told),
+            (false, true, false, false, told),
+        ] {
+            assert_eq!(manner(is_asked, is_verbose, on_terminal, to_file), expected);
+        }
+        assert_eq!(PAUSE * LOOKS_A_MINUTE, Duration::from_secs(60));
     }
 
     #[test]

@@ -70,7 +70,7 @@ _pngpost() {
             -x --proxy --noproxy --cacert -k --insecure --cert --key
             --unix-socket --connect-timeout
             --no-http-keep-alive --minreq -f --fail --keep-going --ndjson
-            -n --dry-run -v --verbose -q --quiet
+            -n --dry-run --progress -v --verbose -q --quiet
             -h --help -V --version' -- "$word")
     fi
 }

@@ -8,7 +8,7 @@ use crate::frame::MAX_FRAME_BYTES;
 /// None of the first options goes with any of the second. The message is that of the first.
 pub const EXCLUDED: &[(&str, &str, &str)] = &[
     ("skip", "latest", "cannot go with --latest; which frames are dropped there is chance"),
-    ("verbose", "quiet", "cannot go with --quiet"),
+    ("verbose progress", "quiet", "cannot go with --quiet"),
     ("raw json body-b64", "form form-string", "the body is no form; --form cannot go with it"),
     ("json body-b64", "raw", "cannot go with --raw; there is one body"),
     ("body-b64", "json", "cannot go with --json; there is one body"),

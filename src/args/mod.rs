@@ -77,6 +77,7 @@ pub struct Args {
     pub ndjson: bool,
     /// Whether nothing is sent.
     pub is_dry: bool,
+    pub progress: bool,
     pub verbose: bool,
     pub quiet: bool,
 }
@@ -216,6 +217,7 @@ impl Args {
             keep_going: false,
             ndjson: false,
             is_dry: false,
+            progress: false,
             verbose: false,
             quiet: false,
         })

@@ -128,6 +128,7 @@ pub const OPTIONS: &[Opt] = &[
     flag(None, "keep-going", |args| args.keep_going = true),
     flag(None, "ndjson", |args| args.ndjson = true),
     flag(Some('n'), "dry-run", |args| args.is_dry = true),
+    flag(None, "progress", |args| args.progress = true),
     flag(Some('v'), "verbose", |args| args.verbose = true),
     flag(Some('q'), "quiet", |args| args.quiet = true),
     print(Some('h'), "help", include_str!("help.txt")),

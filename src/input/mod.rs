@@ -18,8 +18,11 @@ mod tests;
 
 use std::fmt;
 use std::io::{self, Read};
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Instant;
 
+use crate::counts::Incoming;
 use crate::frame::{Content, Frame, FrameSize, MAX_SIDE, PixelFormat};
 use crate::messages::{count_of, plain};
 
@@ -119,11 +122,23 @@ impl<R: Read> Input<R> {
         self.skip
     }
 
+    /// The frame that is being read, for people.
+    pub fn incoming(&self) -> Arc<Incoming> {
+        Arc::clone(&self.source.incoming)
+    }
+
     /// The next frame after those to skip, read straight into `bytes`. `None` if the input ends between two
     /// frames; if it ends before the last frame to skip, that is an error.
-    pub fn read(&mut self, mut bytes: Vec<u8>) -> Result<Option<Frame>, InputError> {
+    pub fn read(&mut self, bytes: Vec<u8>) -> Result<Option<Frame>, InputError> {
+        let frame = self.read_wanted(bytes);
+        self.source.incoming.frame.store(0, Ordering::Relaxed);
+        frame
+    }
+
+    fn read_wanted(&mut self, mut bytes: Vec<u8>) -> Result<Option<Frame>, InputError> {
         loop {
             let number = self.next;
+            self.source.incoming.frame.store(number + 1, Ordering::Relaxed);
             let failed = |cause| InputError { frame: number, cause };
             self.source.begin();
             let image = match &mut self.kind {

@@ -4,8 +4,11 @@
 //! with the bytes that a header promises.
 
 use std::io::{BufRead, BufReader, ErrorKind, Read};
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 use super::{Cause, Image, malformed};
+use crate::counts::Incoming;
 use crate::frame::{Content, FrameSize, Layout, MAX_FRAME_BYTES};
 use crate::memory;
 use crate::messages::count_of;
@@ -22,16 +25,20 @@ pub struct Source<R> {
     reader: BufReader<R>,
     /// Bytes of the image under way.
     taken: u64,
+    /// The same for people.
+    pub incoming: Arc<Incoming>,
 }
 
 impl<R: Read> Source<R> {
     pub fn new(reader: R) -> Self {
-        Source { reader: BufReader::new(reader), taken: 0 }
+        Source { reader: BufReader::new(reader), taken: 0, incoming: Arc::default() }
     }
 
     /// Begins another image.
     pub fn begin(&mut self) {
         self.taken = 0;
+        self.incoming.got.store(0, Ordering::Relaxed);
+        self.incoming.expected.store(0, Ordering::Relaxed);
     }
 
     /// The bytes of the image that have come so far.
@@ -82,6 +89,7 @@ impl<R: Read> Source<R> {
                 Ok(count) => {
                     filled += count;
                     self.taken += count as u64;
+                    self.incoming.got.store(self.taken, Ordering::Relaxed);
                 }
                 Err(error) if error.kind() == ErrorKind::Interrupted => {}
                 Err(error) => return Err(Cause::Read(error)),
@@ -116,13 +124,14 @@ impl<R: Read> Source<R> {
             ));
         };
         let header = self.taken;
+        let expected = header + count as u64;
+        self.incoming.expected.store(expected, Ordering::Relaxed);
         bytes.truncate(count);
         match self.fill(bytes).and_then(|()| self.append(bytes, count - bytes.len())) {
             Ok(()) => Ok((size, Content::Pixels(layout))),
             Err(Cause::Truncated { got, .. }) => {
-                let expected = Some(header + count as u64);
                 let hint = (header > 0).then(|| format!("its header has {header} of them"));
-                Err(Cause::Truncated { got, expected, hint })
+                Err(Cause::Truncated { got, expected: Some(expected), hint })
             }
             Err(cause) => Err(cause),
         }

@@ -1,7 +1,7 @@
 //! Standard input. A stdin that does not block (another process may have made it so) is waited for.
 
-use std::fs::File;
-use std::io::{self, ErrorKind, Read};
+use std::fs::{File, Metadata};
+use std::io::{self, ErrorKind, Read, Seek};
 use std::os::fd::AsFd;
 
 use rustix::event::{PollFd, PollFlags, poll};
@@ -11,6 +11,12 @@ pub struct Stdin(File);
 impl Stdin {
     pub fn new() -> io::Result<Self> {
         Ok(Stdin(File::from(io::stdin().as_fd().try_clone_to_owned()?)))
+    }
+
+    /// The bytes that are to come, if it is a file: from its offset on.
+    pub fn left(&self) -> Option<u64> {
+        let file = self.0.metadata().ok().filter(Metadata::is_file)?;
+        file.len().checked_sub((&self.0).stream_position().ok()?)
     }
 }
 

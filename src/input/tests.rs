@@ -228,6 +228,19 @@ fn a_spare_allocation_is_taken_whatever_it_holds() {
     assert_eq!(input.read(vec![9; 50]).unwrap().unwrap().bytes, [2; 12]);
 }
 
+/// A reader that waits for a place does not wait for input.
+#[test]
+fn after_a_read_no_frame_is_being_read() {
+    let mut input =
+        Input::headerless(stream(&[0; 16], 5), FrameSize::new(4, 3).unwrap(), named("gray"), 0);
+    let incoming = input.incoming();
+    for got in [12, 4] {
+        assert_eq!(input.read(Vec::new()).is_ok(), got == 12);
+        let now = [&incoming.frame, &incoming.got, &incoming.expected];
+        assert_eq!(now.map(|it| it.load(Ordering::Relaxed)), [0, got, 12]);
+    }
+}
+
 /// Width, height, channels, samples and bytes.
 type Pixels = (u32, u32, usize, Samples, &'static [u8]);
 

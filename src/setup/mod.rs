@@ -14,7 +14,7 @@ use std::time::Duration;
 use anyhow::{Context, Result, ensure};
 
 use crate::args::{Args, FORM, JSON, Reach};
-use crate::counts::Counts;
+use crate::counts::{Counts, Figures};
 use crate::dry::Dry;
 use crate::encode::Encoder;
 use crate::headers::{Headers, Source};
@@ -37,6 +37,8 @@ pub struct Run {
     pub jobs: usize,
     pub latest: bool,
     pub dry: Option<Arc<Dry>>,
+    /// Whether the progress line was asked for.
+    pub progress: bool,
 }
 
 pub fn run(mut args: Args) -> Result<Run> {
@@ -46,10 +48,13 @@ pub fn run(mut args: Args) -> Result<Run> {
     }
     let headers = headers(&mut args)?;
     args.request.content_type = content_type(args.body_type, &headers.current().rules)?;
-    let input = input(&args, Stdin::new().context("stdin")?, args.skip);
+    let stdin = Stdin::new().context("stdin")?;
+    let total = total(&args, &stdin);
+    let input = input(&args, stdin, args.skip);
     let request = Arc::new(args.request);
     let dry = args.is_dry.then(|| Arc::new(Dry::new(&headers.current().rules)));
-    let counts = Arc::new(Counts::default());
+    let figures = Figures { total, incoming: input.incoming(), ..Figures::default() };
+    let counts = Arc::new(Counts { figures, ..Counts::default() });
     let stop = Arc::clone(&counts.is_stopping);
     let client = client(&args.reach, Arc::clone(&request), args.max_time, stop, dry.as_ref())?;
     let has_key = headers.current().has_key();
@@ -72,7 +77,14 @@ pub fn run(mut args: Args) -> Result<Run> {
         jobs: args.jobs,
         latest: args.latest,
         dry,
+        progress: args.progress,
     })
+}
+
+/// The number of whole frames that a file holds after those to skip.
+fn total(args: &Args, stdin: &Stdin) -> Option<u64> {
+    let frame_bytes = args.format.layout.frame_bytes(args.size?)?;
+    (stdin.left()? / frame_bytes as u64).checked_sub(args.skip)
 }
 
 /// The frames of `reader`, but for those to skip.

@@ -144,10 +144,16 @@ impl Gate {
         let news = match &next {
             _ if shared.schedule.is_up() => shared.outage.ends(now),
             Next::Again(_) => {
-                shared.outage.lasts(ended.retry_after, ended.is_response, &cause(result), now)
+                let cause = cause(result);
+                let news = shared.outage.lasts(ended.retry_after, ended.is_response, &cause, now);
+                *lock(&self.counts.figures.outage) = Some(cause);
+                news
             }
             _ => None,
         };
+        if shared.outage.is_over() {
+            *lock(&self.counts.figures.outage) = None;
+        }
         self.wake_first(shared, now);
         news.into_iter().for_each(say);
         next

@@ -1,12 +1,15 @@
 //! The progress line, on a terminal of util-linux's script.
 
-use std::io::Read;
+use std::fs::File;
+use std::io::{Read, Write};
 use std::process::{Command, Stdio};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
 use crate::installed::needed;
+use crate::support::folder::Folder;
 use crate::support::holding::Holding;
 use crate::support::program::Running;
 use crate::support::server::{Request, Server, ok, response};
@@ -105,16 +108,25 @@ fn draws(stream: &[u8]) -> usize {
 
 #[test]
 fn the_progress_line_tells_how_far_the_run_is_and_is_gone_at_the_end() {
-    let holding = Holding::new(3, |_| ok("line"));
-    let Some(program) = on_terminal(80, "-j 2", "> /dev/null", 9, &holding.server) else { return };
-    let told = |stream: &[u8]| {
-        let text = Screen::of(stream).text();
-        text.starts_with("pngpost: 3 answered, 0 failed, 2 in flight, ")
-            && text.contains(" frames/s, 0.")
-            && text.ends_with(" s behind")
-    };
-    let stream = watch(program, told, || holding.release_all());
-    assert_eq!(Screen::of(&stream).text(), "");
+    // Where another program may draw, it must be asked for.
+    for (arguments, redirection, done, last) in [
+        ("-j 2", "> /dev/null", "3 of 9 (33%)", ""),
+        ("-j 2 --skip 1 --progress", "| wc -l >&2", "2 of 8 (25%)", "8\n"),
+    ] {
+        let holding = Holding::new(3, |_| ok("line"));
+        let Some(program) = on_terminal(100, arguments, redirection, 9, &holding.server) else {
+            return;
+        };
+        let told = |stream: &[u8]| {
+            let text = Screen::of(stream).text();
+            text.starts_with(&format!("pngpost: {done}, 0:0"))
+                && text.contains(" left, 2 in flight, ")
+                && text.contains(" frames/s, answered in 0.")
+                && text.ends_with(" s")
+        };
+        let stream = watch(program, told, || holding.release_all());
+        assert_eq!(Screen::of(&stream).text(), last);
+    }
 }
 
 #[test]
@@ -125,32 +137,54 @@ fn once_it_is_told_to_stop_it_says_so_and_how_many_it_waits_for() {
     let is_sent = AtomicBool::new(false);
     let told = |stream: &[u8]| {
         let text = Screen::of(stream).text();
-        if text.starts_with("pngpost: 3 answered, 0 failed, 2 in flight, ")
+        if text.starts_with("pngpost: 3 of 9 (33%), ")
+            && text.contains(", 2 in flight, ")
             && !is_sent.swap(true, Ordering::AcqRel)
         {
             send(pid, "SIGINT");
         }
-        text.starts_with("pngpost: stopping: 3 answered, 0 failed, 2 in flight, ")
+        text.starts_with("pngpost: stopping: 3 of 9 (33%), 2 in flight, ")
     };
     watch(program, told, || holding.release_all());
 }
 
+/// Nor is a pipe's number of frames known.
 #[test]
-fn a_frame_without_a_response_is_not_answered() {
-    let holding = Holding::new(3, |request| match tiny_number(&request.body) {
+fn a_frame_without_a_response_is_not_answered_and_bytes_that_do_not_come_are_told() {
+    let server = Server::answering(|_, request| match tiny_number(&request.body) {
         1 => Vec::new(),
         2 => response("404 Not Found", ""),
         _ => ok("line"),
     });
-    let Some(program) = on_terminal(80, "--keep-going", "> /dev/null", 4, &holding.server) else {
-        return;
-    };
+    let folder = Folder::new("progress");
+    let pipe = folder.path().join("pipe");
+    assert!(Command::new("mkfifo").arg(&pipe).status().unwrap().success());
+    let redirection = format!("< {} > /dev/null", pipe.display());
+    let Some(program) = on_terminal(80, "--keep-going", &redirection, 4, &server) else { return };
+    let mut pipe = File::create(pipe).unwrap();
+    let frames = tiny_frames(4);
+    pipe.write_all(&frames[..10]).unwrap();
+    let waits = "2 answered, 2 failed, waiting for input: frame 3 lacks 2 of 3 bytes";
+    let told = |stream: &[u8]| Screen::of(stream).lines.last().unwrap() == waits;
+    let release = move || pipe.write_all(&frames[10..]).unwrap();
+    let stream = watch(program, told, release);
+    assert_eq!(Screen::of(&stream).lines.last().unwrap(), "");
+}
+
+#[test]
+fn while_a_server_refuses_the_cause_is_told() {
+    let refuses = Arc::new(AtomicBool::new(true));
+    let is_refusing = Arc::clone(&refuses);
+    let server = Server::answering(move |_, _| match is_refusing.load(Ordering::Acquire) {
+        true => response("503 Service Unavailable", ""),
+        false => ok("line"),
+    });
+    let Some(program) = on_terminal(80, "", "> /dev/null", 2, &server) else { return };
     let told = |stream: &[u8]| {
-        let screen = Screen::of(stream);
-        let last = screen.lines.last().unwrap();
-        last.starts_with("pngpost: 2 answered, 2 failed, 1 in flight, ")
+        Screen::of(stream).text().starts_with("pngpost: 0 of 2 (0%), retrying: status 503, ")
     };
-    watch(program, told, || holding.release_all());
+    let stream = watch(program, told, || refuses.store(false, Ordering::Release));
+    assert_eq!(Screen::of(&stream).text(), "");
 }
 
 #[test]
@@ -174,7 +208,7 @@ fn it_is_drawn_at_most_five_times_a_second() {
 #[test]
 fn it_is_never_as_long_as_the_terminal_is_wide() {
     for (columns, text) in
-        [(80, "frames/s"), (40, "1 failed, 1 in flight"), (20, "4 answered"), (5, "")]
+        [(80, "frames/s"), (40, "4 of 5 (80%), 1 failed, 0:0"), (20, "4 of 5 (80%)"), (5, "")]
     {
         let holding = Holding::new(4, |request| match tiny_number(&request.body) {
             1 => response("404 Not Found", ""),
@@ -235,7 +269,8 @@ fn no_escape_code_goes_where_there_is_no_place_for_a_progress_line() {
     for (arguments, redirection, expected) in [
         ("-q", "> /dev/null", ""),
         ("", "", "line\r\n"),
-        ("", "2> /dev/null", "line\r\n"),
+        ("", "| cat", "line\r\n"),
+        ("--progress", "2> /dev/null", "line\r\n"),
         ("", "2>&1 > /dev/null | cat", ""),
     ] {
         let Some(program) = on_terminal(80, arguments, redirection, 1, &server) else { return };

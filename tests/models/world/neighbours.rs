@@ -141,6 +141,7 @@ pub mod messages {
 }
 
 pub mod counts {
+    use std::sync::Mutex;
     use std::sync::atomic::AtomicU64;
 
     /// Of the counts, `in_flight` alone decides anything here. The others are no place to switch threads.
@@ -158,6 +159,7 @@ pub mod counts {
         pub retries: real::sync::atomic::AtomicU64,
         pub refused: real::sync::atomic::AtomicU64,
         pub allowed: Allowed,
+        pub outage: Mutex<Option<String>>,
     }
 
     #[derive(Default)]
