@@ -23,12 +23,14 @@ READING = 1.5    # seconds between two commands
 # Files for the commands, made before the recording begins.
 FILES = """
 printf my-key > key.txt
+head -c $((64*64*3*200)) /dev/urandom > frames.rgb
 ffmpeg -v error -f lavfi -i testsrc2=duration=20:rate=10:size=320x240 -vf fade=in:0:150 -pix_fmt yuv420p film.mp4
 """
 COMMANDS = [
     "python3 frames.py | pngpost -s 64x64 $URL",
-    "ffmpeg -v error -i film.mp4 -f image2pipe -c:v ppm - |\n    pngpost -j 4 --rate 60/s -F 'key=<key.txt' $URL > lines",
-    "jq -r .label lines | sort | uniq -c",
+    "ffmpeg -v error -i film.mp4 -f image2pipe -c:v ppm - |\n    pngpost -j 4 $URL | jq -r .label | sort | uniq -c",
+    "pngpost -s 64x64 -F 'key=<key.txt' --rate 40/s $URL < frames.rgb > lines",
+    "tail -n 1 lines",
 ]
 
 STYLE = """
@@ -101,7 +103,7 @@ def draw(spans):
     width = 2 * MARGIN + round(COLUMNS * CHARACTER)
     height = 2 * MARGIN + ROW * (1 + max(span[0] for span in spans))
     out = [f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}" width="{width}" height="{height}" '
-           f'role="img" aria-label="pngpost in a terminal">', f"<style>{STYLE}</style>",
+           f'xml:space="preserve" role="img" aria-label="pngpost in a terminal">', f"<style>{STYLE}</style>",
            f'<rect class="ground" width="{width}" height="{height}" rx="8"/>']
     for row, text, typed, begin, end in spans:
         hidden, show = "", f'<set attributeName="visibility" to="hidden" begin="0s" dur="{begin:.2f}s"/>'
