@@ -21,23 +21,23 @@ use crate::request::{Header, HeaderRule, UserInfo};
 const PATIENCE: Duration = Duration::from_secs(2);
 const PAUSE: Duration = Duration::from_millis(50);
 
+/// Text into header lines.
+pub type Parse = fn(&[u8]) -> Result<Vec<HeaderRule>, String>;
+
 /// Where header lines come from.
 pub enum Source {
-    Typed(HeaderRule),
-    File(HeaderFile),
-}
-
-/// A file that an option names, and how its text becomes header lines.
-pub struct HeaderFile {
-    pub option: &'static str,
-    pub path: PathBuf,
-    pub parse: fn(&[u8]) -> Result<Vec<HeaderRule>, String>,
+    Typed(Vec<HeaderRule>),
+    /// A file that an option names.
+    File {
+        option: &'static str,
+        path: PathBuf,
+        parse: Parse,
+    },
 }
 
 pub struct Headers {
-    /// pngpost's own, and the authorization of an option or the URL. Those of the user replace them.
-    own: Vec<Source>,
-    users: Vec<Source>,
+    /// pngpost's own, with the authorization of an option or the URL; and those of the user, which replace them.
+    sources: [Vec<Source>; 2],
     /// Locked while the files are read again: no attempt begins with headers that may be old.
     current: Mutex<Arc<Current>>,
 }
@@ -55,9 +55,9 @@ pub struct Current {
 impl Headers {
     /// The error is bad usage: a file can't be read, or holds something else.
     pub fn read(own: Vec<Source>, users: Vec<Source>) -> Result<Self> {
-        let (own, users) = (settled(own)?, settled(users)?);
-        let current = Current::read(&own, &users, false)?;
-        Ok(Headers { own, users, current: Mutex::new(Arc::new(current)) })
+        let sources = [settled(own)?, settled(users)?];
+        let current = Current::read(&sources, false)?;
+        Ok(Headers { sources, current: Mutex::new(Arc::new(current)) })
     }
 
     pub fn current(&self) -> Arc<Current> {
@@ -69,27 +69,30 @@ impl Headers {
     pub fn renew(&self, frame: u64, used: &Arc<Current>, is_wanted: impl Fn() -> bool) -> bool {
         let mut current = lock(&self.current);
         if Arc::ptr_eq(&current, used) {
-            let found = self.look(used, is_wanted);
-            if let Err(error) = &found {
-                say(format!("frame {frame}: {}", causes(error)));
+            match self.look(used, is_wanted) {
+                Ok(Some(new)) => *current = Arc::new(new),
+                Ok(None) => return false,
+                Err(error) => {
+                    say(format!("frame {frame}: {}", causes(&error)));
+                    return false;
+                }
             }
-            let Some(new) = found.ok().filter(|new| new.list != used.list) else { return false };
-            *current = Arc::new(new);
         }
         say_more(format!("frame {frame}: upload: status 401; a file has new headers"));
         true
     }
 
     /// Reads the files until they give other headers, or until nothing is to be waited for.
-    fn look(&self, used: &Current, is_wanted: impl Fn() -> bool) -> Result<Current> {
-        let mut sources = self.own.iter().chain(&self.users);
-        let has_file = sources.any(|source| matches!(source, Source::File(_)));
+    fn look(&self, used: &Current, is_wanted: impl Fn() -> bool) -> Result<Option<Current>> {
+        let mut sources = self.sources.iter().flatten();
+        let has_file = sources.any(|source| matches!(source, Source::File { .. }));
         let may_change = has_file && !used.are_outwaited.swap(true, Ordering::Relaxed);
         let begin = Instant::now();
         loop {
-            let found = Current::read(&self.own, &self.users, true);
-            let are_new = found.as_ref().is_ok_and(|new| new.list != used.list);
-            if are_new || !may_change || begin.elapsed() >= PATIENCE || !is_wanted() {
+            let found = Current::read(&self.sources, true)
+                .map(|current| Some(current).filter(|current| current.list != used.list));
+            let is_over = !may_change || begin.elapsed() >= PATIENCE || !is_wanted();
+            if is_over || matches!(found, Ok(Some(_))) {
                 return found;
             }
             thread::sleep(PAUSE);
@@ -98,7 +101,7 @@ impl Headers {
 }
 
 impl Current {
-    fn read(own: &[Source], users: &[Source], is_again: bool) -> Result<Self> {
+    fn read([own, users]: &[Vec<Source>; 2], is_again: bool) -> Result<Self> {
         let (own, rules) = (read_all(own, is_again)?, read_all(users, is_again)?);
         let is_replaced = |own: &HeaderRule| rules.iter().any(|rule| rule.is(own.name()));
         let own = own.iter().filter(|own| !is_replaced(own));
@@ -118,37 +121,32 @@ impl Current {
 
 /// A pipe or a socket can be read once only: its lines count as typed.
 fn settled(sources: Vec<Source>) -> Result<Vec<Source>> {
-    let mut settled = Vec::new();
-    for source in sources {
-        match source {
-            Source::File(file) if file.path.metadata().is_ok_and(|it| !it.is_file()) => {
-                settled.extend(file.read(false)?.into_iter().map(Source::Typed));
-            }
-            source => settled.push(source),
+    let settle = |source: Source| match &source {
+        Source::File { path, .. } if path.metadata().is_ok_and(|it| !it.is_file()) => {
+            source.read(false).map(Source::Typed)
         }
-    }
-    Ok(settled)
+        _ => Ok(source),
+    };
+    sources.into_iter().map(settle).collect()
 }
 
 fn read_all(sources: &[Source], is_again: bool) -> Result<Vec<HeaderRule>> {
-    let mut rules = Vec::new();
-    for source in sources {
-        match source {
-            Source::Typed(rule) => rules.push(rule.clone()),
-            Source::File(file) => rules.extend(file.read(is_again)?),
-        }
-    }
-    Ok(rules)
+    let read: Result<Vec<_>> = sources.iter().map(|source| source.read(is_again)).collect();
+    read.map(|read| read.concat())
 }
 
-impl HeaderFile {
+impl Source {
     fn read(&self, is_again: bool) -> Result<Vec<HeaderRule>> {
-        let rules = files::read("@FILE", &self.path, |text| match text {
+        let (option, path, parse) = match self {
+            Source::Typed(rules) => return Ok(rules.clone()),
+            Source::File { option, path, parse } => (option, path, parse),
+        };
+        let rules = files::read("@FILE", path, |text| match text {
             // Its writer has just begun.
             text if is_again && text.trim_ascii().is_empty() => Err("is empty now".to_owned()),
-            text => (self.parse)(text),
+            text => parse(files::without_line_end(text)),
         });
-        rules.map_err(|error| anyhow!("{}: {error}", self.option))
+        rules.map_err(|error| anyhow!("{option}: {error}"))
     }
 }
 
@@ -166,12 +164,12 @@ pub fn lines(text: &[u8]) -> Result<Vec<HeaderRule>, String> {
 }
 
 /// `USER:PASSWORD`.
-pub fn user(text: &[u8]) -> Result<HeaderRule, String> {
+pub fn user(text: &[u8]) -> Result<Vec<HeaderRule>, String> {
     UserInfo::parse(text).map(|user| authorization(user.basic()))
 }
 
 /// A bare token. Any visible ASCII is one: there are services whose tokens are none of RFC 6750's, such as `17|abc`.
-pub fn bearer(text: &[u8]) -> Result<HeaderRule, String> {
+pub fn bearer(text: &[u8]) -> Result<Vec<HeaderRule>, String> {
     match str::from_utf8(text) {
         Ok(token) if !token.is_empty() && token.bytes().all(|byte| byte.is_ascii_graphic()) => {
             Ok(authorization(format!("Bearer {token}")))
@@ -180,14 +178,6 @@ pub fn bearer(text: &[u8]) -> Result<HeaderRule, String> {
     }
 }
 
-/// The one header of a file, whose text may have a line end.
-pub fn one(
-    text: &[u8],
-    parse: fn(&[u8]) -> Result<HeaderRule, String>,
-) -> Result<Vec<HeaderRule>, String> {
-    parse(files::without_line_end(text)).map(|rule| vec![rule])
-}
-
-pub fn authorization(value: String) -> HeaderRule {
-    HeaderRule::Send(Header::new("Authorization", value))
+pub fn authorization(value: String) -> Vec<HeaderRule> {
+    vec![HeaderRule::Send(Header::new("Authorization", value))]
 }

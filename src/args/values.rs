@@ -12,7 +12,7 @@ use anyhow::{Context, Error, Result, anyhow, bail};
 
 use crate::files;
 use crate::frame::{FrameSize, MAX_SIDE, PixelFormat, SampleRange};
-use crate::headers::{HeaderFile, Source, bearer, lines, one, user};
+use crate::headers::{Parse, Source, bearer, lines, user};
 use crate::messages::shown;
 use crate::request::template::Template;
 use crate::request::{HeaderRule, Proxy, is_token, json};
@@ -140,25 +140,21 @@ pub fn parse_json(value: &OsStr) -> Result<Template> {
 
 /// A header line, or with `@FILE` a file of them.
 pub fn parse_header(value: &OsStr) -> Result<Source> {
-    source("--header", value, lines, HeaderRule::parse_template)
+    source("--header", value, lines, |line| HeaderRule::parse_template(line).map(|it| vec![it]))
 }
 
 pub fn parse_user(value: &OsStr) -> Result<Source> {
-    source("--user", value, |text| one(text, user), user)
+    source("--user", value, user, user)
 }
 
 pub fn parse_bearer(value: &OsStr) -> Result<Source> {
-    source("--oauth2-bearer", value, |text| one(text, bearer), bearer)
+    source("--oauth2-bearer", value, bearer, bearer)
 }
 
-fn source(
-    option: &'static str,
-    value: &OsStr,
-    parse: fn(&[u8]) -> Result<Vec<HeaderRule>, String>,
-    typed: fn(&[u8]) -> Result<HeaderRule, String>,
-) -> Result<Source> {
+/// `parse` is for a file, and `typed` for the value itself.
+fn source(option: &'static str, value: &OsStr, parse: Parse, typed: Parse) -> Result<Source> {
     match file_named(value) {
-        Some(path) => Ok(Source::File(HeaderFile { option, path, parse })),
+        Some(path) => Ok(Source::File { option, path, parse }),
         None => typed(value.as_bytes()).map(Source::Typed).map_err(Error::msg),
     }
 }

@@ -122,7 +122,7 @@ fn client(
 
 fn headers(args: &mut Args) -> Result<Headers> {
     let accept = if args.body_type == JSON { JSON } else { "*/*" };
-    let header = |name, value| Source::Typed(HeaderRule::Send(Header::new(name, value)));
+    let header = |name, value| Source::Typed(vec![HeaderRule::Send(Header::new(name, value))]);
     let mut own = vec![
         header("User-Agent", USER_AGENT),
         header("Accept", accept),
