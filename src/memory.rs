@@ -10,7 +10,7 @@ use std::io::{self, ErrorKind};
 use std::sync::{Condvar, Mutex};
 use std::time::{Duration, Instant};
 
-use crate::lock::{lock, wait};
+use crate::lock::{lock, wait_for};
 
 /// Makes room for `more` bytes, and for no others.
 pub fn reserve(bytes: &mut Vec<u8>, more: usize) -> io::Result<()> {
@@ -20,18 +20,24 @@ pub fn reserve(bytes: &mut Vec<u8>, more: usize) -> io::Result<()> {
 }
 
 /// The bytes that responses hold from their frames' attempts to their lines. A frame that asks for more than is left waits
-/// until lines are out; the frame whose line is next never does, so lines go on.
+/// until lines are out; the frame whose line is next never does, so lines go on. That frame may have to wait for the end of
+/// another one's attempt, for a descriptor of ours or a worker of the server's: so once in a while the
+/// lowest goes on without room, if the next line's answer does not come.
 pub struct Budget {
     limit: usize,
+    /// How long the next line's answer is waited for until another frame goes on.
+    patience: Duration,
     state: Mutex<State>,
     changed: Condvar,
 }
 
 #[derive(Default)]
 struct State {
-    /// The frame whose line is next.
-    next: u64,
-    /// Of each frame that has an attempt under way, or has been answered.
+    /// Frames up to this one never wait: it is the one whose line is next, or a later one that is let go on.
+    free: u64,
+    /// Since when the answer for the next line is waited for; `None` while a line is being written.
+    awaited: Option<Instant>,
+    /// Of each frame whose response is being received, or is there.
     held: BTreeMap<u64, usize>,
     total: usize,
     /// Frames that ask for more.
@@ -45,24 +51,27 @@ pub struct Share<'a> {
 }
 
 impl Budget {
-    pub fn new(limit: usize) -> Self {
-        Budget { limit, state: Mutex::default(), changed: Condvar::new() }
+    pub fn new(limit: usize, patience: Duration) -> Self {
+        Budget { limit, patience, state: Mutex::default(), changed: Condvar::new() }
     }
 
-    /// Begins an attempt of this frame.
+    /// That of this frame's attempt.
     pub fn share(&self, frame: u64) -> Share<'_> {
-        lock(&self.state).set(frame, 0);
         Share { budget: self, frame }
     }
 
-    /// The lines of all frames before this one are out.
-    pub fn line_is_next(&self, frame: u64) {
+    /// Fetches the answer of this frame. The lines of all before it are out.
+    pub fn fetching<T>(&self, frame: u64, fetch: impl FnOnce() -> T) -> T {
         self.change(|state| {
-            state.next = frame;
+            state.free = state.free.max(frame);
+            state.awaited = Some(Instant::now());
             while let Some(held) = state.held.first_entry().filter(|held| *held.key() < frame) {
                 state.total -= held.remove();
             }
         });
+        let answer = fetch();
+        lock(&self.state).awaited = None;
+        answer
     }
 
     fn change(&self, change: impl FnOnce(&mut State)) {
@@ -79,14 +88,13 @@ impl State {
         self.total = self.total + bytes - self.held.insert(frame, bytes).unwrap_or(0);
     }
 
-    /// If the frame whose line is next has no attempt under way, that may have to wait for the end of another one: so the
-    /// lowest frame goes on.
-    fn may_hold(&self, frame: u64, bytes: usize, limit: usize) -> bool {
+    fn may_hold(&mut self, frame: u64, bytes: usize, budget: &Budget) -> bool {
+        let is_overdue = self.awaited.is_some_and(|since| since.elapsed() >= budget.patience);
+        if is_overdue && self.waiting.first() == Some(&frame) {
+            (self.free, self.awaited) = (frame, Some(Instant::now()));
+        }
         let others = self.total - self.held.get(&frame).unwrap_or(&0);
-        let is_lowest = self.waiting.first().is_none_or(|&lowest| frame <= lowest);
-        frame <= self.next
-            || others + bytes <= limit
-            || is_lowest && !self.held.contains_key(&self.next)
+        frame <= self.free || others + bytes <= budget.limit
     }
 }
 
@@ -96,9 +104,9 @@ impl Share<'_> {
         let Share { budget, frame } = *self;
         let begin = Instant::now();
         let mut state = lock(&budget.state);
-        while !state.may_hold(frame, bytes, budget.limit) {
+        while !state.may_hold(frame, bytes, budget) {
             state.waiting.insert(frame);
-            state = wait(&budget.changed, state);
+            state = wait_for(&budget.changed, state, budget.patience);
         }
         state.waiting.remove(&frame);
         state.set(frame, bytes);
@@ -149,8 +157,8 @@ mod tests {
 
     #[test]
     fn a_frame_waits_for_room_until_a_line_is_out_but_the_next_line_is_never_held_up() {
-        let budget = Budget::new(10);
-        budget.line_is_next(4);
+        let budget = Budget::new(10, Duration::MAX);
+        budget.fetching(4, || ());
         let [first, second, third] = [4, 5, 6].map(|frame| budget.share(frame));
         assert!(!waits(&budget, &third, 10, || ()));
         assert!(!waits(&budget, &first, 100, || ()));
@@ -158,25 +166,21 @@ mod tests {
         let end = || {
             first.keep(7);
             drop(third);
-            budget.line_is_next(5);
+            budget.fetching(5, || ());
         };
         assert!(waits(&budget, &second, 1, end));
         second.keep(3);
-        budget.line_is_next(9);
+        budget.fetching(9, || ());
         assert_eq!(lock(&budget.state).total, 0);
     }
 
     #[test]
-    fn a_frame_that_waits_for_the_end_of_an_attempt_is_not_waited_for() {
-        let budget = Budget::new(10);
-        let shares = [1, 2, 3].map(|frame| budget.share(frame));
-        let [first, second, third] = &shares;
-        // Frame 0 has no attempt under way.
-        assert!(!waits(&budget, first, 20, || ()));
-        let zeroth = budget.share(0);
-        // Another answer is waited for, but that of frame 0 fails.
-        assert!(waits(&budget, second, 20, || drop(zeroth)));
-        budget.line_is_next(2);
-        assert!(waits(&budget, third, 20, || budget.line_is_next(3)));
+    fn the_lowest_frame_goes_on_if_the_answer_for_the_next_line_does_not_come() {
+        let budget = Budget::new(10, Duration::from_millis(1));
+        // One comes from the end of another's attempt.
+        budget.fetching(0, || [1, 2].map(|frame| budget.share(frame).grow(20)));
+        assert_eq!(lock(&budget.state).free, 2);
+        // A line that nobody reads is no reason.
+        assert!(lock(&budget.state).awaited.is_none());
     }
 }

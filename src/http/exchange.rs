@@ -195,8 +195,13 @@ mod tests {
                 }
                 far
             });
-            let exchanged =
-                exchange(&mut connection, HEAD, b"PNG", via_proxy, &Budget::new(0).share(0));
+            let exchanged = exchange(
+                &mut connection,
+                HEAD,
+                b"PNG",
+                via_proxy,
+                &Budget::new(0, Duration::MAX).share(0),
+            );
             drop(connection);
             server.join().unwrap();
             exchanged
@@ -364,8 +369,8 @@ mod tests {
         let (near, mut far) = UnixStream::pair().unwrap();
         let deadline = Deadline::after(Duration::from_millis(300), MAX_TIME);
         let wire = Wire::Plain(Socket::new(near.into(), deadline.clone(), None));
-        let budget = Budget::new(0);
-        let (first, second) = (budget.share(0), budget.share(1));
+        let budget = Budget::new(0, Duration::MAX);
+        let second = budget.share(1);
         thread::scope(|scope| {
             scope.spawn(|| {
                 let head = format!("HTTP/1.1 200 OK\r\nContent-Length: {}\r\n\r\n", 9 * SMALL);
@@ -376,8 +381,7 @@ mod tests {
                 while !deadline.has_passed() {
                     thread::yield_now();
                 }
-                first.keep(1);
-                budget.line_is_next(1);
+                budget.fetching(1, || ());
             });
             let mut connection = Connection::over(wire);
             let exchanged = exchange(&mut connection, HEAD, b"PNG", false, &second);

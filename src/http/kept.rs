@@ -33,11 +33,12 @@ pub struct Kept {
     idle: Arc<Pool>,
     /// Lets idle connections go.
     on_silence: OnSilence,
-    responses: Budget,
+    pub responses: Budget,
 }
 
 /// What all responses may hold together, but for the one whose line is next.
 const ALL_RESPONSES: usize = 1 << 30;
+const PATIENCE: Duration = Duration::from_secs(10);
 
 impl Kept {
     /// Once `stop` is true, no connection is made. The error is bad usage: the host's name or the path of a socket is
@@ -54,7 +55,7 @@ impl Kept {
         let idle = Arc::new(Pool::default());
         let shared = Arc::clone(&idle);
         let on_silence: OnSilence = Arc::new(move || shared.let_go());
-        let responses = Budget::new(ALL_RESPONSES);
+        let responses = Budget::new(ALL_RESPONSES, PATIENCE);
         Ok(Kept { request, connector, origin, max_time, idle, on_silence, responses })
     }
 
@@ -100,11 +101,6 @@ impl Kept {
     fn failure(&self, error: &io::Error, has_sent: bool) -> Failure {
         let cause = outcome::text_at(self.connector.peer(), error);
         Failure::of(error, has_sent, cause)
-    }
-
-    /// The lines of all frames before this one are out.
-    pub fn line_is_next(&self, frame: u64) {
-        self.responses.line_is_next(frame);
     }
 
     /// Shows what would be sent, and takes it for answered.

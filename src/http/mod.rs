@@ -61,10 +61,11 @@ impl Client {
         }
     }
 
-    /// The lines of all frames before this one are out.
-    pub fn line_is_next(&self, frame: u64) {
-        if let Client::Kept(kept) = self {
-            kept.line_is_next(frame);
+    /// Fetches the answer of this frame. The lines of all before it are out.
+    pub fn fetching<T>(&self, frame: u64, fetch: impl FnOnce() -> T) -> T {
+        match self {
+            Client::Kept(kept) => kept.responses.fetching(frame, fetch),
+            _ => fetch(),
         }
     }
 }

@@ -172,10 +172,8 @@ fn in_turn(
     mut answers: impl Iterator<Item = Answer> + 'static,
 ) -> Answers {
     let steps = Arc::clone(steps);
-    Box::new((first..=u64::MAX).map_while(move |frame| {
-        steps.uploader.line_is_next(frame);
-        answers.next()
-    }))
+    let fetch = move |frame| steps.uploader.fetching(frame, || answers.next());
+    Box::new((first..=u64::MAX).map_while(fetch))
 }
 
 /// The source of the first stage: frames until the input ends, fails, or a frame has failed.

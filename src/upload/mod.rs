@@ -189,9 +189,9 @@ impl Uploader {
         self.gate.lets_pass(frame)
     }
 
-    /// The lines of all frames before this one are out.
-    pub fn line_is_next(&self, frame: u64) {
-        self.client.line_is_next(frame);
+    /// Fetches the answer of this frame. The lines of all before it are out.
+    pub fn fetching<T>(&self, frame: u64, fetch: impl FnOnce() -> T) -> T {
+        self.client.fetching(frame, fetch)
     }
 
     /// Whether a frame has ended the run.

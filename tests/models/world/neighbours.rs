@@ -70,7 +70,9 @@ pub mod http {
     }
 
     impl Client {
-        pub fn line_is_next(&self, _: u64) {}
+        pub fn fetching<T>(&self, _frame: u64, fetch: impl FnOnce() -> T) -> T {
+            fetch()
+        }
 
         pub fn attempt(&self, body: &Body, _: &[()]) -> Result<Response, Failure> {
             (self.0)(body.frame).map(|response| Response { body: body.frame, ..response })
