@@ -10,8 +10,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
-use rustix::io::{Errno, FdFlags, fcntl_setfd, ioctl_fionread};
-use rustix::net::sockopt::{Timeout, set_socket_timeout, set_tcp_quickack};
+use rustix::io::{Errno, FdFlags, fcntl_setfd, ioctl_fionread, retry_on_intr};
+use rustix::net::sockopt::set_tcp_quickack;
 use rustix::net::{
     self, AddressFamily, RecvFlags, SendAncillaryBuffer, SendFlags, SocketType, recv, sendmsg,
 };
@@ -33,7 +33,6 @@ pub type OnSilence = Arc<dyn Fn() + Send + Sync>;
 pub struct Socket {
     stream: OwnedFd,
     deadline: Deadline,
-    read_timeout: Duration,
     has_sent: bool,
     /// Whether a byte has come since one has left.
     has_received: bool,
@@ -64,8 +63,8 @@ pub fn poll_until(sockets: &mut [PollFd], deadline: &Deadline) -> io::Result<()>
 
 impl Socket {
     pub fn new(stream: OwnedFd, deadline: Deadline, on_silence: Option<OnSilence>) -> Self {
-        let (read_timeout, has_sent, has_received) = (Duration::ZERO, false, false);
-        Socket { stream, deadline, read_timeout, has_sent, has_received, on_silence, late: None }
+        let (has_sent, has_received) = (false, false);
+        Socket { stream, deadline, has_sent, has_received, on_silence, late: None }
     }
 
     /// Begins a request: none of it has been sent. `is_new`: it is the first one on this connection.
@@ -108,16 +107,10 @@ impl Socket {
     /// Sends a part of it. `WouldBlock`: there is no room.
     pub fn send(&mut self, pieces: &[IoSlice]) -> io::Result<usize> {
         let mut control = SendAncillaryBuffer::default();
-        loop {
-            match sendmsg(&self.stream, pieces, &mut control, SendFlags::DONTWAIT) {
-                Ok(count) => {
-                    (self.has_sent, self.has_received) = (true, false);
-                    return Ok(count);
-                }
-                Err(Errno::INTR) => {}
-                Err(error) => return Err(error.into()),
-            }
-        }
+        let send = || sendmsg(&self.stream, pieces, &mut control, SendFlags::DONTWAIT);
+        let count = retry_on_intr(send)?;
+        (self.has_sent, self.has_received) = (true, false);
+        Ok(count)
     }
 
     /// Waits for input or room, and prefers input. Fails at the deadline.
@@ -141,7 +134,7 @@ impl Socket {
                 PollFlags::OUT if deadline.has_passed() => return Err(deadline.passed()),
                 ready if !ready.is_empty() => return Ok(ready),
                 _ if deadline.has_passed() => return Err(deadline.passed()),
-                _ => self.tell_silence(),
+                _ => self.listener().into_iter().for_each(|on_silence| on_silence()),
             }
         }
     }
@@ -153,38 +146,18 @@ impl Socket {
             // The kernel would put that off by 40 ms, at each answer anew. A Unix socket refuses, and needs no such thing.
             let _ = set_tcp_quickack(&self.stream, true);
         }
-        loop {
-            let left = self.deadline.left();
-            if left.is_zero() {
-                return self.receive_late(bytes);
-            }
-            // Changing the timeout costs a system call, so the last one stays if it is within 1/64. If it fires early,
-            // we loop; if late, the deadline is passed by 1/64 of what was left, 5 s of 300.
-            let time = self.listener().map_or(left, |_| left.min(LOOKS_AGAIN));
-            if self.read_timeout.abs_diff(time) > time / 64 {
-                set_socket_timeout(&self.stream, Timeout::Recv, Some(time))?;
-                self.read_timeout = time;
-            }
-            match recv(&self.stream, &mut *bytes, RecvFlags::empty()) {
-                Err(Errno::WOULDBLOCK) => self.tell_silence(),
-                Err(Errno::INTR) => {}
-                Err(error) => return Err(error.into()),
-                Ok((_, count)) => {
-                    self.has_received |= count > 0;
-                    return Ok(count);
-                }
-            }
+        if self.deadline.has_passed() {
+            return self.receive_late(bytes);
         }
+        self.wait_for(PollFlags::IN, &self.deadline)?;
+        let receive = || recv(&self.stream, &mut *bytes, RecvFlags::DONTWAIT);
+        let (_, count) = retry_on_intr(receive)?;
+        self.has_received |= count > 0;
+        Ok(count)
     }
 
     fn listener(&self) -> Option<&OnSilence> {
         self.on_silence.as_ref().filter(|_| !self.has_received)
-    }
-
-    fn tell_silence(&self) {
-        if let Some(on_silence) = self.listener() {
-            on_silence();
-        }
     }
 
     /// Receives the bytes that lay in the socket when the deadline was found to have passed, and no later
