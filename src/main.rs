@@ -16,7 +16,7 @@
 //!
 //! `args` is what was typed, and `setup` makes the parts of a run from it; `headers` and `files` are what options
 //! name. `dry` is the road's end if nothing is to be sent; `show` goes as far as the encoder, with one frame. `counts` is
-//! the state of the run; `messages`, `progress`, `outage` and `ending` tell it to people and scripts. Imports point down:
+//! the state of the run; `messages`, `progress` and `ending` tell it to people and scripts. Imports point down:
 //! show, setup, output, stop, pipeline, upload, http, request, then encode and input, then frame.
 
 // A number of frames or bytes keeps its value, with 32 bits, too: where a cast may change one, the code says why.
@@ -38,7 +38,6 @@ mod input;
 mod lock;
 mod memory;
 mod messages;
-mod outage;
 mod output;
 mod pipeline;
 mod progress;

@@ -11,7 +11,7 @@ use std::path::Path;
 #[rustfmt::skip]
 const ORDER: &[&str] = &[
     "show", "setup", "args", "output", "stop", "pipeline", "upload", "http", "dry", "headers", "request", "encode", "input",
-    "frame", "progress", "counts", "outage", "ending", "files", "memory", "messages", "random", "lock",
+    "frame", "progress", "counts", "ending", "files", "memory", "messages", "random", "lock",
 ];
 
 /// A file's name without `.rs`, and the code in it, without comments.
@@ -53,7 +53,9 @@ fn src() -> &'static Path {
 fn each_folder_imports_only_those_below_it() {
     let mut codes = files(src());
     // main.rs stands above all, build.rs outside.
-    ["main", "build"].map(|name| codes.remove(name).expect(name));
+    for name in ["main", "build"] {
+        codes.remove(name).expect(name);
+    }
     for entry in fs::read_dir(src()).unwrap() {
         let path = entry.unwrap().path();
         if path.is_dir() {

@@ -33,7 +33,7 @@ impl Report {
     pub fn uploaded(uploaded: Uploaded, request: &Request) -> Self {
         let Uploaded { frame, upload, read_at } = uploaded;
         let tried = tried(&upload);
-        let Upload { attempts, elapsed, result, ends_run, may_have_arrived, .. } = upload;
+        let Upload { attempts, elapsed, result, given_up, may_have_arrived, .. } = upload;
         let cause = match &result {
             Ok(response) if response.is_success() => None,
             Ok(response) => Some(refusal(response, &request.url(frame))),
@@ -51,7 +51,7 @@ impl Report {
             body,
             failure,
             may_have_arrived,
-            ends_run,
+            ends_run: given_up.is_some(),
         }
     }
 

@@ -14,14 +14,14 @@ use crate::counts::Counts;
 use crate::http::{Failure, Outcome, Response};
 use crate::lock::lock;
 use crate::messages::say;
-use crate::outage::Outage;
 use crate::random;
 
+use super::outage::Outage;
 use super::pace::Started;
 use super::retry::{Ended, Next, Policy};
 use super::schedule::{Schedule, Turn};
 use super::tries::Tries;
-use super::{cause, is_unauthorized, outcome};
+use super::{cause, is_unauthorized, may_have_arrived, outcome};
 
 type Random = fn() -> f64;
 
@@ -37,6 +37,29 @@ struct Shared {
     outage: Outage,
     /// The frames that wait. Almost always there are none.
     waiting: BTreeMap<u64, Waiter>,
+}
+
+/// An attempt that may start. It counts as in flight until it is dropped; one whose end was not reported, because it is
+/// not made after all or its worker has panicked, is given back.
+pub struct Pass<'a> {
+    gate: &'a Gate,
+    started: Started,
+    /// Whether an attempt of its frame may have arrived.
+    is_posted: bool,
+    is_reported: bool,
+}
+
+impl Drop for Pass<'_> {
+    fn drop(&mut self) {
+        let counts = &self.gate.counts;
+        counts.in_flight.fetch_sub(1, Ordering::Relaxed);
+        counts.posted.fetch_sub((!self.is_posted).into(), Ordering::Relaxed);
+        if !self.is_reported {
+            let mut shared = self.gate.lock();
+            shared.schedule.give_back();
+            self.gate.wake_first(shared, Instant::now());
+        }
+    }
 }
 
 /// A frame that waits.
@@ -63,10 +86,10 @@ impl Gate {
         not_before: Option<Instant>,
         is_posted: bool,
         on_wait: impl FnOnce(),
-    ) -> Option<Started> {
+    ) -> Option<Pass<'_>> {
         let mut on_wait = Some(on_wait);
         let mut shared = self.lock();
-        let started = loop {
+        let pass = loop {
             if !self.lets_pass(frame) {
                 break None;
             }
@@ -95,36 +118,29 @@ impl Gate {
         if shared.waiting.remove(&frame).is_some() {
             self.wake_first(shared, Instant::now());
         }
-        started
-    }
-
-    /// The attempt, the first of its frame, is not made after all.
-    pub fn give_back(&self) {
-        let mut shared = self.lock();
-        shared.schedule.give_back();
-        self.counts.in_flight.fetch_sub(1, Ordering::Relaxed);
-        self.counts.posted.fetch_sub(1, Ordering::Relaxed);
-        self.wake_first(shared, Instant::now());
+        pass
     }
 
     /// Counts the attempt, under the lock: once `close_from` returns, each attempt that was let in is in the count.
-    fn let_in(&self, started: Started, is_posted: bool) -> Started {
+    fn let_in(&self, started: Started, is_posted: bool) -> Pass<'_> {
         self.counts.in_flight.fetch_add(1, Ordering::Relaxed);
-        self.counts.posted.fetch_add(u64::from(!is_posted), Ordering::Relaxed);
-        started
+        self.counts.posted.fetch_add((!is_posted).into(), Ordering::Relaxed);
+        Pass { gate: self, started, is_posted, is_reported: false }
     }
 
-    /// Reports the end of an attempt. `started` is that of `wait`.
+    /// Reports the end of an attempt.
     pub fn report(
         &self,
         frame: u64,
-        started: &Started,
+        mut pass: Pass,
         tries: &mut Tries,
         result: &Result<Response, Failure>,
     ) -> Next {
+        tries.is_posted |= may_have_arrived(result);
+        (pass.is_posted, pass.is_reported) = (tries.is_posted, true);
         let outcome = outcome(result);
         let ended = Ended {
-            started: *started,
+            started: pass.started,
             outcome,
             // A refusal whose body can't be used is one all the same.
             is_response: result.is_ok() || outcome == Some(Outcome::RefusedForNow),
@@ -132,28 +148,31 @@ impl Gate {
             retry_after: result.as_ref().map_or_else(|it| it.retry_after, |it| it.retry_after),
         };
         let mut shared = self.lock();
-        let is_calm = shared.schedule.is_calm() && shared.outage.is_over();
+        let is_calm = shared.schedule.is_calm() && !shared.outage.is_told();
         if ended.outcome.is_none() && is_calm && shared.waiting.is_empty() {
             // Nothing is limited, so the time of this does not matter. Nobody waits, so it cannot change who goes first.
-            return shared.schedule.end(frame, tries, &ended, started.at);
+            return shared.schedule.end(frame, tries, &ended, pass.started.at);
         }
         let now = Instant::now();
         let next = shared.schedule.end(frame, tries, &ended, now);
         let (pace, at_once) = shared.schedule.limits();
         self.counts.figures.allowed.set(pace, at_once);
-        let news = match &next {
-            _ if shared.schedule.is_up() => shared.outage.ends(now),
-            Next::Again(_) => {
-                let cause = cause(result);
-                let news = shared.outage.lasts(ended.retry_after, ended.is_response, &cause, now);
-                *lock(&self.counts.figures.outage) = Some(cause);
+        let Ended { retry_after, is_response, .. } = ended;
+        let (since, outage) = (shared.schedule.down_since(), &mut shared.outage);
+        let mut last_cause = lock(&self.counts.figures.outage);
+        let news = match (since, &next) {
+            (Some(since), Next::Again(_)) => {
+                let cause = last_cause.insert(cause(result));
+                outage.lasts(since, retry_after, is_response, cause, now)
+            }
+            (Some(_), _) => None,
+            (None, _) => {
+                let news = outage.ends(now);
+                last_cause.take_if(|_| !outage.is_told());
                 news
             }
-            _ => None,
         };
-        if shared.outage.is_over() {
-            *lock(&self.counts.figures.outage) = None;
-        }
+        drop(last_cause);
         self.wake_first(shared, now);
         news.into_iter().for_each(say);
         next
@@ -212,6 +231,7 @@ fn random() -> f64 {
 mod tests {
     use super::*;
 
+    use std::cell::Cell;
     use std::sync::mpsc;
     use std::time::Duration;
 
@@ -237,9 +257,9 @@ mod tests {
             let counts = [&gate.counts.in_flight, &gate.counts.posted];
             counts.map(|count| count.load(Ordering::Relaxed))
         };
-        assert!(gate.wait(0, None, false, || ()).is_some());
+        let pass = gate.wait(0, None, false, || ());
         assert_eq!(in_flight(), [1, 1]);
-        gate.give_back();
+        drop(pass);
         assert_eq!(in_flight(), [0, 0]);
     }
 
@@ -251,7 +271,7 @@ mod tests {
         let waiter = Arc::clone(&gate);
         let later = thread::spawn(move || {
             sender.send(()).unwrap();
-            waiter.wait(1, None, false, || ()).unwrap().at
+            waiter.wait(1, None, false, || ()).unwrap().started.at
         });
         comes.recv().unwrap();
         // It comes to the lock, most likely, and has to wait there.
@@ -279,12 +299,12 @@ mod tests {
         let next = gate.lock().schedule.start(Instant::now());
         let (sender, starts) = mpsc::channel();
         let waiter = Arc::clone(&gate);
-        thread::spawn(move || sender.send(waiter.wait(1, None, false, || ())));
+        thread::spawn(move || sender.send(waiter.wait(1, None, false, || ()).is_some()));
         while gate.lock().waiting.is_empty() {
             thread::yield_now();
         }
         gate.close_from(1);
-        assert_eq!(starts.recv_timeout(Duration::from_secs(60)), Ok(None));
+        assert_eq!(starts.recv_timeout(Duration::from_secs(60)), Ok(false));
         assert_eq!(gate.lock().schedule.start(Instant::now()), next);
     }
 
@@ -294,33 +314,32 @@ mod tests {
         let (sender, starts) = mpsc::channel();
         let waiter = Arc::clone(&gate);
         let later = Instant::now() + Duration::from_secs(3600);
-        thread::spawn(move || sender.send(waiter.wait(1, Some(later), false, || ())));
+        thread::spawn(move || sender.send(waiter.wait(1, Some(later), false, || ()).is_some()));
         while gate.lock().waiting.is_empty() {
             thread::yield_now();
         }
         // And holds nobody up until then.
         assert!(gate.wait(2, None, false, || ()).is_some());
         gate.close_from(1);
-        assert_eq!(starts.recv_timeout(Duration::from_secs(60)), Ok(None));
+        assert_eq!(starts.recv_timeout(Duration::from_secs(60)), Ok(false));
     }
 
     #[test]
     fn the_lowest_frame_goes_first() {
         let gate = gate(Duration::from_micros(1));
-        let started = gate.wait(0, None, false, || ()).unwrap();
-        gate.report(0, &started, &mut Tries::default(), &refused(Some(1)));
+        let pass = gate.wait(0, None, false, || ()).unwrap();
+        gate.report(0, pass, &mut Tries::default(), &refused(Some(1)));
         let frames = [7, 3, 9, 1, 5, 8, 2, 6, 4];
         let threads = frames.map(|frame| {
             let gate = Arc::clone(&gate);
             thread::spawn(move || {
-                let started = gate.wait(frame, None, false, || ()).unwrap();
+                let _pass = gate.wait(frame, None, false, || ()).unwrap();
                 // All waited before the first one went.
                 let lowest = gate.lock().waiting.keys().next().copied();
                 assert!(
                     lowest.is_none_or(|lowest| lowest > frame),
                     "{lowest:?} waits, {frame} goes"
                 );
-                started
             })
         });
         let waits = || gate.lock().waiting.len();
@@ -337,11 +356,11 @@ mod tests {
     #[test]
     fn a_frame_that_becomes_the_first_when_the_others_have_had_their_turn_is_woken() {
         let gate = gate(Duration::ZERO);
-        let started: Vec<_> =
-            (0..6).map(|frame| gate.wait(frame, None, false, || ()).unwrap()).collect();
+        let passes: Vec<_> =
+            (0..6).map(|frame| Cell::new(gate.wait(frame, None, false, || ()))).collect();
         let report = |frame: u64, result: &Result<Response, Failure>| {
-            let started = &started[frame as usize];
-            gate.report(frame, started, &mut Tries::default(), result);
+            let pass = passes[frame as usize].take().unwrap();
+            gate.report(frame, pass, &mut Tries::default(), result);
         };
         let (sender, goes) = mpsc::channel();
         let refuse = |frame| {
@@ -349,8 +368,8 @@ mod tests {
             let (waiter, sender) = (Arc::clone(&gate), sender.clone());
             let before = gate.lock().waiting.len();
             thread::spawn(move || {
-                let started = waiter.wait(frame, None, false, || ()).unwrap();
-                waiter.report(frame, &started, &mut Tries::default(), &accepted());
+                let pass = waiter.wait(frame, None, false, || ()).unwrap();
+                waiter.report(frame, pass, &mut Tries::default(), &accepted());
                 sender.send(frame).unwrap();
             });
             while gate.lock().waiting.len() == before {
@@ -382,9 +401,9 @@ mod tests {
                     let mut tries = Tries::default();
                     // Every other frame is refused once.
                     for refuses in [true, false].into_iter().skip(usize::from(frame % 2 == 0)) {
-                        let started = gate.wait(frame, None, false, || ()).unwrap();
+                        let pass = gate.wait(frame, None, false, || ()).unwrap();
                         let result = if refuses { refused(None) } else { accepted() };
-                        gate.report(frame, &started, &mut tries, &result);
+                        gate.report(frame, pass, &mut tries, &result);
                     }
                     sender.send(frame).unwrap();
                 }

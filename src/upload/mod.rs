@@ -5,7 +5,7 @@
 //!
 //! `gate` is where uploads wait; `schedule` says which of them starts next, and when. For that, `retry` knows
 //! what failed, `tries` how often a frame did, and `pace` how fast a server that refuses is asked. A simulation runs all
-//! but the gate.
+//! but the gate. `outage` has the words for people.
 //!
 //! The law of pace, in five sentences. (1) As long as no more is refused than chance explains, no upload is held back.
 //! (2) Once more is refused, attempts of all jobs together start evenly spaced, at 0.85 of the pace at which the trouble
@@ -16,6 +16,7 @@
 //! until one is accepted.
 
 mod gate;
+mod outage;
 mod pace;
 mod retry;
 mod schedule;
@@ -34,10 +35,10 @@ use crate::messages::say_more;
 use crate::request::Body;
 
 use gate::Gate;
-use pace::Started;
 use retry::{Again, Next};
 use tries::Tries;
 
+pub use gate::Pass;
 pub use retry::Policy;
 
 const UNAUTHORIZED: u16 = 401;
@@ -50,10 +51,8 @@ pub struct Upload {
     /// The duration of the last attempt.
     pub elapsed: Duration,
     pub result: Result<Response, Failure>,
-    /// The reason why there was no further attempt, unless the result says it.
+    /// The reason why the run ends with this frame, even with --keep-going.
     pub given_up: Option<String>,
-    /// Whether the run ends with this frame, even with --keep-going.
-    pub ends_run: bool,
     /// Whether there was no further attempt because the frame may have arrived.
     pub may_have_arrived: bool,
 }
@@ -85,21 +84,18 @@ impl Uploader {
     /// Waits until the first attempt for this frame may start; `None`: an earlier frame has failed or the run is to
     /// stop, so this one is not wanted. `on_wait` is called if it has to wait.
     pub fn pass_gate(&self, frame: u64, on_wait: impl FnOnce()) -> Option<Pass<'_>> {
-        let started = self.gate.wait(frame, None, false, on_wait)?;
-        Some(Pass { gate: &self.gate, started: Some(started) })
+        self.gate.wait(frame, None, false, on_wait)
     }
 
     /// Sends the body until the server has answered, or until it must not be sent again. `None`: it is not wanted any
     /// more.
-    pub fn upload(&self, body: &Body, mut pass: Pass) -> Option<Upload> {
-        let mut started = pass.started.take()?;
-        let mut tries = Tries::default();
-        let (mut is_posted, mut is_renewed) = (false, false);
-        let (result, elapsed, given_up, ends_run) = loop {
+    pub fn upload<'a>(&'a self, body: &Body, mut pass: Pass<'a>) -> Option<Upload> {
+        let (mut tries, mut is_renewed) = (Tries::default(), false);
+        let (result, elapsed, given_up) = loop {
             let begin = Instant::now();
             let headers = self.headers.current();
-            let result = self.attempt(body, &headers, &mut is_posted);
-            let not_before = match self.gate.report(body.frame, &started, &mut tries, &result) {
+            let result = self.attempt(body, &headers);
+            let not_before = match self.gate.report(body.frame, pass, &mut tries, &result) {
                 // The run is to stop: another attempt is not announced, and a frame that has not left has not failed.
                 Next::Again(_) if !self.wants(body.frame) => return None,
                 _ if outcome(&result) == Some(Outcome::NeverSent) && !self.wants(body.frame) => {
@@ -109,7 +105,7 @@ impl Uploader {
                     self.tell_retry(body.frame, &result, tries.attempts, &again);
                     again.not_before
                 }
-                Next::Done(_)
+                Next::Done
                     if !is_renewed
                         && is_unauthorized(&result)
                         && self.headers.renew(body.frame, &headers, || self.wants(body.frame)) =>
@@ -117,34 +113,26 @@ impl Uploader {
                     is_renewed = true;
                     None
                 }
-                Next::Done(given_up) => break (result, begin.elapsed(), given_up, false),
-                Next::Over(why) => break (result, begin.elapsed(), Some(why), true),
+                Next::Done => break (result, begin.elapsed(), None),
+                Next::Over(why) => break (result, begin.elapsed(), Some(why)),
             };
-            started = self.gate.wait(body.frame, not_before, is_posted, || ())?;
+            pass = self.gate.wait(body.frame, not_before, tries.is_posted, || ())?;
             self.counts.figures.retries.fetch_add(1, Ordering::Relaxed);
         };
-        let (attempts, outcome) = (tries.attempts, outcome(&result));
-        if ends_run {
+        let (Tries { attempts, is_posted, .. }, outcome) = (tries, outcome(&result));
+        if given_up.is_some() {
             self.stop_after(body.frame);
         } else if outcome.is_some() {
             self.fail(body.frame);
         }
         let is_unknown = matches!(outcome, Some(Outcome::Unknown | Outcome::HungUp));
         let may_have_arrived = self.leaves_out && is_unknown;
-        Some(Upload { attempts, is_posted, elapsed, result, given_up, ends_run, may_have_arrived })
+        Some(Upload { attempts, is_posted, elapsed, result, given_up, may_have_arrived })
     }
 
-    /// Makes an attempt that the gate has let in. `is_posted`: whether an attempt of this frame may have arrived.
-    fn attempt(
-        &self,
-        body: &Body,
-        headers: &Current,
-        is_posted: &mut bool,
-    ) -> Result<Response, Failure> {
-        let in_flight = InFlight { counts: &self.counts, is_posted };
+    /// Makes an attempt that the gate has let in.
+    fn attempt(&self, body: &Body, headers: &Current) -> Result<Response, Failure> {
         let result = self.client.attempt(body, &headers.list);
-        *in_flight.is_posted |= may_have_arrived(&result);
-        drop(in_flight);
         if outcome(&result) == Some(Outcome::RefusedForNow) {
             self.counts.figures.refused.fetch_add(1, Ordering::Relaxed);
         }
@@ -197,33 +185,6 @@ impl Uploader {
     /// Whether a frame has ended the run.
     pub fn is_closed_by_a_frame(&self) -> bool {
         self.gate.is_closed_by_a_frame()
-    }
-}
-
-/// A frame's way through the gate, for its first attempt. It is given back if it is dropped unused.
-pub struct Pass<'a> {
-    gate: &'a Gate,
-    started: Option<Started>,
-}
-
-impl Drop for Pass<'_> {
-    fn drop(&mut self) {
-        if self.started.is_some() {
-            self.gate.give_back();
-        }
-    }
-}
-
-/// An attempt that `Gate::let_in` has counted. Dropping it takes it off the counts, after a panic, too.
-struct InFlight<'a> {
-    counts: &'a Counts,
-    is_posted: &'a mut bool,
-}
-
-impl Drop for InFlight<'_> {
-    fn drop(&mut self) {
-        self.counts.posted.fetch_sub(u64::from(!*self.is_posted), Ordering::Relaxed);
-        self.counts.in_flight.fetch_sub(1, Ordering::Relaxed);
     }
 }
 

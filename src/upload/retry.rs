@@ -49,8 +49,8 @@ pub struct Policy {
 #[derive(Debug, PartialEq, Eq)]
 pub enum Next {
     Again(Again),
-    /// The frame is not tried again; the reason, unless the result says it.
-    Done(Option<String>),
+    /// The frame is not tried again.
+    Done,
     /// Nor is any other frame: the server has not answered for too long.
     Over(String),
 }
@@ -92,7 +92,7 @@ pub struct Retry<R> {
     /// The last round, or the answer that ended it: a failure that began before says nothing.
     counted: Option<Instant>,
     /// The first failure since a frame was last answered.
-    down_since: Option<Instant>,
+    pub down_since: Option<Instant>,
     /// The server would be away for longer than its limit before the next attempt could start.
     given_up: bool,
     /// No attempt starts before this: the pause.
@@ -128,11 +128,6 @@ impl<R: FnMut() -> f64> Retry<R> {
             // One at a time: the next attempt, of any job, is a pause away.
             self.pause_end = Some(now + self.pause());
         }
-    }
-
-    /// Whether there was no failure since a frame was last answered. Then the time of an answer does not matter.
-    pub fn is_up(&self) -> bool {
-        self.down_since.is_none()
     }
 
     /// See `Totals`.
@@ -179,7 +174,7 @@ impl<R: FnMut() -> f64> Retry<R> {
     /// it costs no attempt.
     pub fn had_no_room(&self, tries: &Tries, earliest: Instant) -> Next {
         match self.policy.retries.map(|retries| retries.saturating_add(1)) {
-            Some(of) if tries.attempts >= of => Next::Done(None),
+            Some(of) if tries.attempts >= of => Next::Done,
             of => Next::Again(Again { not_before: None, earliest, of }),
         }
     }
@@ -206,7 +201,7 @@ impl<R: FnMut() -> f64> Retry<R> {
         // Set even if this frame has no attempts left, or the others would sit out a Retry-After beyond the limit.
         self.given_up = passed.is_some();
         match passed {
-            _ if left == Some(0) => Next::Done(None),
+            _ if left == Some(0) => Next::Done,
             Some(limit) => Next::Over(given_up(ended.retry_after, limit)),
             None => {
                 let of = left.map(|left| tries.attempts.saturating_add(left));
@@ -438,7 +433,7 @@ mod tests {
                 let next = trial.fails_from(outcome, None, trial.now);
                 assert_eq!(again(next, trial.now).1, Some(4));
             }
-            assert_eq!(trial.fails_from(outcome, None, trial.now), Next::Done(None));
+            assert_eq!(trial.fails_from(outcome, None, trial.now), Next::Done);
         }
     }
 
@@ -451,7 +446,7 @@ mod tests {
             }
             let last = (1..1000).find(|_| {
                 trial.now += SECOND;
-                let done = Next::Done(None);
+                let done = Next::Done;
                 trial.fails_from(outcome, None, trial.now) == done
             });
             last.unwrap_or(1000)
@@ -516,7 +511,7 @@ mod tests {
     fn nobody_waits_beyond_the_limit_after_a_last_attempt_either() {
         let mut trial = trial(policy());
         trial.tries.attempts = 3;
-        assert_eq!(trial.busy(601 * SECOND), Next::Done(None));
+        assert_eq!(trial.busy(601 * SECOND), Next::Done);
         assert_eq!(trial.pause(), None);
     }
 
@@ -626,11 +621,11 @@ mod tests {
     #[test]
     fn the_server_is_up_until_a_failure_and_after_an_answer() {
         let mut trial = trial(policy());
-        assert!(trial.retry.is_up());
+        assert_eq!(trial.retry.down_since, None);
         trial.down();
-        assert!(!trial.retry.is_up());
+        assert!(trial.retry.down_since.is_some());
         trial.retry.answered(true, trial.now);
-        assert!(trial.retry.is_up());
+        assert_eq!(trial.retry.down_since, None);
     }
 
     #[test]
@@ -646,7 +641,7 @@ mod tests {
             next => panic!("{next:?}"),
         };
         assert_eq!(of(no_room(Some(1), 1)), Some(2));
-        assert_eq!(no_room(Some(1), 2), Next::Done(None));
+        assert_eq!(no_room(Some(1), 2), Next::Done);
         assert_eq!(of(no_room(None, 1000)), None);
     }
 

@@ -158,14 +158,14 @@ impl<R: FnMut() -> f64> Schedule<R> {
         self.due().max(self.retry.pause_end(now))
     }
 
-    /// Whether there was no failure since a frame was last answered.
-    pub fn is_up(&self) -> bool {
-        self.retry.is_up()
+    /// The first failure since a frame was last answered.
+    pub fn down_since(&self) -> Option<Instant> {
+        self.retry.down_since
     }
 
     /// Whether nothing is limited and nothing has failed. Then the time of an answer does not matter.
     pub fn is_calm(&self) -> bool {
-        self.pace.is_open() && self.room == u32::MAX && self.is_up()
+        self.pace.is_open() && self.room == u32::MAX && self.down_since().is_none()
     }
 
     /// An attempt was not made after all. Its time is spent.
@@ -197,7 +197,7 @@ impl<R: FnMut() -> f64> Schedule<R> {
                 }
                 self.retry.answered(!ended.is_unauthorized, now);
             }
-            return Next::Done(None);
+            return Next::Done;
         };
         if outcome == Outcome::NoRoom && self.in_flight > 0 {
             self.room = self.in_flight;

@@ -31,6 +31,8 @@ pub struct Totals {
 #[derive(Debug, Default)]
 pub struct Tries {
     pub attempts: u32,
+    /// Whether one of them may have arrived.
+    pub is_posted: bool,
     pub refused: u32,
     pub never_sent: u32,
     pub unknown: u32,

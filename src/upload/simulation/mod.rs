@@ -297,7 +297,7 @@ impl Simulation {
                 }
                 None => run.schedule.enter(frame),
             },
-            Next::Done(_) | Next::Over(_) => {
+            Next::Done | Next::Over(_) => {
                 run.report.is_over |= matches!(next, Next::Over(_));
                 if outcome.is_some() {
                     run.report.failed.push((seconds, frame));

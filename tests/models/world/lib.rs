@@ -29,8 +29,6 @@ pub use neighbours::{counts, encode, frame, headers, http, input, messages, rand
 
 #[path = "../../../src/lock.rs"]
 pub mod lock;
-#[path = "../../../src/outage.rs"]
-pub mod outage;
 #[path = "../../../src/pipeline/mod.rs"]
 pub mod pipeline;
 #[path = "../../../src/upload/mod.rs"]
