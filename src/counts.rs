@@ -3,7 +3,7 @@
 //!
 //! `figures` are for people alone: `progress` shows them, and nothing depends on them.
 
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -62,12 +62,6 @@ pub struct Allowed(Mutex<(Option<f64>, Option<u32>)>);
 /// How far lines are behind their frames: the most since somebody looked; `None` without a line.
 #[derive(Default)]
 pub struct Behind(Mutex<Option<Duration>>);
-
-impl Counts {
-    pub fn add_read(&self, bytes: usize) {
-        self.figures.bytes_read.fetch_add(bytes as u64, Ordering::Relaxed);
-    }
-}
 
 impl Allowed {
     pub fn set(&self, pace: Option<f64>, at_once: Option<u32>) {

@@ -3,9 +3,9 @@
 
 use std::fmt::Display;
 use std::fs::File;
-use std::io::{self, IsTerminal, Read, Seek};
+use std::io::{self, IsTerminal, Read};
 use std::os::fd::AsFd;
-use std::os::unix::fs::{FileExt, FileTypeExt, MetadataExt};
+use std::os::unix::fs::{FileTypeExt, MetadataExt};
 use std::path::Path;
 
 use anyhow::{Result, anyhow, ensure};
@@ -14,9 +14,6 @@ use crate::messages::plain;
 
 /// The longest file for a value, a template, headers or certificates.
 const MAX_FILE_BYTES: u64 = 16 << 20;
-
-/// No key or token is longer.
-const MAX_SHORT_BYTES: u64 = 4096;
 
 /// That of UTF-8, with which editors on some systems begin a file. It is no part of the text.
 const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
@@ -55,16 +52,6 @@ fn is_stdin(path: &Path) -> bool {
     let (Ok(stdin), Ok(file)) = (stdin, path.metadata()) else { return false };
     let is_safe = file.file_type().is_char_device() && !io::stdin().is_terminal();
     (stdin.dev(), stdin.ino()) == (file.dev(), file.ino()) && !is_safe
-}
-
-/// The rest of standard input, if that is a file and short. Nothing is taken away from it.
-pub fn short_stdin() -> Option<Vec<u8>> {
-    let mut stdin = File::from(io::stdin().as_fd().try_clone_to_owned().ok()?);
-    let file = stdin.metadata().ok().filter(|it| it.is_file() && it.len() <= MAX_SHORT_BYTES)?;
-    let begin = stdin.stream_position().ok()?;
-    let mut rest = vec![0; usize::try_from(file.len().checked_sub(begin)?).ok()?];
-    stdin.read_exact_at(&mut rest, begin).ok()?;
-    Some(rest).filter(|rest| !rest.is_empty())
 }
 
 pub fn without_line_end(text: &[u8]) -> &[u8] {

@@ -12,6 +12,7 @@ use std::path::Path;
 use anyhow::{Result, anyhow, bail, ensure};
 
 use crate::files;
+use crate::input::Stdin;
 use crate::messages::{count_of, foreign};
 use crate::request::template::Template;
 use crate::request::{Part, is_token};
@@ -41,7 +42,7 @@ pub fn parse_form_string(field: &OsStr) -> Result<Part> {
 /// without quotes the shell takes `<FILE` for itself.
 pub fn check_quotes(field: &OsStr, frame_bytes: Option<usize>) -> Result<()> {
     let (name, b"") = split_field(field)? else { return Ok(()) };
-    let Some(input) = files::short_stdin() else { return Ok(()) };
+    let Some(input) = Stdin::new().ok().and_then(|it| it.short()) else { return Ok(()) };
     let is_text = input.iter().all(|byte| byte.is_ascii_graphic() || byte.is_ascii_whitespace());
     // Without --size, PGM, PPM and PAM may be text from end to end; they begin with a P.
     let is_frame = frame_bytes.map_or(input.starts_with(b"P"), |bytes| input.len() >= bytes);

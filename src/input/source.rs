@@ -23,27 +23,24 @@ pub struct Source<R> {
     /// The buffer is for headers, of which many are read byte by byte: what is longer than the buffer goes straight
     /// to where it is wanted.
     reader: BufReader<R>,
-    /// Bytes of the image under way.
-    taken: u64,
-    /// The same for people.
+    /// The image under way.
     pub incoming: Arc<Incoming>,
 }
 
 impl<R: Read> Source<R> {
     pub fn new(reader: R) -> Self {
-        Source { reader: BufReader::new(reader), taken: 0, incoming: Arc::default() }
+        Source { reader: BufReader::new(reader), incoming: Arc::default() }
     }
 
     /// Begins another image.
     pub fn begin(&mut self) {
-        self.taken = 0;
         self.incoming.got.store(0, Ordering::Relaxed);
         self.incoming.expected.store(0, Ordering::Relaxed);
     }
 
     /// The bytes of the image that have come so far.
     pub fn taken(&self) -> u64 {
-        self.taken
+        self.incoming.got.load(Ordering::Relaxed)
     }
 
     #[cfg(test)]
@@ -84,12 +81,13 @@ impl<R: Read> Source<R> {
         while filled < bytes.len() {
             match self.reader.read(&mut bytes[filled..]) {
                 Ok(0) => {
-                    return Err(Cause::Truncated { got: self.taken, expected: None, hint: None });
+                    return Err(Cause::Truncated { got: self.taken(), expected: None, hint: None });
                 }
                 Ok(count) => {
                     filled += count;
-                    self.taken += count as u64;
-                    self.incoming.got.store(self.taken, Ordering::Relaxed);
+                    // We alone write it.
+                    let taken = self.taken() + count as u64;
+                    self.incoming.got.store(taken, Ordering::Relaxed);
                 }
                 Err(error) if error.kind() == ErrorKind::Interrupted => {}
                 Err(error) => return Err(Cause::Read(error)),
@@ -123,7 +121,7 @@ impl<R: Read> Source<R> {
                 "{size} with {pixel} a pixel is over the limit of {MAX_FRAME_BYTES} bytes for a frame"
             ));
         };
-        let header = self.taken;
+        let header = self.taken();
         let expected = header + count as u64;
         self.incoming.expected.store(expected, Ordering::Relaxed);
         bytes.truncate(count);

@@ -1,5 +1,5 @@
-//! What is told of a failure: its cause, what usually is wrong or helps, and how to go on. It is one line, without a text
-//! of the server's and without a secret.
+//! What is told of a failure behind its cause, which is the report's: what usually is wrong or helps, and how to go on. It
+//! is one line, without a text of the server's and without a secret.
 //!
 //! How to go on is told only if lines are out. If none are, the same command begins anew.
 

@@ -194,7 +194,10 @@ impl Iterator for Reading {
         }
         let frame = self.input.read(frames.take()).transpose()?;
         match &frame {
-            Ok(frame) => uploader.counts.add_read(frame.bytes.len()),
+            Ok(frame) => {
+                let bytes_read = &uploader.counts.figures.bytes_read;
+                bytes_read.fetch_add(frame.bytes.len() as u64, Ordering::Relaxed);
+            }
             Err(_) => self.is_over = true,
         }
         Some(frame.map_err(Unsent::NotRead))
@@ -241,7 +244,7 @@ impl Steps {
         match body {
             Ok(body) => Ok(Ready { body, read_at }),
             Err(error) => {
-                self.uploader.fail(frame);
+                self.uploader.fail(frame, false);
                 Err(Unsent::NotEncoded { frame, read_at, error })
             }
         }

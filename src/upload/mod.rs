@@ -120,10 +120,8 @@ impl Uploader {
             self.counts.figures.retries.fetch_add(1, Ordering::Relaxed);
         };
         let (Tries { attempts, is_posted, .. }, outcome) = (tries, outcome(&result));
-        if given_up.is_some() {
-            self.stop_after(body.frame);
-        } else if outcome.is_some() {
-            self.fail(body.frame);
+        if outcome.is_some() {
+            self.fail(body.frame, given_up.is_some());
         }
         let is_unknown = matches!(outcome, Some(Outcome::Unknown | Outcome::HungUp));
         let may_have_arrived = self.leaves_out && is_unknown;
@@ -157,15 +155,10 @@ impl Uploader {
     }
 
     /// This frame has failed: unless the run goes on, later ones are not wanted.
-    pub fn fail(&self, frame: u64) {
-        if !self.keep_going {
-            self.stop_after(frame);
+    pub fn fail(&self, frame: u64, ends_run: bool) {
+        if ends_run || !self.keep_going {
+            self.gate.close_from(frame.saturating_add(1));
         }
-    }
-
-    /// Later frames are not wanted.
-    pub fn stop_after(&self, frame: u64) {
-        self.gate.close_from(frame.saturating_add(1));
     }
 
     /// No attempt starts any more.

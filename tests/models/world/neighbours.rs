@@ -157,6 +157,7 @@ pub mod counts {
 
     #[derive(Default)]
     pub struct Figures {
+        pub bytes_read: real::sync::atomic::AtomicU64,
         pub bytes_sent: real::sync::atomic::AtomicU64,
         pub retries: real::sync::atomic::AtomicU64,
         pub refused: real::sync::atomic::AtomicU64,
@@ -166,10 +167,6 @@ pub mod counts {
 
     #[derive(Default)]
     pub struct Allowed;
-
-    impl Counts {
-        pub fn add_read(&self, _: usize) {}
-    }
 
     impl Allowed {
         pub fn set(&self, _: Option<f64>, _: Option<u32>) {}
