@@ -43,6 +43,7 @@ pub struct Connector {
     timeout: Duration,
     /// Whether the run is to stop.
     stop: Arc<AtomicBool>,
+    on_silence: OnSilence,
 }
 
 /// The other end of the socket.
@@ -63,7 +64,12 @@ struct Secured {
 
 impl Connector {
     /// The error is bad usage: a host's name can't be in a certificate, or the path of a socket is too long.
-    pub fn new(url: &Url, way: Way, stop: Arc<AtomicBool>) -> anyhow::Result<Self> {
+    pub fn new(
+        url: &Url,
+        way: Way,
+        stop: Arc<AtomicBool>,
+        on_silence: OnSilence,
+    ) -> anyhow::Result<Self> {
         let Way { route, tls, proxy_tls, timeout } = way;
         let (end, proxy, detour) = match route {
             Route::Direct => (End::Tcp(LookUp::new(url)), None, None),
@@ -80,22 +86,18 @@ impl Connector {
             }
         };
         let tls = secured_for(tls, url.bare_host()).context("URL")?;
-        Ok(Connector { end, proxy, detour, tls, server: place(url), timeout, stop })
+        Ok(Connector { end, proxy, detour, tls, server: place(url), timeout, stop, on_silence })
     }
 
     /// A new connection, with TLS if the URL says so.
-    pub fn connect(
-        &self,
-        deadline: Deadline,
-        on_silence: &OnSilence,
-    ) -> Result<Connection, Failure> {
+    pub fn connect(&self, deadline: Deadline) -> Result<Connection, Failure> {
         let deadline = deadline.sooner(Deadline::after(self.timeout, CONNECT_TIMEOUT));
         let deadline = deadline.or_at(&self.stop);
         let at = |place: &str, error: io::Error| {
             Failure::of(&error, false, format!("{place}: {}", outcome::text(&error)))
         };
         let first = self.detour().unwrap_or(&self.server);
-        let wire = self.wire(&deadline, on_silence).map_err(|error| at(first, error))?;
+        let wire = self.wire(&deadline).map_err(|error| at(first, error))?;
         let wire = secured(wire, self.tls.as_ref()).map_err(|error| at(&self.server, error))?;
         // The last wait may have ended well after a stop.
         if deadline.has_passed() {
@@ -105,12 +107,12 @@ impl Connector {
     }
 
     /// A wire to the server, its socket or the proxy, or through the proxy to the server.
-    fn wire(&self, deadline: &Deadline, on_silence: &OnSilence) -> io::Result<Wire> {
+    fn wire(&self, deadline: &Deadline) -> io::Result<Wire> {
         let socket = match &self.end {
             End::Tcp(look_up) => race::connect(&look_up.addresses(deadline)?, deadline)?,
             End::Unix(address) => connect_unix(address, deadline)?,
         };
-        let on_silence = Some(Arc::clone(on_silence));
+        let on_silence = Some(Arc::clone(&self.on_silence));
         let wire = Wire::Plain(Socket::new(socket, deadline.clone(), on_silence));
         let Some(proxy) = &self.proxy else { return Ok(wire) };
         let wire = secured(wire, proxy.tls.as_ref())?;

@@ -20,7 +20,6 @@ use super::outcome::{self, Failure, Outcome};
 use super::pool::Pool;
 use super::reply::Response;
 use super::route::Way;
-use super::socket::OnSilence;
 use super::time_limit::{Deadline, MAX_TIME};
 
 pub struct Kept {
@@ -31,8 +30,6 @@ pub struct Kept {
     /// From name look-up to the end of the response.
     max_time: Duration,
     idle: Arc<Pool>,
-    /// Lets idle connections go.
-    on_silence: OnSilence,
     pub responses: Budget,
 }
 
@@ -50,13 +47,12 @@ impl Kept {
         stop: Arc<AtomicBool>,
     ) -> Result<Self> {
         let url = &request.url;
-        let connector = Connector::new(url, way, stop)?;
-        let origin = connector.reading_proxy().map(|_| format!("http://{}", url.host_and_port()));
         let idle = Arc::new(Pool::default());
         let shared = Arc::clone(&idle);
-        let on_silence: OnSilence = Arc::new(move || shared.let_go());
+        let connector = Connector::new(url, way, stop, Arc::new(move || shared.let_go()))?;
+        let origin = connector.reading_proxy().map(|_| format!("http://{}", url.host_and_port()));
         let responses = Budget::new(ALL_RESPONSES, PATIENCE);
-        Ok(Kept { request, connector, origin, max_time, idle, on_silence, responses })
+        Ok(Kept { request, connector, origin, max_time, idle, responses })
     }
 
     pub fn attempt(&self, body: &Body, headers: &[Header]) -> Result<Response, Failure> {
@@ -70,7 +66,7 @@ impl Kept {
             let begun = Instant::now();
             let (mut connection, is_new) = match self.idle.take() {
                 Some(connection) => (connection, false),
-                None => (self.connector.connect(deadline.clone(), &self.on_silence)?, true),
+                None => (self.connector.connect(deadline.clone())?, true),
             };
             connection.begin(deadline.clone(), is_new);
             match exchange(&mut connection, &head, &body.bytes, self.origin.is_some(), &share) {
