@@ -5,9 +5,8 @@
 //!
 //! What all responses of a run hold together has a limit, the `Budget`, as a server decides the size of each.
 
-use std::collections::{BTreeMap, BTreeSet};
 use std::io::{self, ErrorKind};
-use std::sync::{Condvar, Mutex};
+use std::sync::{Arc, Condvar, Mutex};
 use std::time::{Duration, Instant};
 
 use crate::lock::{lock, wait_for};
@@ -19,10 +18,10 @@ pub fn reserve(bytes: &mut Vec<u8>, more: usize) -> io::Result<()> {
     bytes.try_reserve_exact(more).map_err(|_| error())
 }
 
-/// The bytes that responses hold from their frames' attempts to their lines. A frame that asks for more than is left waits
-/// until lines are out; the frame whose line is next never does, so lines go on. That frame may have to wait for the end of
-/// another one's attempt, for a descriptor of ours or a worker of the server's: so once in a while the
-/// lowest goes on without room, if the next line's answer does not come.
+/// The bytes that long responses hold, until their lines are out. One that asks for more than is left waits for others to
+/// go; that of the frame whose line is next never does, so lines go on. That frame may have to wait for the end of another
+/// one's attempt, for a descriptor of ours or a worker of the server's: so once in a while one goes on without room, if
+/// the next line's answer does not come.
 pub struct Budget {
     limit: usize,
     /// How long the next line's answer is waited for until another frame goes on.
@@ -33,42 +32,36 @@ pub struct Budget {
 
 #[derive(Default)]
 struct State {
-    /// Frames up to this one never wait: it is the one whose line is next, or a later one that is let go on.
-    free: u64,
-    /// Since when the answer for the next line is waited for; `None` while a line is being written.
+    /// The frame whose line is next.
+    next: u64,
+    /// Since when its answer is waited for; `None` while a line is being written.
     awaited: Option<Instant>,
-    /// Of each frame whose response is being received, or is there.
-    held: BTreeMap<u64, usize>,
-    total: usize,
-    /// Frames that ask for more.
-    waiting: BTreeSet<u64>,
+    held: usize,
+    /// Responses that ask for more.
+    waiting: usize,
 }
 
-/// A frame's part of the budget. Dropping it gives it back.
-pub struct Share<'a> {
-    budget: &'a Budget,
+/// A response's part of the budget. Dropping it gives it back.
+pub struct Share {
+    budget: Arc<Budget>,
     frame: u64,
+    bytes: usize,
+    goes_on: bool,
 }
 
 impl Budget {
-    pub fn new(limit: usize, patience: Duration) -> Self {
-        Budget { limit, patience, state: Mutex::default(), changed: Condvar::new() }
+    pub fn new(limit: usize, patience: Duration) -> Arc<Self> {
+        Arc::new(Budget { limit, patience, state: Mutex::default(), changed: Condvar::new() })
     }
 
-    /// That of this frame's attempt.
-    pub fn share(&self, frame: u64) -> Share<'_> {
-        Share { budget: self, frame }
+    /// That of a response to this frame: nothing yet.
+    pub fn share(self: &Arc<Self>, frame: u64) -> Share {
+        Share { budget: Arc::clone(self), frame, bytes: 0, goes_on: false }
     }
 
     /// Fetches the answer of this frame. The lines of all before it are out.
     pub fn fetching<T>(&self, frame: u64, fetch: impl FnOnce() -> T) -> T {
-        self.change(|state| {
-            state.free = state.free.max(frame);
-            state.awaited = Some(Instant::now());
-            while let Some(held) = state.held.first_entry().filter(|held| *held.key() < frame) {
-                state.total -= held.remove();
-            }
-        });
+        self.change(|state| (state.next, state.awaited) = (frame, Some(Instant::now())));
         let answer = fetch();
         lock(&self.state).awaited = None;
         answer
@@ -77,52 +70,39 @@ impl Budget {
     fn change(&self, change: impl FnOnce(&mut State)) {
         let mut state = lock(&self.state);
         change(&mut state);
-        if !state.waiting.is_empty() {
+        if state.waiting > 0 {
             self.changed.notify_all();
         }
     }
 }
 
-impl State {
-    fn set(&mut self, frame: u64, bytes: usize) {
-        self.total = self.total + bytes - self.held.insert(frame, bytes).unwrap_or(0);
-    }
-
-    fn may_hold(&mut self, frame: u64, bytes: usize, budget: &Budget) -> bool {
-        let is_overdue = self.awaited.is_some_and(|since| since.elapsed() >= budget.patience);
-        if is_overdue && self.waiting.first() == Some(&frame) {
-            (self.free, self.awaited) = (frame, Some(Instant::now()));
+impl Share {
+    /// Waits until the response may hold this many bytes, which are more than before. Returns how long that took.
+    pub fn grow(&mut self, bytes: usize) -> Duration {
+        let (begin, more, patience) = (Instant::now(), bytes - self.bytes, self.budget.patience);
+        let mut state = lock(&self.budget.state);
+        while !self.goes_on && self.frame > state.next && state.held + more > self.budget.limit {
+            if state.awaited.is_some_and(|since| since.elapsed() >= patience) {
+                state.awaited = Some(Instant::now());
+                self.goes_on = true;
+            } else {
+                state.waiting += 1;
+                state = wait_for(&self.budget.changed, state, patience);
+                state.waiting -= 1;
+            }
         }
-        let others = self.total - self.held.get(&frame).unwrap_or(&0);
-        frame <= self.free || others + bytes <= budget.limit
-    }
-}
-
-impl Share<'_> {
-    /// Waits until the frame may hold this many bytes. Returns how long that took.
-    pub fn grow(&self, bytes: usize) -> Duration {
-        let Share { budget, frame } = *self;
-        let begin = Instant::now();
-        let mut state = lock(&budget.state);
-        while !state.may_hold(frame, bytes, budget) {
-            state.waiting.insert(frame);
-            state = wait_for(&budget.changed, state, budget.patience);
-        }
-        state.waiting.remove(&frame);
-        state.set(frame, bytes);
+        state.held += more;
+        self.bytes = bytes;
         begin.elapsed()
     }
-
-    /// The frame is answered: it holds this many bytes until its line is out.
-    pub fn keep(self, bytes: usize) {
-        self.budget.change(|state| state.set(self.frame, bytes));
-        std::mem::forget(self);
-    }
 }
 
-impl Drop for Share<'_> {
+impl Drop for Share {
     fn drop(&mut self) {
-        self.budget.change(|state| state.total -= state.held.remove(&self.frame).unwrap_or(0));
+        // Most responses are short, and have asked for nothing.
+        if self.bytes > 0 {
+            self.budget.change(|state| state.held -= self.bytes);
+        }
     }
 }
 
@@ -140,9 +120,9 @@ mod tests {
         assert!(bytes.capacity() >= 103);
     }
 
-    /// Whether the frame has to wait for these bytes, until `end` has been called.
-    fn waits(budget: &Budget, share: &Share, bytes: usize, end: impl FnOnce()) -> bool {
-        let is_waiting = || lock(&budget.state).waiting.contains(&share.frame);
+    /// Whether the response has to wait for these bytes, until `end` has been called.
+    fn waits(budget: &Budget, share: &mut Share, bytes: usize, end: impl FnOnce()) -> bool {
+        let is_waiting = || lock(&budget.state).waiting > 0;
         std::thread::scope(|scope| {
             let growing = scope.spawn(|| share.grow(bytes));
             while !growing.is_finished() && !is_waiting() {
@@ -159,27 +139,33 @@ mod tests {
     fn a_frame_waits_for_room_until_a_line_is_out_but_the_next_line_is_never_held_up() {
         let budget = Budget::new(10, Duration::MAX);
         budget.fetching(4, || ());
-        let [first, second, third] = [4, 5, 6].map(|frame| budget.share(frame));
-        assert!(!waits(&budget, &third, 10, || ()));
-        assert!(!waits(&budget, &first, 100, || ()));
-        // Of the second the budget is too small for one byte, until both others have left.
+        let [mut first, mut second, mut third] = [4, 5, 6].map(|frame| budget.share(frame));
+        assert!(!waits(&budget, &mut third, 10, || ()));
+        assert!(!waits(&budget, &mut first, 100, || ()));
+        // There is not one byte for the second, until both others have left.
         let end = || {
-            first.keep(7);
             drop(third);
-            budget.fetching(5, || ());
+            drop(first);
         };
-        assert!(waits(&budget, &second, 1, end));
-        second.keep(3);
-        budget.fetching(9, || ());
-        assert_eq!(lock(&budget.state).total, 0);
+        assert!(waits(&budget, &mut second, 1, end));
+        let mut third = budget.share(6);
+        assert!(waits(&budget, &mut third, 10, || budget.fetching(6, || ())));
+        drop([second, third]);
+        assert_eq!(lock(&budget.state).held, 0);
     }
 
     #[test]
-    fn the_lowest_frame_goes_on_if_the_answer_for_the_next_line_does_not_come() {
+    fn a_frame_goes_on_without_room_if_the_answer_for_the_next_line_does_not_come() {
         let budget = Budget::new(10, Duration::from_millis(1));
         // One comes from the end of another's attempt.
-        budget.fetching(0, || [1, 2].map(|frame| budget.share(frame).grow(20)));
-        assert_eq!(lock(&budget.state).free, 2);
+        let shares = budget.fetching(0, || {
+            [1, 2].map(|frame| {
+                let mut share = budget.share(frame);
+                share.grow(20);
+                share
+            })
+        });
+        assert!(shares.iter().all(|share| share.goes_on));
         // A line that nobody reads is no reason.
         assert!(lock(&budget.state).awaited.is_none());
     }

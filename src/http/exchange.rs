@@ -39,7 +39,7 @@ pub fn exchange(
     head: &[u8],
     body: &[u8],
     via_proxy: bool,
-    share: &Share,
+    share: &mut Share,
 ) -> io::Result<Exchanged> {
     let mut outgoing = Outgoing::new(head, body);
     let head = receive_head(connection, &mut outgoing)?;
@@ -119,7 +119,7 @@ fn receive_body(
     connection: &mut Connection,
     head: &Head,
     outgoing: &mut Outgoing,
-    share: &Share,
+    share: &mut Share,
 ) -> io::Result<(Framing, Vec<u8>)> {
     let (mut framing, mut body, mut room) = (Framing::of(head), Vec::new(), SMALL);
     // Reserved memory that is never written costs nothing.
@@ -200,7 +200,7 @@ mod tests {
                 HEAD,
                 b"PNG",
                 via_proxy,
-                &Budget::new(0, Duration::MAX).share(0),
+                &mut Budget::new(0, Duration::MAX).share(0),
             );
             drop(connection);
             server.join().unwrap();
@@ -370,7 +370,7 @@ mod tests {
         let deadline = Deadline::after(Duration::from_millis(300), MAX_TIME);
         let wire = Wire::Plain(Socket::new(near.into(), deadline.clone(), None));
         let budget = Budget::new(0, Duration::MAX);
-        let second = budget.share(1);
+        let mut second = budget.share(1);
         thread::scope(|scope| {
             scope.spawn(|| {
                 let head = format!("HTTP/1.1 200 OK\r\nContent-Length: {}\r\n\r\n", 9 * SMALL);
@@ -384,7 +384,7 @@ mod tests {
                 budget.fetching(1, || ());
             });
             let mut connection = Connection::over(wire);
-            let exchanged = exchange(&mut connection, HEAD, b"PNG", false, &second);
+            let exchanged = exchange(&mut connection, HEAD, b"PNG", false, &mut second);
             drop(connection);
             let exchanged = exchanged.unwrap();
             assert!(exchanged.response.body.len() == 9 * SMALL && deadline.has_passed());

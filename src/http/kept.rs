@@ -30,7 +30,7 @@ pub struct Kept {
     /// From name look-up to the end of the response.
     max_time: Duration,
     idle: Arc<Pool>,
-    pub responses: Budget,
+    pub responses: Arc<Budget>,
 }
 
 /// What all responses may hold together, but for the one whose line is next.
@@ -58,7 +58,7 @@ impl Kept {
     pub fn attempt(&self, body: &Body, headers: &[Header]) -> Result<Response, Failure> {
         let deadline = Deadline::after(self.max_time, MAX_TIME);
         let head = self.head(body, headers);
-        let share = self.responses.share(body.frame);
+        let mut share = self.responses.share(body.frame);
         // The user or --no-http-keep-alive says so: a connection for each request.
         let closes = headers.iter().any(|header| header.is("Connection"));
         loop {
@@ -69,13 +69,12 @@ impl Kept {
                 None => (self.connector.connect(deadline.clone())?, true),
             };
             connection.begin(deadline.clone(), is_new);
-            match exchange(&mut connection, &head, &body.bytes, self.origin.is_some(), &share) {
+            match exchange(&mut connection, &head, &body.bytes, self.origin.is_some(), &mut share) {
                 Ok(exchanged) => {
                     if exchanged.is_reusable && !closes {
                         self.idle.put(connection, is_new, begun, exchanged.keeps_idle);
                     }
-                    share.keep(exchanged.response.body.len());
-                    return Ok(exchanged.response);
+                    return Ok(Response { _share: Some(share), ..exchanged.response });
                 }
                 // The server closed it while it was idle: we take another one, or a new one.
                 Err(_) if !is_new && !connection.has_sent() => {}
@@ -102,7 +101,7 @@ impl Kept {
     /// Shows what would be sent, and takes it for answered.
     pub fn rehearse(&self, dry: &Dry, body: &Body, headers: &[Header]) -> Response {
         dry.take(&self.request, &self.head(body, headers), self.connector.detour(), body);
-        Response { status: 200, location: None, retry_after: None, body: Vec::new() }
+        Response { status: 200, ..Response::default() }
     }
 
     /// The head of this body's request. Header names go out in the spelling of this file and of the user. All of it

@@ -5,6 +5,8 @@
 use std::io::{self, ErrorKind};
 use std::time::Duration;
 
+use crate::memory::Share;
+
 use super::outcome::{self, Outcome, Verdict};
 use super::retry_after;
 
@@ -18,6 +20,7 @@ pub const MAX_HEADER_BYTES: usize = 64 << 10;
 pub const MAX_ALL_HEADER_BYTES: usize = 300 << 10;
 
 /// A whole response. Its status is from 200 to 599.
+#[derive(Default)]
 pub struct Response {
     pub status: u16,
     /// The target of a redirect, as the server wrote it: untrusted text.
@@ -25,6 +28,8 @@ pub struct Response {
     /// The wait that the server asks for.
     pub retry_after: Option<Duration>,
     pub body: Vec<u8>,
+    /// That of the body, given back with it.
+    pub _share: Option<Share>,
 }
 
 impl Response {
@@ -170,7 +175,7 @@ impl Head {
             return Err(self.lost(Outcome::Refused, &cause));
         }
         let Head { status, location, retry_after, .. } = self;
-        Ok(Response { status, location, retry_after, body })
+        Ok(Response { status, location, retry_after, body, _share: None })
     }
 
     /// The error of a connection that breaks behind this head.

@@ -243,11 +243,11 @@ mod tests {
 
     fn refused(retry_after: Option<u64>) -> Result<Response, Failure> {
         let retry_after = retry_after.map(Duration::from_secs);
-        Ok(Response { status: 503, location: None, retry_after, body: Vec::new() })
+        Ok(Response { status: 503, retry_after, ..Response::default() })
     }
 
     fn accepted() -> Result<Response, Failure> {
-        Ok(Response { status: 200, location: None, retry_after: None, body: Vec::new() })
+        Ok(Response { status: 200, ..Response::default() })
     }
 
     #[test]
