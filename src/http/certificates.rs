@@ -125,11 +125,12 @@ impl Trusted {
         // This very anchor: a renewed authority has the name and the key of its former self.
         let mut both = self.certificates.iter().zip(&self.anchors);
         let found = both.find(|(_, anchor)| ptr::eq(*anchor, path.anchor()));
-        let Some((authority, _)) = found.filter(|(authority, _)| may_sign(authority)) else {
-            return Err(EndEntityUsedAsCa);
-        };
+        let (authority, _) = found.ok_or(EndEntityUsedAsCa)?;
         let issuers = path.intermediate_certificates().map(|issuer| issuer.der());
         let issuers: Vec<_> = issuers.chain([authority.clone()]).collect();
+        if !issuers.iter().all(|issuer| may_sign(issuer)) {
+            return Err(EndEntityUsedAsCa);
+        }
         match path.end_entity().verify_for_usage(&[], &[], &issuers, now, USAGE, None, None) {
             // Nothing is wrong with any of them: there was no anchor to find.
             Err(UnknownIssuer) => Ok(()),

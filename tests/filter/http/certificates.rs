@@ -9,6 +9,7 @@ use crate::support::program::{Run, command, run, run_command};
 /// CA that has; and one of version 1, as old commands make it. Then, with the authority's own name and key: one that
 /// has expired, one that is no CA, one whose key may not sign, one for clients, one of version 1. Then servers' own for
 /// clients alone, one with a wildcard for what is an address, and authorities with a weak key and of an unknown kind.
+/// Last an authority below the first whose key may not sign.
 const MADE: &str = "
     req -x509 -newkey rsa:2048 -nodes -keyout ca.key -out ca.pem -days 9 -subj /CN=authority
     req -newkey rsa:2048 -nodes -keyout key.pem -out leaf.csr -subj /CN=localhost
@@ -34,12 +35,16 @@ const MADE: &str = "
     x509 -req -in leaf.csr -CA weak.pem -CAkey weak.key -out by-weak.pem -days 9 -extfile localhost.txt
     ecparam -name secp256k1 -genkey -noout -out curve.key
     req -x509 -key curve.key -out curve.pem -days 9 -subj /CN=curve
-    x509 -req -in leaf.csr -CA curve.pem -CAkey curve.key -out by-curve.pem -days 9 -extfile localhost.txt";
+    x509 -req -in leaf.csr -CA curve.pem -CAkey curve.key -out by-curve.pem -days 9 -extfile localhost.txt
+    req -newkey rsa:2048 -nodes -keyout below.key -out below.csr -subj /CN=below
+    x509 -req -in below.csr -CA ca.pem -CAkey ca.key -out below.pem -days 9 -extfile usage.txt
+    x509 -req -in leaf.csr -CA below.pem -CAkey below.key -out by-below.pem -days 9 -extfile localhost.txt";
 
 fn made(name: &str) -> Option<Folder> {
     let folder = Folder::new(name);
     folder.file("localhost.txt", "subjectAltName=DNS:localhost,IP:127.0.0.1");
     folder.file("ca.txt", "subjectAltName=DNS:localhost\nbasicConstraints=critical,CA:TRUE");
+    folder.file("usage.txt", "basicConstraints=CA:TRUE\nkeyUsage=digitalSignature");
     openssl(&folder, MADE)?;
     let read = |name: &str| folder.read(name);
     folder.file(
@@ -47,6 +52,7 @@ fn made(name: &str) -> Option<Folder> {
         [read("ca.pem"), b"text between\n".to_vec(), read("named.pem")].concat(),
     );
     folder.file("renewed.pem", [read("ca-expired.pem"), read("ca.pem")].concat());
+    folder.file("below-chain.pem", [read("by-below.pem"), read("below.pem")].concat());
     Some(folder)
 }
 
@@ -105,6 +111,7 @@ fn a_server_is_trusted_as_curl_trusts_it() {
         ("leaf.pem", "ca-usage.pem", "localhost", no_ca),
         ("leaf.pem", "ca-clients.pem", "localhost", &by("is not for servers")),
         ("leaf.pem", "ca-old.pem", "localhost", no_ca),
+        ("below-chain.pem", "ca.pem", "localhost", no_ca),
         ("clients.pem", "clients.pem", "localhost", clients),
         ("clients-ca.pem", "clients-ca.pem", "localhost", clients),
         ("servers-ca.pem", "servers-ca.pem", "localhost", ""),
