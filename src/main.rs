@@ -16,8 +16,10 @@
 //!
 //! `args` is what was typed, and `setup` makes the parts of a run from it; `headers` and `files` are what options
 //! name. `dry` is the road's end if nothing is to be sent; `show` goes as far as the encoder, with one frame. `counts` is
-//! the state of the run; `messages`, `progress` and `ending` tell it to people and scripts. Imports point down:
-//! show, setup, output, stop, pipeline, upload, http, request, then encode and input, then frame.
+//! the state of the run; `messages`, `progress` and `ending` tell it to people and scripts. The words for a failed frame
+//! stand in `output::told`, for an outage in `upload::outage`, for a certificate in `http::flaws`, for a wrong option in
+//! `args`. Imports point down: show, setup, output, stop, pipeline, upload, http, request, then encode and input, then
+//! frame.
 
 // A number of frames or bytes keeps its value, with 32 bits, too: where a cast may change one, the code says why.
 #![cfg_attr(
@@ -49,6 +51,7 @@ mod stop;
 mod upload;
 
 use std::io::{self, IsTerminal};
+use std::sync::Arc;
 use std::time::Instant;
 
 use anyhow::Context;
@@ -99,7 +102,7 @@ fn start(run: Run, begin: Instant) -> anyhow::Result<Ending> {
     if watcher.reader_is_gone() {
         return Ok(Ending::ReaderGone);
     }
-    let asked = watcher.asked();
+    let asked = Arc::clone(&watcher.asked);
     let Run { input, encoder, request, uploader, lines, counts, jobs, latest, dry, progress } = run;
     let halts = watcher.start().context(NO_THREAD)?;
     let (answers, halt) =

@@ -50,7 +50,7 @@ impl Asked {
 }
 
 pub struct Watcher {
-    asked: Arc<Asked>,
+    pub asked: Arc<Asked>,
     /// A byte for each signal.
     signals: PipeReader,
     /// Keeps the pipe open, even if all signals are ignored.
@@ -86,10 +86,6 @@ impl Watcher {
             flag::register(SIGXFSZ, Arc::default())?;
         }
         Ok(Watcher { asked, signals, _handlers: handlers, stdout: watched_stdout()? })
-    }
-
-    pub fn asked(&self) -> Arc<Asked> {
-        Arc::clone(&self.asked)
     }
 
     /// Whether the reader of stdout has gone away already.

@@ -40,8 +40,6 @@ pub struct Lines {
     rules: Rules,
     request: Arc<Request>,
     counts: Arc<Counts>,
-    /// Whether --retry-all-errors has been spoken of.
-    has_advised: bool,
 }
 
 /// What the user wants of the lines.
@@ -51,6 +49,8 @@ pub struct Rules {
     /// Whether a frame that has failed has no line, or under --keep-going one without its answer.
     pub fail: bool,
     pub keep_going: bool,
+    /// Whether --retry-all-errors would repeat more than this run does. It is spoken of once.
+    pub advises_repeat: bool,
     /// Whether headers of the user's go out: one may hold a key.
     pub has_key: bool,
     /// The number of the first frame.
@@ -79,7 +79,7 @@ enum Early {
 impl Lines {
     /// The error: there is no standard output.
     pub fn new(rules: Rules, request: Arc<Request>, counts: Arc<Counts>) -> io::Result<Self> {
-        Ok(Lines { out: Stdout::new()?, rules, request, counts, has_advised: false })
+        Ok(Lines { out: Stdout::new()?, rules, request, counts })
     }
 
     /// Writes the line of every answer, in order, until the run ends.

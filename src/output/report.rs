@@ -23,7 +23,7 @@ pub struct Report {
     pub body: Option<Vec<u8>>,
     /// The reason why there is no response, or why it is a failure.
     pub failure: Option<String>,
-    /// Whether it would be repeated, had the user asked for that.
+    /// Whether --retry-all-errors would repeat it.
     pub may_have_arrived: bool,
     /// Whether the run ends with this failure, even with --keep-going.
     pub ends_run: bool,

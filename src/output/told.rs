@@ -3,7 +3,7 @@
 //!
 //! How to go on is told only if lines are out. If none are, the same command begins anew.
 
-use std::mem::replace;
+use std::mem::take;
 use std::sync::atomic::Ordering;
 
 use super::report::Report;
@@ -23,7 +23,7 @@ impl Lines {
         let usual = |status| usual(status, &self.request, self.rules.has_key);
         if let Some(usual) = status.filter(|_| answered == 1).and_then(usual) {
             cause = format!("{cause}; {usual}");
-        } else if may_have_arrived && !replace(&mut self.has_advised, true) {
+        } else if may_have_arrived && take(&mut self.rules.advises_repeat) {
             cause.push_str("; it may have arrived: --retry-all-errors would send it again");
         }
         if ends_run && status.is_some() && !has_line {

@@ -62,6 +62,7 @@ pub fn run(mut args: Args) -> Result<Run> {
         records: args.ndjson,
         fail: args.fail,
         keep_going: args.keep_going,
+        advises_repeat: !args.policy.all_errors && args.policy.retries != Some(0),
         has_key,
         skip: args.skip,
         can_go_on: !args.latest,

@@ -53,7 +53,7 @@ pub struct Upload {
     pub result: Result<Response, Failure>,
     /// The reason why the run ends with this frame, even with --keep-going.
     pub given_up: Option<String>,
-    /// Whether there was no further attempt because the frame may have arrived.
+    /// Whether it has failed and may have arrived.
     pub may_have_arrived: bool,
 }
 
@@ -62,8 +62,6 @@ pub struct Uploader {
     client: Client,
     headers: Headers,
     gate: Gate,
-    /// Whether --retry-all-errors would repeat more than this run does.
-    leaves_out: bool,
     keep_going: bool,
     pub counts: Arc<Counts>,
 }
@@ -76,9 +74,8 @@ impl Uploader {
         keep_going: bool,
         counts: Arc<Counts>,
     ) -> Self {
-        let leaves_out = !policy.all_errors && policy.retries != Some(0);
         let gate = Gate::new(policy, Arc::clone(&counts));
-        Uploader { client, headers, gate, leaves_out, keep_going, counts }
+        Uploader { client, headers, gate, keep_going, counts }
     }
 
     /// Waits until the first attempt for this frame may start; `None`: an earlier frame has failed or the run is to
@@ -123,8 +120,7 @@ impl Uploader {
         if outcome.is_some() {
             self.fail(body.frame, given_up.is_some());
         }
-        let is_unknown = matches!(outcome, Some(Outcome::Unknown | Outcome::HungUp));
-        let may_have_arrived = self.leaves_out && is_unknown;
+        let may_have_arrived = matches!(outcome, Some(Outcome::Unknown | Outcome::HungUp));
         Some(Upload { attempts, is_posted, elapsed, result, given_up, may_have_arrived })
     }
 

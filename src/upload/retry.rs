@@ -84,7 +84,7 @@ pub struct Retry<R> {
     policy: Policy,
     /// Numbers from 0 to 1, for jitter.
     random: R,
-    totals: Totals,
+    pub totals: Totals,
     /// Rounds of failures since the last answer.
     round: u32,
     /// No pause is longer, by the last failure.
@@ -128,11 +128,6 @@ impl<R: FnMut() -> f64> Retry<R> {
             // One at a time: the next attempt, of any job, is a pause away.
             self.pause_end = Some(now + self.pause());
         }
-    }
-
-    /// See `Totals`.
-    pub fn accepts(&self) -> u64 {
-        self.totals.accepted
     }
 
     /// A frame was answered, so the server is up, whenever the attempt began.
@@ -218,7 +213,7 @@ impl<R: FnMut() -> f64> Retry<R> {
         let is_refused = ended.outcome == Some(Outcome::RefusedForNow);
         let (is_own, failures) = if is_refused {
             self.heard(now);
-            (asked.is_none() || tries.is_refused_alone(), tries.refused)
+            (asked.is_none() || tries.is_refused_alone, tries.refused)
         } else {
             let is_late = self.counted.is_some_and(|counted| ended.started.at < counted);
             (is_late || ended.outcome == Some(Outcome::HungUp), tries.never_sent + tries.unknown)
@@ -493,7 +488,7 @@ mod tests {
         let mut trial = trial(own());
         for alone in [false, false, true, true] {
             trial.refused();
-            assert_eq!(trial.tries.is_refused_alone(), alone);
+            assert_eq!(trial.tries.is_refused_alone, alone);
             (0..2).for_each(|_| trial.retry.answered(true, trial.now));
         }
         // A wait that it is asked for is its own.
@@ -503,7 +498,7 @@ mod tests {
         trial.next_frame();
         for _ in 0..10 {
             trial.refused();
-            assert!(!trial.tries.is_refused_alone());
+            assert!(!trial.tries.is_refused_alone);
         }
     }
 

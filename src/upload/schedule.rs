@@ -130,7 +130,7 @@ impl<R: FnMut() -> f64> Schedule<R> {
             self.yields.clear();
             self.others = if self.others < OTHERS.1 { self.others + 1 } else { OTHERS.0 };
         }
-        if self.retry.accepts() > 0 {
+        if self.retry.totals.accepted > 0 {
             self.yields.insert(frame);
         }
     }
@@ -179,7 +179,7 @@ impl<R: FnMut() -> f64> Schedule<R> {
         if self.accepts == self.others {
             self.yields.clear();
         }
-        if self.retry.accepts().is_multiple_of(TRY_AFTER) {
+        if self.retry.totals.accepted.is_multiple_of(TRY_AFTER) {
             self.room = self.room.saturating_add(1);
         }
         self.pace.accepted();
@@ -207,7 +207,7 @@ impl<R: FnMut() -> f64> Schedule<R> {
         match outcome {
             Outcome::RefusedForNow => {
                 self.let_others_go_first(frame);
-                if !tries.is_refused_alone() {
+                if !tries.is_refused_alone {
                     self.pace.refused(&ended.started, now);
                 }
             }
@@ -346,7 +346,7 @@ mod tests {
                 let refused = Ended { outcome: Some(Outcome::RefusedForNow), ..answer(started) };
                 schedule.end(0, &mut tries, &refused, now);
             }
-            tries.is_refused_alone()
+            tries.is_refused_alone
         });
         assert_eq!(is_alone, [true, false]);
     }

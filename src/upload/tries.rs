@@ -38,15 +38,11 @@ pub struct Tries {
     pub unknown: u32,
     /// The run's accepts and refusals before this frame's first refusal.
     before: (u64, u64),
-    is_alone: bool,
+    /// Whether the server refuses this frame and takes others: then its refusals say nothing about the pace.
+    pub is_refused_alone: bool,
 }
 
 impl Tries {
-    /// Whether the server refuses this frame and takes others: then its refusals say nothing about the pace.
-    pub fn is_refused_alone(&self) -> bool {
-        self.is_alone
-    }
-
     /// Counts a failure that may be repeated. Returns how many attempts its cause still leaves; `None`: any number.
     pub fn count(&mut self, outcome: Outcome, totals: &mut Totals) -> Option<u32> {
         let (count, most) = match outcome {
@@ -68,8 +64,8 @@ impl Tries {
         } else if self.refused + 1 >= ALONE {
             let own = u64::from(self.refused);
             let refusals = (totals.refusals - self.before.1).saturating_sub(own);
-            self.is_alone |= totals.accepted - self.before.0 >= ACCEPTS.max(2 * refusals);
+            self.is_refused_alone |= totals.accepted - self.before.0 >= ACCEPTS.max(2 * refusals);
         }
-        totals.refusals += u64::from(!self.is_alone);
+        totals.refusals += u64::from(!self.is_refused_alone);
     }
 }
