@@ -21,6 +21,12 @@ use crate::upload::{Answer as Reply, Service, accepted, failed, trouble};
 
 const FRAMES: u64 = 4;
 
+#[derive(Clone, Copy, PartialEq)]
+enum Source {
+    File,
+    Live,
+}
+
 /// What asks a run to stop.
 #[derive(Clone, Copy)]
 enum Event {
@@ -72,26 +78,18 @@ struct Run {
 
 impl Run {
     fn start(
+        source: Source,
         jobs: usize,
         last: Last,
         answer: impl Fn(usize, usize, u64) -> Reply + Send + Sync + 'static,
     ) -> Self {
-        Run::in_process(Arc::default(), jobs, false, last, answer)
-    }
-
-    /// Of a live source.
-    fn live(
-        jobs: usize,
-        last: Last,
-        answer: impl Fn(usize, usize, u64) -> Reply + Send + Sync + 'static,
-    ) -> Self {
-        Run::in_process(Arc::default(), jobs, true, last, answer)
+        Run::in_process(Arc::default(), source, jobs, last, answer)
     }
 
     fn in_process(
         process: Arc<Process>,
+        source: Source,
         jobs: usize,
-        latest: bool,
         last: Last,
         answer: impl Fn(usize, usize, u64) -> Reply + Send + Sync + 'static,
     ) -> Self {
@@ -110,6 +108,7 @@ impl Run {
             }
             Ok(None)
         });
+        let latest = source == Source::Live;
         let started = pipeline::start(input, Encoder, Arc::new(Request), uploader, jobs, latest);
         let (answers, halt) = started.unwrap();
         let (answers, halt) = (Some(answers), Some(halt));
@@ -182,16 +181,15 @@ fn always(_: usize, _: usize, _: u64) -> Reply {
     accepted()
 }
 
-fn undisturbed(jobs: usize) {
-    let mut run = Run::start(jobs, Last::End, always);
-    assert_eq!(run.lines(), (FRAMES, 0));
-    assert_eq!(run.begun.load(Relaxed), FRAMES as usize);
-}
-
 #[test]
 fn every_frame_is_answered_in_order() {
-    check(|| undisturbed(1));
-    check(|| undisturbed(3));
+    for jobs in [1, 3] {
+        check(move || {
+            let mut run = Run::start(Source::File, jobs, Last::End, always);
+            assert_eq!(run.lines(), (FRAMES, 0));
+            assert_eq!(run.begun.load(Relaxed), FRAMES as usize);
+        });
+    }
 }
 
 #[test]
@@ -199,36 +197,32 @@ fn the_workers_that_the_system_has_threads_for_are_enough() {
     check(|| {
         // Two of five: which stage gets the third is for the schedule to say.
         thread::allow(3);
-        let mut run = Run::start(3, Last::End, always);
+        let mut run = Run::start(Source::File, 3, Last::End, always);
         assert_eq!(run.lines(), (FRAMES, 0));
     });
 }
 
-/// What is under way is waited for, nothing is lost, and nothing else begins.
-fn stopped_by_a_signal(jobs: usize, last: Last) {
-    let mut run = Run::start(jobs, last, always);
-    let stopped = run.stop(Event::Signal);
+/// Asks a run to stop: what is under way is waited for, and nothing else begins. After a signal the run ends by itself; if
+/// its reader is gone, it does or the process is to end at once. Returns the number of answers and of attempts.
+fn stop(event: Event, mut run: Run) -> (u64, u64) {
+    let stopped = run.stop(event);
     let (lines, beyond) = run.lines();
-    assert_eq!(
-        run.begun.load(Relaxed) as u64,
-        lines + beyond,
-        "a frame that was posted has no answer"
-    );
     assert!(lines == FRAMES || run.asked.load(SeqCst));
+    let begun = run.begun.load(Relaxed) as u64;
     drop(run);
-    assert!(stopped.join().unwrap());
+    assert!(stopped.join().unwrap() || matches!(event, Event::ReaderGone));
+    (lines + beyond, begun)
 }
 
 #[test]
-fn a_signal_stops_a_run_at_any_moment() {
-    check(|| stopped_by_a_signal(1, Last::End));
-    check(|| stopped_by_a_signal(3, Last::End));
-}
-
-#[test]
-fn a_signal_stops_a_run_whose_input_gives_nothing_more() {
-    check(|| stopped_by_a_signal(1, Last::Silence));
-    check(|| stopped_by_a_signal(2, Last::Silence));
+fn a_signal_stops_a_run_at_any_moment_even_if_its_input_gives_nothing_more() {
+    for (jobs, last) in [(1, Last::End), (3, Last::End), (1, Last::Silence), (2, Last::Silence)] {
+        check(move || {
+            let run = Run::start(Source::File, jobs, last, always);
+            let (answers, begun) = stop(Event::Signal, run);
+            assert_eq!(answers, begun, "a frame that was posted has no answer");
+        });
+    }
 }
 
 /// Uploads that wait at the gate hear of it.
@@ -236,12 +230,22 @@ fn a_signal_stops_a_run_whose_input_gives_nothing_more() {
 fn a_signal_stops_a_run_whose_server_refuses() {
     check(|| {
         let answer = |_, _, _| if choose(2) == 0 { trouble() } else { accepted() };
-        let mut run = Run::start(3, Last::Silence, answer);
-        let stopped = run.stop(Event::Signal);
-        run.lines();
-        drop(run);
-        assert!(stopped.join().unwrap());
+        stop(Event::Signal, Run::start(Source::File, 3, Last::Silence, answer));
     });
+}
+
+#[test]
+fn a_signal_stops_a_live_source_at_any_moment() {
+    for (jobs, last) in [(3, Last::End), (2, Last::Silence)] {
+        check(move || _ = stop(Event::Signal, Run::start(Source::Live, jobs, last, always)));
+    }
+}
+
+#[test]
+fn a_reader_that_goes_stops_a_run_at_any_moment() {
+    for (source, jobs) in [(Source::File, 1), (Source::File, 3), (Source::Live, 2)] {
+        check(move || _ = stop(Event::ReaderGone, Run::start(source, jobs, Last::End, always)));
+    }
 }
 
 #[test]
@@ -253,7 +257,7 @@ fn a_second_signal_ends_the_process_at_once_whatever_hangs() {
             hanging.hang();
             accepted()
         };
-        let mut run = Run::in_process(Arc::clone(&process), 2, false, Last::Silence, answer);
+        let mut run = Run::in_process(Arc::clone(&process), Source::File, 2, Last::Silence, answer);
         let halt = run.halt.take().unwrap();
         let signals = thread::spawn(move || {
             halt.finish();
@@ -264,27 +268,11 @@ fn a_second_signal_ends_the_process_at_once_whatever_hangs() {
     });
 }
 
-/// Either nothing is under way, and the run ends by itself; or the process is to end at once.
-fn stopped_by_its_reader(jobs: usize, last: Last) {
-    let mut run = Run::start(jobs, last, always);
-    let stopped = run.stop(Event::ReaderGone);
-    let (lines, _) = run.lines();
-    assert!(lines == FRAMES || run.asked.load(SeqCst));
-    drop(run);
-    stopped.join().unwrap();
-}
-
-#[test]
-fn a_reader_that_goes_stops_a_run_at_any_moment() {
-    check(|| stopped_by_its_reader(1, Last::End));
-    check(|| stopped_by_its_reader(3, Last::End));
-}
-
 /// The process is not left in the middle of something, so it does not end at once.
 #[test]
 fn a_reader_that_goes_while_nothing_is_under_way_ends_the_run() {
     check(|| {
-        let mut run = Run::start(2, Last::Silence, always);
+        let mut run = Run::start(Source::File, 2, Last::Silence, always);
         for _ in 0..FRAMES {
             assert!(matches!(run.next(), Some(Ok(_))));
         }
@@ -300,7 +288,7 @@ fn a_reader_that_goes_while_nothing_is_under_way_ends_the_run() {
 #[test]
 fn an_input_that_is_cut_ends_the_answers_with_that() {
     check(|| {
-        let mut run = Run::start(2, Last::Cut, always);
+        let mut run = Run::start(Source::File, 2, Last::Cut, always);
         for _ in 0..FRAMES {
             assert!(matches!(run.next(), Some(Ok(_))));
         }
@@ -314,7 +302,7 @@ fn an_input_that_is_cut_ends_the_answers_with_that() {
 fn a_frame_that_fails_ends_the_run_behind_its_answer() {
     check(|| {
         let answer = |_, _, frame| if frame == 1 { failed(Outcome::Refused) } else { accepted() };
-        let mut run = Run::start(3, Last::End, answer);
+        let mut run = Run::start(Source::File, 3, Last::End, answer);
         let is_answered = |answer: Option<Answer>| match answer {
             Some(Ok(upload)) => upload.upload.result.is_ok(),
             _ => panic!("no answer"),
@@ -329,95 +317,60 @@ fn a_frame_that_fails_ends_the_run_behind_its_answer() {
 }
 
 /// The last frame is answered, and none twice.
-fn live(jobs: usize) {
-    let mut run = Run::live(jobs, Last::End, always);
-    assert_eq!(run.lines(), (FRAMES, 0));
-    assert!((1..=FRAMES as usize).contains(&run.begun.load(Relaxed)));
-}
-
 #[test]
 fn a_live_source_is_answered_in_order() {
-    check(|| live(1));
-    check(|| live(3));
+    for jobs in [1, 3] {
+        check(move || {
+            let mut run = Run::start(Source::Live, jobs, Last::End, always);
+            assert_eq!(run.lines(), (FRAMES, 0));
+            assert!((1..=FRAMES as usize).contains(&run.begun.load(Relaxed)));
+        });
+    }
 }
 
 #[test]
 fn a_live_source_whose_server_refuses_is_answered_all_the_same() {
     check(|| {
         let answer = |_, _, _| if choose(4) == 0 { trouble() } else { accepted() };
-        let mut run = Run::live(2, Last::End, answer);
+        let mut run = Run::start(Source::Live, 2, Last::End, answer);
         while let Some(answer) = run.next() {
             assert!(matches!(answer, Ok(_) | Err(Unsent::Dropped { .. })));
         }
     });
 }
 
-/// What is under way is waited for, and nothing else begins.
-fn live_stopped_by_a_signal(jobs: usize, last: Last) {
-    let mut run = Run::live(jobs, last, always);
-    let stopped = run.stop(Event::Signal);
-    run.lines();
-    drop(run);
-    assert!(stopped.join().unwrap());
-}
-
-#[test]
-fn a_signal_stops_a_live_source_at_any_moment() {
-    check(|| live_stopped_by_a_signal(3, Last::End));
-    check(|| live_stopped_by_a_signal(2, Last::Silence));
-}
-
-#[test]
-fn a_reader_that_goes_at_any_moment_stops_a_live_source() {
-    check(|| {
-        let mut run = Run::live(2, Last::End, always);
-        let stopped = run.stop(Event::ReaderGone);
-        run.lines();
-        drop(run);
-        stopped.join().unwrap();
-    });
-}
-
-fn with_a_panic(jobs: usize) {
-    let answer = |_, _, frame| if frame == 1 { resume_unwind(Box::new(())) } else { accepted() };
-    let mut run = Run::start(jobs, Last::End, answer);
-    for frame in 0..FRAMES {
-        match run.next() {
-            Some(Ok(upload)) => assert_eq!(upload.upload.result.unwrap().body, frame),
-            Some(Err(Unsent::Lost { frame: lost })) => assert_eq!((frame, lost), (1, 1)),
-            _ => panic!("frame {frame} is forgotten"),
-        }
-    }
-    assert!(run.next().is_none());
-    // The lost frame is the one that its message is about, and none of the others that will be posted again.
-    assert_eq!(run.counts.in_flight.load(SeqCst), 0);
-    assert_eq!(run.counts.posted.load(SeqCst), FRAMES - 1);
-}
-
 #[test]
 fn a_worker_that_panics_loses_its_frame_alone() {
-    check(|| with_a_panic(1));
-    check(|| with_a_panic(3));
+    for jobs in [1, 3] {
+        check(move || {
+            let answer =
+                |_, _, frame| if frame == 1 { resume_unwind(Box::new(())) } else { accepted() };
+            let mut run = Run::start(Source::File, jobs, Last::End, answer);
+            for frame in 0..FRAMES {
+                match run.next() {
+                    Some(Ok(upload)) => assert_eq!(upload.upload.result.unwrap().body, frame),
+                    Some(Err(Unsent::Lost { frame: lost })) => assert_eq!((frame, lost), (1, 1)),
+                    _ => panic!("frame {frame} is forgotten"),
+                }
+            }
+            assert!(run.next().is_none());
+            // The lost frame is the one that its message is about, and none of the others that will be posted again.
+            assert_eq!(run.counts.in_flight.load(SeqCst), 0);
+            assert_eq!(run.counts.posted.load(SeqCst), FRAMES - 1);
+        });
+    }
 }
 
 /// As when stdout fails: all threads end.
 #[test]
 fn answers_that_nobody_fetches_hold_nobody() {
-    check(|| {
-        let mut run = Run::start(2, Last::End, always);
-        run.next();
-        drop(run.answers.take());
-    });
-    // One job has fewer places than there are frames.
-    check(|| drop(Run::start(1, Last::End, always).answers.take()));
-}
-
-#[test]
-fn answers_of_a_live_source_that_nobody_fetches_hold_nobody() {
-    check(|| {
-        let mut run = Run::live(2, Last::End, always);
-        run.next();
-        drop(run.answers.take());
-    });
-    check(|| drop(Run::live(1, Last::End, always).answers.take()));
+    for source in [Source::File, Source::Live] {
+        check(move || {
+            let mut run = Run::start(source, 2, Last::End, always);
+            run.next();
+            drop(run.answers.take());
+        });
+        // One job has fewer places than there are frames.
+        check(move || drop(Run::start(source, 1, Last::End, always).answers.take()));
+    }
 }

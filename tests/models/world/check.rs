@@ -17,7 +17,7 @@ const SCHEDULES: usize = 10_000;
 const DEPTH: usize = 3;
 
 /// Under random schedules, and under as many that let one thread run as far as it can (PCT).
-pub fn check(model: fn()) {
+pub fn check(model: impl Fn() + Copy + Send + Sync + 'static) {
     if is_repeated(model) {
         return;
     }
@@ -32,7 +32,7 @@ pub fn choose(limit: usize) -> usize {
     thread_rng().gen_range(0..limit)
 }
 
-fn is_repeated(model: fn()) -> bool {
+fn is_repeated(model: impl Fn() + Copy + Send + Sync + 'static) -> bool {
     let schedule = env::var("PNGPOST_SCHEDULE");
     if let Ok(schedule) = &schedule {
         run(model, ReplayScheduler::new_from_encoded(schedule));
@@ -40,7 +40,7 @@ fn is_repeated(model: fn()) -> bool {
     schedule.is_ok()
 }
 
-fn run(model: fn(), scheduler: impl Scheduler + 'static) {
+fn run(model: impl Fn() + Copy + Send + Sync + 'static, scheduler: impl Scheduler + 'static) {
     let mut config = Config::new();
     config.stack_size = 1 << 17;
     // That atomics are sequentially consistent here: the head of the models says it.
