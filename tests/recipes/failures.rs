@@ -68,6 +68,19 @@ pub fn looped(block: &Block) {
     }
 }
 
+/// Cuts and error pages cost no frame its line, and the log tells of them.
+pub fn over_night(block: &Block) {
+    let trial = Trial::with(block, &[], |number| match number {
+        3 => Answer::Cut,
+        5 => Answer::Own(ERROR),
+        _ => Answer::Receiver,
+    });
+    assert_eq!(trial.run().status, Some(0));
+    assert_lines(&lines(&trial), &trial.pictures());
+    let log = String::from_utf8(trial.read("log")).unwrap();
+    assert_eq!(log.matches("frame 3: upload: ").count(), 1, "{log}");
+}
+
 /// The status is frame 17's line, until the frame is posted again.
 pub fn resume_again(block: &Block) {
     assert_resumed(&failing_once(block, 17, || Answer::Own(ERROR)));

@@ -95,7 +95,7 @@ recipes! {
     readme_look: shell::looked_at, README, "--show 0", ["python numpy"];
     readme_dialogue: python::dialogue, README, "python3 dialogue.py", ["python numpy"];
     readme_ffmpeg: media::film, README, "fps=1,scale=640:480", ["ffmpeg", "jq"];
-    readme_curl: shell::curl_line, README, "curl -F key=k -F 'file=@cat.png", ["curl"];
+    readme_curl: shell::curl_line, README, "curl -F key=k -F 'image=@cat.png", ["curl"];
     readme_line_of_curl: shell::line_of_curl, README, "filename=cat.png", ["curl"];
     readme_loop: failures::looped, README, "until pngpost", [];
 
@@ -157,6 +157,7 @@ recipes! {
     message: failures::message, RECIPES, "frame 17: upload: status 500", [];
     resume: failures::resume, RECIPES, "--skip 17 https://host/classify <", [];
     looped: failures::looped, RECIPES, "until pngpost", [];
+    over_night: failures::over_night, RECIPES, "--retry-max-time 0", [];
     resume_with_the_frame_again: failures::resume_again, RECIPES, "sed -i '$d' lines &&", [];
     resume_after_a_crash: failures::resume_after_a_crash, RECIPES, "tail -c 1 lines", [];
     many_machines: machines::one_killed, RECIPES, "--retries 3 --pipe", ["parallel"];

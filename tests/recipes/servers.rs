@@ -36,7 +36,7 @@ pub fn toy(block: &Block) {
     let (flask, address) = block.text.split_once('#').expect("its address");
     let place = address.trim().rsplit('/').next().unwrap();
     let script = format!(
-        "{flask} --port 0 2> told &\n\
+        "{flask} --port 0 > told 2>&1 &\n\
          until url=$(grep -o 'http://127[.0-9]*:[0-9]*' told); do sleep 0.1; done\n\
          pngpost -s 64x64 \"$url/{place}\" < two.rgb; kill $!"
     );
