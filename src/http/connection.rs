@@ -106,9 +106,9 @@ impl Connection {
         self.wire.socket().has_received()
     }
 
-    /// Whether the connection is open and nothing has come on it, nor comes within this time.
-    pub fn stays_idle(&mut self, time: Duration) -> bool {
-        self.unread.is_empty() && self.wire.socket().stays_silent(time) && self.wire.is_idle()
+    /// Whether the connection is open and nothing has come on it.
+    pub fn is_idle(&mut self) -> bool {
+        self.unread.is_empty() && self.wire.is_idle()
     }
 
     /// Whether the request has gone out whole, and nothing has come behind its response.

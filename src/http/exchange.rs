@@ -23,9 +23,8 @@ const PROXY_AUTHENTICATION_REQUIRED: u16 = 407;
 
 pub struct Exchanged {
     pub response: Response,
-    /// Whether the connection can carry another request.
-    pub is_reusable: bool,
-    /// How long the server keeps the connection while it is idle, if it says so.
+    /// How long the connection can wait for another request: without end, unless the server says so. `None`: it can
+    /// carry no other.
     pub keeps_idle: Option<Duration>,
 }
 
@@ -55,11 +54,9 @@ pub fn exchange(
     let (framing, body) = body.map_err(|error| head.told_before(error))?;
     connection.send_rest(&mut outgoing);
     let stays = framing.is_whole() && head.keeps_connection(via_proxy);
-    Ok(Exchanged {
-        is_reusable: stays && connection.is_between_requests(&outgoing),
-        keeps_idle: head.keeps_idle,
-        response: head.into_response(body)?,
-    })
+    let is_reusable = stays && connection.is_between_requests(&outgoing);
+    let keeps_idle = is_reusable.then(|| head.keeps_idle.unwrap_or(Duration::MAX));
+    Ok(Exchanged { keeps_idle, response: head.into_response(body)? })
 }
 
 /// The head of the final response. Interim ones are passed over (RFC 9110, 15.2).
@@ -219,7 +216,7 @@ mod tests {
     /// Status, body, and whether the connection can be used again.
     fn kept(answer: &str) -> (u16, Vec<u8>, bool) {
         let exchanged = exchanged(answer.as_bytes(), false, false).unwrap();
-        (exchanged.response.status, exchanged.response.body, exchanged.is_reusable)
+        (exchanged.response.status, exchanged.response.body, exchanged.keeps_idle.is_some())
     }
 
     #[test]
@@ -253,7 +250,7 @@ mod tests {
         let answer = b"HTTP/1.1 200 OK\r\n\r\ngood";
         let exchanged = exchanged(answer, true, false).unwrap();
         assert_eq!(
-            (exchanged.response.body.as_slice(), exchanged.is_reusable),
+            (exchanged.response.body.as_slice(), exchanged.keeps_idle.is_some()),
             (&b"good"[..], false)
         );
     }
@@ -406,24 +403,24 @@ mod tests {
         let told = |version, headers: &str, via_proxy| {
             let answer = format!("HTTP/1.{version} 200 OK\r\nContent-Length: 0\r\n{headers}\r\n");
             let exchanged = exchanged(answer.as_bytes(), false, via_proxy).unwrap();
-            (exchanged.is_reusable, exchanged.keeps_idle.map(|idle| idle.as_secs()))
+            exchanged.keeps_idle.map(|idle| idle.as_secs())
         };
         for (headers, idle) in [
-            ("", None),
-            ("Connection: x\r\nKeep-Alive: timeout=5, max=100\r\n", Some(5)),
-            ("Keep-Alive: max=9, Timeout = 7\r\n", Some(7)),
-            ("Keep-Alive: max=9\r\n", None),
-            ("Keep-Alive: timeout=x\r\n", None),
-            ("Keep-Alive: timeout=18446744073709551615\r\n", Some(u64::MAX)),
+            ("", u64::MAX),
+            ("Connection: x\r\nKeep-Alive: timeout=5, max=100\r\n", 5),
+            ("Keep-Alive: max=9, Timeout = 7\r\n", 7),
+            ("Keep-Alive: max=9\r\n", u64::MAX),
+            ("Keep-Alive: timeout=x\r\n", u64::MAX),
+            ("Keep-Alive: timeout=18446744073709551615\r\n", u64::MAX),
         ] {
-            assert_eq!(told(1, headers, false), (true, idle), "{headers}");
+            assert_eq!(told(1, headers, false), Some(idle), "{headers}");
             // A proxy, and HTTP/1.0, have to say so.
-            assert_eq!((told(1, headers, true).0, told(0, headers, false).0), (false, false));
+            assert_eq!((told(1, headers, true), told(0, headers, false)), (None, None));
         }
         for header in ["Connection: Keep-Alive\r\n", "Proxy-Connection: x, keep-alive\r\n"] {
-            assert_eq!(told(1, header, true), (true, None));
-            assert_eq!(told(0, header, false), (true, None));
-            assert_eq!(told(1, &format!("{header}Connection: x, Close\r\n"), true), (false, None));
+            assert_eq!(told(1, header, true), Some(u64::MAX));
+            assert_eq!(told(0, header, false), Some(u64::MAX));
+            assert_eq!(told(1, &format!("{header}Connection: x, Close\r\n"), true), None);
         }
     }
 }

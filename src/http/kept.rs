@@ -71,8 +71,8 @@ impl Kept {
             connection.begin(deadline.clone(), is_new);
             match exchange(&mut connection, &head, &body.bytes, self.origin.is_some(), &mut share) {
                 Ok(exchanged) => {
-                    if exchanged.is_reusable && !closes {
-                        self.idle.put(connection, is_new, begun, exchanged.keeps_idle);
+                    if let Some(keeps_idle) = exchanged.keeps_idle.filter(|_| !closes) {
+                        self.idle.put(connection, is_new, begun, keeps_idle);
                     }
                     return Ok(Response { _share: Some(share), ..exchanged.response });
                 }

@@ -13,9 +13,7 @@ use std::time::Duration;
 use crate::request::{Body, Header, Request};
 
 use super::outcome::{self, Failure};
-use super::reply::{
-    self, Head, MAX_HEADER_BYTES, MAX_RESPONSE_BYTES, Response, malformed, refused,
-};
+use super::reply::{self, Head, MAX_RESPONSE_BYTES, Response, malformed, refused};
 use super::route::place;
 use super::time_limit::{MAX_TIME, timed_out};
 
@@ -50,7 +48,7 @@ impl Minreq {
             .with_timeout(self.max_time.as_secs())
             .with_follow_redirects(false)
             // minreq's own limit of 8 KiB is too short for servers that send policies and cookies.
-            .with_max_headers_size(MAX_HEADER_BYTES);
+            .with_max_headers_size(reply::MAX_HEADER_BYTES);
         if let Some(content_type) = &body.content_type {
             request = request.with_header("Content-Type", content_type);
         }

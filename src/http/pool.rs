@@ -5,6 +5,7 @@
 //! it closes them, or has too few workers.
 
 use std::sync::Mutex;
+use std::thread;
 use std::time::{Duration, Instant};
 
 use crate::lock::lock;
@@ -61,29 +62,23 @@ impl Pool {
             let mut idle = state.idle.pop()?;
             let is_first = state.keeping == Keeping::Unknown;
             drop(state);
-            let now = Instant::now();
-            let look = CLOSES_WITHIN.saturating_sub(now - idle.since);
-            let look = if is_first { look } else { Duration::ZERO };
-            if now < idle.until && idle.connection.stays_idle(look) {
+            let is_behind_answer = is_first && idle.since.elapsed() < CLOSES_WITHIN;
+            if is_behind_answer {
+                thread::sleep(CLOSES_WITHIN);
+            }
+            if Instant::now() < idle.until && idle.connection.is_idle() {
                 return Some(idle.connection);
             }
-            if !look.is_zero() {
+            if is_behind_answer {
                 self.keep_none();
             }
         }
     }
 
-    /// Puts it back after an answer to an attempt that began at `begun`. `keeps_idle`: how long the server keeps it, if
-    /// it says so.
-    pub fn put(
-        &self,
-        connection: Connection,
-        is_new: bool,
-        begun: Instant,
-        keeps_idle: Option<Duration>,
-    ) {
+    /// Puts it back after an answer to an attempt that began at `begun`. `keeps_idle`: how long the server keeps it.
+    pub fn put(&self, connection: Connection, is_new: bool, begun: Instant, keeps_idle: Duration) {
         // Three quarters of the server's own limit: a request takes time to get there.
-        let limit = keeps_idle.map_or(MAX_IDLE, |kept| MAX_IDLE.min(kept.saturating_mul(3) / 4));
+        let limit = MAX_IDLE.min(keeps_idle.saturating_mul(3) / 4);
         let now = Instant::now();
         let mut state = lock(&self.0);
         state.note_answer(is_new, begun, now);

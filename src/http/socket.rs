@@ -16,7 +16,7 @@ use rustix::net::{
     self, AddressFamily, RecvFlags, SendAncillaryBuffer, SendFlags, SocketType, recv, sendmsg,
 };
 
-use super::time_limit::{Deadline, LOOKS_AGAIN, MAX_TIME};
+use super::time_limit::{Deadline, LOOKS_AGAIN};
 
 /// The socket is ready for this.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -86,17 +86,6 @@ impl Socket {
     /// Whether a byte has come since one has left.
     pub fn has_received(&self) -> bool {
         self.has_received
-    }
-
-    /// Whether neither bytes nor the end of the stream come within this time.
-    pub fn stays_silent(&self, time: Duration) -> bool {
-        if time.is_zero() {
-            return true;
-        }
-        let mut socket = [PollFd::new(&self.stream, PollFlags::IN)];
-        // Nobody is told of this deadline.
-        let polled = poll_until(&mut socket, &Deadline::after(time, MAX_TIME));
-        polled.is_ok() && socket[0].revents().is_empty()
     }
 
     /// Whether the stream is open and nothing has come.
