@@ -67,7 +67,8 @@ fn a_connection_that_has_been_idle_for_long_is_not_used_again() {
 fn each_upload_has_a_connection_of_its_own_if_the_user_says_so() {
     let folder = Folder::new("close");
     let file = format!("@{}", folder.file("headers", "connection: Close\n"));
-    for option in [&["--no-http-keep-alive"][..], &["-H", "Connection: close"], &["-H", &file]] {
+    let closing = &["-H", "Connection: close"];
+    for option in [&["--no-http-keep-alive"][..], closing, &["-H", &file], &["--minreq"]] {
         // It leaves the closing to us.
         let server = Server::scripted(|_, mut connection| {
             while let Some(request) = Request::read(&mut connection) {

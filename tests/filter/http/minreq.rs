@@ -2,7 +2,7 @@
 
 use std::io::Write;
 
-use crate::support::echo::{answers, echo, echoing};
+use crate::support::echo::{answers, echo};
 use crate::support::program::{ADVICE, Run, command, run, run_command};
 use crate::support::server::{
     Request, Server, closing, ok, response, response_with, wait_for_hang_up,
@@ -19,15 +19,6 @@ fn answered_with(bytes: impl AsRef<[u8]>) -> Run {
     let bytes = bytes.as_ref().to_vec();
     let server = Server::answering(move |_, _| bytes.clone());
     post(&[], &server.url(), &[0; 3])
-}
-
-#[test]
-fn lines_are_in_order_and_each_upload_has_a_connection_of_its_own() {
-    for jobs in ["1", "8"] {
-        let server = echoing();
-        let run = post(&["--raw", "-j", jobs], &server.url(), &tiny_frames(30)).ok();
-        assert_eq!((run.lines(), server.connections()), (answers(30), 30));
-    }
 }
 
 #[test]
@@ -117,17 +108,6 @@ fn half_a_response_that_can_be_seen_is_a_failure() {
     ] {
         answered_with(bytes).fails_in_doubt(cause);
     }
-}
-
-#[test]
-fn a_response_over_the_limit_is_refused_before_it_fills_the_memory() {
-    let server = Server::scripted(|_, mut connection| {
-        if Request::read(&mut connection).is_some() {
-            let _ = connection.write_all(b"HTTP/1.1 200 OK\r\nServer: endless\r\n\r\n");
-            while connection.write_all(&[b'x'; 1 << 16]).is_ok() {}
-        }
-    });
-    post(&[], &server.url(), &[0; 3]).fails_in_doubt("response over the limit of 64 MiB");
 }
 
 /// Round the limit, and with a bare LF, minreq's count of header bytes underflows.

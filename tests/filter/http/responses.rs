@@ -31,7 +31,9 @@ fn a_response_over_the_limit_is_refused_before_it_fills_the_memory() {
             while connection.write_all(&[b'x'; 1 << 16]).is_ok() {}
         }
     });
-    post(&[], &server.url(), 1).fails_in_doubt(limit);
+    for road in [&[][..], &["--minreq"]] {
+        post(road, &server.url(), 1).fails_in_doubt(limit);
+    }
 }
 
 #[test]

@@ -79,20 +79,6 @@ fn a_frame_that_waits_for_its_next_attempt_is_not_replaced() {
     assert_eq!((lines.len(), &*lines[0], &*lines[50]), (51, "answer 0", "answer 50"));
 }
 
-#[test]
-fn a_program_that_writes_one_frame_and_then_reads_one_line_never_hangs() {
-    let holding = holding();
-    holding.release(0..1000);
-    for jobs in ["1", "4"] {
-        let mut dialogue = start(&holding, &["-j", jobs]);
-        for number in 0..1000 {
-            dialogue.write(&tiny(number));
-            assert_eq!(dialogue.line(), format!("answer {number}"));
-        }
-        dialogue.finish().ok();
-    }
-}
-
 /// One job, and frames 1 to 7 are dropped.
 fn seven_dropped(options: &[&str]) -> Running {
     let holding = holding();

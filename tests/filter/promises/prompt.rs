@@ -11,8 +11,8 @@ use crate::support::{tiny, tiny_frames, tiny_number};
 #[test]
 fn a_program_that_writes_one_frame_and_then_reads_one_line_never_hangs() {
     let server = echoing();
-    for jobs in ["1", "4"] {
-        let mut dialogue = posting(&["-j", jobs], &server.url());
+    for options in [&["-j", "1"][..], &["-j", "4"], &["--latest"], &["--latest", "-j", "4"]] {
+        let mut dialogue = posting(options, &server.url());
         for number in 0..1000 {
             dialogue.write(&tiny(number));
             assert_eq!(dialogue.line(), format!("answer {number}"));
