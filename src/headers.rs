@@ -10,7 +10,7 @@ use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use anyhow::{Result, anyhow};
+use anyhow::{Result, anyhow, ensure};
 
 use crate::files;
 use crate::lock::lock;
@@ -38,6 +38,8 @@ pub enum Source {
 pub struct Headers {
     /// pngpost's own, with the authorization of an option or the URL; and those of the user, which replace them.
     sources: [Vec<Source>; 2],
+    /// A tunnel hides them from the proxy.
+    are_hidden: bool,
     /// Locked while the files are read again: no attempt begins with headers that may be old.
     current: Mutex<Arc<Current>>,
 }
@@ -54,10 +56,10 @@ pub struct Current {
 
 impl Headers {
     /// The error is bad usage: a file can't be read, or holds something else.
-    pub fn read(own: Vec<Source>, users: Vec<Source>) -> Result<Self> {
+    pub fn read(own: Vec<Source>, users: Vec<Source>, are_hidden: bool) -> Result<Self> {
         let sources = [settled(own)?, settled(users)?];
-        let current = Current::read(&sources, false)?;
-        Ok(Headers { sources, current: Mutex::new(Arc::new(current)) })
+        let current = Current::read(&sources, are_hidden, false)?;
+        Ok(Headers { sources, are_hidden, current: Mutex::new(Arc::new(current)) })
     }
 
     pub fn current(&self) -> Arc<Current> {
@@ -89,7 +91,7 @@ impl Headers {
         let may_change = has_file && !used.are_outwaited.swap(true, Ordering::Relaxed);
         let begin = Instant::now();
         loop {
-            let found = Current::read(&self.sources, true)
+            let found = Current::read(&self.sources, self.are_hidden, true)
                 .map(|current| Some(current).filter(|current| current.list != used.list));
             let is_over = !may_change || begin.elapsed() >= PATIENCE || !is_wanted();
             if is_over || matches!(found, Ok(Some(_))) {
@@ -101,7 +103,7 @@ impl Headers {
 }
 
 impl Current {
-    fn read([own, users]: &[Vec<Source>; 2], is_again: bool) -> Result<Self> {
+    fn read([own, users]: &[Vec<Source>; 2], are_hidden: bool, is_again: bool) -> Result<Self> {
         let (own, rules) = (read_all(own, is_again)?, read_all(users, is_again)?);
         let is_replaced = |own: &HeaderRule| rules.iter().any(|rule| rule.is(own.name()));
         let own = own.iter().filter(|own| !is_replaced(own));
@@ -110,7 +112,12 @@ impl Current {
             HeaderRule::Send(header) => Some(header.clone()),
             HeaderRule::Omit(_) => None,
         });
-        Ok(Current { list: sent.collect(), rules, are_outwaited: AtomicBool::new(false) })
+        let list: Vec<Header> = sent.collect();
+        ensure!(
+            !are_hidden || !list.iter().any(|header| header.is("Proxy-Authorization")),
+            "--header: Proxy-Authorization would reach the server; with https, --proxy takes USER:PASSWORD@"
+        );
+        Ok(Current { list, rules, are_outwaited: AtomicBool::new(false) })
     }
 
     /// Whether one of them may hold a key: one of the user's, or authentication.

@@ -133,14 +133,7 @@ fn headers(args: &mut Args) -> Result<Headers> {
         own.push(header("Connection", "close"));
     }
     own.extend(args.authorization.take());
-    let headers = Headers::read(own, take(&mut args.headers))?;
-    // A tunnel hides them from the proxy.
-    let is_sent = headers.current().list.iter().any(|it| it.is("Proxy-Authorization"));
-    ensure!(
-        !is_sent || !args.request.url.https,
-        "--header: Proxy-Authorization would reach the server; with https, --proxy takes USER:PASSWORD@"
-    );
-    Ok(headers)
+    Headers::read(own, take(&mut args.headers), args.request.url.https)
 }
 
 /// The body's type: the user's, or else `own`. `None` if the user leaves it out.

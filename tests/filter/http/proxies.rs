@@ -170,6 +170,17 @@ fn the_users_own_header_for_a_proxy_is_sent_with_http_and_refused_with_https() {
                with https, --proxy takes USER:PASSWORD@";
     run(&[&arguments[..], &["https://h/"]].concat(), &tiny_frames(1)).fails(2, why);
     assert_eq!(proxy.connections(), 1);
+    // Not from a file that gets it during the run, either.
+    let (folder, authority) = (Arc::new(Folder::new("hidden")), Authority::new("hidden"));
+    let file = format!("@{}", folder.file("headers", "X: y\n"));
+    let place = Arc::clone(&folder);
+    let server = answering(authority.server(), move |_| {
+        place.file("headers", header);
+        response("401 x", "")
+    });
+    let run = post(&authority, &["-H", &file], &server.https_url(), 1);
+    let once = format!("frame 0: {why}\npngpost: frame 0: upload: status 401;");
+    assert!(run.stderr.contains(&once), "{}", run.stderr);
 }
 
 #[test]
