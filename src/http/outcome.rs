@@ -45,12 +45,7 @@ pub struct Failure {
 impl Failure {
     /// That of an attempt with this error, which is a `Verdict` or something that may pass.
     pub fn of(error: &io::Error, has_sent: bool, cause: String) -> Self {
-        let otherwise = match has_sent {
-            true => Outcome::Unknown,
-            false if is_of_absence(error) => Outcome::Away,
-            false => Outcome::NeverSent,
-        };
-        let outcome = of_error(error).unwrap_or(otherwise);
+        let outcome = of_error(error).unwrap_or_else(|| of_network(error, has_sent));
         let retry_after = innermost::<Verdict>(error).and_then(|it| it.retry_after);
         Failure { outcome, has_sent, cause, retry_after }
     }
@@ -144,11 +139,24 @@ pub fn of_exchange(error: io::Error) -> io::Error {
 }
 
 /// The outcome of an error, if the error itself decides it.
-pub fn of_error(error: &(dyn Error + 'static)) -> Option<Outcome> {
-    match innermost::<Verdict>(error) {
-        Some(verdict) => Some(verdict.outcome),
-        None if is_final(error) => Some(Outcome::Refused),
-        None => is_of_no_room(error).then_some(Outcome::NoRoom),
+fn of_error(error: &(dyn Error + 'static)) -> Option<Outcome> {
+    let verdict = innermost::<Verdict>(error).map(|verdict| verdict.outcome);
+    verdict.or_else(|| is_final(error).then_some(Outcome::Refused))
+}
+
+/// The outcome of an error of the network.
+fn of_network(error: &io::Error, has_sent: bool) -> Outcome {
+    let number = innermost::<io::Error>(error).and_then(Errno::from_io_error);
+    match number {
+        // Only making a connection reports that we have no descriptor or no port for it.
+        Some(Errno::MFILE | Errno::NFILE | Errno::ADDRNOTAVAIL) => Outcome::NoRoom,
+        _ if has_sent => Outcome::Unknown,
+        // No server is bound to the port or the socket, or there is no route.
+        Some(Errno::CONNREFUSED | Errno::NOENT) => Outcome::Away,
+        Some(Errno::HOSTUNREACH | Errno::NETUNREACH | Errno::NETDOWN) => Outcome::Away,
+        // The name can't be looked up for now, as without a network.
+        _ if text(error).contains(LOOK_UP) => Outcome::Away,
+        _ => Outcome::NeverSent,
     }
 }
 
@@ -162,23 +170,6 @@ fn is_final(error: &(dyn Error + 'static)) -> bool {
         let text = error.to_string();
         text.contains(LOOK_UP) && !LOOK_UP_MAY_PASS.iter().any(|known| text.contains(known))
     })
-}
-
-/// Whether an attempt to connect has reached nobody: no server is bound to the port or the socket, there is no route, or
-/// the name can't be looked up for now, as without a network.
-fn is_of_absence(error: &(dyn Error + 'static)) -> bool {
-    let Some(error) = innermost::<io::Error>(error) else { return false };
-    let number = Errno::from_io_error(error);
-    let has_no_way =
-        matches!(number, Some(Errno::HOSTUNREACH | Errno::NETUNREACH | Errno::NETDOWN));
-    let meets_nobody = matches!(number, Some(Errno::CONNREFUSED | Errno::NOENT));
-    has_no_way || meets_nobody || error.to_string().contains(LOOK_UP)
-}
-
-/// Whether we have no descriptor or no port for a connection. Only making one reports this.
-fn is_of_no_room(error: &(dyn Error + 'static)) -> bool {
-    let number = innermost::<io::Error>(error).and_then(Errno::from_io_error);
-    matches!(number, Some(Errno::MFILE | Errno::NFILE | Errno::ADDRNOTAVAIL))
 }
 
 /// The text of an error for a message. Some errors are wrapped twice, and the innermost one names the cause.
@@ -367,7 +358,7 @@ mod tests {
     #[test]
     fn without_a_descriptor_or_a_port_there_is_no_room() {
         for error in [Errno::MFILE, Errno::NFILE, Errno::ADDRNOTAVAIL].map(io::Error::from) {
-            assert_eq!(of_error(&error), Some(Outcome::NoRoom), "{error:?}");
+            assert_eq!(of_network(&error, false), Outcome::NoRoom, "{error:?}");
         }
     }
 

@@ -166,8 +166,7 @@ impl Socket {
         Ok(count)
     }
 
-    /// The number of bytes to receive, 0 or 1. std's own peek would need two more system calls, to make the
-    /// stream non-blocking and blocking again.
+    /// The number of bytes to receive, 0 or 1.
     fn peek(&self) -> rustix::io::Result<usize> {
         let flags = RecvFlags::PEEK | RecvFlags::DONTWAIT;
         recv(&self.stream, &mut [0; 1], flags).map(|(_, count)| count)
