@@ -52,9 +52,12 @@ pub fn resume(block: &Block) {
     }
 }
 
-/// The loop has a line for each frame in the end, and ends at an input that is cut short.
+/// The loop has a line for each frame in the end, whatever an earlier run or a crash has left, and ends at an input that
+/// is cut short.
 pub fn looped(block: &Block) {
-    for (end, messages) in [("", 2), ("cut", 3)] {
+    for (goes_on, torn, end, messages) in
+        [(false, "", "", 2), (false, "{", "", 2), (true, "", "", 1), (true, "{\"w", "cut", 2)]
+    {
         let trial = Trial::with(block, &[], |number| match number % 10 {
             9 => Answer::Own(ERROR),
             _ => Answer::Receiver,
@@ -62,6 +65,10 @@ pub fn looped(block: &Block) {
         let frames = trial.frames(24, 64, 64).concat();
         trial.write("frames.rgb", [&frames, end.as_bytes()].concat());
         trial.write("lines", "");
+        if goes_on {
+            first_run(&trial, "-f");
+        }
+        trial.write("lines", [&trial.read("lines"), torn.as_bytes()].concat());
         let run = trial.run();
         assert_eq!((run.status, run.stderr.lines().count()), (Some(0), messages), "{}", run.stderr);
         assert_lines(&lines(&trial), &Picture::all(64, 64, &frames));
@@ -92,20 +99,6 @@ fn assert_resumed(trial: &Trial) {
     assert_eq!(first_run(trial, "").status, Some(1));
     trial.run().ok();
     assert_lines(&lines(trial), &trial.pictures());
-}
-
-/// A crash leaves whole lines, a torn one behind them, or nothing.
-pub fn resume_after_a_crash(block: &Block) {
-    for (lines, torn) in [(17, 5), (17, 0), (1, 0), (0, 3), (0, 0)] {
-        let trial = Trial::new(block);
-        trial.write("frames.rgb", trial.frames(24, 64, 64).concat());
-        first_run(&trial, "").ok();
-        let whole = String::from_utf8(trial.read("lines")).unwrap();
-        let end = whole.split_inclusive('\n').take(lines).map(str::len).sum::<usize>();
-        trial.write("lines", &whole[..end + torn]);
-        trial.run().ok();
-        assert_eq!(String::from_utf8(trial.read("lines")).unwrap(), whole);
-    }
 }
 
 /// The message, word for word.

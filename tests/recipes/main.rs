@@ -97,14 +97,14 @@ recipes! {
     readme_ffmpeg: media::film, README, "fps=1,scale=640:480", ["ffmpeg", "jq"];
     readme_curl: shell::curl_line, README, "curl -F key=k -F 'image=@cat.png", ["curl"];
     readme_line_of_curl: shell::line_of_curl, README, "filename=cat.png", ["curl"];
-    readme_loop: failures::looped, README, "until pngpost", [];
+    readme_loop: failures::looped, README, "until test", [];
 
     manual_numpy: python::rgb, MANUAL, "python3 frames.py |", ["python numpy"];
     manual_ffmpeg: media::film, MANUAL, "fps=1,scale=640:480", ["ffmpeg", "jq"];
     manual_line_of_curl: shell::both_lines_of_curl, MANUAL, "curl -F key=k", ["curl"];
     manual_tensorflow: servers::as_documented, MANUAL, "resnet:predict", ["curl"];
     manual_resume: failures::resume, MANUAL, "--skip 17", [];
-    manual_loop: failures::looped, MANUAL, "until pngpost", [];
+    manual_loop: failures::looped, MANUAL, "until test", [];
     manual_certificate: certificate::trusted, MANUAL, "openssl req", ["openssl"];
 
     numpy: python::rgb, RECIPES, "python3 frames.py |", ["python numpy"];
@@ -156,10 +156,9 @@ recipes! {
     records_shown: failures::records_shown, RECIPES, "{\"frame\":0,", [];
     message: failures::message, RECIPES, "frame 17: upload: status 500", [];
     resume: failures::resume, RECIPES, "--skip 17 https://host/classify <", [];
-    looped: failures::looped, RECIPES, "until pngpost", [];
+    looped: failures::looped, RECIPES, "until test", [];
     over_night: failures::over_night, RECIPES, "--retry-max-time 0", [];
-    resume_with_the_frame_again: failures::resume_again, RECIPES, "sed -i '$d' lines &&", [];
-    resume_after_a_crash: failures::resume_after_a_crash, RECIPES, "tail -c 1 lines", [];
+    resume_with_the_frame_again: failures::resume_again, RECIPES, "-s 64x64 --skip 17", [];
     many_machines: machines::one_killed, RECIPES, "--retries 3 --pipe", ["parallel"];
     many_machines_resumed: machines::one_killed_and_resumed, RECIPES, "--resume-failed", ["parallel"];
 }
