@@ -80,7 +80,7 @@ impl Halt {
     /// to be sent still come, and the others end.
     pub fn start_nothing(&self) -> u64 {
         let uploader = &self.steps.uploader;
-        uploader.stop();
+        uploader.gate.close_from(0);
         // After the gate: what ends because of it finds it closed.
         uploader.counts.is_stopping.store(true, Ordering::Release);
         uploader.counts.in_flight.load(Ordering::Relaxed)
@@ -189,7 +189,7 @@ impl Iterator for Reading {
     fn next(&mut self) -> Option<Self::Item> {
         let Steps { uploader, frames, .. } = &*self.steps;
         // A stop does not end it here: a signal cuts the window off, and `finish_unread` needs the end of the input.
-        if self.is_over || uploader.is_closed_by_a_frame() {
+        if self.is_over || uploader.gate.is_closed_by_a_frame() {
             return None;
         }
         let frame = self.input.read(frames.take()).transpose()?;
@@ -218,7 +218,7 @@ impl Iterator for Sending {
         let encoded = self.encoded.next().filter(|_| !self.is_over)?;
         // Asked now, and not after the answer: by then another worker has taken the next frame.
         self.is_over = match &encoded {
-            Ok(ready) => !self.steps.uploader.wants(ready.body.frame),
+            Ok(ready) => !self.steps.uploader.gate.wants(ready.body.frame),
             Err(unsent) => !matches!(unsent, Unsent::NotEncoded { .. }),
         };
         Some(encoded)
@@ -255,7 +255,7 @@ impl Steps {
         let Ready { body, read_at } = encoded?;
         let frame = body.frame;
         // The gate may have closed while the frame was encoded.
-        let pass = pass.filter(|_| self.uploader.wants(frame));
+        let pass = pass.filter(|_| self.uploader.gate.wants(frame));
         let pass = pass.or_else(|| self.uploader.pass_gate(frame, || ()));
         let upload = pass.and_then(|pass| self.uploader.upload(&body, pass));
         self.bodies.keep(body.bytes);

@@ -90,7 +90,7 @@ impl Gate {
         let mut on_wait = Some(on_wait);
         let mut shared = self.lock();
         let pass = loop {
-            if !self.lets_pass(frame) {
+            if !self.wants(frame) {
                 break None;
             }
             // Under the lock, or two starts might stand in the wrong order.
@@ -185,7 +185,8 @@ impl Gate {
         self.lock().waiting.values().for_each(|waiter| waiter.thread.unpark());
     }
 
-    pub fn lets_pass(&self, frame: u64) -> bool {
+    /// Whether an attempt of this frame may still start.
+    pub fn wants(&self, frame: u64) -> bool {
         frame < self.end.load(Ordering::Acquire)
     }
 

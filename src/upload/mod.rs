@@ -61,7 +61,7 @@ pub struct Upload {
 pub struct Uploader {
     client: Client,
     headers: Headers,
-    gate: Gate,
+    pub gate: Gate,
     keep_going: bool,
     pub counts: Arc<Counts>,
 }
@@ -88,14 +88,15 @@ impl Uploader {
     /// more.
     pub fn upload<'a>(&'a self, body: &Body, mut pass: Pass<'a>) -> Option<Upload> {
         let (mut tries, mut is_renewed) = (Tries::default(), false);
+        let is_wanted = || self.gate.wants(body.frame);
         let (result, elapsed, given_up) = loop {
             let begin = Instant::now();
             let headers = self.headers.current();
             let result = self.attempt(body, &headers);
             let not_before = match self.gate.report(body.frame, pass, &mut tries, &result) {
                 // The run is to stop: another attempt is not announced, and a frame that has not left has not failed.
-                Next::Again(_) if !self.wants(body.frame) => return None,
-                _ if outcome(&result) == Some(Outcome::NeverSent) && !self.wants(body.frame) => {
+                Next::Again(_) if !is_wanted() => return None,
+                _ if outcome(&result) == Some(Outcome::NeverSent) && !is_wanted() => {
                     return None;
                 }
                 Next::Again(again) => {
@@ -105,7 +106,7 @@ impl Uploader {
                 Next::Done
                     if !is_renewed
                         && is_unauthorized(&result)
-                        && self.headers.renew(body.frame, &headers, || self.wants(body.frame)) =>
+                        && self.headers.renew(body.frame, &headers, is_wanted) =>
                 {
                     is_renewed = true;
                     None
@@ -157,23 +158,9 @@ impl Uploader {
         }
     }
 
-    /// No attempt starts any more.
-    pub fn stop(&self) {
-        self.gate.close_from(0);
-    }
-
-    pub fn wants(&self, frame: u64) -> bool {
-        self.gate.lets_pass(frame)
-    }
-
     /// Fetches the answer of this frame. The lines of all before it are out.
     pub fn fetching<T>(&self, frame: u64, fetch: impl FnOnce() -> T) -> T {
         self.client.fetching(frame, fetch)
-    }
-
-    /// Whether a frame has ended the run.
-    pub fn is_closed_by_a_frame(&self) -> bool {
-        self.gate.is_closed_by_a_frame()
     }
 }
 

@@ -92,7 +92,7 @@ impl Service {
                 }
                 match service.upload(frame) {
                     Some(upload) => assert!(upload.result.is_ok_and(|it| it.is_success())),
-                    None => assert!(!service.uploader.wants(frame)),
+                    None => assert!(!service.uploader.gate.wants(frame)),
                 }
             }
         })
@@ -102,7 +102,7 @@ impl Service {
     fn answers(self, jobs: u64, frames: u64) {
         let service = Arc::new(self);
         join(service.jobs(jobs, frames));
-        assert!(service.uploader.wants(frames));
+        assert!(service.uploader.gate.wants(frames));
         assert_eq!(service.in_flight(), 0);
     }
 }
@@ -221,7 +221,7 @@ fn no_upload_begins_after_the_gate_was_closed_and_none_waits_behind_it() {
         let answer = |_, _, _| if choose(2) == 0 { trouble() } else { accepted() };
         let service = Arc::new(Service::new(false, Duration::from_millis(10), answer));
         let jobs = service.jobs(3, 4);
-        service.uploader.stop();
+        service.uploader.gate.close_from(0);
         let (under_way, begun) = (service.in_flight(), service.begun.load(Relaxed));
         join(jobs);
         let later = service.begun.load(Relaxed) - begun;
@@ -251,7 +251,7 @@ fn a_frame_that_fails_lets_the_earlier_ones_go_on_and_the_later_ones_go() {
             }
         });
         join(jobs);
-        assert!(service.uploader.wants(1) && !service.uploader.wants(2));
+        assert!(service.uploader.gate.wants(1) && !service.uploader.gate.wants(2));
         assert_eq!(service.in_flight(), 0);
     });
 }
