@@ -64,13 +64,8 @@ struct Secured {
 
 impl Connector {
     /// The error is bad usage: a host's name can't be in a certificate, or the path of a socket is too long.
-    pub fn new(
-        url: &Url,
-        way: Way,
-        stop: Arc<AtomicBool>,
-        on_silence: OnSilence,
-    ) -> anyhow::Result<Self> {
-        let Way { route, tls, proxy_tls, timeout } = way;
+    pub fn new(url: &Url, way: Way, on_silence: OnSilence) -> anyhow::Result<Self> {
+        let Way { route, tls, proxy_tls, timeout, stop } = way;
         let (end, proxy, detour) = match route {
             Route::Direct => (End::Tcp(LookUp::new(url)), None, None),
             Route::Unix(path) => {

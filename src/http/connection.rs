@@ -9,7 +9,7 @@ use std::time::Duration;
 use super::outcome;
 use super::reply::MAX_HEADER_BYTES;
 use super::socket::Ready;
-use super::time_limit::{Deadline, MAX_TIME};
+use super::time_limit::Deadline;
 use super::wire::Wire;
 
 /// The size of the input buffer: at first, and once an answer has filled that. What is unread when more is to come, a
@@ -183,9 +183,7 @@ impl Connection {
         while self.is_sending(outgoing) {
             let sent = match self.send(outgoing) {
                 Err(error) if error.kind() == ErrorKind::WouldBlock => {
-                    // Nobody is told of this deadline: the response stands.
-                    let deadline = Deadline::after(REST_IS_WANTED, MAX_TIME);
-                    self.wire.socket().wait_for_room(deadline)
+                    self.wire.socket().wait_for_room(REST_IS_WANTED)
                 }
                 sent => sent,
             };

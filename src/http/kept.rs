@@ -5,7 +5,6 @@
 
 use std::io::{self, ErrorKind};
 use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
 use std::time::{Duration, Instant};
 
 use anyhow::Result;
@@ -38,18 +37,12 @@ const ALL_RESPONSES: usize = 1 << 30;
 const PATIENCE: Duration = Duration::from_secs(10);
 
 impl Kept {
-    /// Once `stop` is true, no connection is made. The error is bad usage: the host's name or the path of a socket is
-    /// wrong.
-    pub fn new(
-        request: Arc<Request>,
-        way: Way,
-        max_time: Duration,
-        stop: Arc<AtomicBool>,
-    ) -> Result<Self> {
+    /// The error is bad usage: the host's name or the path of a socket is wrong.
+    pub fn new(request: Arc<Request>, way: Way, max_time: Duration) -> Result<Self> {
         let url = &request.url;
         let idle = Arc::new(Pool::default());
         let shared = Arc::clone(&idle);
-        let connector = Connector::new(url, way, stop, Arc::new(move || shared.let_go()))?;
+        let connector = Connector::new(url, way, Arc::new(move || shared.let_go()))?;
         let origin = connector.reading_proxy().map(|_| format!("http://{}", url.host_and_port()));
         let responses = Budget::new(ALL_RESPONSES, PATIENCE);
         Ok(Kept { request, connector, origin, max_time, idle, responses })

@@ -138,10 +138,20 @@ pub fn of_exchange(error: io::Error) -> io::Error {
     }
 }
 
-/// The outcome of an error, if the error itself decides it.
-fn of_error(error: &(dyn Error + 'static)) -> Option<Outcome> {
-    let verdict = innermost::<Verdict>(error).map(|verdict| verdict.outcome);
-    verdict.or_else(|| is_final(error).then_some(Outcome::Refused))
+/// The outcome of an error, if the error itself decides it: the name does not exist, or TLS has found a wrong certificate
+/// or no common ground.
+fn of_error(error: &io::Error) -> Option<Outcome> {
+    if let Some(verdict) = innermost::<Verdict>(error) {
+        return Some(verdict.outcome);
+    }
+    let is_final = match innermost(error) {
+        Some(error) => is_final_for_tls(error),
+        None => {
+            let text = text(error);
+            text.contains(LOOK_UP) && !LOOK_UP_MAY_PASS.iter().any(|known| text.contains(known))
+        }
+    };
+    is_final.then_some(Outcome::Refused)
 }
 
 /// The outcome of an error of the network.
@@ -158,18 +168,6 @@ fn of_network(error: &io::Error, has_sent: bool) -> Outcome {
         _ if text(error).contains(LOOK_UP) => Outcome::Away,
         _ => Outcome::NeverSent,
     }
-}
-
-/// Whether another attempt would end with the same error: the name does not exist, or TLS has found a wrong
-/// certificate or no common ground.
-fn is_final(error: &(dyn Error + 'static)) -> bool {
-    if let Some(error) = innermost::<rustls::Error>(error) {
-        return is_final_for_tls(error);
-    }
-    innermost::<io::Error>(error).is_some_and(|error| {
-        let text = error.to_string();
-        text.contains(LOOK_UP) && !LOOK_UP_MAY_PASS.iter().any(|known| text.contains(known))
-    })
 }
 
 /// The text of an error for a message. Some errors are wrapped twice, and the innermost one names the cause.

@@ -1,6 +1,8 @@
 //! The way to the server: straight, through a proxy, or through a Unix socket.
 
 use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 use crate::request::{Proxy, Url};
@@ -24,6 +26,8 @@ pub struct Way {
     pub proxy_tls: Option<Tls>,
     /// Until a connection is there.
     pub timeout: Duration,
+    /// Once it is true, no connection is made: the run is to stop.
+    pub stop: Arc<AtomicBool>,
 }
 
 /// The name of a server in messages.

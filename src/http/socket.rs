@@ -108,9 +108,9 @@ impl Socket {
         Ok(if ready == PollFlags::OUT { Ready::Room } else { Ready::Input })
     }
 
-    /// Waits for room, or for an error that the next `send` reports. Fails at the deadline, or at this one.
-    pub fn wait_for_room(&self, deadline: Deadline) -> io::Result<()> {
-        self.wait_for(PollFlags::OUT, &self.deadline.clone().sooner(deadline)).map(drop)
+    /// Waits for room, or for an error that the next `send` reports. Fails at the deadline, or after this time.
+    pub fn wait_for_room(&self, time: Duration) -> io::Result<()> {
+        self.wait_for(PollFlags::OUT, &self.deadline.within(time)).map(drop)
     }
 
     fn wait_for(&self, awaited: PollFlags, deadline: &Deadline) -> io::Result<PollFlags> {

@@ -113,8 +113,8 @@ fn client(
         check_minreq(&request.url)?;
         return Ok(Client::Minreq(Minreq::new(request, max_time)));
     }
-    let way = way(reach, &request.url)?;
-    let kept = Box::new(Kept::new(request, way, max_time, stop)?);
+    let way = way(reach, &request.url, stop)?;
+    let kept = Box::new(Kept::new(request, way, max_time)?);
     Ok(match dry {
         Some(dry) => Client::Dry(kept, Arc::clone(dry)),
         None => Client::Kept(kept),

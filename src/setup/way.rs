@@ -1,6 +1,8 @@
 //! How the server is reached: the proxy, the certificates that are trusted and shown, the socket.
 
 use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 use anyhow::{Result, anyhow, bail, ensure};
@@ -18,7 +20,7 @@ use super::environment;
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// The way to the server of this URL.
-pub fn way(reach: &Reach, url: &Url) -> Result<Way> {
+pub fn way(reach: &Reach, url: &Url, stop: Arc<AtomicBool>) -> Result<Way> {
     let route = route(reach, url)?;
     let is_secured = matches!(&route, Route::Proxy(proxy) if proxy.url.https);
     // As in curl, the options for certificates are about the server alone.
@@ -29,7 +31,7 @@ pub fn way(reach: &Reach, url: &Url) -> Result<Way> {
         say("--insecure: any certificate is trusted; this may be another server");
     }
     let timeout = reach.connect_timeout.unwrap_or(CONNECT_TIMEOUT);
-    Ok(Way { route, tls, proxy_tls, timeout })
+    Ok(Way { route, tls, proxy_tls, timeout, stop })
 }
 
 /// The proxy of this run, whether the user or the environment asks for it.
