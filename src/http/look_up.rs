@@ -5,7 +5,7 @@
 //! one for each attempt.
 
 use std::io;
-use std::net::{IpAddr, SocketAddr, ToSocketAddrs};
+use std::net::{IpAddr, Ipv6Addr, SocketAddr, ToSocketAddrs};
 use std::sync::mpsc::{self, RecvTimeoutError, Sender};
 use std::sync::{Arc, Mutex};
 use std::thread::Builder;
@@ -16,7 +16,7 @@ use crate::request::Url;
 use super::time_limit::Deadline;
 
 pub struct LookUp {
-    /// Without brackets, and with its zone.
+    /// Without brackets, and with the zone of a link-local address.
     host: String,
     port: u16,
     waiting: Waiting,
@@ -29,7 +29,11 @@ type Waiting = Arc<Mutex<Vec<Sender<Found>>>>;
 
 impl LookUp {
     pub fn new(url: &Url) -> Self {
-        let host = format!("{}{}", url.bare_host(), url.zone);
+        let host = url.bare_host();
+        // The system looks up the zone of a link-local address alone, and no other address needs one.
+        let is_global = |address: Ipv6Addr| !address.is_unicast_link_local();
+        let zone = if host.parse().is_ok_and(is_global) { "" } else { &url.zone };
+        let host = format!("{host}{zone}");
         LookUp { host, port: url.port, waiting: Arc::default() }
     }
 

@@ -274,15 +274,15 @@ fn an_ipv6_address_will_do_and_its_zone_is_not_sent() {
     };
     let server = Server::answering_on(listener, |_, request| echo(request));
     let port = server.address.port();
-    // The loopback is interface 1.
-    for zone in ["", "%251", "%1"] {
+    // The loopback is interface 1, or lo.
+    for zone in ["", "%251", "%1", "%25lo"] {
         let url = format!("http://[::1{zone}]:{port}/");
         for option in ["--raw", "--no-http-keep-alive"] {
             let arguments = ["-s", "1x1", "--raw", option, &url];
             assert_eq!(run(&arguments, &tiny_frames(2)).ok().lines(), answers(2));
         }
     }
-    assert_eq!(server.connections(), 9);
+    assert_eq!(server.connections(), 12);
     let host = server.address.to_string();
     assert!(server.requests().iter().all(|request| request.header("Host") == [host.as_str()]));
 }
