@@ -42,7 +42,8 @@ pub struct Figures {
     pub answered: AtomicU64,
     /// Frames that were dropped because newer ones came, and that have their lines.
     pub dropped: AtomicU64,
-    pub behind: Behind,
+    /// How far lines are behind their frames: the most since somebody looked; `None` without a line.
+    pub behind: Mutex<Option<Duration>>,
 }
 
 /// The frame that is being read. The reader alone writes it.
@@ -59,9 +60,13 @@ pub struct Incoming {
 #[derive(Default)]
 pub struct Allowed(Mutex<(Option<f64>, Option<u32>)>);
 
-/// How far lines are behind their frames: the most since somebody looked; `None` without a line.
-#[derive(Default)]
-pub struct Behind(Mutex<Option<Duration>>);
+impl Figures {
+    /// A line is out so long after its frame, if that is known.
+    pub fn note_behind(&self, behind: Option<Duration>) {
+        let mut most = lock(&self.behind);
+        *most = (*most).max(behind);
+    }
+}
 
 impl Allowed {
     pub fn set(&self, pace: Option<f64>, at_once: Option<u32>) {
@@ -80,18 +85,5 @@ impl Allowed {
             (Some(pace), Some(at_once)) => Some(format!("{pace}, {at_once}")),
             (pace, at_once) => pace.or(at_once),
         }
-    }
-}
-
-impl Behind {
-    /// A line is out so long after its frame.
-    pub fn note(&self, behind: Duration) {
-        let mut most = lock(&self.0);
-        *most = (*most).max(Some(behind));
-    }
-
-    /// The most since the last call; `None` if no line was out.
-    pub fn take(&self) -> Option<Duration> {
-        lock(&self.0).take()
     }
 }

@@ -23,11 +23,8 @@ use crate::messages::{self, count_of};
 
 /// The time between two looks.
 const PAUSE: Duration = Duration::from_millis(200);
-
-/// The looks of the last second: five pauses lie between six of them.
-const LOOKS: usize = 6;
-
-const LOOKS_A_MINUTE: u32 = 300;
+const LOOKS_A_SECOND: usize = 5;
+const LOOKS_A_MINUTE: usize = 60 * LOOKS_A_SECOND;
 
 /// The width of a terminal that does not tell its own.
 const USUAL_COLUMNS: usize = 80;
@@ -45,15 +42,6 @@ enum Manner {
     Drawn,
     /// As a message.
     Told,
-}
-
-/// What passes by.
-#[derive(Clone, Default)]
-struct Look {
-    /// The most that a line came after its frame since the look before.
-    behind: Option<Duration>,
-    /// What the run waits for, if it is neither a place nor an answer.
-    waiting: Option<String>,
 }
 
 impl Progress {
@@ -96,53 +84,60 @@ fn manner(is_asked: bool, is_verbose: bool, on_terminal: bool, to_file: bool) ->
 
 /// Whether the lines go into a file, or into /dev/null: a reader's own text may go to the terminal.
 fn stdout_is_file() -> bool {
-    let metadata = io::stdout().as_fd().try_clone_to_owned().map(File::from);
-    let kind = metadata.and_then(|stdout| stdout.metadata()).map(|it| it.file_type());
-    let has_reader = kind.map_or(true, |kind| kind.is_fifo() || kind.is_socket());
-    !has_reader && !io::stdout().is_terminal()
+    let stdout = io::stdout().as_fd().try_clone_to_owned().map(File::from);
+    let kind = stdout.and_then(|stdout| stdout.metadata()).map(|it| it.file_type());
+    !io::stdout().is_terminal() && kind.is_ok_and(|kind| !kind.is_fifo() && !kind.is_socket())
 }
 
 fn show_until(is_over: &Receiver<()>, manner: Manner, counts: &Counts, begin: Instant) {
-    let mut looks = <[Look; LOOKS]>::default();
-    for number in 1.. {
+    // The most that a line came after its frame, at each look of the last second.
+    let mut behind = [None; LOOKS_A_SECOND];
+    // What the run waits for, and the first look at which it did.
+    let (mut waiting, mut since) = (None, 0);
+    for look in 1.. {
         if is_over.recv_timeout(PAUSE) != Err(RecvTimeoutError::Timeout) {
             return;
         }
-        looks.rotate_right(1);
-        let behind = counts.figures.behind.take();
-        looks[0] = Look { behind, waiting: waiting(&counts.figures) };
-        let line = || line(counts, begin.elapsed(), &looks);
+        behind.rotate_right(1);
+        behind[0] = lock(&counts.figures.behind).take();
+        let now = waiting_for(&counts.figures);
+        if now != waiting {
+            (waiting, since) = (now, look);
+        }
+        let waiting = waiting.as_deref().filter(|_| look - since >= LOOKS_A_SECOND);
+        let behind = behind.iter().flatten().max();
+        let line = || line(counts, begin.elapsed(), behind, waiting);
         match manner {
             Manner::Drawn => messages::draw_progress(&fitting(line(), columns())),
-            Manner::Told if u32::is_multiple_of(number, LOOKS_A_MINUTE) => messages::say(line()),
+            Manner::Told if look.is_multiple_of(LOOKS_A_MINUTE) => messages::say(line()),
             Manner::Told => {}
         }
     }
 }
 
-/// The progress line, in ASCII. The most important fields come first.
-fn line(counts: &Counts, elapsed: Duration, looks: &[Look; LOOKS]) -> String {
-    let figures = &counts.figures;
+/// The progress line, in ASCII. The most important fields come first. `behind`: the most in the last second; `waiting`: the
+/// cause of a whole second's wait.
+fn line(
+    counts: &Counts,
+    elapsed: Duration,
+    behind: Option<&Duration>,
+    waiting: Option<&str>,
+) -> String {
     let is_stopping = counts.is_stopping.load(Ordering::Relaxed);
-    let stopping = if is_stopping { "stopping: " } else { "" };
-    let is_same = looks.iter().all(|look| look.waiting == looks[0].waiting);
-    let waiting = looks[0].waiting.clone().filter(|_| is_same && !is_stopping);
+    let waiting = waiting.filter(|_| !is_stopping);
     let flows = waiting.is_none();
     let (done, left) = done(counts, elapsed);
-    let failed = load(&counts.failed);
-    // Of the last second.
-    let behind = looks[..LOOKS - 1].iter().filter_map(|look| look.behind).max();
+    let (failed, rate) = (load(&counts.failed), rate(counts, elapsed));
+    let digits = usize::from(rate < 10.0);
+    let figures = &counts.figures;
     let fields = [
-        Some(format!("{stopping}{done}")),
+        Some(format!("{}{done}", if is_stopping { "stopping: " } else { "" })),
         (failed > 0).then(|| format!("{failed} failed")),
         dropped(counts),
-        waiting,
+        waiting.map(str::to_owned),
         left.filter(|_| flows && !is_stopping),
         Some(format!("{} in flight", load(&counts.in_flight))),
-        Some(rate(counts, elapsed)).filter(|_| flows).map(|rate| match rate {
-            ..10.0 => format!("{rate:.1} frames/s"),
-            _ => format!("{rate:.0} frames/s"),
-        }),
+        flows.then(|| format!("{rate:.digits$} frames/s")),
         behind.map(|behind| format!("answered in {:.2} s", behind.as_secs_f64())),
         Some(load(&figures.retries)).filter(|&retries| retries > 0).map(retries),
         figures.allowed.text().map(|allowed| format!("limited to {allowed}")),
@@ -169,7 +164,7 @@ fn done(counts: &Counts, elapsed: Duration) -> (String, Option<String>) {
 }
 
 /// What the run waits for, if it is neither a place nor an answer: in the same words as long as nothing comes.
-fn waiting(figures: &Figures) -> Option<String> {
+fn waiting_for(figures: &Figures) -> Option<String> {
     if let Some(cause) = &*lock(&figures.outage) {
         let shown = cause.replace(|c: char| !c.is_ascii() || c.is_ascii_control(), "?");
         return Some(format!("retrying: {shown}"));
@@ -254,41 +249,40 @@ fn rate(counts: &Counts, elapsed: Duration) -> f64 {
 mod tests {
     use super::*;
 
-    fn shown(counts: &Counts, look: &Look, columns: usize) -> String {
-        let looks = std::array::from_fn(|_| look.clone());
-        fitting(line(counts, Duration::from_secs(10), &looks), columns)
+    fn shown(counts: &Counts, behind: Option<&Duration>, columns: usize) -> String {
+        fitting(line(counts, Duration::from_secs(10), behind, None), columns)
     }
 
     #[test]
     fn no_terminal_is_too_narrow() {
-        let (mut counts, mut look) = (Counts::default(), Look::default());
+        let mut counts = Counts::default();
         counts.figures.answered.store(1234, Ordering::Relaxed);
         counts.figures.frames.store(1239, Ordering::Relaxed);
         counts.failed.store(5, Ordering::Relaxed);
         let whole = "pngpost: 1234 answered, 5 failed, 0 in flight, 124 frames/s";
-        assert_eq!(shown(&counts, &look, 80), whole);
-        assert_eq!(shown(&counts, &look, 59), whole["pngpost: ".len()..]);
-        assert_eq!(shown(&counts, &look, 40), "1234 answered, 5 failed, 0 in flight");
-        assert_eq!(shown(&counts, &look, 24), "1234 answered, 5 failed");
-        assert_eq!(shown(&counts, &look, 23), "1234 answered");
-        look.behind = Some(Duration::from_millis(1234));
-        assert_eq!(shown(&counts, &look, 200), format!("{whole}, answered in 1.23 s"));
+        assert_eq!(shown(&counts, None, 80), whole);
+        assert_eq!(shown(&counts, None, 59), whole["pngpost: ".len()..]);
+        assert_eq!(shown(&counts, None, 40), "1234 answered, 5 failed, 0 in flight");
+        assert_eq!(shown(&counts, None, 24), "1234 answered, 5 failed");
+        assert_eq!(shown(&counts, None, 23), "1234 answered");
+        let behind = Some(&Duration::from_millis(1234));
+        assert_eq!(shown(&counts, behind, 200), format!("{whole}, answered in 1.23 s"));
         counts.figures.total = Some(5000);
         counts.figures.dropped.store(7, Ordering::Relaxed);
         let done = "pngpost: 1246 of 5000 (24%), 5 failed, 7 dropped, ";
         let rest = "0 in flight, 124 frames/s, answered in 1.23 s";
-        assert_eq!(shown(&counts, &look, 200), format!("{done}0:30 left, {rest}"));
+        assert_eq!(shown(&counts, behind, 200), format!("{done}0:30 left, {rest}"));
         counts.is_stopping.store(true, Ordering::Relaxed);
         let stopping = done.replacen(": ", ": stopping: ", 1);
-        assert_eq!(shown(&counts, &look, 200), format!("{stopping}{rest}"));
+        assert_eq!(shown(&counts, behind, 200), format!("{stopping}{rest}"));
         // While the server limits the run.
         counts.figures.allowed.set(Some(9.56), None);
-        assert!(shown(&counts, &look, 200).ends_with(" s, limited to 9.6 attempts/s"));
+        assert!(shown(&counts, behind, 200).ends_with(" s, limited to 9.6 attempts/s"));
         counts.figures.allowed.set(Some(0.2), Some(2));
         let limited = ", limited to 12.0 attempts/min, 2 at once";
-        assert!(shown(&counts, &look, 200).ends_with(limited));
+        assert!(shown(&counts, behind, 200).ends_with(limited));
         for columns in 0..160 {
-            assert!(shown(&counts, &look, columns).len() < columns.max(1), "{columns}");
+            assert!(shown(&counts, behind, columns).len() < columns.max(1), "{columns}");
         }
     }
 
@@ -311,10 +305,10 @@ mod tests {
     }
 
     #[test]
-    fn what_has_been_waited_for_since_a_second_ago_is_told_in_the_place_of_a_pace() {
+    fn what_is_waited_for_is_told_in_the_place_of_a_pace() {
         let counts = Counts::default();
         let (figures, input) = (&counts.figures, &counts.figures.incoming);
-        assert_eq!(waiting(figures), None);
+        assert_eq!(waiting_for(figures), None);
         for (got, expected, told) in [
             (0, 12288, "waiting for input: frame 17"),
             (50, 0, "waiting for input: frame 17 has 50 bytes so far"),
@@ -323,17 +317,13 @@ mod tests {
             input.frame.store(18, Ordering::Relaxed);
             input.got.store(got, Ordering::Relaxed);
             input.expected.store(expected, Ordering::Relaxed);
-            let look = Look { waiting: waiting(figures), ..Look::default() };
-            let whole = format!("pngpost: 0 answered, {told}, 0 in flight");
-            assert_eq!(shown(&counts, &look, 200), whole);
-            assert_eq!(shown(&counts, &look, 39), "0 answered, waiting for input");
-            // A byte has come meanwhile.
-            let mut looks = std::array::from_fn(|_| look.clone());
-            looks[LOOKS - 1].waiting = None;
-            assert!(line(&counts, PAUSE, &looks).ends_with(" answered, 0 in flight, 0.0 frames/s"));
+            let waiting = waiting_for(figures);
+            let line = line(&counts, Duration::from_secs(10), None, waiting.as_deref());
+            assert_eq!(line, format!("0 answered, {told}, 0 in flight"));
+            assert_eq!(fitting(line, 39), "0 answered, waiting for input");
         }
         *lock(&figures.outage) = Some("h:1: refused\x1b[\u{e9}".to_owned());
-        assert_eq!(waiting(figures).as_deref(), Some("retrying: h:1: refused?[?"));
+        assert_eq!(waiting_for(figures).as_deref(), Some("retrying: h:1: refused?[?"));
     }
 
     #[test]
@@ -349,18 +339,6 @@ mod tests {
         ] {
             assert_eq!(manner(is_asked, is_verbose, on_terminal, to_file), expected);
         }
-        assert_eq!(PAUSE * LOOKS_A_MINUTE, Duration::from_secs(60));
-    }
-
-    #[test]
-    fn the_line_that_is_furthest_behind_is_told_once() {
-        let behind = crate::counts::Behind::default();
-        assert_eq!(behind.take(), None);
-        behind.note(Duration::from_millis(700));
-        behind.note(Duration::ZERO);
-        assert_eq!(behind.take(), Some(Duration::from_millis(700)));
-        assert_eq!(behind.take(), None);
-        behind.note(Duration::ZERO);
-        assert_eq!(behind.take(), Some(Duration::ZERO));
+        assert_eq!(PAUSE * LOOKS_A_SECOND as u32, Duration::from_secs(1));
     }
 }

@@ -139,7 +139,7 @@ impl Lines {
     fn put(&mut self, report: &mut Report) -> Result<(), Early> {
         let frame = report.frame;
         let behind = report.read_at.map(|read_at| read_at.elapsed());
-        behind.iter().for_each(|&behind| self.counts.figures.behind.note(behind));
+        self.counts.figures.note_behind(behind);
         if self.rules.is_dry {
             return Ok(());
         }

@@ -169,6 +169,9 @@ fn a_frame_without_a_response_is_not_answered_and_bytes_that_do_not_come_are_tol
     let release = move || pipe.write_all(&frames[10..]).unwrap();
     let stream = watch(program, told, release);
     assert_eq!(Screen::of(&stream).lines.last().unwrap(), "");
+    // Once it has waited for a second.
+    let before = stream.windows(7).position(|it| it == b"waiting").unwrap();
+    assert!(draws(&stream[..before]) >= 5);
 }
 
 #[test]
