@@ -33,7 +33,8 @@ pub struct Figures {
     pub retries: AtomicU64,
     /// Attempts that the server refused for now.
     pub refused: AtomicU64,
-    pub allowed: Allowed,
+    /// What the server was found to allow: attempts a second, and uploads at once. `None`: as many as there are.
+    pub allowed: Mutex<(Option<f64>, Option<u32>)>,
     /// The cause of the last failure, as long as there is an outage.
     pub outage: Mutex<Option<String>>,
     /// Frames that were answered or have failed. Each counts once.
@@ -56,34 +57,10 @@ pub struct Incoming {
     pub expected: AtomicU64,
 }
 
-/// What the server was found to allow: attempts a second, and uploads at once. `None`: as many as there are.
-#[derive(Default)]
-pub struct Allowed(Mutex<(Option<f64>, Option<u32>)>);
-
 impl Figures {
     /// A line is out so long after its frame, if that is known.
     pub fn note_behind(&self, behind: Option<Duration>) {
         let mut most = lock(&self.behind);
         *most = (*most).max(behind);
-    }
-}
-
-impl Allowed {
-    pub fn set(&self, pace: Option<f64>, at_once: Option<u32>) {
-        *lock(&self.0) = (pace, at_once);
-    }
-
-    /// In words; `None`: anything.
-    pub fn text(&self) -> Option<String> {
-        let (pace, at_once) = *lock(&self.0);
-        let pace = pace.map(|pace| match pace {
-            ..1.0 => format!("{:.1} attempts/min", pace * 60.0),
-            _ => format!("{pace:.1} attempts/s"),
-        });
-        let at_once = at_once.map(|at_once| format!("{at_once} at once"));
-        match (pace, at_once) {
-            (Some(pace), Some(at_once)) => Some(format!("{pace}, {at_once}")),
-            (pace, at_once) => pace.or(at_once),
-        }
     }
 }

@@ -140,7 +140,7 @@ fn line(
         flows.then(|| format!("{rate:.digits$} frames/s")),
         behind.map(|behind| format!("answered in {:.2} s", behind.as_secs_f64())),
         Some(load(&figures.retries)).filter(|&retries| retries > 0).map(retries),
-        figures.allowed.text().map(|allowed| format!("limited to {allowed}")),
+        allowed(figures).map(|allowed| format!("limited to {allowed}")),
     ];
     fields.into_iter().flatten().collect::<Vec<_>>().join(", ")
 }
@@ -221,10 +221,24 @@ fn summary(counts: &Counts, elapsed: Duration) -> String {
         let _ = write!(summary, "; {} refused", count_of(refused, "attempt", "attempts"));
     }
     // A server that has taken nothing was found to take none.
-    if let Some(allowed) = figures.allowed.text().filter(|_| frames > failed) {
+    if let Some(allowed) = allowed(figures).filter(|_| frames > failed) {
         let _ = write!(summary, "; the server was found to take {allowed}");
     }
     summary
+}
+
+/// What the server was found to allow, in words; `None`: anything.
+fn allowed(figures: &Figures) -> Option<String> {
+    let (pace, at_once) = *lock(&figures.allowed);
+    let pace = pace.map(|pace| match pace {
+        ..1.0 => format!("{:.1} attempts/min", pace * 60.0),
+        _ => format!("{pace:.1} attempts/s"),
+    });
+    let at_once = at_once.map(|at_once| format!("{at_once} at once"));
+    match (pace, at_once) {
+        (Some(pace), Some(at_once)) => Some(format!("{pace}, {at_once}")),
+        (pace, at_once) => pace.or(at_once),
+    }
 }
 
 fn load(count: &AtomicU64) -> u64 {
@@ -276,9 +290,9 @@ mod tests {
         let stopping = done.replacen(": ", ": stopping: ", 1);
         assert_eq!(shown(&counts, behind, 200), format!("{stopping}{rest}"));
         // While the server limits the run.
-        counts.figures.allowed.set(Some(9.56), None);
+        *lock(&counts.figures.allowed) = (Some(9.56), None);
         assert!(shown(&counts, behind, 200).ends_with(" s, limited to 9.6 attempts/s"));
-        counts.figures.allowed.set(Some(0.2), Some(2));
+        *lock(&counts.figures.allowed) = (Some(0.2), Some(2));
         let limited = ", limited to 12.0 attempts/min, 2 at once";
         assert!(shown(&counts, behind, 200).ends_with(limited));
         for columns in 0..160 {

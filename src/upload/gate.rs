@@ -155,8 +155,7 @@ impl Gate {
         }
         let now = Instant::now();
         let next = shared.schedule.end(frame, tries, &ended, now);
-        let (pace, at_once) = shared.schedule.limits();
-        self.counts.figures.allowed.set(pace, at_once);
+        *lock(&self.counts.figures.allowed) = shared.schedule.limits();
         let Ended { retry_after, is_response, .. } = ended;
         let (since, outage) = (shared.schedule.down_since(), &mut shared.outage);
         let mut last_cause = lock(&self.counts.figures.outage);

@@ -161,15 +161,8 @@ pub mod counts {
         pub bytes_sent: real::sync::atomic::AtomicU64,
         pub retries: real::sync::atomic::AtomicU64,
         pub refused: real::sync::atomic::AtomicU64,
-        pub allowed: Allowed,
+        pub allowed: Mutex<(Option<f64>, Option<u32>)>,
         pub outage: Mutex<Option<String>>,
-    }
-
-    #[derive(Default)]
-    pub struct Allowed;
-
-    impl Allowed {
-        pub fn set(&self, _: Option<f64>, _: Option<u32>) {}
     }
 }
 
