@@ -32,7 +32,7 @@ pub struct Exchanged {
 const SMALL: usize = 64 << 10;
 
 /// `head` is that of the request, with the Content-Length of `body`. `via_proxy`: the peer is a proxy, which reads the
-/// head. `share`: the frame's, for the response.
+/// head. `share`: that of the response.
 pub fn exchange(
     connection: &mut Connection,
     head: &[u8],
