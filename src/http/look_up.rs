@@ -44,8 +44,10 @@ impl LookUp {
         }
         let (sender, found) = mpsc::channel();
         let mut waiting = lock(&self.waiting);
-        if waiting.is_empty() {
-            self.start()?;
+        if waiting.is_empty() && self.start().is_err() {
+            drop(waiting);
+            // The system has no thread for it, so this one looks up, for as long as that takes.
+            return look_up(&self.host, self.port);
         }
         waiting.push(sender);
         drop(waiting);
@@ -62,10 +64,14 @@ impl LookUp {
         let (host, port, waiting) = (self.host.clone(), self.port, Arc::clone(&self.waiting));
         Builder::new().name("look-up".to_owned()).spawn(move || {
             let mut under_way = UnderWay::new(waiting);
-            under_way.found = (host.as_str(), port).to_socket_addrs().map(Vec::from_iter);
+            under_way.found = look_up(&host, port);
         })?;
         Ok(())
     }
+}
+
+fn look_up(host: &str, port: u16) -> Found {
+    (host, port).to_socket_addrs().map(Vec::from_iter)
 }
 
 /// A look-up, on its thread. However that ends, the jobs are told.
