@@ -12,8 +12,7 @@ use std::path::Path;
 use anyhow::{Result, anyhow, bail, ensure};
 
 use crate::files;
-use crate::input::Stdin;
-use crate::messages::{count_of, foreign};
+use crate::messages::foreign;
 use crate::request::template::Template;
 use crate::request::{Part, is_token};
 
@@ -24,6 +23,14 @@ const SETTINGS: [&str; 4] = ["filename", "type", "headers", "encoder"];
 pub fn parse_form(field: &OsStr) -> Result<Part> {
     let (name, value) = split_field(field)?;
     let value = match value.split_first() {
+        // In `-F key=<FILE` without quotes the shell takes `<FILE` for itself, and no key would go out.
+        None => {
+            let name = foreign(&String::from_utf8_lossy(name));
+            bail!(
+                "{name} is empty; if a file was meant, the shell took '<FILE' for itself: write '{name}=<FILE' \
+                 in quotes; --form-string may be empty"
+            );
+        }
         Some((b'<', file)) => text_of(name, &whole_value(file)?)?,
         Some((b'@', after)) => return parse_image_part(name, after),
         _ => Template::with_number(&whole_value(value)?)
@@ -36,24 +43,6 @@ pub fn parse_form(field: &OsStr) -> Result<Part> {
 pub fn parse_form_string(field: &OsStr) -> Result<Part> {
     let (name, value) = split_field(field)?;
     Ok(Part::field(name, Template::literal(value)))
-}
-
-/// The error: a field without a value, and standard input is a short text where a frame should be. In `-F key=<FILE`
-/// without quotes the shell takes `<FILE` for itself.
-pub fn check_quotes(field: &OsStr, frame_bytes: Option<usize>) -> Result<()> {
-    let (name, b"") = split_field(field)? else { return Ok(()) };
-    let Some(input) = Stdin::new().ok().and_then(|it| it.short()) else { return Ok(()) };
-    let is_text = input.iter().all(|byte| byte.is_ascii_graphic() || byte.is_ascii_whitespace());
-    // Without --size, PGM, PPM and PAM may be text from end to end; they begin with a P.
-    let is_frame = frame_bytes.map_or(input.starts_with(b"P"), |bytes| input.len() >= bytes);
-    let name = foreign(&String::from_utf8_lossy(name));
-    ensure!(
-        is_frame || !is_text,
-        "{name} is empty, and standard input a text of {}: the shell took '<FILE' for itself; \
-         write '{name}=<FILE' in quotes",
-        count_of(input.len() as u64, "byte", "bytes")
-    );
-    Ok(())
 }
 
 fn split_field(field: &OsStr) -> Result<(&[u8], &[u8])> {
@@ -90,8 +79,8 @@ fn parse_image_part(name: &[u8], text: &[u8]) -> Result<Part> {
     let (file, mut rest) = value(text)?;
     ensure!(
         file == b"-",
-        "NAME=@ takes only @-, the frame: NAME=@-;filename=F; \
-         --form-string for text that begins with @"
+        "NAME=@ takes only @-, the frame: images come on standard input, < FILE; a field takes its text from a file \
+         by 'NAME=<FILE', and text that begins with @ by --form-string"
     );
     let (mut file_name, mut media_type) = (b"image.png".to_vec(), "image/png".to_owned());
     while let Some(setting) = rest.strip_prefix(b";").map(<[u8]>::trim_ascii_start) {

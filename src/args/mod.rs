@@ -25,7 +25,7 @@ use crate::headers::{Source, authorization};
 use crate::request::template::{Piece, Template};
 use crate::request::{Part, Proxy, Request, Url, UserInfo, form};
 use crate::upload::Policy;
-use form::{check_quotes, parse_form};
+use form::parse_form;
 use options::{Action, OPTIONS, Opt};
 
 /// The types of two bodies.
@@ -178,10 +178,6 @@ impl Args {
             }
         }
         conflicts::check_values(&args)?;
-        let frame_bytes = args.size.and_then(|size| args.format.layout.frame_bytes(size));
-        for (_, field) in given.iter().filter(|(option, _)| option.long == "form") {
-            check_quotes(field, frame_bytes).map_err(|why| anyhow!("--form: {why}"))?;
-        }
         args.make_form()?;
         Ok(args)
     }

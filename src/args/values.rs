@@ -25,14 +25,18 @@ const MIN_RATE: f64 = 0.001;
 const MAX_RATE: f64 = 1_000_000.0;
 
 /// Names in lower case, and the layout that is meant. Those of an array's samples leave the channels open.
-const LAYOUTS_ELSEWHERE: [(&str, &str); 6] = [
+const LAYOUTS_ELSEWHERE: [(&str, &str); 7] = [
     ("gray8", "gray"),
+    ("grey", "gray"),
     ("l", "gray"),
     ("uint8", "rgb24, or gray"),
     ("uint16", "rgb48le, or gray16le"),
     ("float32", "rgbf32le, or grayf32le"),
     ("float64", "rgbf64le, or grayf64le"),
 ];
+
+/// How the names of layouts in luminance and color differences begin, those of films and cameras: yuvj420p, NV12.
+const LUMINANCE: [&str; 6] = ["yuv", "yuy", "yv", "uyvy", "nv", "i420"];
 
 /// `MIN:MAX`, toimage's cmin and cmax.
 pub fn parse_range(value: &OsStr) -> Result<SampleRange> {
@@ -63,8 +67,15 @@ pub fn one_of<T: Copy>(value: &OsStr, all: &[T], name: fn(T) -> &'static str) ->
 
 pub fn parse_format(value: &OsStr) -> Result<PixelFormat> {
     one_of(value, &PixelFormat::ALL, |format| format.name).map_err(|error| {
-        let meant = meant_layout(value);
-        meant.map_or(error, |meant| anyhow!("{}: no such layout; write {meant}", shown(value)))
+        if let Some(meant) = meant_layout(value) {
+            return anyhow!("{}: no such layout; write {meant}", shown(value));
+        }
+        let name = value.to_string_lossy().to_ascii_lowercase();
+        if LUMINANCE.iter().any(|begin| name.starts_with(begin)) {
+            let advice = "is not read; ffmpeg -pix_fmt rgb24 makes rgb24 of it";
+            return anyhow!("{}: {advice}", shown(value));
+        }
+        error
     })
 }
 

@@ -3,12 +3,8 @@
 use std::fs::{File, Metadata};
 use std::io::{self, ErrorKind, Read, Seek};
 use std::os::fd::AsFd;
-use std::os::unix::fs::FileExt;
 
 use rustix::event::{PollFd, PollFlags, poll};
-
-/// No key or token is longer.
-const MAX_SHORT_BYTES: u64 = 4096;
 
 pub struct Stdin(File);
 
@@ -21,14 +17,6 @@ impl Stdin {
     pub fn left(&self) -> Option<u64> {
         let file = self.0.metadata().ok().filter(Metadata::is_file)?;
         file.len().checked_sub((&self.0).stream_position().ok()?)
-    }
-
-    /// The same bytes, if they are as few as those of a key or a token. They are still to come.
-    pub fn short(&self) -> Option<Vec<u8>> {
-        let count = self.left().filter(|count| (1..=MAX_SHORT_BYTES).contains(count))?;
-        let mut bytes = vec![0; usize::try_from(count).ok()?];
-        self.0.read_exact_at(&mut bytes, (&self.0).stream_position().ok()?).ok()?;
-        Some(bytes)
     }
 }
 

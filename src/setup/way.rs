@@ -10,7 +10,7 @@ use anyhow::{Result, anyhow, bail, ensure};
 use crate::args::Reach;
 use crate::files;
 use crate::http::{self, Identity, Route, Tls, Trusted, Way};
-use crate::messages::say;
+use crate::messages::{say, shown};
 use crate::request::Url;
 
 use super::environment;
@@ -91,5 +91,5 @@ fn identity(reach: &Reach) -> Result<Option<Identity>> {
 }
 
 fn read<T>(option: &str, file: &Path, parse: impl FnOnce(&[u8]) -> Result<T>) -> Result<T> {
-    files::read("FILE", file, parse).map_err(|error| anyhow!("{option}: {error}"))
+    files::read(&shown(file.as_os_str()), file, parse).map_err(|error| anyhow!("{option}: {error}"))
 }

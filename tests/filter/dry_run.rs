@@ -130,7 +130,7 @@ fn what_would_be_bad_usage_is() {
     let run = rehearse(&["-s", "1x1", "-H", &format!("@{token}")], "http://h/", &[0; 3]);
     assert_eq!(run.status, Some(2));
     let run = rehearse(&["-s", "1x1", "--cacert", "/no/such"], "https://h/", &[0; 3]);
-    run.fails(2, "--cacert: FILE: no such file or directory");
+    run.fails(2, "--cacert: /no/such: no such file or directory");
 }
 
 #[test]

@@ -98,35 +98,6 @@ fn a_file_that_is_standard_input_takes_no_frames_away() {
     assert_eq!(posted("k=</dev/null", "/dev/null"), 0);
 }
 
-#[test]
-fn a_file_of_a_field_without_quotes_which_the_shell_takes_is_told() {
-    let server = Server::answering(|_, _| ok("line"));
-    let (url, key) = (server.url(), file("usage-key", "hunter2\n"));
-    let shell = |options: &str| {
-        let mut shell = Command::new("sh");
-        let program = env!("CARGO_BIN_EXE_pngpost");
-        shell.args(["-c", &format!("{program} {options} {url}")]);
-        shell.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
-        run_command(shell, &tiny_frames(1))
-    };
-    for options in ["-s 64x64", "", "-n"] {
-        let message = "--form: key is empty, and standard input a text of 8 bytes: the shell took \
-                       '<FILE' for itself; write 'key=<FILE' in quotes";
-        shell(&format!("{options} -F key=<{key}")).fails(2, message);
-    }
-    assert_eq!(server.connections(), 0);
-    // With quotes, and an empty field beside frames that could be text.
-    let frame = file("usage-frame", "abcdef");
-    let image = file("usage-image", "P5 1 1 255\na");
-    for fine in [
-        format!("-s 1x1 -F 'key=<{key}'"),
-        format!("-s 1x2 -F key= <{frame}"),
-        format!("-F key= <{image}"),
-    ] {
-        assert_eq!(shell(&fine).ok().lines(), ["line"], "{fine}");
-    }
-}
-
 /// The value of an option is no option, whatever it is.
 #[test]
 fn a_value_that_looks_like_an_option_of_others_is_a_value() {

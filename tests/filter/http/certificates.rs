@@ -209,7 +209,7 @@ fn a_file_of_certificates_that_is_none_is_bad_usage() {
     folder.file("broken.pem", "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n");
     folder.file("cut.pem", "-----BEGIN CERTIFICATE-----\nAAAA\n");
     for (file, why) in [
-        ("none.pem", "FILE: no such file or directory"),
+        ("none.pem", "none.pem: no such file or directory"),
         ("empty.pem", "empty.pem: holds no PEM certificate"),
         ("broken.pem", "broken.pem: holds a certificate that is malformed"),
         ("cut.pem", "cut.pem: is not well-formed PEM"),

@@ -163,11 +163,11 @@ fn files_that_hold_no_certificate_or_no_key_of_it_are_bad_usage() {
     let encrypted = "the key is encrypted; takes one that 'openssl pkey' has decrypted";
     for (options, why) in [
         ("--key rsa.pkcs8.key", "--key: is that of a certificate; needs --cert".to_owned()),
-        ("--cert none.pem", "--cert: FILE: no such file or directory".into()),
-        ("--cert rsa.pem:secret", "--cert: FILE: no such file or directory".into()),
+        ("--cert none.pem", "--cert: none.pem: no such file or directory".into()),
+        ("--cert rsa.pem:secret", "--cert: this value: no such file or directory".into()),
         ("--cert text.pem", "--cert: text.pem: holds no PEM certificate".into()),
         ("--cert rsa.pem", "--cert: rsa.pem: holds no PEM private key".into()),
-        ("--cert rsa.pem --key none.pem", "--key: FILE: no such file or directory".into()),
+        ("--cert rsa.pem --key none.pem", "--key: none.pem: no such file or directory".into()),
         ("--cert rsa.pem --key rsa.pem", "--key: rsa.pem: holds no PEM private key".into()),
         (
             "--cert rsa.pem --key ec.sec1.key",

@@ -54,7 +54,7 @@ fn fields_go_out_as_they_are_in_their_order_and_the_frame_last() {
     let parts = parts_with(&[
         "-F",
         "a=1;type=x",
-        "--form=b=",
+        "--form=b=\"\"",
         "-Fa=again",
         "-F",
         &format!("c=<{text}"),
