@@ -80,7 +80,11 @@ impl Kept {
                 }
                 Err(error) => {
                     let error = outcome::of_exchange(error);
-                    return Err(self.failure(&error, connection.has_sent()));
+                    let mut failure = self.failure(&error, connection.has_sent());
+                    let is_plain = !self.request.url.https && self.connector.detour().is_none();
+                    failure.may_want_https =
+                        is_plain && !connection.has_received() && is_end(&error);
+                    return Err(failure);
                 }
             }
         }

@@ -40,6 +40,8 @@ pub struct Failure {
     pub cause: String,
     /// The wait that the server asks for.
     pub retry_after: Option<Duration>,
+    /// Whether the server has ended a plain connection before a byte of an answer, as one with TLS may do.
+    pub may_want_https: bool,
 }
 
 impl Failure {
@@ -47,7 +49,7 @@ impl Failure {
     pub fn of(error: &io::Error, has_sent: bool, cause: String) -> Self {
         let outcome = of_error(error).unwrap_or_else(|| of_network(error, has_sent));
         let retry_after = innermost::<Verdict>(error).and_then(|it| it.retry_after);
-        Failure { outcome, has_sent, cause, retry_after }
+        Failure { outcome, has_sent, cause, retry_after, may_want_https: false }
     }
 }
 

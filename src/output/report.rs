@@ -25,6 +25,7 @@ pub struct Report {
     pub failure: Option<String>,
     /// Whether --retry-all-errors would repeat it.
     pub may_have_arrived: bool,
+    pub may_want_https: bool,
     /// Whether the run ends with this failure, even with --keep-going.
     pub ends_run: bool,
 }
@@ -39,6 +40,7 @@ impl Report {
             Ok(response) => Some(refusal(response, &request.url(frame))),
             Err(failure) => Some(failure.cause.clone()),
         };
+        let may_want_https = result.as_ref().is_err_and(|failure| failure.may_want_https);
         let (status, body) = result.ok().map(|it| (it.status, it.body)).unzip();
         let failure = cause.map(|cause| format!("upload: {cause}{tried}"));
         let read_at = Some(read_at);
@@ -51,6 +53,7 @@ impl Report {
             body,
             failure,
             may_have_arrived,
+            may_want_https,
             ends_run: given_up.is_some(),
         }
     }

@@ -16,10 +16,13 @@ impl Lines {
     /// Says why the frame has failed, if it has. The run may end with that.
     pub(super) fn tell_failure(&mut self, report: Report, has_line: bool) -> Result<(), Early> {
         let ends_run = self.ends_run(&report);
-        let Report { frame, status, failure, may_have_arrived, .. } = report;
+        let Report { frame, status, failure, may_have_arrived, may_want_https, .. } = report;
         let Some(mut cause) = failure else { return Ok(()) };
         // A run that goes on has had answers.
         let answered = self.rules.skip + self.counts.figures.answered.load(Ordering::Relaxed);
+        if may_want_https && answered == 0 && !self.has_failed() {
+            cause.push_str("; does this port want https://?");
+        }
         let usual = |status| usual(status, &self.request, self.rules.has_key);
         if let Some(usual) = status.filter(|_| answered == 1).and_then(usual) {
             cause = format!("{cause}; {usual}");
@@ -27,7 +30,7 @@ impl Lines {
             cause.push_str("; it may have arrived: --retry-all-errors would send it again");
         }
         if ends_run && status.is_some() && !has_line {
-            cause.push_str("; without --fail its answer is a line");
+            cause.push_str("; run without --fail to see its answer");
         }
         self.counts.failed.fetch_add(1, Ordering::Relaxed);
         if ends_run {
@@ -86,22 +89,32 @@ impl Lines {
 /// What usually is wrong if the server turns away the first frame that it answers: the request, and not the frame. We
 /// tell it by the status and by what we have sent. `has_key`: whether headers of the user's go out.
 fn usual(status: u16, request: &Request, has_key: bool) -> Option<String> {
+    let pieces = &request.template.pieces[..];
+    // A form of the frame alone has two.
+    let has_fields = pieces.iter().filter(|piece| **piece == Piece::Boundary).count() > 2;
     let usual = match status {
-        401 | 403 if !has_key => "-H, -u or --oauth2-bearer sends a key or token",
-        401 | 403 => "its key, token or password is not taken",
+        401 | 403 if has_key => "its key, token or password is not taken",
+        401 | 403 if has_fields => {
+            "a key in a field (-F) is not taken, or is wanted in a header: -H, -u or --oauth2-bearer"
+        }
+        401 | 403 => "-H, -u or --oauth2-bearer sends a key or token",
         404 => "check the URL's path",
+        405 => "the server takes another method there: -X, or another path",
         413 => "the body is over the server's limit",
-        400 | 415 | 422 | 500 => match (&request.part, &request.template.pieces[..]) {
-            (Some(_), _) if status == 415 => "the body is a form: --raw or --json sends none",
-            (Some(part), _) => {
-                let part = foreign(part);
-                return Some(format!("the frame's part is {part}: -F NAME=@- renames it"));
-            }
+        400 | 415 | 422 | 500 => match (&request.part, pieces) {
+            (Some(_), _) if status == 415 => "it may want the PNG alone (--raw) or JSON (--json)",
+            (Some(part), _) => &format!(
+                "the form field with the frame is called {} (-F NAME=@- changes that), or another field is missing",
+                foreign(part)
+            ),
             (None, [Piece::Png]) => "the body is the bare PNG: without --raw it is a form",
             (None, [Piece::Base64]) => "the body is bare base64: without --body-b64 it is a form",
             (None, _) => "the server may take other JSON, or a form",
         },
         _ => return None,
     };
-    Some(usual.to_owned())
+    // As nginx answers what is not TLS.
+    let of_port =
+        if status == 400 && !request.url.https { ", or the port wants https://" } else { "" };
+    Some(format!("{usual}{of_port}"))
 }

@@ -79,6 +79,9 @@ fn sending_that_fails_is_the_reason_why_there_is_no_response() {
         let url = server.url();
         let arguments = [&BIG[..], &["--raw", &url]].concat();
         let run = files.run("sendmsg:error=EPIPE:when=2", None, &arguments);
-        run.fails_in_doubt(&format!("{}: broken pipe", server.address));
+        run.fails_in_doubt(&format!(
+            "{}: broken pipe; does this port want https://?",
+            server.address
+        ));
     }
 }

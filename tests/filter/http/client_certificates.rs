@@ -88,7 +88,7 @@ fn a_server_that_can_do_without_a_certificate_is_content_and_another_says_so_its
         match status {
             0 => assert_eq!(run.ok().lines(), ["NONE "]),
             _ => drop(
-                run.fails(1, "frame 0: upload: status 400; the frame's part is image: -F NAME=@- renames it; 1 line is out, frame 0's answer"),
+                run.fails(1, "frame 0: upload: status 400; the form field with the frame is called image (-F NAME=@- changes that), or another field is missing; 1 line is out, frame 0's answer"),
             ),
         }
         let options = ["--cacert", "server.pem", &url];

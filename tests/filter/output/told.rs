@@ -7,20 +7,29 @@ use crate::support::{tiny_frames, tiny_number};
 
 #[test]
 fn at_the_first_answer_of_a_run_a_status_is_told_with_what_usually_is_wrong() {
-    let part = "the frame's part is image: -F NAME=@- renames it";
+    let called = |name: &str| {
+        let is_called = format!("the form field with the frame is called {name}");
+        format!("{is_called} (-F NAME=@- changes that), or another field is missing")
+    };
+    let part = &*called("image");
     let key = "its key, token or password is not taken";
     let json = ["--json", "\"{{png:b64}}\""];
     let bare = "the body is the bare PNG: without --raw it is a form";
     for (status, options, usual) in [
         (400, &[][..], part),
         (422, &[], part),
-        (500, &["-F", "x\n=@-"], "the frame's part is x\\n: -F NAME=@- renames it"),
+        (500, &["-F", "x\n=@-"], &called("x\\n")),
         (400, &["--raw"], bare),
         (415, &["--raw"], bare),
         (500, &["--body-b64"], "the body is bare base64: without --body-b64 it is a form"),
         (422, &json, "the server may take other JSON, or a form"),
-        (415, &[], "the body is a form: --raw or --json sends none"),
-        (401, &["-F", "key=secret"], "-H, -u or --oauth2-bearer sends a key or token"),
+        (415, &[], "it may want the PNG alone (--raw) or JSON (--json)"),
+        (405, &[], "the server takes another method there: -X, or another path"),
+        (
+            401,
+            &["-F", "key=secret"],
+            "a key in a field (-F) is not taken, or is wanted in a header: -H, -u or --oauth2-bearer",
+        ),
         (403, &[], "-H, -u or --oauth2-bearer sends a key or token"),
         (401, &["-u", "me:secret"], key),
         (403, &["-H", "X-Key: secret"], key),
@@ -28,15 +37,32 @@ fn at_the_first_answer_of_a_run_a_status_is_told_with_what_usually_is_wrong() {
         (413, &[], "the body is over the server's limit"),
     ] {
         let server = Server::answering(move |_, _| response(&format!("{status} secret"), "secret"));
+        let port = if status == 400 { ", or the port wants https://" } else { "" };
         let second = if status == 500 { ADVICE } else { "" };
         let expected = format!(
-            "pngpost: frame 0: upload: status {status}; {usual}\n\
+            "pngpost: frame 0: upload: status {status}; {usual}{port}\n\
              pngpost: frame 1: upload: status {status}{second}\n"
         );
         let own = ["-s", "1x1", "--keep-going", &server.url()];
         let run = run(&[&own[..], options].concat(), &tiny_frames(2));
         assert_eq!(run.stderr, expected, "{options:?}");
     }
+}
+
+/// As Flask's server with TLS answers plain HTTP, or openssl's.
+#[test]
+fn a_port_that_hangs_up_before_the_first_answer_of_a_run_may_want_https() {
+    let server = Server::answering(|_, request| match tiny_number(&request.body) {
+        2 => echo(request),
+        _ => Vec::new(),
+    });
+    let run = post(&["--keep-going", "--no-http-keep-alive"], &server.url(), 4);
+    let closed = "upload: no response: closed before there was one";
+    let expected = format!(
+        "pngpost: frame 0: {closed}; does this port want https://?{ADVICE}\n\
+         pngpost: frame 1: {closed}\npngpost: frame 3: {closed}\n"
+    );
+    assert_eq!(run.stderr, expected);
 }
 
 #[test]
@@ -54,7 +80,7 @@ fn how_to_go_on_is_told_by_what_is_out() {
         (
             &["--fail"],
             17,
-            "without --fail its answer is a line; 17 lines are out, go on with --skip 17",
+            "run without --fail to see its answer; 17 lines are out, go on with --skip 17",
         ),
         (
             &["--skip", "10"],
@@ -67,7 +93,7 @@ fn how_to_go_on_is_told_by_what_is_out() {
             1,
             "1 line is out in this run, frame 17's answer, drop that line and go on with --skip 17",
         ),
-        (&["--skip", "17", "--fail"], 0, "without --fail its answer is a line"),
+        (&["--skip", "17", "--fail"], 0, "run without --fail to see its answer"),
     ] {
         let run = post(options, &server.url(), 20);
         let run = run.fails(1, &format!("frame 17: upload: status 400; {told}"));
