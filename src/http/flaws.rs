@@ -33,7 +33,7 @@ pub fn of_server(flaw: Flaw) -> Error {
 
 /// Of a CA that the server shows as its own.
 pub fn of_ca(remedy: &str) -> Error {
-    told(format!("calls itself a CA, and is not trusted as it is ({remedy})"))
+    told(format!("is not trusted; if it is the server's own, trust a copy of it ({remedy})"))
 }
 
 /// Of its issuers, or of a signature.
@@ -47,6 +47,10 @@ pub fn of_signer(flaw: Flaw, remedy: &str) -> Error {
         Flaw::EndEntityUsedAsCa | Flaw::UnsupportedCertVersion => {
             "is signed by one that is no CA".to_owned()
         }
+        // Of the anchor with the issuer's name, such as a certificate that has been made anew since.
+        Flaw::InvalidSignatureForPublicKey => format!(
+            "is not the trusted one of that name ({remedy}), or its key is weak (RSA under 2048 bits)"
+        ),
         other => flaw_of_server(&other),
     })
 }

@@ -79,13 +79,15 @@ fn a_server_is_trusted_as_curl_trusts_it() {
     let name = "certificate is not for this host name";
     let nobody = "certificate is signed by nobody who is trusted \
                   (the file of --cacert holds neither it nor its signer)";
-    let authority = "certificate calls itself a CA, and is not trusted as it is \
+    let authority = "certificate is not trusted; if it is the server's own, trust a copy of it \
                      (the file of --cacert holds neither it nor its signer)";
     let expired = "certificate has expired";
     let no_ca = "certificate is signed by one that is no CA";
     let clients = "certificate is not for servers, by its extended key usage";
     let by = |what: &str| format!("certificate is signed by an authority that {what}");
-    let weak = "certificate has a wrong signature, or a weak key (RSA under 2048 bits)";
+    let weak = "certificate is not the trusted one of that name \
+                (the file of --cacert holds neither it nor its signer), \
+                or its key is weak (RSA under 2048 bits)";
     let unknown = "certificate is signed with an algorithm that is weak or not known";
     for (shown, given, host, cause) in [
         ("leaf.pem", "ca.pem", "localhost", ""),
@@ -161,7 +163,7 @@ fn a_certificate_without_alternative_names_is_refused_with_the_option_that_makes
 #[test]
 fn ssl_cert_file_trusts_these_too_and_cacert_takes_its_place() {
     let Some(folder) = made("environment") else { return };
-    let it = "calls itself a CA, and is not trusted as it is";
+    let it = "is not trusted; if it is the server's own, trust a copy of it";
     let neither = "the file of --cacert holds neither it nor its signer";
     for (shown, file, options, cause) in [
         ("named.pem", "named.pem", &[][..], ""),
