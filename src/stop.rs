@@ -1,9 +1,9 @@
 //! What ends a run early: signals, and a reader of stdout that has gone away.
 //!
 //! The first of SIGINT, SIGTERM and SIGHUP lets the run finish what is under way; the second one ends the process at
-//! once. A reader that has gone away ends it, too, and no answer is waited for: nobody would read its line. One
-//! thread waits for all of them, so no frame pays for it. A signal that is ignored when the process starts stays
-//! ignored: so nohup and a shell's `&` want it.
+//! once. A reader that has gone away ends it, too, and no answer is waited for: nobody would read its line. After a
+//! signal the run ends as told, whether the reader is there or not. One thread waits for all of them, so no frame pays
+//! for it. A signal that is ignored when the process starts stays ignored: so nohup and a shell's `&` want it.
 
 use std::fs::{self, File};
 use std::io::{self, PipeReader, PipeWriter, Read, Write};
@@ -26,6 +26,9 @@ use crate::pipeline::Halt;
 /// A sender that signals a process and its group reaches us twice within microseconds, timeout(1) for one.
 /// Nobody who means a second signal is as quick as this.
 const ECHO: Duration = Duration::from_millis(20);
+
+/// A run that goes on for longer after a signal says why.
+const PATIENCE: Timespec = Timespec { tv_sec: 1, tv_nsec: 0 };
 
 /// What has asked the run to end so far.
 #[derive(Default)]
@@ -107,28 +110,41 @@ impl Watcher {
     }
 
     fn watch(mut self, halt: &Halt) {
-        let mut is_first = true;
+        let (mut is_first, mut patience) = (true, None);
         // It fails only if the system has no memory.
-        while let Ok(event) = self.wait(None) {
+        while let Ok(event) = self.wait(patience.as_ref()) {
             match event {
                 Some(Event::Signal) => {
                     match self.asked.signal() {
                         Some(signal) if !is_first => leave_at_once(Ending::Stopped(signal)),
                         _ => halt.finish(),
                     }
+                    (is_first, patience) = (false, Some(PATIENCE));
                     self.pass_over_echo();
                 }
                 Some(Event::ReaderGone) => {
                     self.asked.reader_is_gone.store(true, Ordering::Release);
                     if !halt.finish_unread() {
-                        leave_at_once(Ending::ReaderGone);
+                        // A signal that has ended the reader may be about to reach us.
+                        thread::sleep(ECHO);
+                        if self.asked.signal().is_none() {
+                            leave_at_once(Ending::ReaderGone);
+                        }
                     }
                     // Or poll would report the same hang-up again at once.
                     self.stdout = None;
                 }
-                None => continue,
+                None => {
+                    patience = None;
+                    let in_flight = halt.start_nothing();
+                    if in_flight > 0 {
+                        let uploads = messages::count_of(in_flight, "upload", "uploads");
+                        messages::say(format!(
+                            "stopping: waiting for {uploads}; a second signal ends it at once"
+                        ));
+                    }
+                }
             }
-            is_first = false;
         }
     }
 

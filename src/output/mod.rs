@@ -17,7 +17,7 @@ use std::sync::atomic::Ordering;
 
 use crate::counts::Counts;
 use crate::encode::BadSample;
-use crate::ending::Ending;
+use crate::ending::{Ending, Signal};
 use crate::input::{Cause, InputError};
 use crate::messages::{causes, plain, say};
 use crate::pipeline::{Answer, Answers, Halt, Unsent};
@@ -163,13 +163,17 @@ impl Lines {
     /// The ending after the last answer.
     fn end(&self, asked: &Asked) -> Ending {
         match asked.signal() {
-            Some(signal) => {
-                say(format!("stopped by {}{}", signal.name(), self.how_to_go_on("frame", None)));
-                Ending::Stopped(signal)
-            }
+            Some(signal) => self.end_stopped(signal, "frame", !asked.reader_is_gone()),
             None if self.has_failed() => Ending::Failed,
             None => Ending::Done,
         }
+    }
+
+    /// The ending by a signal. One that has ended the reader, too, may have cost lines there.
+    fn end_stopped(&self, signal: Signal, frame: &str, is_read: bool) -> Ending {
+        let lost = if is_read { "" } else { "; the reader is gone: count the lines that it kept" };
+        say(format!("stopped by {}{}{lost}", signal.name(), self.how_to_go_on(frame, None)));
+        Ending::Stopped(signal)
     }
 
     /// The ending at a frame that the stopped run has not sent. Later ones have no lines: going on begins here.
@@ -180,13 +184,19 @@ impl Lines {
             let report = Report::uploaded(uploaded, &self.request);
             report.failure.iter().for_each(|cause| say(format!("frame {}: {cause}", report.frame)));
         }
-        if asked.reader_is_gone() { Ending::ReaderGone } else { self.end(asked) }
+        match asked.signal() {
+            None if asked.reader_is_gone() => Ending::ReaderGone,
+            _ => self.end(asked),
+        }
     }
 
     /// Says why the run ends here, and how to go on.
     fn end_early(&self, early: Early, later: Answers, halt: &Halt, asked: &Asked) -> Ending {
         let ending = match early {
-            Early::ReaderGone => return Ending::ReaderGone,
+            Early::ReaderGone => {
+                let stopped = |signal| self.end_stopped(signal, "later frame", false);
+                return asked.signal().map_or(Ending::ReaderGone, stopped);
+            }
             Early::Gap => return self.end_at_gap(later, asked),
             Early::Failed { frame, cause, has_line } => {
                 // No further attempt starts, or frames would be posted again that were not counted.

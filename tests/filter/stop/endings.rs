@@ -105,6 +105,46 @@ fn stopped(
 }
 
 #[test]
+fn a_reader_that_is_gone_as_well_is_told_and_the_signal_ends_the_run() {
+    for jobs in ["1", "2"] {
+        let holding = holding(2, line);
+        let mut program = start(&holding, &["-j", jobs]);
+        assert_eq!([program.line(), program.line()], ["answer 0", "answer 1"]);
+        stop(program.pid(), "SIGINT");
+        program.stdout = None;
+        holding.release_all();
+        let run = program.end();
+        let told = run.stderr.strip_prefix("pngpost: stopped by SIGINT; 2 lines are out, ");
+        assert!(run.signal == Some(2) && told.is_some(), "{}", run.stderr);
+        let advice = "go on with --skip 2; the reader is gone: count the lines that it kept\n";
+        assert!(run.stderr.ends_with(advice), "{}", run.stderr);
+    }
+}
+
+#[test]
+fn a_run_that_waits_for_a_second_says_for_what() {
+    for (options, message) in [
+        (
+            &["-j", "2"][..],
+            "pngpost: stopping: waiting for 2 uploads; a second signal ends it at once",
+        ),
+        (&["-q"], ""),
+    ] {
+        let holding = holding(2, line);
+        let mut program = start(&holding, options);
+        holding.wait_for(if message.is_empty() { 1 } else { 2 });
+        let mut messages = program.stderr_lines();
+        stop(program.pid(), "SIGINT");
+        if !message.is_empty() {
+            assert_eq!(messages.next().as_deref(), Some(message));
+        }
+        holding.release_all();
+        assert_eq!(program.end().signal, Some(2));
+        assert_eq!(messages.count(), usize::from(!message.is_empty()));
+    }
+}
+
+#[test]
 fn quiet_says_nothing() {
     let run = stopped(&["-q"], line, 1);
     assert_eq!((run.signal, run.stderr.as_str(), run.lines().len()), (Some(2), "", 3));
