@@ -138,7 +138,7 @@ fn line(
         left.filter(|_| flows && !is_stopping),
         Some(format!("{} in flight", load(&counts.in_flight))),
         flows.then(|| format!("{rate:.digits$} frames/s")),
-        behind.map(|behind| format!("answered in {:.2} s", behind.as_secs_f64())),
+        behind.map(|behind| format!("lines {:.2} s behind", behind.as_secs_f64())),
         Some(load(&figures.retries)).filter(|&retries| retries > 0).map(retries),
         allowed(figures).map(|allowed| format!("limited to {allowed}")),
     ];
@@ -280,18 +280,18 @@ mod tests {
         assert_eq!(shown(&counts, None, 24), "1234 answered, 5 failed");
         assert_eq!(shown(&counts, None, 23), "1234 answered");
         let behind = Some(&Duration::from_millis(1234));
-        assert_eq!(shown(&counts, behind, 200), format!("{whole}, answered in 1.23 s"));
+        assert_eq!(shown(&counts, behind, 200), format!("{whole}, lines 1.23 s behind"));
         counts.figures.total = Some(5000);
         counts.figures.dropped.store(7, Ordering::Relaxed);
         let done = "pngpost: 1246 of 5000 (24%), 5 failed, 7 dropped, ";
-        let rest = "0 in flight, 124 frames/s, answered in 1.23 s";
+        let rest = "0 in flight, 124 frames/s, lines 1.23 s behind";
         assert_eq!(shown(&counts, behind, 200), format!("{done}0:30 left, {rest}"));
         counts.is_stopping.store(true, Ordering::Relaxed);
         let stopping = done.replacen(": ", ": stopping: ", 1);
         assert_eq!(shown(&counts, behind, 200), format!("{stopping}{rest}"));
         // While the server limits the run.
         *lock(&counts.figures.allowed) = (Some(9.56), None);
-        assert!(shown(&counts, behind, 200).ends_with(" s, limited to 9.6 attempts/s"));
+        assert!(shown(&counts, behind, 200).ends_with(" s behind, limited to 9.6 attempts/s"));
         *lock(&counts.figures.allowed) = (Some(0.2), Some(2));
         let limited = ", limited to 12.0 attempts/min, 2 at once";
         assert!(shown(&counts, behind, 200).ends_with(limited));

@@ -91,8 +91,11 @@ from_source() {
         complete_in_zsh 'fpath=(~/.zsh $fpath)'
         complete_in_fish
     ) || exit 1
-    cargo uninstall --quiet --root "$home/.cargo" pngpost
-    [ -z "$(ls "$home/.cargo/bin")" ] || die 'cargo uninstall leaves something'
+    from_page 'cargo uninstall' >"$work/block"
+    CARGO_INSTALL_ROOT=$home/.cargo HOME=$home sh -eu "$work/block" 2>"$work/cargo.err" ||
+        die "the lines of man/install.md that remove it fail: $(cat "$work/cargo.err")"
+    left=$(find "$home" -type f -name '*pngpost*')
+    [ -z "$left" ] || die "the lines of man/install.md leave $left"
 }
 
 cargo_deb() {

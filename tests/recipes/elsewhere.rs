@@ -33,6 +33,12 @@ const ELSEWHERE: &[Elsewhere] = &[
     },
     Elsewhere {
         document: INSTALL,
+        words: "cargo uninstall",
+        reason: "it removes what the block above has installed",
+        place: ("tests/install.sh", "from_page 'cargo uninstall' >\"$work/block\""),
+    },
+    Elsewhere {
+        document: INSTALL,
         words: "sudo dpkg -i target/debian/pngpost_*.deb",
         reason: "it wants root, and pngpost is another one then for the whole machine",
         place: ("tests/install.sh", "dpkg --install \"$package\""),

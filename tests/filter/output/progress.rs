@@ -121,8 +121,8 @@ fn the_progress_line_tells_how_far_the_run_is_and_is_gone_at_the_end() {
             let text = Screen::of(stream).text();
             text.starts_with(&format!("pngpost: {done}, 0:0"))
                 && text.contains(" left, 2 in flight, ")
-                && text.contains(" frames/s, answered in 0.")
-                && text.ends_with(" s")
+                && text.contains(" frames/s, lines 0.")
+                && text.ends_with(" s behind")
         };
         let stream = watch(program, told, || holding.release_all());
         assert_eq!(Screen::of(&stream).text(), last);
