@@ -108,7 +108,7 @@ impl Connector {
             End::Unix(address) => connect_unix(address, deadline)?,
         };
         let on_silence = Some(Arc::clone(&self.on_silence));
-        let wire = Wire::Plain(Socket::new(socket, deadline.clone(), on_silence));
+        let wire = Wire::Plain(Socket::new(socket, deadline.clone(), on_silence)?);
         let Some(proxy) = &self.proxy else { return Ok(wire) };
         let wire = secured(wire, proxy.tls.as_ref())?;
         match self.tls {

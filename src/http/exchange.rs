@@ -182,7 +182,7 @@ mod tests {
         // Waiting for more than there is fails here.
         let deadline = Deadline::after(Duration::from_secs(5), MAX_TIME);
         let mut connection =
-            Connection::over(Wire::Plain(Socket::new(near.into(), deadline, None)));
+            Connection::over(Wire::Plain(Socket::new(near.into(), deadline, None).unwrap()));
         thread::scope(|scope| {
             let server = scope.spawn(move || {
                 // The client may have seen enough, and be gone.
@@ -365,7 +365,7 @@ mod tests {
     fn the_time_for_which_a_response_waits_for_room_does_not_count() {
         let (near, mut far) = UnixStream::pair().unwrap();
         let deadline = Deadline::after(Duration::from_millis(300), MAX_TIME);
-        let wire = Wire::Plain(Socket::new(near.into(), deadline.clone(), None));
+        let wire = Wire::Plain(Socket::new(near.into(), deadline.clone(), None).unwrap());
         let budget = Budget::new(0, Duration::MAX);
         let mut second = budget.share(1);
         thread::scope(|scope| {

@@ -38,6 +38,7 @@ pub fn connect(addresses: &[SocketAddr], deadline: &Deadline) -> io::Result<Owne
         let is_last = waiting.as_slice().is_empty();
         let next = if is_last { deadline.clone() } else { deadline.within(HEAD_START) };
         if let Some(winner) = race.wait(&next)? {
+            ioctl_fionbio(&winner, false)?;
             sockopt::set_tcp_nodelay(&winner, true)?;
             return Ok(winner);
         }

@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::io::{Errno, FdFlags, fcntl_setfd, ioctl_fionread, retry_on_intr};
-use rustix::net::sockopt::set_tcp_quickack;
+use rustix::net::sockopt::{Timeout, set_socket_timeout, set_tcp_quickack};
 use rustix::net::{
     self, AddressFamily, RecvFlags, SendAncillaryBuffer, SendFlags, SocketType, recv, sendmsg,
 };
@@ -62,9 +62,15 @@ pub fn poll_until(sockets: &mut [PollFd], deadline: &Deadline) -> io::Result<()>
 }
 
 impl Socket {
-    pub fn new(stream: OwnedFd, deadline: Deadline, on_silence: Option<OnSilence>) -> Self {
+    /// The stream blocks. A receive on it waits for a moment at most.
+    pub fn new(
+        stream: OwnedFd,
+        deadline: Deadline,
+        on_silence: Option<OnSilence>,
+    ) -> io::Result<Self> {
+        set_socket_timeout(&stream, Timeout::Recv, Some(LOOKS_AGAIN))?;
         let (has_sent, has_received) = (false, false);
-        Socket { stream, deadline, has_sent, has_received, on_silence, late: None }
+        Ok(Socket { stream, deadline, has_sent, has_received, on_silence, late: None })
     }
 
     /// Begins a request: none of it has been sent. `is_new`: it is the first one on this connection.
@@ -123,7 +129,7 @@ impl Socket {
                 PollFlags::OUT if deadline.has_passed() => return Err(deadline.passed()),
                 ready if !ready.is_empty() => return Ok(ready),
                 _ if deadline.has_passed() => return Err(deadline.passed()),
-                _ => self.listener().into_iter().for_each(|on_silence| on_silence()),
+                _ => self.tell_silence(),
             }
         }
     }
@@ -135,18 +141,35 @@ impl Socket {
             // The kernel would put that off by 40 ms, at each answer anew. A Unix socket refuses, and needs no such thing.
             let _ = set_tcp_quickack(&self.stream, true);
         }
-        if self.deadline.has_passed() {
-            return self.receive_late(bytes);
+        loop {
+            let left = self.deadline.left();
+            if left.is_zero() {
+                return self.receive_late(bytes);
+            }
+            // A receive waits by itself, which saves a system call for each answer; a poll ends at the deadline.
+            if left < LOOKS_AGAIN {
+                self.wait_for(PollFlags::IN, &self.deadline)?;
+            }
+            match recv(&self.stream, &mut *bytes, RecvFlags::empty()) {
+                Err(Errno::WOULDBLOCK) => self.tell_silence(),
+                Err(Errno::INTR) => {}
+                Err(error) => return Err(error.into()),
+                Ok((_, count)) => {
+                    self.has_received |= count > 0;
+                    return Ok(count);
+                }
+            }
         }
-        self.wait_for(PollFlags::IN, &self.deadline)?;
-        let receive = || recv(&self.stream, &mut *bytes, RecvFlags::DONTWAIT);
-        let (_, count) = retry_on_intr(receive)?;
-        self.has_received |= count > 0;
-        Ok(count)
     }
 
     fn listener(&self) -> Option<&OnSilence> {
         self.on_silence.as_ref().filter(|_| !self.has_received)
+    }
+
+    fn tell_silence(&self) {
+        if let Some(on_silence) = self.listener() {
+            on_silence();
+        }
     }
 
     /// Receives the bytes that lay in the socket when the deadline was found to have passed, and no later
