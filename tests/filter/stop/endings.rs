@@ -110,8 +110,11 @@ fn a_reader_that_is_gone_as_well_is_told_and_the_signal_ends_the_run() {
         let holding = holding(2, line);
         let mut program = start(&holding, &["-j", jobs]);
         assert_eq!([program.line(), program.line()], ["answer 0", "answer 1"]);
-        stop(program.pid(), "SIGINT");
+        let pid = program.pid();
+        stop_and_listen(pid, "SIGINT");
+        let before = sleeps(pid);
         program.stdout = None;
+        wait_until("it is seen", || sleeps(pid) > before);
         holding.release_all();
         let run = program.end();
         let told = run.stderr.strip_prefix("pngpost: stopped by SIGINT; 2 lines are out, ");
