@@ -72,7 +72,7 @@ impl Kept {
                 // The server closed it while it was idle: we take another one, or a new one.
                 Err(_) if !is_new && !connection.has_sent() => {}
                 Err(error) if !is_new && !connection.has_received() && is_end(&error) => {
-                    self.idle.keep_none();
+                    self.idle.hung_up();
                     let mut failure = self.failure(&error, true);
                     failure.outcome = Outcome::HungUp;
                     failure.cause += " on a kept connection (--no-http-keep-alive)";

@@ -29,7 +29,12 @@ pub struct Pool(Mutex<State>);
 struct State {
     /// A stack: the connection used last is on top.
     idle: Vec<Idle>,
-    keeping: Keeping,
+    /// Answers on connections that were used again. The first of those is looked at for a moment.
+    again: u64,
+    /// Connections that were used again, and that the server has ended then without an answer.
+    hung_up: u64,
+    /// A connection each, to the end of the run.
+    keeps_none: bool,
     /// The shortest time that an answer took.
     shortest: Option<Duration>,
     /// When idle connections were closed for new ones; no new one has been answered since.
@@ -43,24 +48,13 @@ struct Idle {
     until: Instant,
 }
 
-/// Whether connections are kept.
-#[derive(Default, PartialEq, Eq)]
-enum Keeping {
-    /// None has been used again: the first one is looked at for a moment.
-    #[default]
-    Unknown,
-    Kept,
-    /// A connection each, to the end of the run.
-    Never,
-}
-
 impl Pool {
     /// The connection used last that is still good. Others are closed.
     pub fn take(&self) -> Option<Connection> {
         loop {
             let mut state = lock(&self.0);
             let mut idle = state.idle.pop()?;
-            let is_first = state.keeping == Keeping::Unknown;
+            let is_first = state.again == 0;
             drop(state);
             let is_behind_answer = is_first && idle.since.elapsed() < CLOSES_WITHIN;
             if is_behind_answer {
@@ -70,7 +64,7 @@ impl Pool {
                 return Some(idle.connection);
             }
             if is_behind_answer {
-                self.keep_none();
+                lock(&self.0).keep_none();
             }
         }
     }
@@ -83,7 +77,7 @@ impl Pool {
         let mut state = lock(&self.0);
         state.note_answer(is_new, begun, now);
         state.idle.retain(|idle| now < idle.until);
-        if state.keeping != Keeping::Never {
+        if !state.keeps_none {
             state.idle.push(Idle { connection, since: now, until: now + limit });
         }
     }
@@ -101,15 +95,20 @@ impl Pool {
         }
     }
 
-    /// From now on a connection each.
-    pub fn keep_none(&self) {
-        lock(&self.0).keep_none();
+    /// The server has ended one without an answer. A server that was started anew does so now and then; one that keeps no
+    /// connection, or each for a few requests, at more than a tenth.
+    pub fn hung_up(&self) {
+        let mut state = lock(&self.0);
+        state.hung_up += 1;
+        if state.hung_up * 10 > state.again {
+            state.keep_none();
+        }
     }
 }
 
 impl State {
     fn keep_none(&mut self) {
-        self.keeping = Keeping::Never;
+        self.keeps_none = true;
         self.idle.clear();
     }
 
@@ -117,10 +116,9 @@ impl State {
         let took = now - begun;
         let shortest = self.shortest.map_or(took, |shortest| shortest.min(took));
         self.shortest = Some(shortest);
-        if !is_new && self.keeping == Keeping::Unknown {
-            self.keeping = Keeping::Kept;
-        } else if is_new
-            && let Some(let_go) = self.let_go.take_if(|let_go| begun < *let_go)
+        if !is_new {
+            self.again += 1;
+        } else if let Some(let_go) = self.let_go.take_if(|let_go| begun < *let_go)
             && now - let_go < LOOKS_AGAIN + 2 * shortest
         {
             // It was answered as soon as an idle one was closed: each holds a worker, and there are too few.
