@@ -97,7 +97,8 @@ impl Headers {
             if is_over || matches!(found, Ok(Some(_))) {
                 return found;
             }
-            thread::sleep(PAUSE);
+            // A sleep panics if the system refuses it.
+            thread::park_timeout(PAUSE);
         }
     }
 }

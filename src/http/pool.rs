@@ -56,9 +56,13 @@ impl Pool {
             let mut idle = state.idle.pop()?;
             let is_first = state.again == 0;
             drop(state);
-            let is_behind_answer = is_first && idle.since.elapsed() < CLOSES_WITHIN;
-            if is_behind_answer {
-                thread::sleep(CLOSES_WITHIN);
+            let mut is_behind_answer = false;
+            while let Some(left) = CLOSES_WITHIN.checked_sub(idle.since.elapsed())
+                && is_first
+            {
+                is_behind_answer = true;
+                // A sleep panics if the system refuses it.
+                thread::park_timeout(left);
             }
             if Instant::now() < idle.until && idle.connection.is_idle() {
                 return Some(idle.connection);
