@@ -157,7 +157,8 @@ impl Gate {
         let next = shared.schedule.end(frame, tries, &ended, now);
         *lock(&self.counts.figures.allowed) = shared.schedule.limits();
         let Ended { retry_after, is_response, .. } = ended;
-        let (since, outage) = (shared.schedule.down_since(), &mut shared.outage);
+        let since = shared.schedule.silent_since(pass.started.at);
+        let outage = &mut shared.outage;
         let mut last_cause = lock(&self.counts.figures.outage);
         let news = match (since, &next) {
             (Some(since), Next::Again(_)) => {

@@ -25,7 +25,7 @@ impl Outage {
         Outage { limit, told: None, until: None }
     }
 
-    /// An attempt has failed, and there will be another one. `since`: the first failure after an answer; `asked`: the
+    /// An attempt has failed, and there will be another one. `since`: nothing was answered from then on; `asked`: the
     /// wait of a Retry-After.
     pub fn lasts(
         &mut self,

@@ -93,6 +93,7 @@ pub struct Retry<R> {
     counted: Option<Instant>,
     /// The first failure since a frame was last answered.
     pub down_since: Option<Instant>,
+    answered_at: Option<Instant>,
     /// The server would be away for longer than its limit before the next attempt could start.
     given_up: bool,
     /// No attempt starts before this: the pause.
@@ -111,6 +112,7 @@ impl<R: FnMut() -> f64> Retry<R> {
             longest: PAUSE_AT_MOST,
             counted: None,
             down_since: None,
+            answered_at: None,
             given_up: false,
             pause_end: None,
             asked: None,
@@ -134,10 +136,17 @@ impl<R: FnMut() -> f64> Retry<R> {
     pub fn answered(&mut self, is_accepted: bool, now: Instant) {
         self.totals.accepted += u64::from(is_accepted);
         self.down_since = None;
+        self.answered_at = Some(now);
         if std::mem::take(&mut self.given_up) {
             self.asked = None;
         }
         self.heard(now);
+    }
+
+    /// Since when nothing was answered, if an attempt that began then has failed: a single one may take half a minute.
+    pub fn silent_since(&self, began: Instant) -> Option<Instant> {
+        let silent = self.answered_at.map_or(began, |answered| answered.max(began));
+        self.down_since.map(|since| since.min(silent))
     }
 
     /// The server has said something, so it can be reached.
@@ -621,6 +630,19 @@ mod tests {
         assert!(trial.retry.down_since.is_some());
         trial.retry.answered(true, trial.now);
         assert_eq!(trial.retry.down_since, None);
+    }
+
+    #[test]
+    fn the_server_is_silent_since_the_attempt_began_or_since_it_answered_another_one() {
+        let mut trial = trial(policy());
+        let began = trial.now;
+        trial.now += 30 * SECOND;
+        trial.down();
+        assert_eq!(trial.retry.silent_since(began), Some(began));
+        trial.retry.answered(true, began + SECOND);
+        assert_eq!(trial.retry.silent_since(began), None);
+        trial.down();
+        assert_eq!(trial.retry.silent_since(began), Some(began + SECOND));
     }
 
     #[test]

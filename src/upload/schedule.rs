@@ -158,14 +158,14 @@ impl<R: FnMut() -> f64> Schedule<R> {
         self.due().max(self.retry.pause_end(now))
     }
 
-    /// The first failure since a frame was last answered.
-    pub fn down_since(&self) -> Option<Instant> {
-        self.retry.down_since
+    /// Since when nothing was answered, if an attempt that began then has failed.
+    pub fn silent_since(&self, began: Instant) -> Option<Instant> {
+        self.retry.silent_since(began)
     }
 
     /// Whether nothing is limited and nothing has failed. Then the time of an answer does not matter.
     pub fn is_calm(&self) -> bool {
-        self.pace.is_open() && self.room == u32::MAX && self.down_since().is_none()
+        self.pace.is_open() && self.room == u32::MAX && self.retry.down_since.is_none()
     }
 
     /// An attempt was not made after all. Its time is spent.
